@@ -1,0 +1,76 @@
+"""Imports point one way: a package may import lower ranks and itself, never others."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+RANKS = {
+    'types': 0, 'status': 0, 'config': 0, 'counter_noise': 0,
+    'space': 1, 'data': 1,
+    'model': 2,
+    'pruning': 3, 'quantize': 3,
+    'training': 4,
+    'objectives': 5,
+    'surrogate': 6,
+    'acquisition': 7,
+    'search': 8,
+    'export': 9,
+}
+
+
+def _imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            if node.module == 'sparse_jax':
+                yield from (f'sparse_jax.{a.name}' for a in node.names)
+            else:
+                yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def _sources():
+    root = ROOT / 'sparse_jax'
+    return sorted(p for p in root.rglob('*.py') if p.name != '__init__.py')
+
+
+def test_every_source_has_a_rank():
+    owners = {p.relative_to(ROOT / 'sparse_jax').parts[0].removesuffix('.py')
+              for p in _sources()}
+    assert owners <= set(RANKS), owners - set(RANKS)
+
+
+@pytest.mark.parametrize('path', _sources(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_down_the_ranks(path):
+    owner = path.relative_to(ROOT / 'sparse_jax').parts[0].removesuffix('.py')
+    for module in _imports(path):
+        parts = module.split('.')
+        if parts[0] in ('launch', 'experiments'):
+            raise AssertionError(f'{path} imports {module}')
+        if parts[0] != 'sparse_jax' or len(parts) < 2:
+            continue
+        target = parts[1]
+        assert target == owner or RANKS[target] < RANKS[owner], f'{path}: {module}'
+
+
+def _users_of(package, roots=('sparse_jax', 'launch', 'experiments')):
+    found = set()
+    for root in roots:
+        for path in (ROOT / root).rglob('*.py'):
+            if any(m.split('.')[0] == package for m in _imports(path)):
+                found.add(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_fragile_packages_are_imported_in_one_place():
+    assert _users_of('gpjax') == {'sparse_jax/surrogate/gp.py'}
+    assert _users_of('tensorflow_datasets') <= {
+        'sparse_jax/data/tfds.py', 'sparse_jax/data/tfds_builders.py'}
+    assert not _users_of('tensorflow')
+
+
+def test_flags_are_read_only_in_launch():
+    assert not {p for p in _users_of('absl') if not p.startswith('launch/')}
