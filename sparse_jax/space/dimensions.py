@@ -1,0 +1,138 @@
+"""Dimensions of a conditional search space, as data."""
+
+import dataclasses
+import math
+from typing import Literal
+
+import numpy as np
+
+Kind = Literal['integer', 'real', 'boolean', 'categorical']
+Value = bool | int | float | str
+
+
+@dataclasses.dataclass(frozen=True)
+class Condition:
+    """True when the dimension `name` is active and has one of `values`."""
+
+    name: str
+    values: tuple[Value, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dimension:
+    """One row of the search-space table.
+
+    `when` is a disjunction of conjunctions: the dimension is active if all
+    conditions of one of its members hold; `((),)` is always, `()` is never.
+    `log` spaces the unit interval logarithmically between `low` and `high`.
+    """
+
+    name: str
+    kind: Kind
+    low: float = 0.0
+    high: float = 1.0
+    step: float = 1.0
+    choices: tuple[str, ...] = ()
+    log: bool = False
+    when: tuple[tuple[Condition, ...], ...] = ((),)
+    neutral: Value | None = None
+    """Value of an inactive dimension; the middle of the range by default."""
+
+    @property
+    def levels(self) -> int:
+        """Number of values of a discrete dimension; 0 for a continuous one."""
+        if self.kind == 'boolean':
+            return 2
+        if self.kind == 'categorical':
+            return len(self.choices)
+        if self.kind == 'real' and not self.step:
+            return 0
+        return int(round((self.high - self.low) / self.step)) + 1
+
+    def index(self, u):
+        """Unit-interval coordinates -> level numbers, for a discrete dimension."""
+        u = np.clip(u, 0.0, 1.0)
+        if not self.log:
+            return np.minimum((u * self.levels).astype(int), self.levels - 1)
+        # Each grid value owns the log interval up to the next one.
+        raw = self.low * ((self.high + self.step) / self.low) ** u
+        index = np.floor((raw - self.low) / self.step + 1e-9).astype(int)
+        return np.clip(index, 0, self.levels - 1)
+
+    def centre(self, index):
+        """Level numbers -> coordinates at the centres of their cells."""
+        if not self.log:
+            return (np.asarray(index) + 0.5) / self.levels
+        value = self.low + np.asarray(index) * self.step
+        middle = np.sqrt(value * (value + self.step))
+        return np.log(middle / self.low) / np.log(
+            (self.high + self.step) / self.low)
+
+    def snap(self, u):
+        """Coordinates [N] -> coordinates of the values they decode to."""
+        if self.levels == 0:
+            return np.clip(u, 0.0, 1.0)
+        return self.centre(self.index(u))
+
+    def decode(self, u: float) -> Value:
+        """Unit-interval coordinate -> value on the dimension's grid."""
+        if self.levels == 0:
+            return self._stretch(min(max(float(u), 0.0), 1.0))
+        return self.level(int(self.index(np.float64(u))))
+
+    def level(self, index: int) -> Value:
+        """The value of a level number."""
+        if self.kind == 'boolean':
+            return bool(index)
+        if self.kind == 'categorical':
+            return self.choices[index]
+        value = self.low + index * self.step
+        # Round away the binary noise of steps like 0.01.
+        return int(round(value)) if self.kind == 'integer' else round(value, 10)
+
+    def encode(self, value: Value) -> float:
+        """Value -> the coordinate at the centre of its cell; inverse of `decode`."""
+        if self.levels == 0:
+            return float(self._squash(float(value)))
+        if self.kind == 'boolean':
+            return float(self.centre(int(value)))
+        if self.kind == 'categorical':
+            return float(self.centre(self.choices.index(value)))
+        index = round((float(value) - self.low) / self.step)
+        return float(self.centre(min(max(index, 0), self.levels - 1)))
+
+    def problem(self, value) -> str | None:
+        """What is wrong with `value`, or None; the text names what is allowed."""
+        if self.kind == 'boolean':
+            return None if isinstance(value, bool) else 'allowed: true, false'
+        if self.kind == 'categorical':
+            allowed = 'allowed: ' + ', '.join(self.choices)
+            return None if value in self.choices else allowed
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        whole = f'{self.low:g} to {self.high:g}'
+        if self.levels:
+            whole += f' in steps of {self.step:g}'
+        allowed = f'allowed: {whole}'
+        if not number or not math.isfinite(value):
+            return allowed
+        slack = 1e-9 * max(abs(self.high), 1.0)
+        if not self.low - slack <= value <= self.high + slack:
+            return allowed
+        steps = (value - self.low) / self.step if self.levels else 0.0
+        if abs(steps - round(steps)) > 1e-6:
+            return allowed
+        return None
+
+    def neutral_value(self) -> Value:
+        """The value an inactive dimension takes."""
+        return self.decode(0.5) if self.neutral is None else self.neutral
+
+    def _stretch(self, u):
+        if self.log:
+            return self.low * (self.high / self.low) ** u
+        return self.low + u * (self.high - self.low)
+
+    def _squash(self, value):
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)

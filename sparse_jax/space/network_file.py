@@ -1,0 +1,92 @@
+"""One point of the space as a JSON file with the table's own names."""
+
+import difflib
+import json
+import pathlib
+
+import numpy as np
+
+from sparse_jax.space import encoding
+from sparse_jax.space.sparse_space import Space
+
+
+class NetworkFileError(ValueError):
+    """A network file that cannot be read; the message is one line."""
+
+
+def check(space: Space, point: dict) -> dict:
+    """A point given by a person -> the complete canonical point.
+
+    Inactive names may be absent or present; absent active names other than ours
+    (`learning-rate`, ...) are refused.
+
+    Raises:
+      NetworkFileError: unknown name, wrong value, missing name or infeasible network.
+    """
+    if not isinstance(point, dict):
+        raise NetworkFileError(
+            f'a network is a JSON object of names and values, not {point!r:.60}')
+    for name, value in point.items():
+        if name not in space:
+            near = difflib.get_close_matches(name, space.names, 1)
+            hint = f'; did you mean {near[0]}?' if near else ''
+            raise NetworkFileError(f'unknown key {name!r}{hint}')
+        problem = space[name].problem(value)
+        if problem:
+            raise NetworkFileError(f'{name}: {value!r} is not allowed; {problem}')
+    row = encoding.snap(space, encoding.encode(space, point)[None])[0]
+    active = encoding.activity(space, row[None])[0]
+    for name, on in zip(space.names, active):
+        if on and name not in point and not _optional(name):
+            raise NetworkFileError(
+                f'missing key {name!r}; {space[name].problem(None)}')
+    if not encoding.feasible(space, row[None])[0]:
+        raise NetworkFileError(_why_infeasible(space, row))
+    return encoding.decode(space, encoding.canonical(space, row[None])[0])
+
+
+def read(space: Space, path: str | pathlib.Path) -> dict:
+    """Read and check a network file.
+
+    Raises:
+      NetworkFileError: the file is missing, is not JSON, or `check` refuses it.
+    """
+    try:
+        point = json.loads(pathlib.Path(path).read_text())
+    except OSError as error:
+        raise NetworkFileError(f'{path}: {error.strerror}') from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise NetworkFileError(f'{path}: not JSON: {error}') from None
+    try:
+        return check(space, point)
+    except NetworkFileError as error:
+        raise NetworkFileError(f'{path}: {error}') from None
+
+
+def dumps(space: Space, row: np.ndarray) -> str:
+    """One row [D] -> the text of its network file (active names only)."""
+    return json.dumps(encoding.active_point(space, row), indent=2) + '\n'
+
+
+_OPTIONAL = ('learning-rate', 'log-alpha-offset', 'pool-block-', 'pruning-threshold-')
+
+
+def _optional(name):
+    """Names that do not change the network, or that the paper does not have."""
+    return name.startswith(_OPTIONAL)
+
+
+def _why_infeasible(space, row):
+    net = encoding.graph(space, row)
+    shapes = net.shapes()
+    for node in net.nodes:
+        if min(shapes[node.name]) >= 1:
+            continue
+        before = shapes[node.inputs[0]]
+        size = 'x'.join(str(n) for n in before[1:])
+        if min(before[1:]) < node.kernel:
+            return (f'kernel-size-{node.knob}: {node.kernel} is larger than its '
+                    f'{size} input; allowed: at most {min(before[1:])}')
+        return f'{node.name}: nothing is left after pooling its {size} input'
+    return (f'input-downsampling-rate: {net.downsample} leaves nothing of the '
+            f'{net.input_shape[0]}x{net.input_shape[1]} image')

@@ -1,0 +1,165 @@
+"""The SpArSe search space, written once.
+
+Source: the search-space table of Fedorov et al., NeurIPS 2019. The only place with
+the paper's names and ranges. Rows that the paper does not have are marked `(ours)`.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from sparse_jax.space.dimensions import Condition, Dimension
+
+MAX_BLOCKS = 2
+MAX_LAYERS = 3
+LAYER_TYPES = ('Conv2D', 'DownsampledConv2D', 'SeparableConv2D')
+MERGE_TYPES = ('Sum', 'Concatenate')
+PRIORS = ('log-uniform', 'uniform')
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """The table for one kind of image; hashable.
+
+    Attributes:
+      dimensions: the rows, D of them, in a fixed order.
+      input_shape: (height, width, channels) of the raw image.
+      num_classes: outputs of the classifier.
+      prior: how widths and weight budgets are spread over the unit interval.
+    """
+
+    dimensions: tuple[Dimension, ...]
+    input_shape: tuple[int, int, int]
+    num_classes: int
+    prior: str = 'log-uniform'
+
+    def __post_init__(self):
+        index = {d.name: i for i, d in enumerate(self.dimensions)}
+        object.__setattr__(self, '_index', index)
+
+    def index(self, name: str) -> int:
+        """Column of a dimension."""
+        return self._index[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._index
+
+    def __getitem__(self, name: str) -> Dimension:
+        return self.dimensions[self._index[name]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the dimensions in order."""
+        return tuple(self._index)
+
+    @property
+    def levels(self) -> np.ndarray:
+        """[D] number of levels, 0 for a continuous dimension."""
+        return np.array([d.levels for d in self.dimensions])
+
+    @property
+    def categorical(self) -> np.ndarray:
+        """[D] bool: levels without an order."""
+        return np.array(
+            [d.kind in ('categorical', 'boolean') for d in self.dimensions])
+
+
+def sparse_space(
+    input_shape: tuple[int, int, int], num_classes: int, *, prior: str = 'log-uniform'
+) -> Space:
+    """The table for images of `input_shape` (H, W, C).
+
+    `prior='uniform'` spreads filters and the FC weight budget uniformly, as the paper
+    does; 'log-uniform' puts random points where microcontrollers live.
+
+    Raises:
+      ValueError: unknown prior, or a shape or class count that is no image task.
+    """
+    if prior not in PRIORS:
+        raise ValueError(f'prior {prior!r}: allowed: {", ".join(PRIORS)}')
+    if len(input_shape) != 3 or min(input_shape) < 1 or num_classes < 2:
+        raise ValueError(
+            f'input_shape {input_shape}, num_classes {num_classes}: need '
+            '(height, width, channels) of at least 1 each and 2 or more classes')
+    log = prior == 'log-uniform'
+    rows = _input_rows(input_shape) + _training_rows() + _fc_rows(log)
+    for k in range(1, MAX_BLOCKS + 1):
+        rows += _block_rows(k, log)
+    shape = tuple(int(n) for n in input_shape)
+    return Space(tuple(rows), shape, int(num_classes), prior)
+
+
+def _is(name, *values):
+    return Condition(name, values)
+
+
+def _input_rows(input_shape):
+    colour = ((),) if input_shape[2] > 1 else ()
+    return [
+        # With one channel there is nothing to squeeze: the row is never active.
+        Dimension('downsample-input-in-depth', 'boolean', when=colour, neutral=False),
+        Dimension('downsample-input', 'boolean'),
+        Dimension('input-downsampling-rate', 'integer', 2, 4,
+                  when=((_is('downsample-input', True),),), neutral=2),
+    ]
+
+
+def _training_rows():
+    return [
+        Dimension('zero-regularization-epochs', 'integer', 5, 50),
+        Dimension('annealing-epochs', 'integer', 15, 25,
+                  when=((_is('pretraining', False),),)),
+        Dimension('alpha', 'real', 0.01, 1.0, 0.01),
+        Dimension('pretraining', 'boolean'),
+        Dimension('batch-norm', 'boolean'),
+        # (ours) the paper does not say how the rate of Adam is chosen.
+        Dimension('learning-rate', 'real', 1e-3, 3e-2, 0.0, log=True),
+        # (ours) shift of the log alpha cut from the pruning method's default.
+        Dimension('log-alpha-offset', 'real', -2.0, 2.0, 0.0),
+    ]
+
+
+def _fc_rows(log):
+    branch = ((_is('left-branch', True),), (_is('right-branch', True),))
+    left, right = _is('left-branch', True), _is('right-branch', True)
+    fc, summed = _is('num-fc-layers', 1), _is('merge-type', 'Sum')
+    return [
+        Dimension('num-conv-blocks', 'integer', 1, 2),
+        Dimension('num-fc-layers', 'integer', 0, 1),
+        Dimension('total-fc-layer-weights', 'integer', 1000, 800_000, 1000, log=log,
+                  when=((fc,), (left,), (right,))),
+        # A fraction matters only beside another FC branch: they are normalised.
+        Dimension('weight-fraction-main-branch', 'real', 0.0, 1.0, 0.0,
+                  when=((fc, left), (fc, right), (summed,))),
+        Dimension('left-branch', 'boolean'),
+        Dimension('weight-fraction-left-branch', 'real', 0.0, 1.0, 0.0,
+                  when=((left, right), (left, fc), (left, summed))),
+        Dimension('right-branch', 'boolean'),
+        Dimension('weight-fraction-right-branch', 'real', 0.0, 1.0, 0.0,
+                  when=((right, left), (right, fc), (right, summed))),
+        Dimension('merge-type', 'categorical', choices=MERGE_TYPES, when=branch),
+    ]
+
+
+def _block_rows(k, log):
+    exists = _is('num-conv-blocks', *range(k, MAX_BLOCKS + 1))
+    layers = f'num-conv-layers-block-{k}'
+    rows = [
+        Dimension(layers, 'integer', 1, MAX_LAYERS, when=((exists,),), neutral=1),
+        # (ours) the network deployed by the authors has no pool after its block.
+        Dimension(f'pool-block-{k}', 'boolean', when=((exists,),), neutral=True),
+    ]
+    for l in range(1, MAX_LAYERS + 1):
+        tag = f'block-{k}-layer-{l}'
+        on = (exists, _is(layers, *range(l, MAX_LAYERS + 1)))
+        rows += [
+            Dimension(f'layer-type-{tag}', 'categorical', choices=LAYER_TYPES,
+                      when=(on,), neutral='Conv2D'),
+            Dimension(f'kernel-size-{tag}', 'integer', 2, 5, when=(on,), neutral=3),
+            Dimension(f'num-filters-{tag}', 'integer', 1, 100, log=log, when=(on,)),
+            Dimension(f'downsample-{tag}', 'real', 0.0, 0.5, 0.0,
+                      when=(on + (_is(f'layer-type-{tag}', 'DownsampledConv2D'),),)),
+            Dimension(f'pruning-threshold-{tag}', 'real', 1e-6, 1e-3, 0.0, log=True,
+                      when=(on,)),
+        ]
+    return rows
