@@ -1,1 +1,31 @@
+"""Int8 networks: calibration, fine-tuning and exact integer emulation."""
 
+from sparse_jax.quantize.emulate import dequantize, emulate, emulate_codes
+from sparse_jax.quantize.emulate_jax import emulate_jax, make_emulator
+from sparse_jax.quantize.finetune import finetune
+from sparse_jax.quantize.quantize import quantize
+from sparse_jax.quantize.quantized import (
+    QTensor,
+    QuantizedNet,
+    QuantizedNode,
+    pixel_codes,
+    pixel_grid,
+)
+from sparse_jax.quantize.ranges import Ranges, calibrate
+
+__all__ = [
+    'QTensor',
+    'QuantizedNet',
+    'QuantizedNode',
+    'Ranges',
+    'calibrate',
+    'dequantize',
+    'emulate',
+    'emulate_codes',
+    'emulate_jax',
+    'finetune',
+    'make_emulator',
+    'pixel_codes',
+    'pixel_grid',
+    'quantize',
+]

@@ -1,0 +1,108 @@
+"""The int8 form of a compact network: integers, and the scales that gave them."""
+
+import dataclasses
+
+import numpy as np
+
+from sparse_jax.model.compact import CompactNet, Op
+
+SUM_LEFT_SHIFT = 20
+"""TFLite's ADD scales its inputs up by 2^20 before it aligns them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class QTensor:
+    """real = scale * (q - zero_point) + offset, q in int8.
+
+    The scale is a float32 value, as .tflite stores it. `offset` is zero but for the
+    image, whose exact zero point (mean - low) / step need not be an integer; it is
+    folded into the biases of the layers that read the image.
+    """
+
+    scale: float
+    zero_point: int
+    offset: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizedNode:
+    """One operation on int8 tensors; fields as in `CompactNode`.
+
+    conv, depthwise, dense: `weight` int8 as there, `bias` int32 [O] in units of
+    input scale x `weight_scale` [O]; output = clamp(rescale(sum (x - zx) w + bias,
+    multiplier [O], shift [O]) + zero_point, low, 127); pooling is a maximum.
+    sum: every input i contributes rescale((x_i - z_i) << 20, input_multiplier[i],
+    input_shift[i]); the total is rescaled by multiplier[0], shift[0].
+    concatenate: input i is copied if input_multiplier[i] is 0 (same scale), else
+    rescale(x_i - z_i, input_multiplier[i], input_shift[i]) + zero_point.
+    """
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    low: int
+    multiplier: np.ndarray
+    shift: np.ndarray
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    weight_scale: np.ndarray | None = None
+    pool: int = 1
+    gather: np.ndarray | None = None
+    input_multiplier: np.ndarray | None = None
+    input_shift: np.ndarray | None = None
+    relu: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizedNet:
+    """An int8 network. Pixels come as uint8 codes: pixel = low + step * code.
+
+    The tensor 'input' is code - 128 after channel and spatial maxima, [c, h, w].
+    """
+
+    input_shape: tuple[int, int, int]
+    downsample: int
+    squeeze_depth: bool
+    pixel_low: float
+    pixel_step: float
+    tensors: dict[str, QTensor]
+    shapes: dict[str, tuple[int, ...]]
+    nodes: tuple[QuantizedNode, ...]
+
+    @property
+    def output(self) -> str:
+        """Name of the tensor of logits."""
+        return self.nodes[-1].name
+
+    def full_shape(self, node: QuantizedNode) -> tuple[int, ...]:
+        """Shape of a node's output before pooling."""
+        if node.op in ('conv', 'depthwise'):
+            k, (_, h, w) = node.weight.shape[-1], self.shapes[node.inputs[0]]
+            return len(node.weight), h - k + 1, w - k + 1
+        return self.shapes[node.name]
+
+
+def pixel_grid(images: np.ndarray) -> tuple[float, float]:
+    """(low, step) of the uint8 codes of raw pixels: (0, 1) for integers 0..255.
+
+    Other pixels are coded on 256 levels between the extremes of these images.
+    """
+    images = np.asarray(images)
+    low, high = float(images.min()), float(images.max())
+    if low >= 0 and high <= 255 and np.all(np.mod(images, 1) == 0):
+        return 0.0, 1.0
+    return low, max(high - low, 1e-6) / 255.0
+
+
+def pixel_codes(net: QuantizedNet, images: np.ndarray) -> np.ndarray:
+    """Raw pixels [N, H, W, C] -> uint8 codes of the same shape."""
+    codes = (np.asarray(images, np.float64) - net.pixel_low) / net.pixel_step
+    return np.clip(np.rint(codes), 0, 255).astype(np.uint8)
+
+
+def input_tensor(net: CompactNet, low: float, step: float) -> QTensor:
+    """How the image's int8 code - 128 stands for (pixel - mean) / std."""
+    scale = float(np.float32(step / net.std))
+    exact = (net.mean - low) / step - 128.0
+    zero_point = int(np.clip(np.rint(exact), -128, 127))
+    return QTensor(scale, zero_point, offset=scale * (zero_point - exact))

@@ -1,0 +1,95 @@
+"""Random legal compact networks, for property tests and for fitting cost models."""
+
+import numpy as np
+
+from sparse_jax.model.compact import CompactNet, CompactNode
+
+_SPARSITY = (0.0, 0.2, 0.5, 0.8, 0.95, 1.0)
+
+
+class _Builder:
+    """Grows one network; `shapes` holds every tensor made so far."""
+
+    def __init__(self, rng, image):
+        self.rng, self.nodes, self.shapes = rng, [], {'input': image}
+
+    def pick(self, *options):
+        return options[self.rng.integers(len(options))]
+
+    def weight(self, *shape):
+        w = self.rng.normal(size=shape) * self.pick(0.1, 0.5, 2.0)
+        return (w * (self.rng.random(shape) >= self.pick(*_SPARSITY))).astype('f4')
+
+    def add(self, op, inputs, shape, **fields):
+        name = f'{op}_{len(self.nodes)}'
+        if fields.get('weight') is not None and self.rng.random() < 0.9:
+            count = len(fields['weight'])
+            fields['bias'] = self.rng.normal(size=count).astype('f4')
+        fields.setdefault('relu', bool(self.rng.random() < 0.6))
+        self.nodes.append(CompactNode(name, op, tuple(inputs), **fields))
+        self.shapes[name] = shape
+        return name
+
+    def spatial(self, name):
+        """A convolution with an optional pool, or the same tensor if none fits."""
+        c, h, w = self.shapes[name]
+        k = int(self.rng.integers(1, min(5, h, w) + 1))
+        depthwise = bool(self.rng.random() < 0.3)
+        out = c if depthwise else int(self.rng.integers(1, 7))
+        rows, columns = h - k + 1, w - k + 1
+        pool = int(self.rng.integers(1, min(3, rows, columns) + 1))
+        weight = self.weight(c, k, k) if depthwise else self.weight(out, c, k, k)
+        return self.add('depthwise' if depthwise else 'conv', [name],
+                        (out, rows // pool, columns // pool), weight=weight, pool=pool)
+
+    def dense(self, name, units, **fields):
+        size = int(np.prod(self.shapes[name]))
+        gather = None
+        if self.rng.random() < 0.5:
+            keep = int(self.rng.integers(1, size + 1))
+            gather = np.sort(self.rng.choice(size, keep, replace=False))
+        width = size if gather is None else len(gather)
+        return self.add('dense', [name], (units,), weight=self.weight(units, width),
+                        gather=gather, **fields)
+
+    def branch(self, source):
+        name = source
+        for _ in range(int(self.rng.integers(0, 3))):
+            if len(self.shapes[name]) == 3:
+                name = self.spatial(name)
+        return name
+
+    def merge(self, branches):
+        units = int(self.rng.integers(1, 12))
+        if self.rng.random() < 0.5:
+            names = [self.dense(b, units) for b in branches]
+            return self.add('sum', names, (units,))
+        names = [b if self.rng.random() < 0.5 else self.dense(b, units)
+                 for b in branches]
+        size = sum(int(np.prod(self.shapes[n])) for n in names)
+        return self.add('concatenate', names, (size,))
+
+
+def random_net(seed: int, *, largest: int = 14) -> CompactNet:
+    """A legal network drawn from `seed`; images up to `largest` pixels a side."""
+    rng = np.random.default_rng(seed)
+    h, w = (int(v) for v in rng.integers(1, largest + 1, size=2))
+    c = int(rng.choice([1, 3]))
+    rate = int(rng.integers(1, min(3, h, w) + 1))
+    squeeze = bool(rng.random() < 0.5)
+    build = _Builder(rng, (1 if squeeze else c, h // rate, w // rate))
+    name = build.branch('input')
+    for _ in range(int(rng.integers(0, 3))):
+        count = int(rng.integers(1, 4))
+        name = build.merge([build.branch(name) for _ in range(count)])
+    build.dense(name, int(rng.integers(1, 11)), relu=False)
+    return CompactNet((h, w, c), rate, squeeze, float(rng.uniform(0, 255)),
+                      float(rng.uniform(20, 120)), tuple(build.nodes))
+
+
+def random_images(net: CompactNet, count: int, seed: int = 0) -> np.ndarray:
+    """[count, H, W, C] uint8 pixels; the first two are all dark and all bright."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, size=(count, *net.input_shape)).astype(np.uint8)
+    images[:1], images[1:2] = 0, 255
+    return images

@@ -1,0 +1,116 @@
+"""Real ranges of weights and activations: what post-training calibration decides."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+
+from sparse_jax.model.compact import CompactNet, CompactNode, run
+
+Method = Literal['minmax', 'percentile', 'mse', 'fixed']
+
+FIXED_WEIGHT = 6.0
+"""SpArSe quantises weights to [-6, 6] ..."""
+FIXED_ACTIVATION = 6.0
+"""... and activations to [0, 6]."""
+
+_FRACTIONS = np.linspace(0.3, 1.0, 36)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranges:
+    """`activations`: {node: (low, high)}; `weights`: {node: [O] largest magnitude}."""
+
+    activations: dict[str, tuple[float, float]]
+    weights: dict[str, np.ndarray]
+
+
+def calibrate(
+    net: CompactNet,
+    images: np.ndarray,
+    *,
+    method: Method = 'minmax',
+    percentile: float = 99.9,
+) -> Ranges:
+    """Ranges of a network from calibration images [N, H, W, C] in raw pixels.
+
+    minmax:     the extremes seen; weights by the largest magnitude of a channel.
+    percentile: activations between the (100 - percentile) and percentile quantiles.
+    mse:        the shrunk range with the least squared rounding and clipping error.
+    fixed:      the paper's weights +-6 and activations 0..6; outputs without ReLU,
+                such as logits, have no published range and take minmax.
+    """
+    if method not in ('minmax', 'percentile', 'mse', 'fixed'):
+        raise ValueError(f'unknown calibration method {method!r}')
+    tensors = run(net, images)
+    activations, weights = {}, {}
+    for node in net.nodes:
+        activations[node.name] = _activation_range(
+            node, tensors[node.name], method, percentile)
+        if node.weight is not None:
+            weights[node.name] = _weight_range(node, method)
+    return Ranges(activations, weights)
+
+
+def _activation_range(node, values, method, percentile):
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    if node.relu and method == 'fixed':
+        return 0.0, FIXED_ACTIVATION
+    if method == 'percentile':
+        bounds = np.percentile(values, [100.0 - percentile, percentile])
+        return min(float(bounds[0]), 0.0), max(float(bounds[1]), 0.0)
+    if method == 'mse':
+        values = values.ravel()[:: max(1, values.size // 20000)]
+        return min(((low * f, high * f) for f in _FRACTIONS),
+                   key=lambda r: _affine_error(values, *r))
+    return low, high
+
+
+def _weight_range(node: CompactNode, method: Method) -> np.ndarray:
+    rows = np.abs(np.asarray(node.weight, np.float64)).reshape(len(node.weight), -1)
+    if method == 'fixed':
+        return np.full(len(rows), FIXED_WEIGHT)
+    peak = rows.max(axis=1, initial=0.0)
+    if method != 'mse':
+        return peak
+    errors = np.stack([_symmetric_error(rows, peak * f) for f in _FRACTIONS])
+    return peak * _FRACTIONS[errors.argmin(axis=0)]
+
+
+def _affine_error(values, low, high):
+    scale = max(high - low, 1e-12) / 255.0
+    clipped = np.clip(values, low, high)
+    return np.mean((np.round(clipped / scale) * scale - values) ** 2)
+
+
+def _symmetric_error(rows, peak):
+    scale = np.maximum(peak, 1e-12)[:, None] / 127.0
+    rounded = np.clip(np.round(rows / scale), -127, 127) * scale
+    return np.mean((rounded - rows) ** 2, axis=1) if rows.size else np.zeros(len(rows))
+
+
+def share(net: CompactNet) -> dict[str, str]:
+    """{tensor: representative} of tensors that must have one scale.
+
+    A concatenation copies its inputs, so they take the scale of its output. The raw
+    image keeps its own exact scale and is rescaled while it is copied.
+    """
+    owner = {name: name for name in tensor_names(net)}
+
+    def find(name):
+        while owner[name] != name:
+            name = owner[name]
+        return name
+
+    for node in net.nodes:
+        if node.op == 'concatenate':
+            for name in node.inputs:
+                if name != 'input':
+                    owner[find(name)] = find(node.name)
+    return {name: find(name) for name in owner}
+
+
+def tensor_names(net: CompactNet) -> Iterable[str]:
+    """'input', then every node's output in order."""
+    return ('input', *(node.name for node in net.nodes))
