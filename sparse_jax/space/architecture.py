@@ -10,6 +10,8 @@ import math
 
 from sparse_jax.space.sparse_space import MAX_LAYERS
 
+CLASSIFIER = 'classifier'
+"""Name of the last node, whose units are the classes."""
 POOL = 2
 """Size and stride of the max-pool after a block, VALID."""
 
@@ -40,6 +42,11 @@ class Node:
     def weighted(self) -> bool:
         """Whether the node has weights."""
         return self.op != 'sum'
+
+    @property
+    def biased(self) -> bool:
+        """Whether it has a bias: the linear first half of a layer needs none."""
+        return self.weighted and (self.relu or self.name == CLASSIFIER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,5 +214,5 @@ def _head_nodes(point, trunk, num_classes):
         nodes.append(Node('merge', 'sum', tuple(merged), nodes[0].channels, relu=False))
         merged = ['merge']
     nodes.append(
-        Node('classifier', 'dense', tuple(merged), num_classes, relu=False))
+        Node(CLASSIFIER, 'dense', tuple(merged), num_classes, relu=False))
     return tuple(nodes)

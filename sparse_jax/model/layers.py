@@ -1,0 +1,164 @@
+"""Flax layers with traced sizes and optional weight noise.
+
+Each layer holds its weight means (`params`). A pruning method may supply, in the
+collection `noise`, what makes the layer stochastic:
+
+    variance      same shape as the kernel: pre-activations are drawn from
+                  N(conv(x, mean), conv(x^2, variance)), the local reparametrisation
+    group_mean,   [groups]: a Gaussian scale drawn per example for every group:
+    group_variance  output channel of a convolution, input element of a dense layer
+
+Without the collection the layer is deterministic.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax import counter_noise
+from sparse_jax.model import lowering
+from sparse_jax.space.architecture import Node
+
+EPSILON = 1e-8
+"""Inside the root of the pre-activation variance: its gradient stays finite."""
+NORM_EPSILON = 1e-3
+MAX_INPUT_MAPS = 128
+MAX_KERNEL = 5
+MAX_BATCH = 1 << 12
+"""Strides of the noise index: no padding may exceed these."""
+
+
+def element_ids(sources: tuple, image_size: tuple[int, int]) -> np.ndarray:
+    """[F] uint32: a number for every flattened input that padding does not change."""
+    height, width = image_size
+    ids = []
+    for position, shape in enumerate(sources):
+        strides = (height * width, width, 1)[: len(shape)]
+        grid = counter_noise.indices(shape, strides).ravel()
+        ids.append(grid + np.uint32(position << 28))
+    return np.concatenate(ids)
+
+
+class Weighted(nn.Module):
+    """A convolution, depthwise convolution or dense product of one `Node`.
+
+    Attributes:
+      node: which operation and its padded sizes.
+      fan_shape: padded kernel shape.
+      sources: padded shapes of its inputs.
+      image_size: (height, width) that no feature map exceeds.
+      how: lowering of the convolution.
+    """
+
+    node: Node
+    fan_shape: tuple[int, ...]
+    sources: tuple[tuple[int, ...], ...]
+    image_size: tuple[int, int]
+    how: str = 'patches'
+
+    @nn.compact
+    def __call__(self, x, valid, noise_scale):
+        """x: [C, H, W, B] or [F, B]; returns the pre-activation."""
+        kernel = self.param('kernel', self._initial_kernel, valid['kernel'])
+        group = self._noise('group_mean')
+        is_dense = self.node.op == 'dense'
+        if group is not None and is_dense:
+            names = element_ids(self.sources, self.image_size)
+            index = names[:, None] * np.uint32(MAX_BATCH) + np.arange(
+                x.shape[1], dtype=np.uint32)
+            x = x * self._draw_scale(group, index, noise_scale)
+        y = self._product(x, jnp.where(valid['kernel'], kernel, 0.0))
+        variance = self._noise('variance')
+        if variance is not None:
+            y = self._perturb(x, y, variance, valid, noise_scale)
+        if group is not None and not is_dense:
+            index = counter_noise.indices(
+                (y.shape[0], 1, 1, y.shape[-1]), (MAX_BATCH, 1, 1, 1))
+            y = y * self._draw_scale(group, index, noise_scale)
+        if self.node.biased:
+            bias = self.param('bias', nn.initializers.zeros, (self.node.channels,))
+            bias = jnp.where(valid['bias'], bias, 0.0)
+            y = y + bias.reshape((-1,) + (1,) * (y.ndim - 1))
+        return y
+
+    def _product(self, x, kernel):
+        if self.node.op == 'dense':
+            return kernel @ x
+        if self.node.op == 'depthwise':
+            return lowering.depthwise_conv(x, kernel, self.node.kernel_low)
+        return lowering.conv(x, kernel, self.node.kernel_low, self.how)
+
+    def _perturb(self, x, mean, variance, valid, noise_scale):
+        """Local reparametrisation (Kingma et al. 2015; Molchanov et al. 2017)."""
+        variance = jnp.where(valid['kernel'], variance, 0.0)
+        spread = jnp.sqrt(self._product(jnp.square(x), variance) + EPSILON)
+        height, width = self.image_size
+        strides = (height * width * MAX_BATCH, width * MAX_BATCH, MAX_BATCH, 1)
+        strides = strides if mean.ndim == 4 else (MAX_BATCH, 1)
+        index = counter_noise.indices(mean.shape, strides)
+        return mean + noise_scale * spread * self._normal(index)
+
+    def _draw_scale(self, group_mean, index, noise_scale):
+        column = (-1,) + (1,) * (index.ndim - 1)
+        spread = jnp.sqrt(self._noise('group_variance') + EPSILON).reshape(column)
+        return group_mean.reshape(column) + noise_scale * spread * self._normal(index)
+
+    def _normal(self, index):
+        seed = counter_noise.seeds(self.make_rng('noise'))
+        return counter_noise.fast_normal(seed, index)
+
+    def _noise(self, name):
+        if self.has_variable('noise', name):
+            return self.get_variable('noise', name)
+        return None
+
+    def _initial_kernel(self, key, valid):
+        """He initialisation with the true fan-in, element by element."""
+        if self.node.op == 'dense':
+            rows = np.arange(self.fan_shape[0], dtype=np.uint32) * np.uint32(0x01000193)
+            index = rows[:, None] + element_ids(self.sources, self.image_size)
+        else:
+            taps = (MAX_KERNEL, 1)
+            maps = (MAX_INPUT_MAPS * MAX_KERNEL**2,) * (len(self.fan_shape) == 4)
+            index = counter_noise.indices(
+                self.fan_shape, maps + (MAX_KERNEL**2,) + taps)
+        axes = tuple(range(1, len(self.fan_shape)))
+        fan_in = jnp.maximum(valid.sum(axis=axes, keepdims=True), 1)
+        values = counter_noise.normal(counter_noise.seeds(key), index)
+        return jnp.where(valid, values * jnp.sqrt(2.0 / fan_in), 0.0)
+
+
+class MaskedBatchNorm(nn.Module):
+    """Batch normalisation over the true pixels only; [C, H, W, B] or [U, B].
+
+    Running moments live in the collection `batch_stats`. Inputs must be zero outside
+    the true pixels; outputs there are not.
+    """
+
+    momentum: float = 0.9
+
+    @nn.compact
+    def __call__(self, x, pixels, train):
+        """pixels: number of true pixels of one map."""
+        count = x.shape[0]
+        scale = self.param('scale', nn.initializers.ones, (count,))
+        shift = self.param('shift', nn.initializers.zeros, (count,))
+        mean = self.variable('batch_stats', 'mean', jnp.zeros, (count,))
+        var = self.variable('batch_stats', 'var', jnp.ones, (count,))
+        if train:
+            axes = tuple(range(1, x.ndim))
+            total = jnp.maximum(pixels * x.shape[-1], 1).astype(x.dtype)
+            batch_mean = x.sum(axes) / total
+            batch_var = jnp.maximum(
+                jnp.square(x).sum(axes) / total - jnp.square(batch_mean), 0.0)
+            keep = self.momentum
+            if not self.is_initializing():
+                mean.value = keep * mean.value + (1 - keep) * batch_mean
+                var.value = keep * var.value + (1 - keep) * batch_var
+        else:
+            batch_mean, batch_var = mean.value, var.value
+        column = (-1,) + (1,) * (x.ndim - 1)
+        factor = scale * jax.lax.rsqrt(batch_var + NORM_EPSILON)
+        offset = shift - batch_mean * factor
+        return x * factor.reshape(column) + offset.reshape(column)

@@ -1,0 +1,89 @@
+"""The network of a skeleton as a Flax module: a pure function of graph and candidate."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sparse_jax.model import lowering, sizes
+from sparse_jax.model.layers import MaskedBatchNorm, Weighted
+from sparse_jax.model.skeleton import Candidate, Skeleton
+
+
+class SparseNet(nn.Module):
+    """Interprets a skeleton's graph for one candidate.
+
+    Collections: `params` (weight means), `noise` (optional, see `model.layers`),
+    `batch_stats` (running moments of batch norm); random stream `noise`.
+    """
+
+    skeleton: Skeleton
+    how: str = 'patches'
+
+    @nn.compact
+    def __call__(self, candidate: Candidate, x, *, noise_scale=1.0, train=False):
+        """Images [C, H, W, B], down-sampled and normalised -> logits [classes, B]."""
+        graph = self.skeleton.graph
+        shapes = graph.shapes()
+        true = sizes.true_sizes(self.skeleton, candidate)
+        valid = sizes.valid_weights(self.skeleton, candidate)
+        fixed = sizes.static_spatial(graph)
+        tensors = {'input': x}
+        for i, node in enumerate(graph.nodes):
+            inputs = [tensors[name] for name in node.inputs]
+            if node.op == 'sum':
+                tensors[node.name] = sum(inputs)
+                continue
+            value = inputs[0]
+            if node.op == 'dense':
+                value = jnp.concatenate(
+                    [t.reshape(-1, t.shape[-1]) for t in inputs], axis=0)
+            y = self._layer(node, shapes)(value, valid[node.name], noise_scale)
+            whole = fixed[node.name]
+            if node.batch_norm:
+                y = self._normalise(node, y, true.outputs[node.name], whole, train)
+                y = jnp.where(_channel_mask(candidate.channels[i], y), y, 0.0)
+            y = nn.relu(y) if node.relu else y
+            y = lowering.max_pool(y, node.pool) if node.pool > 1 else y
+            if not whole:
+                mask = sizes.spatial_mask(true.tensors[node.name], shapes[node.name])
+                y = jnp.where(mask, y, 0.0)
+            tensors[node.name] = y
+        return tensors[graph.nodes[-1].name]
+
+    def _layer(self, node, shapes):
+        graph = self.skeleton.graph
+        return Weighted(
+            node, sizes.weight_shape(graph, node, shapes),
+            tuple(shapes[name] for name in node.inputs), graph.image_shape()[1:],
+            self.how, name=node.name)
+
+    def _normalise(self, node, y, size, whole, train):
+        norm = MaskedBatchNorm(name=f'{node.name}-norm')
+        if not whole:
+            y = jnp.where(sizes.spatial_mask(size, y.shape[:3]), y, 0.0)
+        return norm(y, size.height * size.width, train)
+
+
+def init(key: jax.Array, skeleton: Skeleton, candidate: Candidate) -> dict:
+    """Fresh variables {'params', 'batch_stats'?}; no padding changes a true weight."""
+    x = jnp.zeros((*skeleton.graph.image_shape(), 1))
+    return dict(SparseNet(skeleton).init(key, candidate, x))
+
+
+def prepare_images(skeleton: Skeleton, images: jax.Array) -> jax.Array:
+    """Normalised images [N, H, W, C] -> [N, c, h, w] after the input down-sampling."""
+    graph = skeleton.graph
+    x = jnp.moveaxis(jnp.asarray(images, jnp.float32), -1, 1)
+    if graph.squeeze_depth:
+        x = x.max(axis=1, keepdims=True)
+    if graph.downsample > 1:
+        _, height, width = graph.image_shape()
+        rate = graph.downsample
+        x = x[:, :, : height * rate, : width * rate]
+        x = x.reshape(len(x), x.shape[1], height, rate, width, rate).max(axis=(3, 5))
+    return x
+
+
+def _channel_mask(channels, y):
+    mask = jnp.arange(y.shape[0]) < channels
+    return mask.reshape((-1,) + (1,) * (y.ndim - 1))

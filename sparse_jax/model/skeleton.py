@@ -1,0 +1,133 @@
+"""Where the line between compiled program and data lies: one policy.
+
+A point becomes a `Skeleton` (static, hashable: it decides the compiled program) and a
+`Candidate` (arrays: widths, kernels and every training setting). Both depend on the
+point alone, never on what else is in the batch. Depth, layer types, pools, branches,
+batch norm and input down-sampling are always static; how finely widths, kernels and
+FC units are is the `TierPolicy`'s choice: coarse tiers compile less and pad more.
+"""
+
+import bisect
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax.space.architecture import CLASSIFIER, Graph
+
+
+@dataclasses.dataclass(frozen=True)
+class TierPolicy:
+    """Upper ends of the padding tiers; a size is rounded up to the next one.
+
+    Attributes:
+      widths: of convolution channels (1 to 100 in the table).
+      units: of FC layers; larger sizes are rounded up to a power of two.
+      kernels: (low, high) ranges whose members share a program; (3, 3) is exact.
+    """
+
+    widths: tuple[int, ...] = (4, 8, 16, 32, 64, 100)
+    units: tuple[int, ...] = (16, 64, 256, 1024)
+    kernels: tuple[tuple[int, int], ...] = ((2, 3), (4, 5))
+
+    def width(self, n: int) -> int:
+        """Tier of a channel count."""
+        return _round_up(n, self.widths)
+
+    def unit(self, n: int) -> int:
+        """Tier of a number of FC units."""
+        return _round_up(n, self.units)
+
+    def kernel(self, k: int) -> tuple[int, int]:
+        """(low, high) kernel range that k belongs to; 1x1 stays exact."""
+        return next(((a, b) for a, b in self.kernels if a <= k <= b), (k, k))
+
+
+EXACT = TierPolicy(tuple(range(1, 101)), (), ((2, 2), (3, 3), (4, 4), (5, 5)))
+"""No padding of convolutions: one program per architecture."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """The padded graph: what decides the compiled program. A jit static argument."""
+
+    graph: Graph
+
+
+class Candidate(NamedTuple):
+    """What varies between members of one compiled batch; leading axis B if batched."""
+
+    channels: jax.Array
+    """[nodes] int32 true output maps or units, in the order of the graph's nodes."""
+    kernel: jax.Array
+    """[nodes] int32 true kernel sizes."""
+    threshold: jax.Array
+    """[nodes] float32 magnitude cut of the posterior mean, 0 where the table has none."""
+    log_alpha_offset: jax.Array
+    """[] shift of the pruning method's log alpha cut."""
+    alpha: jax.Array
+    """[] final coefficient of the KL term."""
+    pretraining: jax.Array
+    """[] 1.0 if the first epochs are deterministic, else 0.0."""
+    zero_regularization_epochs: jax.Array
+    annealing_epochs: jax.Array
+    """[] in units of the table."""
+    learning_rate: jax.Array
+
+
+def split(
+    exact: Graph, point: dict, policy: TierPolicy
+) -> tuple[Skeleton, Candidate]:
+    """An exact graph and its point -> (static, traced) halves.
+
+    Raises:
+      ValueError: a feature map of the graph is empty.
+    """
+    if not exact.feasible():
+        raise ValueError('the network is infeasible: a feature map is empty')
+    return pad(exact, policy), candidate_of(exact, point)
+
+
+def pad(exact: Graph, policy: TierPolicy) -> Skeleton:
+    """Round the sizes of an exact graph up to the policy's tiers."""
+    nodes = []
+    for node in exact.nodes:
+        low, high = policy.kernel(node.kernel)
+        channels = node.channels
+        if node.op == 'conv' or (node.op == 'depthwise' and node.inputs != ('input',)):
+            channels = policy.width(channels)
+        elif node.op in ('dense', 'sum') and node.name != CLASSIFIER:
+            channels = policy.unit(channels)
+        nodes.append(dataclasses.replace(
+            node, channels=channels, kernel=high, kernel_low=low))
+    return Skeleton(dataclasses.replace(exact, nodes=tuple(nodes)))
+
+
+def candidate_of(exact: Graph, point: dict) -> Candidate:
+    """The traced half, as host arrays ready to be stacked and sent to a device."""
+    thresholds = [point.get(f'pruning-threshold-{n.knob}', 0.0) for n in exact.nodes]
+    number = lambda name: np.float32(point[name])
+    return Candidate(
+        channels=np.array([n.channels for n in exact.nodes], np.int32),
+        kernel=np.array([n.kernel for n in exact.nodes], np.int32),
+        threshold=np.array(thresholds, np.float32),
+        log_alpha_offset=number('log-alpha-offset'),
+        alpha=number('alpha'),
+        pretraining=np.float32(point['pretraining']),
+        zero_regularization_epochs=number('zero-regularization-epochs'),
+        annealing_epochs=number('annealing-epochs'),
+        learning_rate=number('learning-rate'),
+    )
+
+
+def stack(candidates: list[Candidate]) -> Candidate:
+    """Candidates of one skeleton -> one batched `Candidate`."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *candidates)
+
+
+def _round_up(n, tiers):
+    position = bisect.bisect_left(tiers, n)
+    if position < len(tiers):
+        return tiers[position]
+    return n if not tiers else 1 << (int(n) - 1).bit_length()
