@@ -1,0 +1,74 @@
+"""Analytic memory and compute of a pruned network (SpArSe eqs. 4-6).
+
+One byte per weight and activation. Biases count in the model size. The output y of a
+layer is counted before pooling, the input x of the first layer after the input
+down-sampling; a layer that reads several tensors (after a merge) counts all of them.
+No index cost is charged: `export` reports bytes in flash.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sparse_jax.model import sizes
+from sparse_jax.model.connectivity import Live
+from sparse_jax.model.skeleton import Candidate, Skeleton
+
+
+class LayerCosts(NamedTuple):
+    """Costs per layer, [L] int32, in the order of `graph.weighted_nodes`."""
+
+    weights: jax.Array
+    """Kept kernel weights."""
+    biases: jax.Array
+    inputs: jax.Array
+    """||x_l||: elements read."""
+    outputs: jax.Array
+    """||y_l||: elements written, before pooling."""
+    macs: jax.Array
+    """Multiply-accumulates by kept weights (float32: they may exceed 2^31)."""
+
+
+class Costs(NamedTuple):
+    """Totals of one network."""
+
+    model_size: jax.Array
+    """(4) ||w||_0, biases included."""
+    working_memory: jax.Array
+    """(6) max over layers of ||x_l|| + ||y_l||."""
+    working_memory_weights: jax.Array
+    """(5) max over layers of ||x_l|| + ||w_l||, kernel weights only."""
+    macs: jax.Array
+
+
+def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> LayerCosts:
+    """Costs of every layer of a pruned network, living units only."""
+    graph = skeleton.graph
+    true = sizes.true_sizes(skeleton, candidate)
+    elements = {'input': true.tensors['input'].elements}
+    rows = []
+    for node in graph.nodes:
+        alive = pruned.units[node.name].sum()
+        pooled = true.tensors[node.name]
+        if node.op == 'sum':
+            elements[node.name] = sum(elements[t] for t in node.inputs)
+            continue
+        out = true.outputs[node.name]
+        pixels = out.height * out.width
+        elements[node.name] = alive * pooled.height * pooled.width
+        kept = pruned.kernel[node.name].sum()
+        biases = alive if node.biased else jnp.zeros_like(alive)
+        read = sum(elements[t] for t in node.inputs)
+        macs = kept.astype(jnp.float32) * pixels
+        rows.append(LayerCosts(kept, biases, read, alive * pixels, macs))
+    return jax.tree.map(lambda *values: jnp.stack(values), *rows)
+
+
+def total(costs: LayerCosts) -> Costs:
+    """Layer costs -> the paper's three numbers and the MACs."""
+    return Costs(
+        (costs.weights + costs.biases).sum(),
+        (costs.inputs + costs.outputs).max(),
+        (costs.inputs + costs.weights).max(),
+        costs.macs.sum())

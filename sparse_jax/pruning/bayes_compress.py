@@ -1,0 +1,89 @@
+"""Bayesian Compression: structured, group normal-Jeffreys (Louizos et al. 2017).
+
+Groups are the output maps of a convolution and the input elements of a dense layer.
+"""
+
+import jax.numpy as jnp
+
+from sparse_jax.pruning.method import (
+    PruningMethod,
+    group_axes,
+    kernels,
+    log_uniform_kl,
+)
+
+EPSILON = 1e-8
+MAX_VARIANCE = 0.04
+"""Cap of the weight variance: the published code clips it for its first layer."""
+
+
+def bayes_compress(
+    *, init_log_variance: float = -9.0, cut: float = -3.0
+) -> PruningMethod:
+    """Scale z per group with a Jeffreys prior; prune at log alpha_z >= `cut`.
+
+    `aux` is {node: {'log_sigma2' of the kernel's shape, 'group_mean' [G],
+    'group_log_sigma2' [G]}}.
+    """
+
+    def init(params, valid):
+        del valid
+        aux = {}
+        for name, kernel in kernels(params).items():
+            groups = kernel.shape[1] if kernel.ndim == 2 else kernel.shape[0]
+            aux[name] = {
+                'log_sigma2': jnp.full_like(kernel, init_log_variance),
+                'group_mean': jnp.ones(groups, kernel.dtype),
+                'group_log_sigma2': jnp.full((groups,), init_log_variance),
+            }
+        return aux
+
+    def noise(params, aux):
+        del params
+        return {name: {
+            'variance': _weight_variance(leaf),
+            'group_mean': leaf['group_mean'],
+            'group_variance': jnp.exp(leaf['group_log_sigma2']),
+        } for name, leaf in aux.items()}
+
+    def penalty(params, aux, valid):
+        total = 0.0
+        for name, leaf in aux.items():
+            mask = valid[name]['kernel']
+            mean = params[name]['kernel']
+            log_sigma2 = jnp.log(_weight_variance(leaf))
+            normal = 0.5 * (jnp.exp(log_sigma2) + jnp.square(mean) - 1.0 - log_sigma2)
+            total += jnp.where(mask, normal, 0.0).sum()
+            present = mask.any(axis=group_axes(mask))
+            kl = log_uniform_kl(_group_log_alpha(leaf))
+            total += jnp.where(present, kl, 0.0).sum()
+        return total
+
+    def mean(params, aux):
+        return params | {name: params[name] | {
+            'kernel': params[name]['kernel'] * _spread(
+                leaf['group_mean'], params[name]['kernel'])
+        } for name, leaf in aux.items()}
+
+    def score(params, aux):
+        return {name: _spread(_group_log_alpha(leaf), params[name]['kernel'])
+                for name, leaf in aux.items()}
+
+    return PruningMethod(
+        'bayes_compress', True, cut, init, noise, penalty, mean, score)
+
+
+def _weight_variance(leaf):
+    return jnp.minimum(jnp.exp(leaf['log_sigma2']), MAX_VARIANCE)
+
+
+def _group_log_alpha(leaf):
+    return jnp.clip(leaf['group_log_sigma2'] - jnp.log(
+        jnp.square(leaf['group_mean']) + EPSILON), -20.0, 8.0)
+
+
+def _spread(group, kernel):
+    """[G] -> an array that broadcasts against the kernel."""
+    if kernel.ndim == 2:
+        return group[None, :]
+    return group.reshape((-1,) + (1,) * (kernel.ndim - 1))

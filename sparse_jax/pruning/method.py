@@ -1,0 +1,83 @@
+"""What a pruning method is: a bundle of pure functions over trees of weights.
+
+All trees are keyed by node name. `params` holds the weight means that the network's
+layers own; `aux` holds what the method adds to them (variances, group scales) and is
+trained beside them. `valid` marks the weights that the candidate really has.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Tree = dict
+
+
+class PruningMethod(NamedTuple):
+    """A way to train weights so that many can be removed, and to say which.
+
+    `score` is the method's evidence that a weight is superfluous, on the scale of
+    log alpha: weights (or groups) scoring at least `default_cut` plus the candidate's
+    offset are removed. It broadcasts against the kernel.
+    """
+
+    name: str
+    structured: bool
+    """Whether whole groups (output maps, FC inputs) share one score."""
+    default_cut: float
+    init: Callable[[Tree, Tree], Tree]
+    """(params, valid) -> aux."""
+    noise: Callable[[Tree, Tree], Tree]
+    """(params, aux) -> the network's `noise` collection; {} when deterministic."""
+    penalty: Callable[[Tree, Tree, Tree], jax.Array]
+    """(params, aux, valid) -> [] KL or other regulariser over the valid weights."""
+    mean: Callable[[Tree, Tree], Tree]
+    """(params, aux) -> params of the deterministic network."""
+    score: Callable[[Tree, Tree], dict[str, jax.Array]]
+    """(params, aux) -> {node: score}."""
+
+
+def kernels(tree: Tree) -> dict[str, jax.Array]:
+    """{node: kernel} of the nodes that have one (batch-norm entries have none)."""
+    return {name: leaf['kernel'] for name, leaf in tree.items() if 'kernel' in leaf}
+
+
+def keep(
+    method: PruningMethod, params: Tree, aux: Tree, valid: Tree, *,
+    offset: jax.Array | float, thresholds: dict[str, jax.Array],
+) -> dict[str, jax.Array]:
+    """{node: bool kernel mask} of the weights that survive both cuts.
+
+    A weight is dropped if its score reaches `default_cut + offset`, or if the
+    magnitude of its posterior mean is below its layer's threshold (the literal
+    reading of the table's pruning-thresholds row; for a structured method the
+    largest magnitude of the group counts).
+    """
+    means, scores, masks = kernels(method.mean(params, aux)), {}, {}
+    scores = method.score(params, aux)
+    for name, mean in means.items():
+        size = jnp.abs(mean)
+        if method.structured:
+            size = size.max(axis=group_axes(mean), keepdims=True)
+        cut = scores[name] < method.default_cut + offset
+        masks[name] = valid[name]['kernel'] & cut & (size >= thresholds[name])
+    return masks
+
+
+def group_axes(kernel: jax.Array) -> tuple[int, ...]:
+    """Axes within one group: all but outputs of a convolution, or inputs of a dense."""
+    return (0,) if kernel.ndim == 2 else tuple(range(1, kernel.ndim))
+
+
+def log_uniform_kl(log_alpha: jax.Array) -> jax.Array:
+    """KL(q || log-uniform prior) of N(theta, alpha theta^2), element-wise, up to 0.
+
+    Approximation of Molchanov et al. 2017, eq. 14, with its additive constant chosen
+    so that the KL vanishes as alpha grows.
+    """
+    k1, k2, k3 = 0.63576, 1.87320, 1.48695
+    log_alpha = jnp.clip(log_alpha, -8.0, 8.0)
+    negative = (k1 * jax.nn.sigmoid(k2 + k3 * log_alpha)
+                - 0.5 * jax.nn.softplus(-log_alpha) - k1)
+    return -negative

@@ -1,0 +1,46 @@
+"""Sparse Variational Dropout: unstructured (Molchanov, Ashukha, Vetrov 2017)."""
+
+import jax
+import jax.numpy as jnp
+
+from sparse_jax.pruning.method import PruningMethod, kernels, log_uniform_kl
+
+EPSILON = 1e-8
+CLIP = 8.0
+
+
+def log_alpha(mean: jax.Array, log_sigma2: jax.Array) -> jax.Array:
+    """log(sigma^2 / theta^2), clipped to +-8; element-wise."""
+    return jnp.clip(log_sigma2 - jnp.log(jnp.square(mean) + EPSILON), -CLIP, CLIP)
+
+
+def sparse_vd(*, init_log_sigma2: float = -10.0, cut: float = 3.0) -> PruningMethod:
+    """Gaussian posterior per weight, log-uniform prior; prune at log alpha >= `cut`.
+
+    `aux` is {node: {'log_sigma2': array of the kernel's shape}}.
+    """
+
+    def init(params, valid):
+        del valid
+        return {name: {'log_sigma2': jnp.full_like(k, init_log_sigma2)}
+                for name, k in kernels(params).items()}
+
+    def noise(params, aux):
+        del params
+        return {name: {'variance': jnp.exp(leaf['log_sigma2'])}
+                for name, leaf in aux.items()}
+
+    def penalty(params, aux, valid):
+        total = 0.0
+        for name, leaf in aux.items():
+            kl = log_uniform_kl(log_alpha(params[name]['kernel'], leaf['log_sigma2']))
+            total += jnp.where(valid[name]['kernel'], kl, 0.0).sum()
+        return total
+
+    def score(params, aux):
+        return {name: log_alpha(params[name]['kernel'], leaf['log_sigma2'])
+                for name, leaf in aux.items()}
+
+    return PruningMethod(
+        'sparse_vd', False, cut, init, noise, penalty, lambda params, aux: params,
+        score)

@@ -1,0 +1,46 @@
+"""Settings of one training run that are the same for all candidates."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Static training settings.
+
+    Attributes:
+      epochs: passes over the training data. The table's epochs are in units of
+        epochs / 100: with 100 epochs they are literal, with 40 they shrink to 0.4.
+      batch_size: images per step; the last partial batch of an epoch is dropped.
+      variational_rate: learning rate of the posterior's variances and group scales,
+        as a multiple of the candidate's rate: they must travel about ten units.
+      decay: share of the run, at its end, over which the rate falls linearly to 0.
+      clip_norm: global norm that gradients are clipped to; 0 leaves them alone.
+    """
+
+    epochs: int = 40
+    batch_size: int = 128
+    variational_rate: float = 10.0
+    decay: float = 0.5
+    clip_norm: float = 0.0
+
+    def __post_init__(self):
+        checks = {
+            'epochs': self.epochs >= 1,
+            'batch_size': 1 <= self.batch_size <= 4096,
+            'variational_rate': self.variational_rate > 0,
+            'decay': 0 <= self.decay <= 1,
+            'clip_norm': self.clip_norm >= 0,
+        }
+        allowed = {'epochs': 'at least 1', 'batch_size': '1 to 4096',
+                   'variational_rate': 'above 0', 'decay': '0 to 1',
+                   'clip_norm': '0 (off) or above'}
+        for name, fine in checks.items():
+            if not fine:
+                raise ValueError(
+                    f'train.{name}: {getattr(self, name)!r} is not allowed; '
+                    f'allowed: {allowed[name]}')
+
+    @property
+    def table_epochs(self) -> float:
+        """Epochs of this run per epoch of the search table."""
+        return self.epochs / 100.0

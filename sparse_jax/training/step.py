@@ -1,0 +1,97 @@
+"""One training step of one candidate."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from sparse_jax.model.network import SparseNet
+from sparse_jax.model.skeleton import Candidate
+from sparse_jax.pruning.method import PruningMethod
+from sparse_jax.training import schedules
+from sparse_jax.training.config import TrainConfig
+
+
+class TrainState(NamedTuple):
+    """What the next step needs; checkpointed."""
+
+    params: dict
+    """{node: {'kernel', 'bias'}} posterior means."""
+    aux: dict
+    """What the pruning method trains beside them."""
+    stats: dict
+    """Running moments of batch norm."""
+    opt_state: optax.OptState
+    step: jax.Array
+    """[] int32."""
+
+
+class TrainInfo(NamedTuple):
+    """For the reader; one entry per epoch."""
+
+    loss: jax.Array
+    accuracy: jax.Array
+    coefficient: jax.Array
+
+
+def optimizer(config: TrainConfig) -> optax.GradientTransformation:
+    """Adam without its rate, which is traced and differs between candidates."""
+    clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
+    return optax.chain(*clip, optax.scale_by_adam())
+
+
+def init_state(params, aux, stats, config: TrainConfig) -> TrainState:
+    """State before the first step."""
+    opt_state = optimizer(config).init((params, aux))
+    return TrainState(params, aux, stats, opt_state, jnp.int32(0))
+
+
+def loss_fn(trained, state, key, batch, valid, coefficients, *, net, method):
+    """Cross-entropy plus penalty; coefficients = (candidate, noise scale, KL weight).
+
+    Returns (loss, (cross-entropy, accuracy, new batch-norm moments)).
+    """
+    params, aux = trained
+    images, labels = batch
+    candidate, noise_scale, weight = coefficients
+    variables = {'params': params}
+    if state.stats:
+        variables['batch_stats'] = state.stats
+    noise = method.noise(params, aux)
+    if noise:
+        variables['noise'] = noise
+    logits, updated = net.apply(
+        variables, candidate, images, noise_scale=noise_scale, train=True,
+        rngs={'noise': key}, mutable=['batch_stats'])
+    entropy = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels).mean()
+    accuracy = (logits.argmax(0) == labels).mean()
+    loss = entropy + weight * method.penalty(params, aux, valid)
+    return loss, (entropy, accuracy, updated.get('batch_stats', {}))
+
+
+def train_step(
+    key: jax.Array, state: TrainState, batch: tuple, candidate: Candidate, valid: dict,
+    *, net: SparseNet, method: PruningMethod, schedule: tuple,
+) -> tuple[TrainState, TrainInfo]:
+    """One Adam step on a batch (images [C, H, W, B], labels [B]).
+
+    schedule: (config, steps per epoch, total steps [traced], training images).
+    """
+    config, per_epoch, total, num_images = schedule
+    epoch = state.step / per_epoch / (total / per_epoch / 100.0)
+    coefficient = schedules.penalty_coefficient(epoch, candidate)
+    settings = (candidate, schedules.noise_scale(epoch, candidate),
+                coefficient / num_images)
+    trained = (state.params, state.aux)
+    (_, (entropy, accuracy, stats)), grads = jax.value_and_grad(
+        loss_fn, has_aux=True)(
+            trained, state, key, batch, valid, settings, net=net, method=method)
+    updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
+    rate = candidate.learning_rate * schedules.rate_factor(
+        state.step / total, config.decay)
+    params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates[0])
+    aux = jax.tree.map(
+        lambda p, u: p - rate * config.variational_rate * u, state.aux, updates[1])
+    new = TrainState(params, aux, stats, opt_state, state.step + 1)
+    return new, TrainInfo(entropy, accuracy, coefficient)

@@ -1,0 +1,92 @@
+"""A whole training run of one candidate, as one scan over resident data."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from sparse_jax.model import network, sizes
+from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.pruning.method import PruningMethod
+from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.step import TrainInfo, TrainState, init_state, train_step
+
+
+class TrainData(NamedTuple):
+    """Images on the device, shared by all candidates of a batch."""
+
+    images: jax.Array
+    """[N, H, W, C] float32, normalised."""
+    labels: jax.Array
+    """[N] int32."""
+
+
+def initialise(
+    key: jax.Array, candidate: Candidate, *, skeleton: Skeleton,
+    method: PruningMethod, config: TrainConfig,
+) -> TrainState:
+    """Fresh weights and posterior for one candidate."""
+    variables = network.init(key, skeleton, candidate)
+    valid = sizes.valid_weights(skeleton, candidate)
+    aux = method.init(variables['params'], valid)
+    stats = variables.get('batch_stats', {})
+    return init_state(variables['params'], aux, stats, config)
+
+
+def train(
+    key: jax.Array, state: TrainState, candidate: Candidate, data: TrainData,
+    order_key: jax.Array, num_epochs: jax.Array | int | None = None, *,
+    skeleton: Skeleton, method: PruningMethod, config: TrainConfig, how: str = 'patches',
+) -> tuple[TrainState, TrainInfo]:
+    """Train one candidate; pure and un-jitted, the caller vmaps it.
+
+    Args:
+      key: the candidate's own randomness (noise).
+      state: from `initialise`, or inherited from a parent.
+      order_key: order of the images, the same for all candidates of a search: a
+        batch of candidates reads every image once.
+      num_epochs: how many of the `config.epochs` to run; traced, so that shorter
+        runs share the compiled program. The schedule stretches over these epochs.
+
+    Returns:
+      The trained state and per-epoch `TrainInfo` of shape [config.epochs], NaN for
+      epochs that did not run.
+    """
+    num_images = data.labels.shape[0]
+    batch = min(config.batch_size, num_images)
+    per_epoch = num_images // batch
+    images = network.prepare_images(skeleton, data.images)
+    valid = sizes.valid_weights(skeleton, candidate)
+    net = network.SparseNet(skeleton, how)
+    limit = jnp.asarray(config.epochs if num_epochs is None else num_epochs)
+    schedule = (config, per_epoch, limit * per_epoch, num_images)
+
+    def step(state, rows):
+        chosen = jnp.moveaxis(images[rows], 0, -1)
+        return train_step(
+            jax.random.fold_in(key, state.step), state, (chosen, data.labels[rows]),
+            candidate, valid, net=net, method=method, schedule=schedule)
+
+    def run_epoch(state, epoch):
+        order = jax.random.permutation(
+            jax.random.fold_in(order_key, epoch), num_images)
+        rows = order[: per_epoch * batch].reshape(per_epoch, batch)
+        state, info = jax.lax.scan(step, state, rows)
+        return state, jax.tree.map(jnp.mean, info)
+
+    def skip_epoch(state, epoch):
+        del epoch
+        return state, TrainInfo(*(jnp.float32(jnp.nan),) * 3)
+
+    def body(state, epoch):
+        # `limit` is shared by the batch, so this stays a branch under vmap.
+        return jax.lax.cond(epoch < limit, run_epoch, skip_epoch, state, epoch)
+
+    state = state._replace(step=jnp.int32(0))
+    return jax.lax.scan(body, state, jnp.arange(config.epochs))
+
+
+def diverged(state: TrainState) -> jax.Array:
+    """[] bool: some trained value is not finite."""
+    leaves = jax.tree.leaves((state.params, state.aux))
+    return ~jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
