@@ -1,0 +1,156 @@
+"""Generates the C99 of one quantised network: a header and a source file."""
+
+import dataclasses
+import re
+
+import numpy as np
+
+from sparse_jax.export import kernels
+from sparse_jax.export.buffers import BufferPlan, plan_buffers
+from sparse_jax.export.c_nodes import (
+    copies,
+    merge_function,
+    needs_raise,
+    push_row_function,
+)
+from sparse_jax.export.c_tables import describe, layer_tables
+from sparse_jax.export.formats import Encoded, choose, encodings
+from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
+
+
+@dataclasses.dataclass(frozen=True)
+class Generated:
+    """The C of a network and everything it was made of."""
+
+    name: str
+    net: QuantizedNet
+    plan: BufferPlan
+    header: str
+    source: str
+    encoded: dict[str, Encoded]
+    candidates: dict[str, dict[str, int]]
+    """{layer: {format: bytes}} of all three formats."""
+    symbols: dict[str, str]
+    """{node: C identifier}."""
+
+
+def generate(
+    net: QuantizedNet, *, name: str = 'net', weight_format: str = 'auto',
+    guard: bool = True,
+) -> Generated:
+    """C99 that computes the logits of `emulate`, bit for bit.
+
+    `name` prefixes every identifier. `weight_format` forces one of formats.FORMATS.
+    `guard` off leaves out the includes, to join several networks in one file.
+    """
+    if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
+        raise ValueError(f'{name!r} is not a C identifier')
+    plan = plan_buffers(net)
+    encoded, candidates = {}, {}
+    for node in net.nodes:
+        if node.weight is not None:
+            options = encodings(net, node)
+            encoded[node.name] = choose(options, weight_format)
+            candidates[node.name] = {f: e.bytes for f, e in options.items()}
+    symbols = _identifiers(net)
+    parts = [_arena(plan), *_kernel_texts(net, encoded)]
+    parts += [layer_tables(net, node, encoded[node.name], symbols[node.name])
+              for node in net.nodes if node.weight is not None]
+    parts += [merge_function(net, plan, node, symbols[node.name]) for node in net.nodes
+              if node.weight is None]
+    parts += [push_row_function(net, plan), _infer(net, plan, encoded, symbols)]
+    head = f'#include "{name}.h"\n\n' if guard else ''
+    source = (head + '\n'.join(parts)).replace('@', f'{name}_')
+    return Generated(name, net, plan, _header(net, plan, name), source, encoded,
+                     candidates, symbols)
+
+
+def kind_of(node: QuantizedNode, encoded: Encoded) -> str:
+    """The kernel (kernels.KINDS) that runs a layer."""
+    if node.gather is None or encoded.format == 'gap':
+        return encoded.format
+    return 'gather' if encoded.format == 'dense' else 'gather_bitmap'
+
+
+def _identifiers(net):
+    names, used = {}, set()
+    for node in net.nodes:
+        base = re.sub(r'\W', '_', node.name) or 'node'
+        symbol, count = base, 2
+        while symbol in used:
+            symbol, count = f'{base}_{count}', count + 1
+        used.add(symbol)
+        names[node.name] = symbol
+    return names
+
+
+def _arena(plan):
+    return (f'/* Every tensor of the network, {plan.arena} bytes; see the offsets in '
+            f'infer. */\nstatic int8_t @arena[{plan.arena}];\n')
+
+
+def _kernel_texts(net, encoded):
+    """Only the kernels that this network calls."""
+    weighted = [n for n in net.nodes if n.weight is not None]
+    left = any(np.any(n.shift > 0) for n in weighted) or any(
+        n.op == 'concatenate' and np.any(n.input_shift > 0) for n in net.nodes)
+    texts = [kernels.HIGH_MULTIPLY, kernels.rescale_kernel(left), kernels.CLAMP]
+    if weighted:
+        texts.append(kernels.TYPES)
+    kinds = {kind_of(n, encoded[n.name]) for n in weighted}
+    texts += [kernels.layer_kernel(kind) for kind in kernels.KINDS if kind in kinds]
+    merges = [n for n in net.nodes if n.op == 'concatenate']
+    plan = plan_buffers(net) if merges else None
+    todo = [(n, i) for n in merges for i, _ in copies(net, plan, n)]
+    if any(n.input_multiplier[i] == 0 for n, i in todo):
+        texts.append(kernels.COPY)
+    if any(n.input_multiplier[i] != 0 for n, i in todo):
+        texts.append(kernels.COPY_RESCALED)
+    if any(needs_raise(net, n) for n in merges):
+        texts.append(kernels.RAISE)
+    return texts
+
+
+def _infer(net, plan, encoded, symbols):
+    lines = ['', 'const int8_t *@infer(void)', '{']
+    for node in net.nodes:
+        lines.append(f'    /* {describe(net, node)} */')
+        symbol = symbols[node.name]
+        if node.weight is None:
+            lines.append(f'    @{symbol}();')
+            continue
+        kind = kind_of(node, encoded[node.name])
+        x, y = plan.offsets[node.inputs[0]], plan.offsets[node.name]
+        lines.append(f'    @layer_{kind}(&@{symbol}, @arena + {x}, @arena + {y});')
+    lines += [f'    return @arena + {plan.offsets[net.output]};', '}', '']
+    return '\n'.join(lines)
+
+
+def _header(net, plan, name):
+    height, width, channels = net.input_shape
+    tensor, upper = net.tensors[net.output], name.upper()
+    return f'''\
+/* An int8 network. Feed the image row by row, then read the logits:
+     for (r = 0; r < {upper}_HEIGHT; ++r) {name}_push_row(r, row_r);
+     logits = {name}_infer();
+   A row may be forgotten once pushed. Pixels are uint8 codes, [width][channels];
+   code = (pixel - low) / step, low {net.pixel_low:g}, step {net.pixel_step:g}. */
+#ifndef {upper}_H
+#define {upper}_H
+
+#include <stdint.h>
+
+#define {upper}_HEIGHT {height}
+#define {upper}_WIDTH {width}
+#define {upper}_CHANNELS {channels}
+#define {upper}_CLASSES {int(np.prod(net.shapes[net.output]))}
+#define {upper}_ARENA_BYTES {plan.arena}
+#define {upper}_LOGIT_SCALE {tensor.scale!r}
+#define {upper}_LOGIT_ZERO_POINT ({tensor.zero_point})
+
+void {name}_push_row(int row, const uint8_t *pixels);
+/* Int8 logits, valid until the next row is pushed. */
+const int8_t *{name}_infer(void);
+
+#endif
+'''

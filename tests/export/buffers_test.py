@@ -1,0 +1,63 @@
+"""The buffer plan: tensors alive together never overlap, and the arena is small."""
+
+import numpy as np
+import pytest
+
+from sparse_jax.export.buffers import lifetimes, plan_buffers
+from sparse_jax.model.compact import CompactNet, CompactNode
+from sparse_jax.quantize import calibrate, quantize
+from sparse_jax.quantize.random_nets import random_images, random_net
+
+
+def _quantized(net):
+    return quantize(net, calibrate(net, random_images(net, 4)))
+
+
+@pytest.mark.parametrize('start', range(0, 200, 50))
+def test_live_tensors_do_not_overlap(start):
+    for seed in range(start, start + 50):
+        q = _quantized(random_net(seed))
+        plan, life = plan_buffers(q), lifetimes(q)
+        taken = 0
+        for a in plan.sizes:
+            taken = max(taken, plan.offsets[a] + plan.sizes[a])
+            for b in plan.sizes:
+                if a < b and not (a in plan.in_place and b in plan.in_place):
+                    apart = (plan.offsets[a] + plan.sizes[a] <= plan.offsets[b]
+                             or plan.offsets[b] + plan.sizes[b] <= plan.offsets[a])
+                    separate = life[a][1] < life[b][0] or life[b][1] < life[a][0]
+                    assert apart or separate, (seed, a, b)
+        assert taken == plan.arena >= plan.lower_bound
+
+
+def test_most_plans_reach_the_lower_bound():
+    plans = [plan_buffers(_quantized(random_net(seed))) for seed in range(100)]
+    assert np.mean([p.arena == p.lower_bound for p in plans]) > 0.97
+
+
+def _dense(name, source, units, width):
+    weight = np.random.default_rng(0).normal(size=(units, width))
+    return CompactNode(name, 'dense', (source,), weight, relu=True)
+
+
+def test_a_chain_needs_its_largest_neighbours():
+    net = CompactNet((10, 10, 1), 1, False, 0.0, 1.0, (
+        _dense('a', 'input', 40, 100), _dense('b', 'a', 70, 40),
+        _dense('c', 'b', 60, 70)))
+    assert plan_buffers(_quantized(net)).arena == 140
+
+
+def test_a_concatenation_is_written_in_place():
+    net = CompactNet((10, 10, 1), 1, False, 0.0, 1.0, (
+        _dense('a', 'input', 40, 100), _dense('b', 'input', 30, 100),
+        CompactNode('both', 'concatenate', ('a', 'b')), _dense('c', 'both', 5, 70)))
+    plan = plan_buffers(_quantized(net))
+    assert plan.arena == 170
+    assert plan.offsets['b'] == plan.offsets['a'] + 40 == plan.offsets['both'] + 40
+
+
+def test_a_sum_overwrites_an_input():
+    net = CompactNet((2, 2, 1), 1, False, 0.0, 1.0, (
+        _dense('a', 'input', 40, 4), _dense('b', 'input', 40, 4),
+        CompactNode('both', 'sum', ('a', 'b')), _dense('c', 'both', 5, 40)))
+    assert plan_buffers(_quantized(net)).arena == 84

@@ -1,0 +1,127 @@
+"""Generated C equals the integer emulator bit for bit, under the sanitizers."""
+
+import concurrent.futures
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from sparse_jax.export.bundle import host_program
+from sparse_jax.export.c_source import generate
+from sparse_jax.export.formats import FORMATS
+from sparse_jax.model.compact import CompactNet, CompactNode
+from sparse_jax.quantize import calibrate, emulate, quantize
+from sparse_jax.quantize.random_nets import random_images, random_net
+
+IMAGES = 6
+FLAGS = ['-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O1',
+         '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+
+pytestmark = pytest.mark.skipif(not shutil.which('gcc'), reason='no host gcc')
+
+
+def _quantized(seed, largest=14):
+    net = random_net(seed, largest=largest)
+    images = random_images(net, IMAGES, seed)
+    return quantize(net, calibrate(net, images)), images
+
+
+def _run(folder, cases, *flags):
+    """Compiles [(Generated, images)] together; returns their logits."""
+    source, program = folder / 'bundle.c', folder / 'bundle'
+    source.write_text(host_program([g for g, _ in cases], IMAGES))
+    subprocess.run(['gcc', *FLAGS, *flags, source, '-o', program], check=True)
+    pixels = b''.join(images.tobytes() for _, images in cases)
+    done = subprocess.run([program], input=pixels, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[:2000]
+    logits, start = [], 0
+    for g, _ in cases:
+        shape = IMAGES, int(np.prod(g.net.shapes[g.net.output]))
+        logits.append(np.frombuffer(done.stdout, np.int8, np.prod(shape), start)
+                      .reshape(shape))
+        start += int(np.prod(shape))
+    assert start == len(done.stdout)
+    return logits
+
+
+def _check(folder, seeds, flags, weight_format='auto', largest=14):
+    folder.mkdir()
+    cases = []
+    for seed in seeds:
+        q, images = _quantized(seed, largest)
+        cases.append((generate(q, name=f'n{seed}', weight_format=weight_format,
+                               guard=False), images))
+    for (g, images), logits in zip(cases, _run(folder, cases, *flags)):
+        np.testing.assert_array_equal(logits, emulate(g.net, images),
+                                      err_msg=f'{g.name} {weight_format}')
+    return cases
+
+
+def test_random_networks(tmp_path):
+    """125 networks, the cheapest format per layer and each format forced."""
+    jobs = [(range(0, 25), ()), (range(25, 50), ('-DNN_NO_LONG_MULTIPLY',)),
+            (range(50, 65), (), 'dense'), (range(65, 80), (), 'bitmap'),
+            (range(80, 95), ('-DNN_NO_LONG_MULTIPLY',), 'gap'),
+            (range(95, 125), ())]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(_check, tmp_path / str(i), *job)
+                   for i, job in enumerate(jobs)]
+        cases = [case for future in futures for case in future.result()]
+    used = {e.format for g, _ in cases for e in g.encoded.values()}
+    assert used == set(FORMATS)
+    ops = {node.op for g, _ in cases for node in g.net.nodes}
+    assert ops == {'conv', 'depthwise', 'dense', 'sum', 'concatenate'}
+    assert any(node.gather is not None for g, _ in cases for node in g.net.nodes)
+
+
+def _wide_net():
+    """Channels 800 bytes apart and a gather that skips 1000 inputs."""
+    rng = np.random.default_rng(0)
+    conv = rng.normal(size=(2, 3, 3, 3)) * (rng.random((2, 3, 3, 3)) < 0.3)
+    gather = np.array([0, 255, 510, 1275])
+    nodes = (CompactNode('first conv/1', 'conv', ('input',), conv, relu=True),
+             CompactNode('fc', 'dense', ('first conv/1',), rng.normal(size=(3, 4)),
+                         gather=gather))
+    return CompactNet((20, 40, 3), 1, False, 127.5, 60.0, nodes)
+
+
+@pytest.mark.parametrize('weight_format', FORMATS)
+def test_distances_above_one_byte(tmp_path, weight_format):
+    net = _wide_net()
+    images = random_images(net, IMAGES)
+    q = quantize(net, calibrate(net, images))
+    g = generate(q, name='wide', weight_format=weight_format, guard=False)
+    logits, = _run(tmp_path, [(g, images)])
+    np.testing.assert_array_equal(logits, emulate(q, images))
+    if weight_format == 'gap':
+        pairs = g.encoded['first conv/1'].weights.reshape(-1, 2)
+        assert np.any((pairs[:, 0] == 255) & (pairs[:, 1] == 0))
+
+
+def test_source_is_selfcontained_and_small(tmp_path):
+    """Only <stdint.h>, only the kernels in use, readable names."""
+    q, _ = _quantized(5)
+    g = generate(q, name='net')
+    includes = [line for line in (g.source + g.header).splitlines()
+                if line.startswith('#include')]
+    assert includes == ['#include "net.h"', '#include <stdint.h>']
+    kinds = {e.format for e in g.encoded.values()}
+    assert ('net_layer_gap(' in g.source) == ('gap' in kinds)
+    assert all(f'/* {name}: ' in g.source for name in g.symbols)
+    for word in ('malloc', 'float', 'double', 'memcpy'):
+        assert word not in g.source
+
+
+def test_a_layer_never_grows_by_going_sparse():
+    for seed in range(60):
+        g = generate(_quantized(seed)[0])
+        for layer, chosen in g.encoded.items():
+            sizes = g.candidates[layer]
+            assert set(sizes) == set(FORMATS)
+            assert chosen.bytes == min(sizes.values())
+
+
+def test_names_must_be_identifiers():
+    with pytest.raises(ValueError, match='identifier'):
+        generate(_quantized(1)[0], name='two words')
