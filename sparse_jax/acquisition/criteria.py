@@ -1,0 +1,184 @@
+"""Acquisition criteria: what makes a point worth evaluating, smaller is better.
+
+A criterion is a pair. `prepare`, on the host, makes the arrays that one pick of a
+batch needs (its own weights, posterior draw, fantasies of the earlier picks);
+`value` is a pure traceable function of those arrays and of candidate points.
+Picks have different arrays of equal shapes, so one compiled program serves all.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax.acquisition import scalarize
+from sparse_jax.acquisition.scoring import Criterion, generator
+from sparse_jax.surrogate.base import Surrogate
+
+
+def _exactly(known, f):
+    """f [.., K, Q] with known [Q, K] in its place where finite."""
+    known = known.T
+    return jnp.where(jnp.isnan(known), f, known)
+
+
+# Thompson sampling: SpArSe's own.
+
+
+def _thompson_value(surrogate, arrays, x, active, known):
+    f = _exactly(known, surrogate.evaluate(arrays['paths'], x, active)[0])
+    return scalarize.chebyshev(arrays['weights'][:, None], f, axis=0)
+
+
+def thompson(surrogate: Surrogate, state: Any, weights: np.ndarray) -> Criterion:
+    """max_k weights_k f_k of one posterior draw per pick; weights [q, K] in the
+    objectives' units."""
+
+    def prepare(key, pick, pending):
+        del pending
+        return {'paths': _draw(surrogate, key, state), 'weights': weights[pick]}
+
+    return Criterion(surrogate, prepare, _thompson_value, False, weights)
+
+
+# Lower confidence bound ("UCB" of a maximiser).
+
+
+def _bound_value(surrogate, arrays, x, active, known):
+    mean, var = surrogate.moments(arrays['state'], x, active)
+    low = surrogate.unwarp(arrays['state'], mean - arrays['beta'] * jnp.sqrt(var))
+    return scalarize.chebyshev(arrays['weights'][:, None], _exactly(known, low), axis=0)
+
+
+def lower_bound(
+    surrogate: Surrogate, state: Any, weights: np.ndarray, *, beta: float
+) -> Criterion:
+    """max_k weights_k (mean_k - beta sd_k), the bound taken in model units."""
+
+    def prepare(key, pick, pending):
+        del key, pending
+        return {'state': state, 'weights': weights[pick], 'beta': np.float64(beta)}
+
+    return Criterion(surrogate, prepare, _bound_value, False, weights)
+
+
+# Monte Carlo criteria that know the earlier picks of the batch.
+
+
+def _draws(surrogate, arrays, x, active, known):
+    """Marginal draws [S, K, Q] given the fantasies, common random numbers."""
+    mean, var = surrogate.conditional(arrays['fantasies'], x, active)
+    z = mean + jnp.sqrt(var) * arrays['normal'][:, :, None]
+    return _exactly(known, surrogate.unwarp(arrays['fantasies'].state, z))
+
+
+def _improvement_value(surrogate, arrays, x, active, known):
+    f = _draws(surrogate, arrays, x, active, known)
+    scaled = (f - arrays['low'][:, None]) / arrays['span'][:, None]
+    g = scalarize.augmented_chebyshev(arrays['weights'][:, None], scaled, axis=1)
+    return -jnp.maximum(arrays['best'][:, None] - g, 0.0).mean(0)
+
+
+def expected_improvement(
+    surrogate: Surrogate, state: Any, observed: np.ndarray, weights: np.ndarray, *,
+    num_draws: int,
+) -> Criterion:
+    """Expected improvement of the augmented Chebyshev value over observed [N, K].
+
+    The qNParEGO way (Daulton et al. 2020): every pick has its own weights [K], in
+    units of the observed ranges, and the earlier picks count as observed, draw by
+    draw.
+    """
+    low = observed.min(0)
+    span = np.maximum(observed.max(0) - low, 1e-12)
+    scaled = (observed - low) / span
+
+    def prepare(key, pick, pending):
+        fantasies, values, normal = _imagine(surrogate, key, state, pending, num_draws)
+        best = scalarize.augmented_chebyshev(weights[pick], scaled).min()
+        g = scalarize.augmented_chebyshev(weights[pick], (values - low) / span)
+        best = np.minimum(best, np.where(pending.mask, g, np.inf).min(1))
+        return {'fantasies': fantasies, 'normal': normal, 'weights': weights[pick],
+                'low': low, 'span': span, 'best': best}
+
+    return Criterion(surrogate, prepare, _improvement_value, True, weights)
+
+
+def _hypervolume_value(surrogate, arrays, x, active, known):
+    f = _draws(surrogate, arrays, x, active, known)
+    gain = (arrays['reference'][:, None] - f) / arrays['span'][:, None]
+    gain = jnp.maximum(gain, 0.0).astype(jnp.float32)
+    # min_k gain_k / direction_k, one objective at a time: [S, Q, L] stays fused.
+    inverse = arrays['inverse'].astype(jnp.float32)
+    ratio = functools.reduce(jnp.minimum, (
+        gain[:, k, :, None] * inverse[:, k] for k in range(f.shape[1])))
+    best = arrays['best'].astype(jnp.float32)
+    rise = jnp.maximum(ratio ** f.shape[1] - best[:, None, :], 0.0)
+    return -rise.mean((0, 2)).astype(f.dtype)
+
+
+def hypervolume_improvement(
+    surrogate: Surrogate, state: Any, front: np.ndarray, reference: np.ndarray, *,
+    num_draws: int, num_directions: int,
+) -> Criterion:
+    """Expected gain of hypervolume over front [P, K], below reference [K].
+
+    The hypervolume is a mean over directions (Zhang and Golovin 2020), which costs
+    the same for any number of objectives and any front; the expectation is a mean
+    over draws in which the earlier picks of the batch count as observed.
+    """
+    span = np.maximum(reference - front.min(0), 1e-12)
+    num_objectives = len(reference)
+
+    def scalars(points, rays):
+        gain = (reference - points) / span
+        return np.asarray(scalarize.hypervolume_scalar(rays, gain[..., None, :]))
+
+    def prepare(key, pick, pending):
+        key, key_rays = jax.random.split(key)
+        rays = scalarize.directions(generator(key_rays), num_objectives, num_directions)
+        fantasies, values, normal = _imagine(surrogate, key, state, pending, num_draws)
+        best = scalars(front, rays).max(0)
+        taken = scalars(values, rays) * pending.mask[:, None]
+        return {
+            'fantasies': fantasies, 'normal': normal, 'reference': reference,
+            'span': span, 'inverse': 1.0 / np.maximum(rays, 1e-9),
+            'best': np.maximum(best, taken.max(1)),
+        }
+
+    return Criterion(surrogate, prepare, _hypervolume_value, True)
+
+
+def _imagine(surrogate, key, state, pending, num_draws):
+    """Fantasies, their values [S, q, K] in the objectives' units, normals [S, K]."""
+    key, key_normal = jax.random.split(key)
+    fantasies, values = _fantasise(surrogate, key, state, pending, num_draws)
+    values = np.swapaxes(np.asarray(values), 1, 2)
+    values = np.where(np.isnan(pending.known), values, pending.known)
+    normal = scalarize.quasi_normal(
+        generator(key_normal), num_draws, pending.known.shape[1])
+    return fantasies, values, normal
+
+
+def _draw(surrogate, key, state):
+    with jax.enable_x64(True):
+        return _draw_jit(surrogate, key, state)
+
+
+def _fantasise(surrogate, key, state, pending, num_draws):
+    with jax.enable_x64(True):
+        return _fantasise_jit(
+            surrogate, key, state, pending.x, pending.active, pending.mask, num_draws)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _draw_jit(surrogate, key, state):
+    return surrogate.draw(key, state, 1)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 6))
+def _fantasise_jit(surrogate, key, state, x, active, mask, num):
+    fantasies, values = surrogate.fantasise(key, state, x, active, mask, num)
+    return fantasies, surrogate.unwarp(state, values)

@@ -1,0 +1,265 @@
+"""A batch of points from a criterion: pool, local refinement, groups, no repeats."""
+
+import dataclasses
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax.acquisition import scoring
+from sparse_jax.acquisition.scoring import Criterion, Pending, generator
+from sparse_jax.types import Domain, PRNGKey
+
+
+@dataclasses.dataclass(frozen=True)
+class MaximizeConfig:
+    """Effort of the search for the best candidate."""
+
+    chunk: int = 256
+    """Rows scored at once; also the number of children per round."""
+    rounds: int = 3
+    """Rounds of evolution on the criterion; each perturbs the best candidates."""
+    elite: int = 16
+    """Candidates that have children, and that are climbed from."""
+    ascent_steps: int = 40
+    """Gradient steps, on continuous domains only; 0 switches them off."""
+    reuse: float = 0.1
+    """A point whose group was seen before is preferred if its score is within this
+    part of the way from the best score to the pool's median."""
+
+
+class Problem(NamedTuple):
+    """What decides, besides the criterion, whether a point may be suggested."""
+
+    domain: Domain
+    known: Callable[[np.ndarray], np.ndarray]
+    """(x [N, D]) -> [N, K] exactly known objectives, NaN elsewhere."""
+    refuse: Callable[[np.ndarray], np.ndarray]
+    """(x [N, D]) -> [N] bool: cannot meet a hard budget."""
+    feasible: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """(x, active) -> [N] probability of a successful trial."""
+    taken: frozenset[bytes]
+    """Identities of the points evaluated before."""
+    seen: frozenset[Hashable]
+    """Groups that have been compiled before."""
+    max_groups: int | None
+    """Largest number of groups in one batch."""
+
+
+class Batch(NamedTuple):
+    """A suggested batch under construction."""
+
+    x: list
+    groups: list
+    score: list
+    counts: dict
+
+
+def identity(x: np.ndarray) -> list[bytes]:
+    """One comparable identity per row of x [N, D]."""
+    return [row.tobytes() for row in np.round(np.asarray(x, np.float64), 9) + 0.0]
+
+
+def admit(problem: Problem, batch: Batch, x: np.ndarray) -> np.ndarray:
+    """Rows of x [N, D] that are new, distinct, and not refused -> [M, D]."""
+    chosen = set(identity(np.array(batch.x))) if batch.x else set()
+    keep, met = [], set()
+    for i, name in enumerate(identity(x)):
+        if name not in problem.taken and name not in chosen and name not in met:
+            met.add(name)
+            keep.append(i)
+    x = x[keep]
+    if not len(x):
+        return x
+    refused = np.asarray(problem.refuse(x), bool)
+    batch.counts['refused'] += int(refused.sum())
+    batch.counts['considered'] += len(x)
+    return x[~refused]
+
+
+def closed(problem: Problem, batch: Batch) -> bool:
+    """True if the next pick must fall into a group that the batch already has."""
+    limit = problem.max_groups
+    return limit is not None and len(set(batch.groups)) >= limit
+
+
+def in_groups(problem: Problem, batch: Batch, x: np.ndarray) -> np.ndarray:
+    """Rows of x [N, D] that the batch's groups allow."""
+    if not len(x) or not closed(problem, batch):
+        return x
+    allowed = set(batch.groups)
+    return x[[label in allowed for label in problem.domain.group(x)]]
+
+
+def siblings(key: PRNGKey, problem: Problem, batch: Batch, num: int) -> np.ndarray:
+    """num random points that have the batch's groups, [num', D]."""
+    leaders = [batch.x[batch.groups.index(g)] for g in dict.fromkeys(batch.groups)]
+    keys = jax.random.split(key, len(leaders))
+    share = -(-num // len(leaders))
+    return np.concatenate([
+        problem.domain.resample(k, leader, share) for k, leader in zip(keys, leaders)])
+
+
+def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int = 64
+         ) -> np.ndarray:
+    """At least one, mostly `num` admissible random points, [M, D].
+
+    Raises a ValueError when the hard budget refuses everything. On a space that is
+    used up, points evaluated before come back (counted as repeats).
+    """
+    found = np.zeros((0, problem.domain.dim))
+    for _ in range(tries):
+        key, key_draw = jax.random.split(key)
+        if closed(problem, batch):
+            x = siblings(key_draw, problem, batch, num)
+        else:
+            x = problem.domain.sample(key_draw, num)
+        x = in_groups(problem, batch, admit(problem, batch, x))
+        found = np.concatenate([found, x])
+        if len(found):
+            return found
+    if problem.taken:
+        batch.counts['repeats'] += 1
+        return draw(key, problem._replace(taken=frozenset()), batch, num, tries=tries)
+    raise ValueError(
+        f'no new point meets the hard budget in {batch.counts["considered"]} draws '
+        f'({batch.counts["refused"]} refused)')
+
+
+def append(problem: Problem, batch: Batch, x: np.ndarray, score: float) -> None:
+    """Adds one point [D] to the batch."""
+    batch.x.append(x)
+    batch.score.append(score)
+    if problem.max_groups is not None:
+        batch.groups.append(problem.domain.group(x[None])[0])
+
+
+def empty_batch() -> Batch:
+    """Nothing chosen yet."""
+    return Batch([], [], [], {'refused': 0, 'considered': 0, 'repeats': 0})
+
+
+def pick_random(key: PRNGKey, problem: Problem, batch: Batch) -> None:
+    """Adds one random admissible point."""
+    append(problem, batch, draw(key, problem, batch, 64)[0], np.nan)
+
+
+class Scorer(NamedTuple):
+    """One pick's criterion, bound to its arrays and to the problem."""
+
+    criterion: Criterion
+    arrays: Any
+    problem: Problem
+    config: MaximizeConfig
+
+    def inputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """x, its activity and its known objectives."""
+        x = np.asarray(x, np.float64)
+        active = np.asarray(self.problem.domain.activity(x), np.float64)
+        return x, active, np.asarray(self.problem.known(x), np.float64)
+
+    def __call__(self, x: np.ndarray, level: float | None) -> tuple[np.ndarray, float]:
+        """Scores [N], weighted by feasibility, and the level they shrink towards."""
+        x, active, known = self.inputs(x)
+        value = scoring.score(self.criterion, self.arrays, x, active, known,
+                              chunk=self.config.chunk)
+        value = np.nan_to_num(value, nan=np.inf, posinf=np.finfo(float).max)
+        if level is None:
+            level = 0.0 if self.criterion.improvement else float(np.median(value))
+        chance = np.asarray(self.problem.feasible(x, active))
+        gain = np.maximum(level - value, 0.0)
+        return np.where(value < level, level - chance * gain, value), level
+
+
+def pick(
+    key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray
+) -> None:
+    """Adds the best point found from pool [Q, D] by evolution and ascent."""
+    problem, config = scorer.problem, scorer.config
+    key, key_draw = jax.random.split(key)
+    x = in_groups(problem, batch, admit(problem, batch, pool))
+    if closed(problem, batch) or not len(x):
+        x = np.concatenate([x, draw(key_draw, problem, batch, config.chunk)])
+    value, level = scorer(x, None)
+    tolerance = config.reuse * max(float(np.median(value) - value.min()), 0.0)
+    for _ in range(config.rounds):
+        key, key_round = jax.random.split(key)
+        x, value = _evolve(key_round, batch, scorer, x, value, level)
+    x, value = _climb(batch, scorer, x, value, level)
+    best = _prefer_seen(problem, batch, x, value, tolerance)
+    append(problem, batch, x[best], float(value[best]))
+
+
+def _evolve(key, batch, scorer, x, value, level):
+    """One round: children of the elite join the candidates."""
+    key_parent, key_edit = jax.random.split(key)
+    order = np.argsort(value, kind='stable')[: scorer.config.elite]
+    # Better parents have more children.
+    weight = 1.0 / (1.0 + np.arange(len(order)))
+    parents = generator(key_parent).choice(
+        order, scorer.config.chunk, p=weight / weight.sum())
+    children = scorer.problem.domain.perturb(key_edit, x[parents])
+    return _join(batch, scorer, x, value, level, children)
+
+
+def _climb(batch, scorer, x, value, level):
+    """Gradient ascent from the elite, where every dimension is continuous."""
+    domain, config = scorer.problem.domain, scorer.config
+    if not config.ascent_steps or np.asarray(domain.levels).any():
+        return x, value
+    order = np.argsort(value, kind='stable')[: config.elite]
+    start = np.resize(x[order], (config.elite, x.shape[1]))
+    start, active, known = scorer.inputs(start)
+    if not active.all() or not np.isnan(known).all():
+        return x, value
+    climbed = scoring.ascend(scorer.criterion, scorer.arrays, start, active, known,
+                             steps=config.ascent_steps)
+    return _join(batch, scorer, x, value, level, climbed)
+
+
+def _join(batch, scorer, x, value, level, children):
+    children = in_groups(scorer.problem, batch, admit(scorer.problem, batch, children))
+    if not len(children):
+        return x, value
+    more, _ = scorer(children, level)
+    return np.concatenate([x, children]), np.concatenate([value, more])
+
+
+def _prefer_seen(problem, batch, x, value, tolerance):
+    """Index of the best point; of nearly equal ones, of one that needs no compiling."""
+    order = np.argsort(value, kind='stable')
+    if problem.max_groups is None or not (problem.seen or batch.groups):
+        return order[0]
+    near = order[value[order] <= value[order[0]] + tolerance][:64]
+    known = problem.seen | set(batch.groups)
+    for i, label in zip(near, problem.domain.group(x[near])):
+        if label in known:
+            return i
+    return order[0]
+
+
+def select(
+    key: PRNGKey, criterion: Criterion, problem: Problem, pool: np.ndarray, *,
+    scored: np.ndarray, config: MaximizeConfig,
+) -> Batch:
+    """A batch of len(scored) points: by the criterion where scored [q] is true, at
+    random elsewhere. pool [Q, D] holds the first candidates of every pick."""
+    batch = empty_batch()
+    size, dim = len(scored), problem.domain.dim
+    num_objectives = problem.known(pool[:1]).shape[1]
+    for i, by_score in enumerate(scored):
+        key, key_prepare, key_pick = jax.random.split(key, 3)
+        if not by_score:
+            pick_random(key_pick, problem, batch)
+            continue
+        pending = Pending(np.zeros((size, dim)), np.zeros((size, dim)),
+                          np.full((size, num_objectives), np.nan), np.arange(size) < i)
+        scorer = Scorer(criterion, None, problem, config)
+        if i:
+            parts = scorer.inputs(np.array(batch.x))
+            for whole, part in zip(pending[:3], parts):
+                whole[:i] = part
+        arrays = criterion.prepare(key_prepare, i, pending)
+        pick(key_pick, batch, scorer._replace(arrays=arrays), pool)
+    return batch

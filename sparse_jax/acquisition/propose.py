@@ -1,0 +1,67 @@
+"""Candidate pools: the prior, and local edits of good points."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from sparse_jax.acquisition.scoring import generator
+from sparse_jax.objectives import pareto
+from sparse_jax.types import Domain, PRNGKey, SearchState
+
+Propose = Callable[[PRNGKey, SearchState], np.ndarray]
+"""(key, state) -> [Q, D] canonical points."""
+Parents = Callable[[SearchState], np.ndarray]
+"""(state) -> [P, D] the points whose morphs may be proposed."""
+Perturb = Callable[[PRNGKey, np.ndarray], np.ndarray]
+
+
+def front(state: SearchState) -> np.ndarray:
+    """Pareto-optimal evaluated points, [P, D]."""
+    y = state.y[: state.count]
+    return state.x[: state.count][pareto.non_dominated(y)]
+
+
+def everything(state: SearchState) -> np.ndarray:
+    """All points that were measured, [P, D]."""
+    rows = ~np.isnan(state.y[: state.count]).any(1)
+    return state.x[: state.count][rows]
+
+
+def morphs(
+    key: PRNGKey, perturb: Perturb, parents: np.ndarray, num: int, *, depth: int
+) -> np.ndarray:
+    """num descendants [num, D] of random parents [P, D], 1 to `depth` edits away."""
+    key, key_parent = jax.random.split(key)
+    rng = generator(key_parent)
+    x = parents[rng.integers(len(parents), size=num)]
+    edits = rng.integers(1, depth + 1, size=num)
+    for i in range(depth):
+        key, key_edit = jax.random.split(key)
+        more = edits > i
+        x = np.where(more[:, None], perturb(key_edit, x), x)
+    return x
+
+
+def random_and_morphs(
+    domain: Domain, *, num_random: int = 512, num_morphs: int = 512, depth: int = 3,
+    parents: Parents = front, perturb: Perturb | None = None,
+) -> Propose:
+    """Draws from the prior beside morphs of the parents (by default the front).
+
+    The stages of SpArSe are other parents and another `perturb`, with no draws from
+    the prior. Without any parent everything comes from the prior.
+    """
+    edit = perturb or domain.perturb
+
+    def propose(key, state):
+        key_random, key_morphs = jax.random.split(key)
+        reference = parents(state)
+        if not len(reference):
+            return domain.sample(key_random, num_random + num_morphs)
+        parts = [morphs(key_morphs, edit, reference, num_morphs, depth=depth)]
+        if num_random:
+            parts.append(domain.sample(key_random, num_random))
+        return np.concatenate(parts)
+
+    return propose

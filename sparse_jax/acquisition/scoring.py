@@ -1,0 +1,111 @@
+"""Criteria as values: their type, scoring candidates and climbing, compiled once."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax.surrogate.base import Surrogate
+from sparse_jax.types import Array, PRNGKey
+
+
+class Pending(NamedTuple):
+    """Earlier picks of the same batch, at fixed size q."""
+
+    x: np.ndarray
+    """[q, D]"""
+    active: np.ndarray
+    """[q, D]"""
+    known: np.ndarray
+    """[q, K] exactly known objectives, NaN elsewhere."""
+    mask: np.ndarray
+    """[q] bool."""
+
+
+class Criterion(NamedTuple):
+    """One acquisition criterion over one fitted surrogate."""
+
+    surrogate: Surrogate
+    prepare: Callable[[PRNGKey, int, Pending], Any]
+    """(key, pick, pending) -> arrays."""
+    value: Callable[[Surrogate, Any, Array, Array, Array], Array]
+    """(surrogate, arrays, x [Q, D], active [Q, D], known [Q, K]) -> [Q]."""
+    improvement: bool
+    """Values are minus an improvement: zero means that nothing is gained."""
+    weights: np.ndarray | None = None
+    """[q, K] scalarization weights of the picks, where there are any."""
+
+
+def generator(key: PRNGKey) -> np.random.Generator:
+    """A NumPy generator that is a function of a JAX key."""
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _score_jit(value, surrogate, arrays, x, active, known):
+    return value(surrogate, arrays, x, active, known)
+
+
+def score(
+    criterion: Criterion, arrays: Any, x: np.ndarray, active: np.ndarray,
+    known: np.ndarray, *, chunk: int,
+) -> np.ndarray:
+    """Values of x [Q, D] -> [Q], in pieces of `chunk` rows so that one program serves
+    any Q."""
+    out = []
+    for start in range(0, len(x), chunk):
+        rows = slice(start, start + chunk)
+        parts = [_fill(a[rows], chunk) for a in (x, active, known)]
+        with jax.enable_x64(True):
+            found = _score_jit(criterion.value, criterion.surrogate, arrays, *parts)
+        out.append(np.asarray(found)[: len(x[rows])])
+    return np.concatenate(out) if out else np.zeros(0)
+
+
+def _fill(rows, size):
+    """Repeats the last row up to `size` rows."""
+    short = size - len(rows)
+    return np.concatenate([rows, np.repeat(rows[-1:], short, 0)]) if short else rows
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=('steps', 'rate'))
+def _ascend_jit(value, surrogate, arrays, x, active, known, *, steps, rate):
+    """Projected Adam on every row at once; the best point met of each row."""
+    total = lambda x: (lambda v: (v.sum(), v))(value(surrogate, arrays, x, active, known))
+    gradient = jax.grad(total, has_aux=True)
+
+    def step(carry, t):
+        x, first, second, best, best_value = carry
+        grads, values = gradient(x)
+        better = values < best_value
+        best = jnp.where(better[:, None], x, best)
+        best_value = jnp.where(better, values, best_value)
+        grads = jnp.nan_to_num(grads)
+        first = 0.9 * first + 0.1 * grads
+        second = 0.99 * second + 0.01 * grads**2
+        size = rate * (0.5 + 0.5 * jnp.cos(jnp.pi * t / steps))
+        move = (first / (1 - 0.9 ** (t + 1))) / (
+            jnp.sqrt(second / (1 - 0.99 ** (t + 1))) + 1e-30)
+        return (jnp.clip(x - size * move, 0.0, 1.0), first, second, best,
+                best_value), None
+
+    zeros = jnp.zeros_like(x)
+    carry = (x, zeros, zeros, x, jnp.full(x.shape[0], jnp.inf))
+    (last, _, _, best, best_value), _ = jax.lax.scan(
+        step, carry, jnp.arange(steps, dtype=x.dtype))
+    better = value(surrogate, arrays, last, active, known) < best_value
+    return jnp.where(better[:, None], last, best)
+
+
+def ascend(
+    criterion: Criterion, arrays: Any, x: np.ndarray, active: np.ndarray,
+    known: np.ndarray, *, steps: int, rate: float = 0.03,
+) -> np.ndarray:
+    """Gradient refinement of x [M, D] inside the cube, for continuous spaces only."""
+    with jax.enable_x64(True):
+        return np.asarray(_ascend_jit(
+            criterion.value, criterion.surrogate, arrays, x, active, known,
+            steps=steps, rate=rate))

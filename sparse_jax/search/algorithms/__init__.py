@@ -1,0 +1,21 @@
+"""Search algorithms, all of them values of `SearchAlgorithm`."""
+
+from sparse_jax.search.algorithms.bayesian import (
+    Model,
+    ehvi,
+    mobo,
+    qnparego,
+    sparse_ucb,
+)
+from sparse_jax.search.algorithms.common import Rules
+from sparse_jax.search.algorithms.random_search import random_search
+
+__all__ = [
+    'Model',
+    'Rules',
+    'ehvi',
+    'mobo',
+    'qnparego',
+    'random_search',
+    'sparse_ucb',
+]

@@ -1,0 +1,73 @@
+"""What the search algorithms share: rules, the shape of a suggestion, random batches."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax.acquisition import maximize
+from sparse_jax.acquisition.maximize import Batch, Problem
+from sparse_jax.search import archive
+from sparse_jax.types import (
+    Domain,
+    PRNGKey,
+    SearchAlgorithm,
+    SearchState,
+    SuggestInfo,
+)
+
+Known = Callable[[np.ndarray], np.ndarray]
+Refuse = Callable[[np.ndarray], np.ndarray]
+Suggest = Callable[[PRNGKey, SearchState], tuple[np.ndarray, SuggestInfo]]
+
+
+class Rules(NamedTuple):
+    """What holds for every algorithm on a problem."""
+
+    num_initial: int = 16
+    """Random points before a model or a population takes over."""
+    max_groups: int | None = None
+    """Largest number of `domain.group` labels in one batch; None for any."""
+    known: Known | None = None
+    """(x [N, D]) -> [N, K] objectives known exactly before training, NaN elsewhere."""
+    refuse: Refuse | None = None
+    """(x [N, D]) -> [N] bool: points that cannot meet a hard budget."""
+
+
+def problem_of(
+    domain: Domain, rules: Rules, state: SearchState, num_objectives: int
+) -> Problem:
+    """The constraints on the next batch, as far as the archive decides them."""
+    x = state.x[: state.count]
+    seen = ()
+    if rules.max_groups is not None and state.count:
+        seen = domain.group(x)
+    return Problem(
+        domain,
+        rules.known or (lambda x: np.full((len(x), num_objectives), np.nan)),
+        rules.refuse or (lambda x: np.zeros(len(x), bool)),
+        lambda x, active: np.ones(len(x)),
+        frozenset(maximize.identity(x)), frozenset(seen), rules.max_groups)
+
+
+def random_batch(key: PRNGKey, problem: Problem, batch: int) -> Batch:
+    """A batch of independent draws from the prior, within the rules."""
+    chosen = maximize.empty_batch()
+    for k in jax.random.split(key, batch):
+        maximize.pick_random(k, problem, chosen)
+    return chosen
+
+
+def finish(
+    batch: Batch, *, weights: np.ndarray | None = None, nll: np.ndarray | None = None
+) -> tuple[np.ndarray, SuggestInfo]:
+    """The value that `suggest` returns."""
+    extra = dict(batch.counts, groups=list(dict.fromkeys(batch.groups)))
+    return np.array(batch.x), SuggestInfo(weights, np.array(batch.score), nll, extra)
+
+
+def assemble(domain: Domain, num_objectives: int, suggest: Suggest) -> SearchAlgorithm:
+    """The (init, suggest, observe) triple around a `suggest`."""
+    return SearchAlgorithm(
+        lambda: archive.allocate(domain.dim, num_objectives), suggest, archive.append)

@@ -1,0 +1,22 @@
+"""Independent draws from the prior: the baseline of every comparison."""
+
+from sparse_jax.search.algorithms.common import (
+    Rules,
+    assemble,
+    finish,
+    problem_of,
+    random_batch,
+)
+from sparse_jax.types import Domain, SearchAlgorithm
+
+
+def random_search(
+    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = Rules()
+) -> SearchAlgorithm:
+    """Random search without repeats, within the rules."""
+
+    def suggest(key, state):
+        problem = problem_of(domain, rules, state, num_objectives)
+        return finish(random_batch(key, problem, batch))
+
+    return assemble(domain, num_objectives, suggest)

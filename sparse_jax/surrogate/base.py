@@ -1,0 +1,48 @@
+"""What a surrogate is: a bundle of pure functions, whatever the model behind them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sparse_jax.types import Array, PRNGKey
+
+
+class Prediction(NamedTuple):
+    """Marginal posterior of K independent models at Q points, in model units."""
+
+    mean: Array
+    """[K, Q]"""
+    var: Array
+    """[K, Q] variance of the noise-free function."""
+
+
+class Surrogate(NamedTuple):
+    """Independent models of K objectives over a mixed conditional space.
+
+    `fit`, `predict` and `sample` are called from the host and return host arrays;
+    the others may be traced. Points are x [.., D] in the unit cube beside
+    active [.., D] bool. Model units are warped and standardised; `unwarp` turns
+    them into the objectives' own units.
+    """
+
+    fit: Callable[[PRNGKey, Array, Array, Array, Array], Any]
+    """(key, x [N, D], active [N, D], y [N, K], mask [N]) -> state. Rows with a false
+    mask are empty; NaN entries of y are left out of their own model only."""
+    predict: Callable[[Any, Array, Array], Prediction]
+    """(state, x [Q, D], active [Q, D]) -> Prediction."""
+    sample: Callable[[PRNGKey, Any, Array, Array, int], Array]
+    """(key, state, x, active, num) -> [num, K, Q] joint draws, objectives' units."""
+    nll: Callable[[Any], Array]
+    """(state) -> [K] negative log evidence per observation."""
+    moments: Callable[[Any, Array, Array], Prediction]
+    """Traceable `predict`."""
+    unwarp: Callable[[Any, Array], Array]
+    """(state, f [.., K, Q] in model units) -> objectives' units."""
+    draw: Callable[[PRNGKey, Any, int], Any]
+    """(key, state, num) -> paths: draws of whole functions."""
+    evaluate: Callable[[Any, Array, Array], Array]
+    """(paths, x, active) -> [num, K, Q] values of the draws, objectives' units."""
+    fantasise: Callable[[PRNGKey, Any, Array, Array, Array, int], tuple[Any, Array]]
+    """(key, state, x [q, D], active [q, D], mask [q], num) -> (fantasies, values
+    [num, K, q] in model units): the state as if each draw had been observed."""
+    conditional: Callable[[Any, Array, Array], tuple[Array, Array]]
+    """(fantasies, x, active) -> mean [num, K, Q], var [K, Q], in model units."""

@@ -1,0 +1,46 @@
+"""How likely a point is to train and measure: a model of the failed trials."""
+
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from sparse_jax.surrogate.base import Surrogate
+from sparse_jax.types import Array, PRNGKey
+
+NUGGET = 0.05
+"""Variance added to the latent label, in standardised units: no point is certain."""
+
+
+def fit(
+    key: PRNGKey, surrogate: Surrogate, x: Array, active: Array, failed: Array,
+    mask: Array,
+) -> Any | None:
+    """State of a one-objective surrogate over 0/1 labels failed [N]; None if there is
+    nothing to learn (no failure among the rows of mask [N], or nothing else)."""
+    rate = failed[mask].mean() if mask.any() else 0.0
+    if rate in (0.0, 1.0):
+        return None
+    labels = np.where(mask, failed, np.nan)[:, None].astype(float)
+    return surrogate.fit(key, x, active, labels, mask)
+
+
+def probability(
+    surrogate: Surrogate, state: Any | None, x: Array, active: Array, *, chunk: int
+) -> np.ndarray:
+    """Probability that a trial of x [Q, D] succeeds -> [Q], one without a model.
+
+    The label regression is read as a probit: the chance that the latent label is
+    nearer to 0 than to 1. Far from all data it tends to the overall rate. `chunk` rows
+    are predicted at a time, by one program for any Q.
+    """
+    if state is None:
+        return np.ones(len(x))
+    parts = []
+    for start in range(0, len(x), chunk):
+        rows = np.arange(start, start + chunk) % len(x)
+        mean, var = surrogate.predict(state, x[rows], active[rows])
+        latent = np.asarray(surrogate.unwarp(state, mean))[0]
+        above = np.asarray(surrogate.unwarp(state, mean + np.sqrt(var + NUGGET)))[0]
+        parts.append(ndtr((0.5 - latent) / np.maximum(above - latent, 1e-9)))
+    return np.concatenate(parts)[: len(x)]
