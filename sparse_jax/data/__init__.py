@@ -1,1 +1,18 @@
+"""Labelled images: fixed parts for the search, a test part for the report."""
 
+from sparse_jax.data.dataset import Dataset, Split, normalise
+from sparse_jax.data.errors import DataError
+from sparse_jax.data.loading import load, load_test
+from sparse_jax.data.spec import DataSpec
+from sparse_jax.data.synthetic import synthetic
+
+__all__ = [
+    'DataError',
+    'DataSpec',
+    'Dataset',
+    'Split',
+    'load',
+    'load_test',
+    'normalise',
+    'synthetic',
+]

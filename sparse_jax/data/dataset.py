@@ -1,0 +1,87 @@
+"""What the search sees of a data set: a train and a validation part, never the test.
+
+The test part is on purpose no field of `Dataset`. It is reached only through
+`sparse_jax.data.load_test`, which is for the final report: a function that is handed a
+`Dataset` cannot select on test images by accident, and a grep for `load_test` finds
+every place that can.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.data.errors import DataError
+
+_CHUNK = 4096
+"""Images per step of the statistics; bounds the float64 copy that a step makes."""
+
+
+class Split(NamedTuple):
+    """N labelled images; the arrays are read-only where they come from `load`."""
+
+    images: np.ndarray
+    """[N, H, W, C] raw pixel values: uint8, or float32 where they are no bytes."""
+    labels: np.ndarray
+    """[N] int32 in 0 .. num_classes - 1."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dataset:
+    """The parts of a data set that a search may look at.
+
+    `mean` and `std` are scalars over all pixels and channels of the train part, in raw
+    pixel units. Scalars, so that normalising commutes with max-pooling (down-sampling
+    may come before or after it) and is one exact affine map on the chip.
+    Equality and hash are by identity.
+    """
+
+    name: str
+    train: Split = dataclasses.field(repr=False)
+    validation: Split = dataclasses.field(repr=False)
+    num_classes: int
+    mean: float
+    std: float
+    class_names: tuple[str, ...]
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        return tuple(self.train.images.shape[1:])
+
+
+def normalise(images: np.ndarray, mean: float, std: float) -> np.ndarray:
+    """Returns (images - mean) / std as float32, any shape; works on JAX arrays too."""
+    return (images.astype(np.float32) - np.float32(mean)) / np.float32(std)
+
+
+def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
+    """Returns (mean, std) over every value of `images` [N, ...], summed in float64."""
+    chunks = [images[i:i + _CHUNK] for i in range(0, len(images), _CHUNK)]
+    mean = sum(float(c.sum(dtype=np.float64)) for c in chunks) / images.size
+    # A second pass, as the difference of the two raw moments cancels catastrophically
+    # for float images far from zero.
+    squares = sum(float(np.square(c.astype(np.float64) - mean).sum()) for c in chunks)
+    return mean, (squares / images.size) ** 0.5
+
+
+def assemble(
+    name: str, train: Split, validation: Split, class_names: tuple[str, ...],
+) -> Dataset:
+    """Returns the `Dataset` of two parts, with the statistics of the train part.
+
+    Raises `DataError` where training makes no sense: one class, or equal pixels.
+    """
+    present = np.unique(train.labels)
+    if len(present) < 2:
+        raise DataError(
+            f'{name!r}: the train part has the single class {present.tolist()}; '
+            'accepted: at least 2 classes')
+    mean, std = pixel_statistics(train.images)
+    if not std > 0:
+        raise DataError(
+            f'{name!r}: every pixel of the train part is {mean:g}; '
+            'accepted: images that differ')
+    return Dataset(
+        name=name, train=train, validation=validation, num_classes=len(class_names),
+        mean=mean, std=std, class_names=class_names)

@@ -1,0 +1,15 @@
+"""The one exception of the data package."""
+
+
+class DataError(ValueError):
+    """A data set cannot be used; the message is one line: the value, what is accepted.
+
+    Every problem with a user's files, names, sizes or groupings is this exception, so
+    that a launcher can print the line and stop without a traceback.
+    """
+
+
+def brief(error: BaseException, limit: int = 200) -> str:
+    """Returns the text of a foreign `error` on one line of at most `limit` letters."""
+    text = ' '.join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[:limit - 3] + '...'

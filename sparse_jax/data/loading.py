@@ -1,0 +1,66 @@
+"""From a spec to fixed parts; the one place that sees train and test together."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.data import grouping, sources, splits
+from sparse_jax.data.dataset import Dataset, Split, assemble
+from sparse_jax.data.spec import DataSpec
+
+
+class _Parts(NamedTuple):
+    train: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...]
+
+
+def load(spec: DataSpec) -> Dataset:
+    """Returns the train and validation parts of a data set, never the test part.
+
+    Sizes, order and pixels are a function of the spec (and the files it names) alone.
+    Arrays are read-only; files are read once per process and spec.
+    Raises `DataError`, one line, for anything wrong with the spec or the files.
+    """
+    parts = _parts(spec)
+    return assemble(spec.name, parts.train, parts.validation, parts.class_names)
+
+
+def load_test(spec: DataSpec) -> Split:
+    """Returns the test part: for the final report of chosen networks, nothing else.
+
+    It is the official test set where there is one, otherwise the rows that the same
+    spec withholds from `load`. A search, a callback or an objective must not call it.
+    """
+    return _parts(spec).test
+
+
+# Two entries: a report that asks for `load` and `load_test` parses the files once.
+@functools.lru_cache(maxsize=2)
+def _parts(spec: DataSpec) -> _Parts:
+    pool = sources.read(spec)
+    table, names = grouping.parse(spec.grouping, pool.class_names)
+    official = 0 if pool.test_images is None else len(pool.test_images)
+    validation, test = splits.sizes(spec, len(pool.images), official)
+    rows = splits.indices(len(pool.images), validation, test, spec.seed)
+    train_rows, validation_rows, test_rows = rows
+    if spec.max_train:
+        train_rows = train_rows[:spec.max_train]
+
+    def take(some: np.ndarray) -> Split:
+        return _frozen(pool.images[some], table[pool.labels[some]])
+
+    if official:
+        held = _frozen(pool.test_images.copy(), table[pool.test_labels])
+    else:
+        held = take(test_rows)
+    return _Parts(take(train_rows), take(validation_rows), held, names)
+
+
+def _frozen(images: np.ndarray, labels: np.ndarray) -> Split:
+    # Copies, so that no part is a view into another; read-only, as they are cached.
+    images.setflags(write=False)
+    labels.setflags(write=False)
+    return Split(images, labels)

@@ -1,0 +1,114 @@
+"""The parts that a spec gives: sizes, rows, determinism, no leak."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from sparse_jax.data import DataError, DataSpec, load, load_test
+from sparse_jax.data.loading import _parts
+
+DIGITS = load_digits()
+
+
+def _parts_of(spec):
+    data = load(spec)
+    return data.train, data.validation, load_test(spec)
+
+
+def _rows(split):
+    return {image.tobytes() for image in split.images}
+
+
+def test_digits_have_the_documented_sizes_and_values():
+    data = load(DataSpec())
+    parts = _parts_of(DataSpec())
+    assert [len(p.labels) for p in parts] == [1197, 300, 300]
+    assert data.input_shape == (8, 8, 1) and data.num_classes == 10
+    assert data.train.images.dtype == np.uint8 and data.train.labels.dtype == np.int32
+    assert data.train.images.max() == 16
+    # Row 0 of scikit-learn's copy is this zero; find it and its label in the parts.
+    first = np.uint8([0, 0, 5, 13, 9, 1, 0, 0])
+    hits = [(p.labels[i]) for p in parts for i in range(len(p.labels))
+            if (p.images[i, ..., 0] == DIGITS.images[0]).all()]
+    np.testing.assert_array_equal(DIGITS.images[0][0], first)
+    assert hits == [0]
+
+
+def test_digits_parts_are_disjoint_and_complete():
+    train, validation, test = map(_rows, _parts_of(DataSpec()))
+    assert len(train) + len(validation) + len(test) == 1797  # no image occurs twice
+    assert not (train & validation or train & test or validation & test)
+    assert train | validation | test == {
+        image.astype(np.uint8).tobytes() for image in DIGITS.images}
+
+
+def test_equal_specs_give_equal_parts_without_the_cache():
+    first = _parts_of(DataSpec(seed=5))
+    _parts.cache_clear()
+    for a, b in zip(first, _parts_of(DataSpec(seed=5))):
+        np.testing.assert_array_equal(a.images, b.images)
+        np.testing.assert_array_equal(a.labels, b.labels)
+    assert _rows(load(DataSpec(seed=6)).validation) != _rows(first[1])
+
+
+def test_max_train_shortens_the_train_part_alone():
+    full, short = _parts_of(DataSpec()), _parts_of(DataSpec(max_train=100))
+    np.testing.assert_array_equal(short[0].images, full[0].images[:100])
+    for a, b in zip(full[1:], short[1:]):
+        np.testing.assert_array_equal(a.images, b.images)
+    assert load(DataSpec(max_train=100)).mean == short[0].images.mean()
+
+
+def test_statistics_come_from_the_train_part_alone():
+    data = load(DataSpec())
+    np.testing.assert_allclose(
+        [data.mean, data.std], [data.train.images.mean(), data.train.images.std()])
+
+
+def test_nothing_of_a_dataset_leads_to_the_test_part():
+    spec = DataSpec()
+    data, test = load(spec), load_test(spec)
+    for array in (*data.train, *data.validation):
+        assert array.base is None or array.base.size == array.size
+        assert not np.shares_memory(array, test.images)
+
+
+def test_arrays_are_read_only():
+    with pytest.raises(ValueError, match='read-only'):
+        load(DataSpec()).train.images[0] = 0
+    with pytest.raises(ValueError, match='read-only'):
+        load_test(DataSpec()).labels[0] = 0
+
+
+@pytest.mark.parametrize('name', ['digits', 'synthetic'])
+def test_groupings_keep_the_images(name):
+    plain, binary = load(DataSpec(name=name)), load(DataSpec(name=f'{name}_binary'))
+    np.testing.assert_array_equal(plain.train.images, binary.train.images)
+    np.testing.assert_array_equal(
+        plain.train.labels >= plain.num_classes // 2, binary.train.labels)
+    assert (binary.name, binary.num_classes) == (f'{name}_binary', 2)
+    assert binary.mean == plain.mean
+
+
+@pytest.mark.parametrize('spec, message', [
+    (DataSpec(path='x.npz'), "'digits' needs no files"),
+    (DataSpec(name='mine', path='/does/not/exist.npz'), 'does not exist'),
+    (DataSpec(name='mnist', path='/does/not/exist'), 'does not exist'),
+    (DataSpec(name='mine', path=__file__), 'is a file; accepted: an .npz'),
+    (DataSpec(validation_size=1700), 'no empty part'),
+    (DataSpec(max_train=1), 'single class'),
+    (DataSpec(classes='0-4/5-8'), r'classes \[9\] are in no group'),
+])
+def test_specs_that_lead_nowhere(spec, message):
+    with pytest.raises(DataError, match=message) as caught:
+        load(spec)
+    assert '\n' not in str(caught.value) and 'accepted' in str(caught.value)
+
+
+def test_tfds_is_not_imported_unless_needed():
+    code = ('import sys; from sparse_jax import data; data.load(data.DataSpec()); '
+            'sys.exit("tensorflow_datasets" in sys.modules)')
+    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
