@@ -27,7 +27,9 @@ _RETRIES = 3
 def read(name: str, data_dir: str | None) -> Pool:
     """Returns the `train` split as the pool and the `test` split as the official test.
 
-    Other splits are left alone.
+    Other splits are left alone. Rows come in the order on disk: the official one for
+    the sets prepared here, TFDS's shuffled one for sets that others prepared, which
+    therefore have other train and validation rows for the same seed.
 
     Args:
       name: `mnist`, or as TFDS spells them: `set/config:1.2.3`.

@@ -81,3 +81,8 @@ def test_an_empty_set_is_refused(tmp_path, images, write_idx):
     path = write_idx(tmp_path, (images[0][:0], images[1][:0]))
     with pytest.raises(DataError, match='0 images'):
         load(DataSpec(name='mnist', path=path))
+
+
+def test_the_official_test_set_is_grouped_too(tmp_path, images, write_idx):
+    test = load_test(DataSpec(name='mnist_binary', path=write_idx(tmp_path, images)))
+    np.testing.assert_array_equal(test.labels, images[3] >= 5)
