@@ -16,7 +16,7 @@ class Live(NamedTuple):
     kernel: dict[str, jax.Array]
     """{node: bool kernel mask} of kept weights between living units."""
     units: dict[str, jax.Array]
-    """{tensor: [C] bool} living channels or units; all true classes and inputs."""
+    """{tensor: [C] bool} channels or units that remain; all classes and inputs."""
 
 
 def live(skeleton: Skeleton, candidate: Candidate, kept: dict) -> Live:
@@ -37,8 +37,24 @@ def live(skeleton: Skeleton, candidate: Candidate, kept: dict) -> Live:
     for node in graph.weighted_nodes:
         inputs = _input_units(node, units, true, shapes)
         kernel[node.name] = _join(node, kept[node.name], units[node.name], inputs)
-    units['input'] = jnp.arange(shapes['input'][0]) < true.tensors['input'].channels
-    return Live(kernel, units)
+    units['input'] = jnp.ones(shapes['input'][0], bool)
+    return Live(kernel, _aligned(graph, units))
+
+
+def _aligned(graph, units):
+    """Units that must stay, though dead, because a neighbour's shape needs them.
+
+    The branches of a sum have the length of the sum, and a depthwise layer on the
+    image has all its channels.
+    """
+    units = dict(units)
+    for node in graph.nodes:
+        if node.op == 'sum':
+            for name in node.inputs:
+                units[name] = units[node.name] & units[name].any()
+        elif node.op == 'depthwise' and node.inputs == ('input',):
+            units[node.name] = units['input'] & units[node.name].any()
+    return units
 
 
 def _reach(graph, kept, true, shapes):

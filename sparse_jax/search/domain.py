@@ -1,0 +1,85 @@
+"""The SpArSe space as the `Domain` that search algorithms see."""
+
+import functools
+
+import jax
+import numpy as np
+
+from sparse_jax.model.skeleton import Skeleton, TierPolicy, pad
+from sparse_jax.space import encoding, morphisms
+from sparse_jax.space.sparse_space import Space
+from sparse_jax.types import Domain
+
+_STATIC = (
+    'downsample-input', 'input-downsampling-rate', 'batch-norm', 'num-', 'pool-',
+    'layer-type-', 'left-branch', 'right-branch', 'merge-type')
+_TRACED = ('num-filters-',)
+_FILL_TRIES = 12
+
+
+def sparse_domain(space: Space, policy: TierPolicy) -> Domain:
+    """The space with its tier policy: points with one skeleton form a group."""
+    return Domain(
+        dim=len(space.dimensions),
+        levels=space.levels,
+        categorical=space.categorical,
+        sample=lambda key, num: encoding.sample(key, space, num),
+        perturb=lambda key, rows: morphisms.morph(key, space, rows),
+        activity=functools.partial(encoding.activity, space),
+        group=lambda rows: [skeleton_of(space, policy, row) for row in rows],
+        resample=functools.partial(_resample, space=space, policy=policy),
+    )
+
+
+def skeleton_of(space: Space, policy: TierPolicy, row: np.ndarray) -> Skeleton:
+    """The compiled program that a canonical feasible row belongs to."""
+    return pad(encoding.graph(space, row), policy)
+
+
+def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
+    """Up to `num` distinct rows of the same skeleton as `row` (itself excluded).
+
+    Structure stays; every other active dimension is redrawn with probability one
+    half, widths and kernels inside their tier.
+    """
+    rng = encoding.generator(key)
+    skeleton = skeleton_of(space, policy, row)
+    free = np.array([_is_free(name) for name in space.names])
+    free &= encoding.activity(space, row[None])[0]
+    found = np.zeros((0, len(row)))
+    for _ in range(_FILL_TRIES):
+        rows = np.repeat(row[None], 2 * num, axis=0)
+        redraw = free & (rng.random(rows.shape) < 0.5)
+        fresh = np.where(rng.random(rows.shape) < 0.5, rng.random(rows.shape),
+                         rows + rng.normal(0.0, 0.1, rows.shape))
+        rows = encoding.snap(space, np.where(redraw, np.clip(fresh, 0, 1), rows))
+        rows = _keep_tiers(rng, space, policy, rows, row, redraw)
+        rows = rows[encoding.feasible(space, rows)]
+        rows = encoding.canonical(space, rows) if len(rows) else rows
+        same = [skeleton_of(space, policy, r) == skeleton for r in rows]
+        rows = np.concatenate([found, rows[np.array(same, bool)]])
+        new = (np.abs(rows - row) > 1e-9).any(axis=1)
+        _, first = np.unique(rows[new].round(9), axis=0, return_index=True)
+        found = rows[new][first]
+        if len(found) >= num:
+            break
+    return rng.permutation(found)[:num]
+
+
+def _keep_tiers(rng, space, policy, rows, row, redraw):
+    """Replace redrawn widths and kernels by values of the original's tier."""
+    for column, name in enumerate(space.names):
+        dimension = space.dimensions[column]
+        if not name.startswith(('num-filters-', 'kernel-size-')):
+            continue
+        value = dimension.decode(row[column])
+        tier = policy.width if name.startswith('num-filters-') else policy.kernel
+        levels = [i for i in range(dimension.levels)
+                  if tier(dimension.level(i)) == tier(value)]
+        drawn = dimension.centre(rng.choice(levels, len(rows)))
+        rows[:, column] = np.where(redraw[:, column], drawn, rows[:, column])
+    return rows
+
+
+def _is_free(name):
+    return name.startswith(_TRACED) or not name.startswith(_STATIC)
