@@ -74,7 +74,11 @@ def _fill(rows, size):
 @functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=('steps', 'rate'))
 def _ascend_jit(value, surrogate, arrays, x, active, known, *, steps, rate):
     """Projected Adam on every row at once; the best point met of each row."""
-    total = lambda x: (lambda v: (v.sum(), v))(value(surrogate, arrays, x, active, known))
+
+    def total(x):
+        values = value(surrogate, arrays, x, active, known)
+        return values.sum(), values  # rows are independent
+
     gradient = jax.grad(total, has_aux=True)
 
     def step(carry, t):

@@ -39,7 +39,8 @@ def append(
     code = np.asarray(evaluation.status, int)
     if not len(x) == len(y) == len(code):
         raise ValueError(f'{len(x)} points, {len(y)} objectives, {len(code)} statuses')
-    code = np.where((code == status.OK) & ~np.isfinite(y).all(1), status.NONFINITE, code)
+    claimed = (code == status.OK) & ~np.isfinite(y).all(1)
+    code = np.where(claimed, status.NONFINITE, code)
     y = np.where((code == status.OK)[:, None], y, np.nan)
     end = state.count + len(x)
     if end > len(state.x):

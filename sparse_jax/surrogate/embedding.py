@@ -6,8 +6,8 @@ value. Two embeddings do this (both are positive definite with any stationary ba
 kernel, being plain maps into a Euclidean space):
 
 * `linear` (default): an active ordered dimension gives (x - 1/2) / l, an inactive
-  one 0, and a conditional dimension also gives activity / a. It is linear in x, so on an
-  unconditional space it is exactly the usual ARD kernel.
+  one 0, and a conditional dimension also gives activity / a. It is linear in x, so
+  on an unconditional space it is exactly the usual ARD kernel.
 * `arc` (Swersky et al. 2014, "Raiders of the Lost Architecture", eq. 4): an active
   conditional dimension gives (sin, cos)(pi r x) / l, an inactive one (0, 0).
 

@@ -41,7 +41,7 @@ log_evidence.defvjp(_evidence_forward, _evidence_backward)
 
 
 def log_prior(params: Any, centre: Any, spread: Any) -> Array:
-    """Independent normal log densities of unconstrained parameters, up to a constant."""
+    """Independent normal log densities of the parameters, up to a constant."""
     terms = jax.tree.map(
         lambda p, c, s: -0.5 * jnp.sum(((p - c) / s) ** 2), params, centre, spread)
     return sum(jax.tree.leaves(terms))

@@ -8,7 +8,7 @@ unpadded data, and one trace serves every number of rows within a capacity.
 
 import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import gpjax as gpx
 import jax
@@ -16,13 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from gpjax.kernels.computations import DenseKernelComputation
 
-from sparse_jax.surrogate import fitting, paths, warping
+from sparse_jax.surrogate import fitting, posterior, warping
 from sparse_jax.surrogate.base import Prediction, Surrogate
 from sparse_jax.surrogate.embedding import Layout, embed, pack, squared_distance
+from sparse_jax.surrogate.posterior import JITTER, GPState, noise_of
 from sparse_jax.types import Array
 
-JITTER = 1e-8
-NOISE_FLOOR = 1e-7
 TRACES = {'fit': 0}
 """How often `fit` was traced, for the tests that guard it."""
 
@@ -43,43 +42,6 @@ class GPConfig:
     """Hyperparameters are fitted on at most so many rows; prediction uses all."""
     frequencies: int = 512
     """Random Fourier frequencies of a function draw."""
-
-
-class GPState(NamedTuple):
-    """K fitted models over N rows, all float64."""
-
-    params: dict[str, Array]
-    """Unconstrained hyperparameters, leading axis K."""
-    warp: warping.Warp
-    rows: Array
-    """[K, N, 2 D + 1] packed inputs; empty or missing rows are not present."""
-    residual: Array
-    """[K, N] targets minus the mean, zero where not present."""
-    factor: Array
-    """[K, N, N] Cholesky factor of the noisy covariance."""
-    weights: Array
-    """[K, N] inverse covariance times residual."""
-    nll: Array
-    """[K] negative log evidence per observation."""
-
-
-class GPPaths(NamedTuple):
-    """Function draws beside the state they belong to."""
-
-    state: GPState
-    paths: paths.Paths
-
-
-class Fantasies(NamedTuple):
-    """The state extended by q points, with S sets of imagined values at them."""
-
-    state: GPState
-    rows: Array
-    """[K, N + q, 2 D + 1]"""
-    factor: Array
-    """[K, N + q, N + q]"""
-    weights: Array
-    """[K, N + q, S]"""
 
 
 class MatmulComputation(DenseKernelComputation):
@@ -158,17 +120,13 @@ def _prior_of_params(config):
     return centre, spread
 
 
-def _noise(params):
-    return NOISE_FLOOR + jnp.exp(params['noise'])
-
-
-def _posterior(config, params, rows, target):
+def _condition(config, params, rows, target):
     """GPJax's exact posterior of one objective; target [N] is zero where empty."""
     present = rows[:, -1]
     kernel = ConditionalMatern52(config.layout, params)
     # Targets have their mean taken off by hand: it must not reach empty rows.
     prior = gpx.gps.Prior(kernel, gpx.mean_functions.Zero(), jitter=JITTER)
-    model = prior * MaskedGaussian(_noise(params), present)
+    model = prior * MaskedGaussian(noise_of(params), present)
     residual = (target - params['mean']) * present
     return model.condition(gpx.Dataset(X=rows, y=residual[:, None]))
 
@@ -177,7 +135,7 @@ def _loss(config, params, rows, target, priors):
     """Negative log posterior density of the hyperparameters."""
     present = rows[:, -1]
     kernel = ConditionalMatern52(config.layout, params)
-    noise = jnp.where(present > 0, _noise(params), 1.0) + JITTER
+    noise = jnp.where(present > 0, noise_of(params), 1.0) + JITTER
     cov = kernel.gram(rows).as_matrix() + jnp.diag(noise)
     residual = (target - params['mean']) * present
     evidence = fitting.log_evidence(cov, residual)
@@ -197,13 +155,13 @@ def _fit_one(config, key, rows, target):
         key_start, lambda p: _loss(config, p, some, goal, priors), centre, spread,
         screen=config.screen, restarts=config.restarts, steps=config.steps,
         learning_rate=config.learning_rate)
-    posterior = _posterior(config, params, rows, target)
+    exact = _condition(config, params, rows, target)
     count = rows[:, -1].sum()
     # Each empty row adds the log density of a standard normal at zero.
     empty = -0.5 * jnp.log(2.0 * jnp.pi) * (size - count)
-    evidence = posterior.log_marginal_likelihood - empty
-    return (params, posterior.residual[:, 0], posterior.cholesky_factor,
-            posterior.representer_weights[:, 0], -evidence / jnp.maximum(count, 1))
+    evidence = exact.log_marginal_likelihood - empty
+    return (params, exact.residual[:, 0], exact.cholesky_factor,
+            exact.representer_weights[:, 0], -evidence / jnp.maximum(count, 1))
 
 
 @functools.partial(jax.jit, static_argnames='config')
@@ -220,136 +178,13 @@ def _fit(key, x, active, y, mask, *, config):
     return GPState(params, warp, rows, residual, factor, weights, nll)
 
 
-def _queries(x, active):
-    x = jnp.asarray(x, jnp.float64)
-    active = jnp.asarray(active, jnp.float64)
-    return pack(x, active, jnp.ones(x.shape[0], jnp.float64))
-
-
-def _moments(config, state, x, active):
-    rows = _queries(x, active)
-
-    def one(params, data, factor, weights):
-        kernel = ConditionalMatern52(config.layout, params)
-        cross = kernel.cross_covariance(data, rows)
-        solved = jax.scipy.linalg.solve_triangular(factor, cross, lower=True)
-        var = kernel.variance - (solved**2).sum(0)
-        return params['mean'] + cross.T @ weights, jnp.maximum(var, 1e-12)
-
-    return Prediction(
-        *jax.vmap(one)(state.params, state.rows, state.factor, state.weights))
-
-
-def _joint(config, state, rows):
-    """Joint posterior at packed rows [Q, ..] -> mean [K, Q], cov [K, Q, Q], and the
-    data's solved cross covariance [K, N, Q]."""
-
-    def one(params, data, factor, weights):
-        kernel = ConditionalMatern52(config.layout, params)
-        cross = kernel.cross_covariance(data, rows)
-        solved = jax.scipy.linalg.solve_triangular(factor, cross, lower=True)
-        cov = kernel.gram(rows).as_matrix() - solved.T @ solved
-        return params['mean'] + cross.T @ weights, cov, solved
-
-    return jax.vmap(one)(state.params, state.rows, state.factor, state.weights)
-
-
-def _safe_cholesky(cov):
-    """Cholesky factor with as little extra jitter as it takes; cov [.., Q, Q]."""
-    scale = jnp.diagonal(cov, axis1=-2, axis2=-1).max(-1)[..., None, None]
-    identity = jnp.eye(cov.shape[-1], dtype=cov.dtype)
-    factor = jnp.linalg.cholesky(cov + (1e-10 + 1e-8 * scale) * identity)
-    for extra in (1e-6, 1e-4):
-        redo = lambda extra=extra: jnp.linalg.cholesky(
-            cov + (1e-10 + extra * scale) * identity)
-        broken = ~jnp.isfinite(factor).all()
-        factor = jax.lax.cond(broken, redo, lambda factor=factor: factor)
-    return factor
-
-
-@functools.partial(jax.jit, static_argnames=('config', 'num'))
-def _sample(key, state, x, active, *, config, num):
-    mean, cov, _ = _joint(config, state, _queries(x, active))
-    normal = jax.random.normal(key, (num, *mean.shape), mean.dtype)
-    draws = mean + jnp.einsum('kij,skj->ski', _safe_cholesky(cov), normal)
-    return warping.inverse(state.warp, draws)
-
-
-def _draw(config, key, state, num):
-    def one(key, params, data, residual, factor):
-        kernel = ConditionalMatern52(config.layout, params)
-        noise = jnp.where(data[:, -1] > 0, _noise(params) + JITTER, 0.0)
-        solve = lambda b: jax.scipy.linalg.cho_solve((factor, True), b)
-        # Empty rows keep a zero right-hand side through the present column.
-        masked = lambda b: solve(b * data[:, -1:])
-        return paths.draw(key, kernel.embed(data), kernel.variance, noise, residual,
-                          masked, size=(num, config.frequencies))
-
-    keys = jax.random.split(key, state.residual.shape[0])
-    drawn = jax.vmap(one)(
-        keys, state.params, state.rows, state.residual, state.factor)
-    return GPPaths(state, drawn)
-
-
-def _evaluate(config, drawn, x, active):
-    rows = _queries(x, active)
-
-    def one(params, data, path):
-        kernel = ConditionalMatern52(config.layout, params)
-        cross = kernel.cross_covariance(rows, data)
-        return params['mean'] + paths.evaluate(
-            path, kernel.embed(rows), kernel.variance, cross)
-
-    state = drawn.state
-    values = jax.vmap(one)(state.params, state.rows, drawn.paths)
-    return warping.inverse(state.warp, jnp.swapaxes(values, 0, 1))
-
-
-def _fantasise(config, key, state, x, active, mask, num):
-    rows = _queries(x, active).at[:, -1].set(jnp.asarray(mask, jnp.float64))
-    mean, cov, solved = _joint(config, state, rows)
-    size = rows.shape[0]
-    # An absent point gets a unit diagonal, exactly like an empty row of the data.
-    diagonal = jnp.where(rows[:, -1] > 0, 1e-8, 1.0)
-    corner = _safe_cholesky(cov + jnp.diag(diagonal))
-    normal = jax.random.normal(key, (num, *mean.shape), mean.dtype)
-    values = mean + jnp.einsum('kij,skj->ski', corner, normal) * rows[:, -1]
-
-    def one(params, data, factor, residual, corner, solved, values):
-        zeros = jnp.zeros((factor.shape[0], size), factor.dtype)
-        whole = jnp.block([[factor, zeros], [solved.T, corner]])
-        extra = (values - params['mean']) * rows[:, -1]
-        both = jnp.concatenate(
-            [jnp.broadcast_to(residual, (num, residual.shape[0])), extra], 1)
-        weights = jax.scipy.linalg.cho_solve((whole, True), both.T)
-        return jnp.concatenate([data, rows]), whole, weights
-
-    parts = jax.vmap(one, in_axes=(0, 0, 0, 0, 0, 0, 1))(
-        state.params, state.rows, state.factor, state.residual, corner, solved, values)
-    return Fantasies(state, *parts), values
-
-
-def _conditional(config, fantasies, x, active):
-    rows = _queries(x, active)
-
-    def one(params, data, factor, weights):
-        kernel = ConditionalMatern52(config.layout, params)
-        cross = kernel.cross_covariance(data, rows)
-        solved = jax.scipy.linalg.solve_triangular(factor, cross, lower=True)
-        var = jnp.maximum(kernel.variance - (solved**2).sum(0), 1e-12)
-        return params['mean'] + (cross.T @ weights).T, var
-
-    mean, var = jax.vmap(one)(
-        fantasies.state.params, fantasies.rows, fantasies.factor, fantasies.weights)
-    return jnp.swapaxes(mean, 0, 1), var
-
-
 def _unwarp(state, f):
     with jax.enable_x64(True):  # no effect inside a 64-bit trace
         return warping.inverse(state.warp, jnp.asarray(f, jnp.float64))
 
 
-_moments_jit = jax.jit(_moments, static_argnums=0)
+_moments = jax.jit(posterior.moments, static_argnums=0)
+_sample = jax.jit(posterior.sample, static_argnums=(0, 5))
 
 
 @functools.lru_cache
@@ -358,7 +193,8 @@ def gp(config: GPConfig) -> Surrogate:
 
     Equal configurations give the same object, so that compiled programs are shared.
     """
-    bind = lambda function: functools.partial(function, config)
+    kernel_of = functools.partial(ConditionalMatern52, config.layout)
+    bind = lambda function, *more: functools.partial(function, kernel_of, *more)
 
     def fit(key, x, active, y, mask):
         with jax.enable_x64(True):
@@ -368,14 +204,17 @@ def gp(config: GPConfig) -> Surrogate:
 
     def predict(state, x, active):
         with jax.enable_x64(True):
-            found = _moments_jit(config, state, np.asarray(x), np.asarray(active))
+            found = _moments(kernel_of, state, np.asarray(x), np.asarray(active))
         return Prediction(*map(np.asarray, found))
 
     def sample(key, state, x, active, num):
         with jax.enable_x64(True):
             return np.asarray(_sample(
-                key, state, np.asarray(x), np.asarray(active), config=config, num=num))
+                kernel_of, key, state, np.asarray(x), np.asarray(active), num))
 
     return Surrogate(
-        fit, predict, sample, lambda state: np.asarray(state.nll), bind(_moments),
-        _unwarp, bind(_draw), bind(_evaluate), bind(_fantasise), bind(_conditional))
+        fit=fit, predict=predict, sample=sample,
+        nll=lambda state: np.asarray(state.nll), moments=bind(posterior.moments),
+        unwarp=_unwarp, draw=bind(posterior.draw, config.frequencies),
+        evaluate=bind(posterior.evaluate), fantasise=bind(posterior.fantasise),
+        conditional=bind(posterior.conditional))

@@ -8,13 +8,16 @@ from sparse_jax.search.algorithms.bayesian import (
     sparse_ucb,
 )
 from sparse_jax.search.algorithms.common import Rules
+from sparse_jax.search.algorithms.evolution import aging_evolution, nsga2
 from sparse_jax.search.algorithms.random_search import random_search
 
 __all__ = [
     'Model',
     'Rules',
+    'aging_evolution',
     'ehvi',
     'mobo',
+    'nsga2',
     'qnparego',
     'random_search',
     'sparse_ucb',

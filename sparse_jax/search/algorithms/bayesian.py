@@ -13,6 +13,7 @@ from sparse_jax.acquisition.propose import Propose, random_and_morphs
 from sparse_jax.acquisition.scoring import Criterion, generator
 from sparse_jax.objectives import pareto
 from sparse_jax.search.algorithms.common import (
+    RULES,
     Rules,
     assemble,
     finish,
@@ -42,6 +43,10 @@ class Model(NamedTuple):
     """Capacities of the surrogate; one compilation each."""
 
 
+MODEL = Model()
+SPARSE = Model(rho=0.9)
+
+
 class Fitted(NamedTuple):
     """A fitted surrogate beside the successful observations."""
 
@@ -59,8 +64,8 @@ def layout_of(domain: Domain, kind: str = 'linear') -> Layout:
     draws from the prior."""
     rows = domain.activity(domain.sample(jax.random.key(0), 512))
     return Layout(
-        tuple(int(n) for n in domain.levels), tuple(bool(c) for c in domain.categorical),
-        tuple(bool(c) for c in ~np.asarray(rows).all(0)), kind)
+        tuple(map(int, domain.levels)), tuple(map(bool, domain.categorical)),
+        tuple(map(bool, ~np.asarray(rows).all(0))), kind)
 
 
 def _default_gp(layout, log):
@@ -112,8 +117,8 @@ def _padded(domain: Domain, state: SearchState, tiers):
 
 
 def mobo(
-    domain: Domain, *, bounds: np.ndarray, batch: int, rules: Rules = Rules(),
-    model: Model = Model(rho=0.9),
+    domain: Domain, *, bounds: np.ndarray, batch: int, rules: Rules = RULES,
+    model: Model = SPARSE,
 ) -> SearchAlgorithm:
     """SpArSe: Thompson sampling under random Chebyshev scalarization.
 
@@ -131,8 +136,8 @@ def mobo(
 
 
 def sparse_ucb(
-    domain: Domain, *, bounds: np.ndarray, batch: int, rules: Rules = Rules(),
-    model: Model = Model(rho=0.9), beta: float = 2.0,
+    domain: Domain, *, bounds: np.ndarray, batch: int, rules: Rules = RULES,
+    model: Model = SPARSE, beta: float = 2.0,
 ) -> SearchAlgorithm:
     """SpArSe with confidence bounds in place of posterior draws."""
     bounds = np.asarray(bounds, float)
@@ -145,8 +150,8 @@ def sparse_ucb(
 
 
 def qnparego(
-    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = Rules(),
-    model: Model = Model(), num_draws: int = 64,
+    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = RULES,
+    model: Model = MODEL, num_draws: int = 64,
 ) -> SearchAlgorithm:
     """Batch ParEGO: expected improvement of augmented Chebyshev values of observed
     ranges, weights uniform on the simplex (Knowles 2006; Daulton et al. 2020)."""
@@ -160,8 +165,8 @@ def qnparego(
 
 
 def ehvi(
-    domain: Domain, *, reference: np.ndarray, batch: int, rules: Rules = Rules(),
-    model: Model = Model(), num_draws: int = 32, num_directions: int = 256,
+    domain: Domain, *, reference: np.ndarray, batch: int, rules: Rules = RULES,
+    model: Model = MODEL, num_draws: int = 32, num_directions: int = 256,
 ) -> SearchAlgorithm:
     """Expected hypervolume improvement below reference [K], greedy within the batch.
 

@@ -1,4 +1,4 @@
-"""What the search algorithms share: rules, the shape of a suggestion, random batches."""
+"""What the search algorithms share: rules, random batches, the triple."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -33,6 +33,9 @@ class Rules(NamedTuple):
     """(x [N, D]) -> [N, K] objectives known exactly before training, NaN elsewhere."""
     refuse: Refuse | None = None
     """(x [N, D]) -> [N] bool: points that cannot meet a hard budget."""
+
+
+RULES = Rules()
 
 
 def problem_of(

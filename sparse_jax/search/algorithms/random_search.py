@@ -1,6 +1,7 @@
 """Independent draws from the prior: the baseline of every comparison."""
 
 from sparse_jax.search.algorithms.common import (
+    RULES,
     Rules,
     assemble,
     finish,
@@ -11,7 +12,7 @@ from sparse_jax.types import Domain, SearchAlgorithm
 
 
 def random_search(
-    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = Rules()
+    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = RULES
 ) -> SearchAlgorithm:
     """Random search without repeats, within the rules."""
 

@@ -1,0 +1,117 @@
+"""Evolutionary algorithms without a model: regularised evolution and NSGA-II.
+
+The population is a function of the archive, so that nothing else has to be kept and
+a search can go on from any archive.
+"""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from sparse_jax.acquisition import maximize, scalarize
+from sparse_jax.acquisition.scoring import generator
+from sparse_jax.objectives import pareto
+from sparse_jax.search.algorithms.common import (
+    RULES,
+    Rules,
+    assemble,
+    finish,
+    problem_of,
+    random_batch,
+)
+from sparse_jax.types import Domain, PRNGKey, SearchAlgorithm
+
+BROOD = 32
+"""Children bred at once; the first that the rules admit is taken."""
+
+Breed = Callable[[PRNGKey, np.ndarray, np.ndarray], np.ndarray]
+"""(key, x [N, D], y [N, K] of the population) -> [BROOD, D] children."""
+
+
+def _evolutionary(domain, num_objectives, batch, rules, breeds, survivors):
+    """The skeleton; breeds(key) -> one `Breed` per pick, survivors(y) -> rows."""
+
+    def suggest(key, state):
+        key_random, key_breeds, key_pick = jax.random.split(key, 3)
+        problem = problem_of(domain, rules, state, num_objectives)
+        good = np.flatnonzero(~np.isnan(state.y[: state.count]).any(1))
+        if state.count < rules.num_initial or len(good) < 2:
+            return finish(random_batch(key_random, problem, batch))
+        good = good[survivors(state.y[good])]
+        x, y = state.x[good], state.y[good]
+        weights, breed = breeds(key_breeds)
+        chosen = maximize.empty_batch()
+        for i, key in enumerate(jax.random.split(key_pick, batch)):
+            _add_child(key, problem, chosen, lambda k, i=i: breed(k, x, y, i))
+        return finish(chosen, weights=weights)
+
+    return assemble(domain, num_objectives, suggest)
+
+
+def _add_child(key, problem, batch, breed, *, tries=16):
+    """The first admissible child of several broods, else a random point."""
+    for key_try in jax.random.split(key, tries):
+        x = maximize.admit(problem, batch, breed(key_try))
+        x = maximize.in_groups(problem, batch, x)
+        if len(x):
+            return maximize.append(problem, batch, x[0], np.nan)
+    return maximize.pick_random(jax.random.fold_in(key, tries), problem, batch)
+
+
+def aging_evolution(
+    domain: Domain, *, bounds: np.ndarray, batch: int, rules: Rules = RULES,
+    population: int = 100, tournament: int = 25,
+) -> SearchAlgorithm:
+    """Regularised evolution with random scalarization, as in uNAS.
+
+    Every child is one edit of the winner of a tournament among the youngest
+    `population` successful trials (Real et al. 2019); the winner has the smallest
+    max_k f_k / (bounds_k u_k), u_k ~ Uniform[0, 1] (Liberis et al. 2021).
+    """
+    bounds = np.asarray(bounds, float)
+
+    def breeds(key):
+        weights = scalarize.box_weights(generator(key), bounds, batch)
+
+        def breed(key, x, y, i):
+            key_parent, key_edit = jax.random.split(key)
+            rng = generator(key_parent)
+            fitness = np.asarray(scalarize.chebyshev(weights[i], y))
+            size = min(tournament, len(x))
+            winners = [min(rng.choice(len(x), size, replace=False),
+                           key=fitness.__getitem__) for _ in range(BROOD)]
+            return domain.perturb(key_edit, x[winners])
+
+        return weights, breed
+
+    survivors = lambda y: np.arange(len(y))[-population:]
+    return _evolutionary(domain, len(bounds), batch, rules, breeds, survivors)
+
+
+def nsga2(
+    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = RULES,
+    population: int = 50, crossover: float = 0.9,
+) -> SearchAlgorithm:
+    """NSGA-II (Deb et al. 2002) with `batch` children per generation.
+
+    The parents survive by rank, then crowding; mates win binary tournaments; a child
+    takes each coordinate from either mate with probability `crossover`, else it is a
+    copy, and is then edited once, which also makes it canonical.
+    """
+
+    def survivors(y):
+        return np.lexsort((-pareto.crowding(y), pareto.ranks(y)))[:population]
+
+    def breed(key, x, y, i):
+        del i
+        key_parent, key_edit = jax.random.split(key)
+        rng = generator(key_parent)
+        # Rows come sorted by fitness: the smaller index wins its tournament.
+        mates = rng.integers(len(x), size=(2, BROOD, 2)).min(2)
+        mixed = rng.random((BROOD, 1)) < crossover
+        other = mixed & (rng.random((BROOD, x.shape[1])) < 0.5)
+        return domain.perturb(key_edit, np.where(other, x[mates[1]], x[mates[0]]))
+
+    return _evolutionary(domain, num_objectives, batch, rules,
+                         lambda key: (None, breed), survivors)
