@@ -1,0 +1,77 @@
+"""Costs of an exact network before pruning, as Python integers.
+
+Known before any training; an upper bound of what pruning leaves. The same counting
+rules as `objectives.memory` (SpArSe eqs. 4-6), which works on traced pruned networks.
+"""
+
+import math
+from typing import NamedTuple
+
+from sparse_jax.space.architecture import Graph, output_shape
+
+
+class LayerRow(NamedTuple):
+    """One layer of a network, for tables."""
+
+    name: str
+    kind: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shape: tuple[int, ...]
+    weights: int
+    biases: int
+    inputs: int
+    outputs: int
+    macs: int
+
+    @property
+    def input_output(self) -> int:
+        """Working memory under (6), elements."""
+        return self.inputs + self.outputs
+
+    @property
+    def input_weights(self) -> int:
+        """Working memory under (5), elements."""
+        return self.inputs + self.weights
+
+
+class Totals(NamedTuple):
+    """Whole-network costs in elements (one byte each when quantised)."""
+
+    model_size: int
+    working_memory: int
+    working_memory_weights: int
+    macs: int
+
+
+def layer_rows(graph: Graph) -> list[LayerRow]:
+    """Rows of the weighted layers of a feasible exact graph."""
+    shapes = graph.shapes()
+    read = {name: math.prod(shape) for name, shape in shapes.items()}
+    rows = []
+    for node in graph.nodes:
+        if node.op == 'sum':
+            read[node.name] = sum(read[t] for t in node.inputs)
+            continue
+        out = output_shape(node, shapes)
+        sources = tuple(shapes[t] for t in node.inputs)
+        if node.op == 'dense':
+            fan_in = sum(math.prod(shape) for shape in sources)
+        else:
+            maps = sources[0][0] if node.op == 'conv' else 1
+            fan_in = maps * node.kernel**2
+        weights = fan_in * node.channels
+        rows.append(LayerRow(
+            node.name, node.op, sources, out, weights,
+            node.channels if node.biased else 0,
+            sum(read[t] for t in node.inputs), math.prod(out),
+            weights * math.prod(out[1:])))
+    return rows
+
+
+def totals(rows: list[LayerRow]) -> Totals:
+    """Sums and maxima over the layers."""
+    return Totals(
+        sum(r.weights + r.biases for r in rows),
+        max(r.input_output for r in rows),
+        max(r.input_weights for r in rows),
+        sum(r.macs for r in rows))
