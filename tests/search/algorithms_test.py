@@ -1,0 +1,269 @@
+"""One table of all search algorithms, the same properties for every member."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax import status
+from sparse_jax.acquisition.maximize import MaximizeConfig, identity
+from sparse_jax.acquisition.propose import random_and_morphs
+from sparse_jax.acquisition.scoring import generator
+from sparse_jax.objectives import pareto
+from sparse_jax.search import algorithms as lib
+from sparse_jax.search import archive
+from sparse_jax.surrogate.gp import TRACES, GPConfig, gp
+from sparse_jax.types import Domain, Evaluation
+
+BATCH = 4
+LEVELS = np.array([3, 4, 0, 5, 0, 6])
+"""A small conditional space: dimension 0 is unordered, 3 and 4 need level > 0 of 1."""
+
+
+def _canonical(x):
+    x = np.clip(np.asarray(x, float), 0, 1)
+    for i in np.flatnonzero(LEVELS):
+        n = LEVELS[i]
+        x[:, i] = np.minimum(np.floor(x[:, i] * n), n - 1) / (n - 1)
+    return np.where(_activity(x), x, 0.5)
+
+
+def _activity(x):
+    active = np.ones(np.shape(x), bool)
+    active[:, 3:5] = (np.asarray(x)[:, 1] > 0)[:, None]
+    return active
+
+
+def _perturb(key, x):
+    rng = generator(key)
+    x = np.array(x, float)
+    rows = np.arange(len(x))
+    dims = rng.integers(x.shape[1], size=len(x))
+    x[rows, dims] = rng.random(len(x))
+    return _canonical(x)
+
+
+def _resample(key, x, num):
+    out = _canonical(generator(key).random((num, len(LEVELS))))
+    out[:, 0] = x[0]
+    return _canonical(out)
+
+
+DOMAIN = Domain(
+    len(LEVELS), LEVELS, np.array([True] + [False] * 5),
+    lambda key, num: _canonical(generator(key).random((num, len(LEVELS)))),
+    _perturb, _activity, lambda x: [float(v) for v in np.asarray(x)[:, 0]], _resample)
+
+GP = lambda layout, log: gp(GPConfig(
+    layout, log, restarts=1, screen=2, steps=10, frequencies=32))
+MODEL = lib.Model(
+    log_objectives=(False, True), make=GP, tiers=(16, 32, 64),
+    propose=random_and_morphs(DOMAIN, num_random=24, num_morphs=24),
+    maximize=MaximizeConfig(chunk=32, rounds=1, elite=4))
+BOUNDS = np.array([1.0, 100.0])
+
+TABLE = {
+    'mobo': functools.partial(lib.mobo, bounds=BOUNDS, model=MODEL._replace(rho=0.8)),
+    'sparse_ucb': functools.partial(lib.sparse_ucb, bounds=BOUNDS, model=MODEL),
+    'qnparego': functools.partial(
+        lib.qnparego, num_objectives=2, model=MODEL, num_draws=8),
+    'ehvi': functools.partial(
+        lib.ehvi, reference=BOUNDS, model=MODEL, num_draws=8, num_directions=16),
+    'aging_evolution': functools.partial(
+        lib.aging_evolution, bounds=BOUNDS, population=8, tournament=3),
+    'nsga2': functools.partial(lib.nsga2, num_objectives=2, population=8),
+    'random_search': functools.partial(lib.random_search, num_objectives=2),
+}
+EVERY = pytest.mark.parametrize('name', TABLE)
+
+
+def _make(name, **rules):
+    return TABLE[name](DOMAIN, batch=BATCH, rules=lib.Rules(num_initial=8, **rules))
+
+
+def _objectives(x):
+    size = 10 ** (2 * x[:, 5] + x[:, 1])
+    return np.stack([(x[:, 2] - 0.3) ** 2 + 1 / (1 + size), size], 1)
+
+
+def _evaluate(x, failed=None):
+    y = _objectives(x)
+    code = np.full(len(x), status.OK)
+    if failed is not None:
+        y[failed], code[failed] = np.nan, status.NONFINITE
+    return Evaluation(y, code)
+
+
+def _run(algorithm, rounds, key, failed=None):
+    state = algorithm.init()
+    for i in range(rounds):
+        x, _ = algorithm.suggest(jax.random.fold_in(key, i), state)
+        state = algorithm.observe(state, x, _evaluate(x, failed))
+    return state
+
+
+@EVERY
+def test_suggestions_are_legal_distinct_and_new(name, key):
+    algorithm = _make(name)
+    state = algorithm.init()
+    for i in range(4):
+        x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
+        assert x.shape == (BATCH, DOMAIN.dim)
+        np.testing.assert_allclose(x, _canonical(x), atol=1e-12)
+        assert len(set(identity(x))) == BATCH
+        assert not set(identity(x)) & set(identity(state.x[: state.count]))
+        assert info.extra['refused'] == 0
+        # Failures beside successes: the first row of each batch does not train.
+        state = algorithm.observe(state, x, _evaluate(x, [0]))
+    assert state.count == 4 * BATCH
+
+
+@EVERY
+def test_the_key_decides(name, key):
+    algorithm = _make(name)
+    state = _run(algorithm, 3, key)
+    before = [np.array(part) for part in state[:3]]
+    first, _ = algorithm.suggest(key, state)
+    again, _ = algorithm.suggest(key, state)
+    np.testing.assert_array_equal(first, again)
+    other, _ = algorithm.suggest(jax.random.key(99), state)
+    assert not np.array_equal(first, other)
+    for old, new in zip(before, state[:3]):
+        np.testing.assert_array_equal(old, new)  # suggest changed nothing
+
+
+@EVERY
+@pytest.mark.parametrize('limit', [1, 2])
+def test_batches_fall_into_few_groups(name, limit, key):
+    algorithm = _make(name, max_groups=limit)
+    state = algorithm.init()
+    for i in range(4):
+        x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
+        assert len(set(DOMAIN.group(x))) <= limit
+        assert set(info.extra['groups']) == set(DOMAIN.group(x))
+        state = algorithm.observe(state, x, _evaluate(x))
+
+
+@EVERY
+def test_nothing_but_failures_is_survived(name, key):
+    algorithm = _make(name)
+    state = _run(algorithm, 4, key, failed=slice(None))
+    assert state.count == 4 * BATCH and np.isnan(state.y).all()
+    x, _ = algorithm.suggest(key, state)
+    assert len(set(identity(x))) == BATCH
+
+
+@EVERY
+def test_refused_points_are_never_suggested(name, key):
+    algorithm = _make(name, refuse=lambda x: x[:, 5] > 0.5)
+    state = algorithm.init()
+    refused = 0
+    for i in range(4):
+        x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
+        assert (x[:, 5] <= 0.5).all()
+        refused += info.extra['refused']
+        state = algorithm.observe(state, x, _evaluate(x))
+    assert refused > 0
+
+
+@EVERY
+def test_an_impossible_budget_is_one_clear_line(name, key):
+    algorithm = _make(name, refuse=lambda x: np.ones(len(x), bool))
+    with pytest.raises(ValueError, match='no new point meets the hard budget'):
+        algorithm.suggest(key, algorithm.init())
+
+
+@EVERY
+def test_the_archive_grows_past_its_capacity(name, key):
+    algorithm = _make(name)
+    state = algorithm.init()
+    capacity = len(state.x)
+    x = DOMAIN.sample(key, capacity + 1)
+    state = algorithm.observe(state, x[:capacity], _evaluate(x[:capacity]))
+    assert len(state.x) == capacity
+    state = algorithm.observe(state, x[capacity:], _evaluate(x[capacity:]))
+    assert len(state.x) > capacity and state.count == capacity + 1
+    np.testing.assert_array_equal(state.x[: state.count], x)
+    np.testing.assert_array_equal(state.y[: state.count], _objectives(x))
+    assert (state.status[state.count:] == archive.EMPTY).all()
+
+
+@pytest.mark.parametrize('name', ['mobo', 'ehvi'])
+def test_one_trace_serves_a_growing_archive(name, key):
+    algorithm = _make(name)
+    state = _run(algorithm, 2, key)
+    algorithm.suggest(key, state)
+    traces = TRACES['fit']
+    for i in range(2):  # 8 to 16 rows: one tier
+        x, _ = algorithm.suggest(jax.random.fold_in(key, i), state)
+        state = algorithm.observe(state, x, _evaluate(x))
+    algorithm.suggest(key, state)
+    assert TRACES['fit'] == traces
+
+
+def test_known_objectives_replace_the_model(key):
+    # With every objective known exactly and one point far better than all others in
+    # the pool, the model cannot talk the search out of it.
+    best = DOMAIN.sample(jax.random.key(5), 1)
+
+    def known(x):
+        y = np.ones((len(x), 2))
+        y[(np.abs(x - best) < 1e-9).all(1)] = 1e-3
+        return y
+
+    propose = lambda key, state: np.concatenate([DOMAIN.sample(key, 16), best])
+    algorithm = lib.mobo(
+        DOMAIN, bounds=BOUNDS, batch=1, model=MODEL._replace(propose=propose),
+        rules=lib.Rules(num_initial=8, known=known))
+    x = DOMAIN.sample(key, 12)
+    x = x[[name not in identity(best) for name in identity(x)]]
+    state = algorithm.observe(algorithm.init(), x, _evaluate(x))
+    suggested, _ = algorithm.suggest(key, state)
+    np.testing.assert_array_equal(suggested, best)
+
+
+def test_failures_are_avoided(key):
+    # Everything with x5 > 0.5 fails; the model must have noticed.
+    algorithm = _make('ehvi')
+    x = DOMAIN.sample(key, 28)
+    failed = np.flatnonzero(x[:, 5] > 0.5)
+    state = algorithm.observe(algorithm.init(), x, _evaluate(x, failed))
+    x, _ = algorithm.suggest(key, state)
+    assert (x[:, 5] < 0.5).mean() >= 0.75
+
+
+def test_a_used_up_space_repeats_instead_of_hanging(key):
+    points = np.array([[0.0], [0.5], [1.0]])
+    tiny = Domain(
+        1, np.array([3]), np.array([False]),
+        lambda key, num: points[generator(key).integers(3, size=num)],
+        lambda key, x: points[generator(key).integers(3, size=len(x))],
+        lambda x: np.ones(np.shape(x), bool), lambda x: [0] * len(x),
+        lambda key, x, num: points[generator(key).integers(3, size=num)])
+    algorithm = lib.random_search(tiny, num_objectives=1, batch=2)
+    state = algorithm.init()
+    for i in range(3):
+        x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
+        assert len(set(identity(x))) == 2
+        state = algorithm.observe(
+            state, x, Evaluation(np.zeros((2, 1)), np.zeros(2, int)))
+    assert info.extra['repeats'] > 0
+
+
+def test_claimed_success_without_a_value_is_a_failure():
+    state = archive.append(
+        archive.allocate(1, 1), np.zeros((2, 1)),
+        Evaluation(np.array([[np.inf], [1.0]]), np.zeros(2, int)))
+    assert state.status[0] == status.NONFINITE and np.isnan(state.y[0, 0])
+    np.testing.assert_array_equal(archive.measured(state), [False, True])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['mobo', 'sparse_ucb', 'qnparego', 'ehvi'])
+def test_models_beat_random_search(name, key):
+    volume = lambda s: pareto.hypervolume(s.y[: s.count], BOUNDS)
+    found = volume(_run(_make(name), 10, key))
+    chance = np.median([
+        volume(_run(_make('random_search'), 10, jax.random.key(s))) for s in range(5)])
+    assert found > chance
