@@ -93,47 +93,47 @@ def test_joint_covariance_equals_the_slow_reference():
     state, x, active, found = _reference()
     kernel_of = functools.partial(ConditionalMatern52, LAYOUT)
     with jax.enable_x64(True):
-        _, cov, _ = posterior.joint(kernel_of, state, posterior.queries(x, active))
+        _, cov, _ = jax.jit(posterior.joint, static_argnums=0)(
+            kernel_of, state, posterior.queries(x, active))
     for k, (_, slow_cov) in enumerate(found):
         np.testing.assert_allclose(cov[k], slow_cov, atol=1e-7)
 
 
 def test_prediction_is_gpjax_own():
     state, x, active, _ = _reference()
+
+    @jax.jit
+    def gpjax_own(params, data, residual, rows):
+        exact = module._condition(CONFIG, params, data, residual + params['mean'])
+        found = exact(rows, covariance='dense')
+        return found.mean + params['mean'], jax.numpy.diag(found.covariance_matrix)
+
+    mean, var = SURROGATE.predict(state, x, active)
     with jax.enable_x64(True):
-        rows = posterior.queries(x, active)
         for k in range(2):
-            params = {name: value[k] for name, value in state.params.items()}
-            target = state.residual[k] + params['mean']
-            exact = module._condition(CONFIG, params, state.rows[k], target)
-            gpjax_var = np.diag(exact(rows, covariance='dense').covariance_matrix)
-            gpjax_mean = np.asarray(exact(rows).mean) + params['mean']
-            mean, var = SURROGATE.predict(state, x, active)
-            np.testing.assert_allclose(mean[k], gpjax_mean, rtol=1e-8)
-            np.testing.assert_allclose(var[k], gpjax_var, atol=1e-7)
+            own_mean, own_var = gpjax_own(
+                {name: value[k] for name, value in state.params.items()},
+                state.rows[k], state.residual[k], posterior.queries(x, active))
+            np.testing.assert_allclose(mean[k], own_mean, rtol=1e-8)
+            np.testing.assert_allclose(var[k], own_var, atol=1e-7)
 
 
 def test_the_fit_objective_is_gpjax_evidence():
     state = _fitted()
     with jax.enable_x64(True):
         params = {name: value[0] for name, value in state.params.items()}
-        target = state.residual[0] + params['mean']
+        rows, target = state.rows[0], state.residual[0] + params['mean']
         priors = module._prior_of_params(CONFIG)
-        exact = module._condition(CONFIG, params, state.rows[0], target)
-        loss = module._loss(CONFIG, params, state.rows[0], target, priors)
-        prior = module.fitting.log_prior(params, *priors)
-        np.testing.assert_allclose(
-            -loss, exact.log_marginal_likelihood + prior, rtol=1e-9)
-
-        # The hand-written gradient against differentiation through the Cholesky.
         slow = lambda p: -module._condition(
-            CONFIG, p, state.rows[0], target).log_marginal_likelihood
-        fast = lambda p: module._loss(
-            CONFIG, p, state.rows[0], target, priors) + module.fitting.log_prior(
-                p, *priors)
-        for a, b in zip(jax.tree.leaves(jax.grad(slow)(params)),
-                        jax.tree.leaves(jax.grad(fast)(params))):
-            np.testing.assert_allclose(a, b, atol=1e-6)
+            CONFIG, p, rows, target).log_marginal_likelihood
+        fast = lambda p: module._loss(CONFIG, p, rows, target, priors) + (
+            module.fitting.log_prior(p, *priors))
+        (a, slow_grad), (b, fast_grad) = jax.jit(lambda p: (
+            jax.value_and_grad(slow)(p), jax.value_and_grad(fast)(p)))(params)
+    np.testing.assert_allclose(a, b, rtol=1e-9)
+    # The hand-written gradient against differentiation through the Cholesky.
+    for a, b in zip(jax.tree.leaves(slow_grad), jax.tree.leaves(fast_grad)):
+        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_empty_rows_change_nothing():
@@ -227,8 +227,9 @@ def test_function_draws_have_the_posterior_moments():
                        frequencies=256))
     with jax.enable_x64(True):
         paths = jax.jit(many.draw, static_argnums=2)(jax.random.key(3), state, 2000)
-        values = np.asarray(many.evaluate(paths, x, active))
-        again = np.asarray(many.evaluate(paths, x[::-1], active[::-1]))
+        evaluate = jax.jit(many.evaluate)
+        values = np.asarray(evaluate(paths, x, active))
+        again = np.asarray(evaluate(paths, x[::-1], active[::-1]))
     np.testing.assert_allclose(values, again[:, :, ::-1], rtol=1e-9)
     draws = _standard(state, values)
     for k, (mean, cov) in enumerate(found):
@@ -241,9 +242,9 @@ def test_fantasies_equal_a_model_with_more_data():
     state, x, active, _ = _reference()
     mask = np.array([1, 0, 1, 0, 0, 0], bool)
     with jax.enable_x64(True):
-        fantasies, values = SURROGATE.fantasise(
+        fantasies, values = jax.jit(SURROGATE.fantasise, static_argnums=5)(
             jax.random.key(4), state, x, active, mask, 3)
-        mean, var = SURROGATE.conditional(fantasies, x, active)
+        mean, var = jax.jit(SURROGATE.conditional)(fantasies, x, active)
     # The model passes through what it imagined, and is sure of it.
     np.testing.assert_allclose(
         mean[:, :, mask], np.asarray(values)[:, :, mask], atol=1e-3)
@@ -280,8 +281,9 @@ def test_the_gram_matrix_is_positive_definite(kind):
         params = module._prior_of_params(GPConfig(layout, (False,)))[0]
         kernel = ConditionalMatern52(layout, params)
         rows = posterior.queries(x, active)
-        gram = kernel.gram(rows).as_matrix()
-        one_by_one = np.array([[kernel(a, b) for b in rows[:4]] for a in rows[:4]])
+        gram = jax.jit(lambda rows: kernel.gram(rows).as_matrix())(rows)
+        pair = jax.jit(lambda a, b: kernel(a, b))
+        one_by_one = np.array([[pair(a, b) for b in rows[:4]] for a in rows[:4]])
     assert isinstance(kernel, gpx.kernels.AbstractKernel)
     assert np.linalg.eigvalsh(np.asarray(gram)).min() > -1e-9
     np.testing.assert_allclose(gram[:4, :4], one_by_one, atol=1e-7)

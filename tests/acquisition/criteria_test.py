@@ -1,0 +1,137 @@
+"""Criteria on a fitted model against slow Monte Carlo and exact hypervolumes."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax.acquisition import criteria, scalarize, scoring
+from sparse_jax.objectives import pareto
+from sparse_jax.surrogate.embedding import Layout
+from sparse_jax.surrogate.gp import GPConfig, gp
+
+SURROGATE = gp(GPConfig(
+    Layout((0, 0), (False,) * 2, (False,) * 2), (False, False), steps=30))
+REFERENCE = np.array([1.5, 1.5])
+
+
+@functools.lru_cache
+def _setting():
+    rng = np.random.default_rng(0)
+    x = rng.random((16, 2))
+    y = np.stack([x[:, 0], 1 - np.sqrt(x[:, 0]) + x[:, 1]], 1)
+    y[8:] = np.nan
+    state = SURROGATE.fit(
+        jax.random.key(0), x, np.ones((16, 2)), y, np.arange(16) < 8)
+    return state, y[:8], rng.random((6, 2))
+
+
+def _pending(points=()):
+    pending = scoring.Pending(
+        np.zeros((3, 2)), np.ones((3, 2)), np.full((3, 2), np.nan), np.zeros(3, bool))
+    for i, point in enumerate(points):
+        pending.x[i], pending.mask[i] = point, True
+    return pending
+
+
+def _score(criterion, x, pending=None, known=None):
+    arrays = criterion.prepare(jax.random.key(3), 0, pending or _pending())
+    known = np.full((len(x), 2), np.nan) if known is None else known
+    return scoring.score(criterion, arrays, x, np.ones_like(x), known, chunk=4)
+
+
+def _draws(state, x, num=4000):
+    mean, var = SURROGATE.predict(state, x, np.ones_like(x))
+    normal = np.random.default_rng(1).standard_normal((num, *mean.shape))
+    return np.asarray(SURROGATE.unwarp(state, mean + np.sqrt(var) * normal))
+
+
+def _ehvi(num_draws=256, num_directions=512):
+    state, y, _ = _setting()
+    return criteria.hypervolume_improvement(
+        SURROGATE, state, y[pareto.non_dominated(y)], REFERENCE,
+        num_draws=num_draws, num_directions=num_directions)
+
+
+def test_hypervolume_improvement_equals_slow_monte_carlo():
+    state, y, x = _setting()
+    front = y[pareto.non_dominated(y)]
+    base = pareto.hypervolume(front, REFERENCE)
+    slow = [np.mean([
+        pareto.hypervolume(np.vstack([front, f]), REFERENCE) - base
+        for f in draws]) for draws in _draws(state, x).transpose(2, 0, 1)]
+    span = REFERENCE - front.min(0)
+    scale = scalarize.hypervolume_constant(2) * span.prod()
+    fast = -_score(_ehvi(), x) * scale
+    np.testing.assert_allclose(fast, slow, atol=0.05 * max(slow) + 1e-6)
+
+
+def test_a_pending_point_leaves_nothing_to_gain_at_itself():
+    _, _, x = _setting()
+    criterion = _ehvi()
+    alone = _score(criterion, x)
+    best = int(np.argmin(alone))
+    after = _score(criterion, x, _pending([x[best]]))
+    assert alone[best] < 0
+    assert after[best] > 0.05 * alone[best]
+    assert (after >= alone - 0.02 * abs(alone[best])).all()
+
+
+def test_expected_improvement_equals_slow_monte_carlo():
+    state, y, x = _setting()
+    weights = np.array([[0.3, 0.7]])
+    fast = -_score(criteria.expected_improvement(
+        SURROGATE, state, y, weights, num_draws=512), x)
+    low, span = y.min(0), y.max(0) - y.min(0)
+    g = lambda f: scalarize.augmented_chebyshev(weights[0], (f - low) / span)
+    draws = _draws(state, x)
+    slow = [np.maximum(g(y).min() - g(f), 0).mean() for f in draws.transpose(2, 0, 1)]
+    np.testing.assert_allclose(fast, slow, atol=0.05 * max(slow) + 1e-6)
+
+
+def test_the_bound_without_exploration_is_the_mean():
+    state, _, x = _setting()
+    weights = np.array([[2.0, 1.0]])
+    value = _score(criteria.lower_bound(SURROGATE, state, weights, beta=0.0), x)
+    mean, var = SURROGATE.predict(state, x, np.ones_like(x))
+    f = np.asarray(SURROGATE.unwarp(state, mean)).T
+    np.testing.assert_allclose(value, scalarize.chebyshev(weights[0], f), rtol=1e-9)
+    lower = _score(criteria.lower_bound(SURROGATE, state, weights, beta=2.0), x)
+    assert (lower < value).all()
+
+
+def test_thompson_draws_differ_by_key_and_stay_themselves():
+    state, _, x = _setting()
+    criterion = criteria.thompson(SURROGATE, state, np.ones((2, 2)))
+    first, same, other = (criterion.prepare(jax.random.key(s), 0, _pending())
+                          for s in (1, 1, 2))
+    known = np.full((6, 2), np.nan)
+    a, b, c = (scoring.score(criterion, arrays, x, np.ones_like(x), known, chunk=4)
+               for arrays in (first, same, other))
+    np.testing.assert_array_equal(a, b)
+    assert not np.allclose(a, c)
+
+
+@pytest.mark.parametrize('name', ['thompson', 'lower_bound'])
+def test_known_objectives_enter_exactly(name):
+    state, _, x = _setting()
+    weights = np.ones((1, 2))
+    criterion = {
+        'thompson': lambda: criteria.thompson(SURROGATE, state, weights),
+        'lower_bound': lambda: criteria.lower_bound(
+            SURROGATE, state, weights, beta=1.0)}[name]()
+    known = np.stack([np.full(6, -50.0), np.arange(6) + 10.0], 1)
+    np.testing.assert_allclose(_score(criterion, x, known=known), known[:, 1])
+
+
+def test_ascent_goes_downhill_inside_the_cube():
+    _, _, x = _setting()
+    criterion = _ehvi(64, 64)
+    arrays = criterion.prepare(jax.random.key(3), 0, _pending())
+    active, known = np.ones_like(x), np.full((6, 2), np.nan)
+    score = lambda x: scoring.score(criterion, arrays, x, active, known, chunk=4)
+    climbed = scoring.ascend(criterion, arrays, x, active, known, steps=15)
+    assert ((climbed >= 0) & (climbed <= 1)).all()
+    assert (score(climbed) <= score(x) + 1e-12).all()
+    assert score(climbed).min() < score(x).min()

@@ -1,0 +1,88 @@
+"""Choosing a batch: repeats, groups, preference for compiled groups."""
+
+import jax
+import numpy as np
+
+from sparse_jax.acquisition import maximize
+from sparse_jax.acquisition.maximize import Batch, MaximizeConfig, Problem
+from sparse_jax.acquisition.scoring import Criterion
+from sparse_jax.search.cube import cube_domain
+
+CUBE = cube_domain(2)
+CONFIG = MaximizeConfig(chunk=64)
+HALVES = CUBE._replace(
+    group=lambda x: ['left' if row[0] < 0.5 else 'right' for row in np.asarray(x)],
+    resample=lambda key, x, num: (
+        CUBE.sample(key, num) * [0.499, 1] + [0.0 if x[0] < 0.5 else 0.5, 0]))
+
+
+def _value(surrogate, arrays, x, active, known):
+    """Distance to a target."""
+    return ((x - arrays['target']) ** 2).sum(-1)
+
+
+def _criterion(targets):
+    prepare = lambda key, pick, pending: {'target': np.array(targets[pick])}
+    return Criterion(None, prepare, _value, False)
+
+
+def _problem(**changes):
+    return Problem(
+        HALVES, lambda x: np.full((len(x), 2), np.nan),
+        lambda x: np.zeros(len(x), bool), lambda x, active: np.ones(len(x)),
+        frozenset(), frozenset(), None)._replace(**changes)
+
+
+def _select(problem, targets, config=CONFIG, scored=None):
+    key = jax.random.key(0)
+    return maximize.select(
+        key, _criterion(targets), problem, HALVES.sample(key, 128), config=config,
+        scored=np.ones(len(targets), bool) if scored is None else scored)
+
+
+def test_each_pick_finds_its_own_optimum():
+    targets = [[0.2, 0.3], [0.9, 0.1], [0.6, 0.6]]
+    batch = _select(_problem(), targets)
+    np.testing.assert_allclose(batch.x, targets, atol=0.02)
+    without = _select(_problem(), targets, MaximizeConfig(
+        chunk=64, rounds=0, ascent_steps=0))
+    assert np.sum(batch.score) < np.sum(without.score)
+
+
+def test_later_picks_stay_in_the_open_groups():
+    batch = _select(_problem(max_groups=1), [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]])
+    assert batch.groups == ['left'] * 3
+    np.testing.assert_allclose(np.array(batch.x)[1:, 0], 0.5, atol=0.05)
+
+
+def test_a_compiled_group_is_preferred_when_nearly_as_good():
+    problem = _problem(max_groups=2, seen=frozenset(['right']))
+    near, far = [[0.49, 0.5]], [[0.1, 0.5]]
+    assert _select(problem, near).groups == ['right']
+    assert _select(problem, far).groups == ['left']
+    assert _select(_problem(max_groups=2), near).groups == ['left']
+
+
+def test_infeasible_regions_lose():
+    risky = _problem(feasible=lambda x, active: (x[:, 0] < 0.5).astype(float))
+    batch = _select(risky, [[0.6, 0.5]])
+    assert batch.x[0][0] < 0.5
+
+
+def test_admit_counts_what_it_refuses():
+    x = np.array([[0.1, 0.1], [0.1, 0.1], [0.2, 0.2], [0.9, 0.9], [0.3, 0.3]])
+    problem = _problem(taken=frozenset(maximize.identity(x[2:3])),
+                       refuse=lambda x: x[:, 0] > 0.5)
+    batch = Batch([x[4]], [], [], {'refused': 0, 'considered': 0, 'repeats': 0})
+    np.testing.assert_array_equal(maximize.admit(problem, batch, x), x[:1])
+    assert batch.counts['refused'] == 1 and batch.counts['considered'] == 2
+
+
+def test_identity_ignores_the_sign_of_zero():
+    a, b = maximize.identity(np.array([[0.0, 0.5], [-0.0, 0.5 + 1e-12]]))
+    assert a == b
+
+
+def test_random_picks_have_no_score():
+    batch = _select(_problem(), [[0.2, 0.3]] * 2, scored=np.array([False, True]))
+    assert np.isnan(batch.score[0]) and np.isfinite(batch.score[1])

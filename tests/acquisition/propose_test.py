@@ -1,0 +1,35 @@
+"""Candidate pools: morphs of the front beside draws from the prior."""
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax.acquisition import propose
+from sparse_jax.search.cube import cube_domain
+from sparse_jax.types import SearchState
+
+CUBE = cube_domain(2)
+
+
+def test_morphs_descend_from_the_parents():
+    parents = np.array([[0.5, 0.5]])
+    step = lambda key, x: x + np.array([0.1, 0.0])
+    x = propose.morphs(jax.random.key(0), step, parents, 64, depth=3)
+    np.testing.assert_allclose(sorted(set(np.round(x[:, 0], 6))), [0.6, 0.7, 0.8])
+
+
+@pytest.mark.parametrize('num_random', [0, 5])
+def test_the_default_pool(num_random):
+    y = np.array([[1.0, 2], [2, 1], [3, 3], [np.nan, np.nan]])
+    x = np.linspace(0, 1, 8).reshape(4, 2)
+    state = SearchState(x, y, np.array([0, 0, 0, 2]), 4)
+    np.testing.assert_array_equal(propose.front(state), x[:2])
+    np.testing.assert_array_equal(propose.everything(state), x[:3])
+    pool = propose.random_and_morphs(
+        CUBE, num_random=num_random, num_morphs=7, perturb=lambda key, x: x)(
+            jax.random.key(0), state)
+    assert len(pool) == 7 + num_random
+    assert {tuple(row) for row in pool[:7]} <= {tuple(row) for row in x[:2]}
+    empty = state._replace(count=0)
+    assert len(propose.random_and_morphs(CUBE, num_random=num_random, num_morphs=7)(
+        jax.random.key(0), empty)) == 7 + num_random
