@@ -67,6 +67,18 @@ def plan_buffers(net: QuantizedNet) -> BufferPlan:
     return BufferPlan(arena, _most_alive(blocks), offsets, sizes, live, shared)
 
 
+def idle_offset(plan: BufferPlan, step: str, size: int) -> int | None:
+    """Offset of `size` arena bytes that no tensor uses at a step, if there are."""
+    spans = sorted((plan.offsets[n], plan.offsets[n] + plan.sizes[n])
+                   for n in plan.live[step])
+    free = 0
+    for start, end in [*spans, (plan.arena, plan.arena)]:
+        if start - free >= size:
+            return free
+        free = max(free, end)
+    return None
+
+
 def lifetimes(net: QuantizedNet) -> dict[str, tuple[int, int]]:
     """{tensor: (step that writes it, last step that reads it)}."""
     life = {'input': (0, 0)}

@@ -48,3 +48,24 @@ def bundle_source(networks: list[Generated]) -> str:
 def host_program(networks: list[Generated], images: int) -> str:
     """The bundle with a main that runs `images` images of each network."""
     return bundle_source(networks) + _HOST_MAIN.replace('%COUNT%', str(images))
+
+
+_FIRMWARE_MAIN = '''
+uint8_t row_buffer[%ROW%];
+/* Volatile, so that no network is inlined or dropped. */
+const bundled *volatile entry = bundle;
+
+int main(void)
+{
+    for (;;) {
+        entry->push_row(0, row_buffer);
+        entry->infer();
+    }
+}
+'''
+
+
+def firmware_program(networks: list[Generated]) -> str:
+    """The bundle with a main for a board; functions are called by name from outside."""
+    row = max(g.net.input_shape[1] * g.net.input_shape[2] for g in networks)
+    return bundle_source(networks) + _FIRMWARE_MAIN.replace('%ROW%', str(row))

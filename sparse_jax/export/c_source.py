@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from sparse_jax.export import kernels
+from sparse_jax.export import kernels, layer_kernels
 from sparse_jax.export.buffers import BufferPlan, plan_buffers
 from sparse_jax.export.c_nodes import (
     copies,
@@ -15,7 +15,8 @@ from sparse_jax.export.c_nodes import (
 )
 from sparse_jax.export.c_tables import describe, layer_tables
 from sparse_jax.export.formats import Encoded, choose, encodings
-from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
+from sparse_jax.export.kernel_choice import Kernel, choose_kernels
+from sparse_jax.quantize.quantized import QuantizedNet
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Generated:
     """{layer: {format: bytes}} of all three formats."""
     symbols: dict[str, str]
     """{node: C identifier}."""
+    kernels: dict[str, Kernel]
 
 
 def generate(
@@ -46,30 +48,26 @@ def generate(
     if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
         raise ValueError(f'{name!r} is not a C identifier')
     plan = plan_buffers(net)
-    encoded, candidates = {}, {}
+    encoded, candidates, pairs = {}, {}, {}
     for node in net.nodes:
         if node.weight is not None:
             options = encodings(net, node)
             encoded[node.name] = choose(options, weight_format)
+            pairs[node.name] = options['gap']
             candidates[node.name] = {f: e.bytes for f, e in options.items()}
     symbols = _identifiers(net)
-    parts = [_arena(plan), *_kernel_texts(net, encoded)]
-    parts += [layer_tables(net, node, encoded[node.name], symbols[node.name])
+    chosen, plan = choose_kernels(net, plan, encoded, pairs)
+    parts = [_arena(plan), *_kernel_texts(net, plan, chosen)]
+    parts += [layer_tables(net, node, encoded[node.name], symbols[node.name],
+                           chosen[node.name].scratch is not None)
               for node in net.nodes if node.weight is not None]
     parts += [merge_function(net, plan, node, symbols[node.name]) for node in net.nodes
               if node.weight is None]
-    parts += [push_row_function(net, plan), _infer(net, plan, encoded, symbols)]
+    parts += [push_row_function(net, plan), _infer(net, plan, chosen, symbols)]
     head = f'#include "{name}.h"\n\n' if guard else ''
     source = (head + '\n'.join(parts)).replace('@', f'{name}_')
     return Generated(name, net, plan, _header(net, plan, name), source, encoded,
-                     candidates, symbols)
-
-
-def kind_of(node: QuantizedNode, encoded: Encoded) -> str:
-    """The kernel (kernels.KINDS) that runs a layer."""
-    if node.gather is None or encoded.format == 'gap':
-        return encoded.format
-    return 'gather' if encoded.format == 'dense' else 'gather_bitmap'
+                     candidates, symbols, chosen)
 
 
 def _identifiers(net):
@@ -89,18 +87,23 @@ def _arena(plan):
             f'infer. */\nstatic int8_t @arena[{plan.arena}];\n')
 
 
-def _kernel_texts(net, encoded):
+def _kernel_texts(net, plan, chosen):
     """Only the kernels that this network calls."""
     weighted = [n for n in net.nodes if n.weight is not None]
     left = any(np.any(n.shift > 0) for n in weighted) or any(
         n.op == 'concatenate' and np.any(n.input_shift > 0) for n in net.nodes)
-    texts = [kernels.HIGH_MULTIPLY, kernels.rescale_kernel(left), kernels.CLAMP]
+    texts = [kernels.PREAMBLE, kernels.HIGH_MULTIPLY, kernels.rescale_kernel(left),
+             kernels.CLAMP]
     if weighted:
         texts.append(kernels.TYPES)
-    kinds = {kind_of(n, encoded[n.name]) for n in weighted}
-    texts += [kernels.layer_kernel(kind) for kind in kernels.KINDS if kind in kinds]
+    kinds = {kernel.kind for kernel in chosen.values()}
+    if kinds & {'gap', 'unpacked'}:
+        texts += [kernels.DOT, kernels.DOT_2]
+    if 'unpacked' in kinds:
+        texts.append(kernels.UNPACK)
+    texts += [layer_kernels.layer_kernel(kind) for kind in layer_kernels.KINDS
+              if kind in kinds]
     merges = [n for n in net.nodes if n.op == 'concatenate']
-    plan = plan_buffers(net) if merges else None
     todo = [(n, i) for n in merges for i, _ in copies(net, plan, n)]
     if any(n.input_multiplier[i] == 0 for n, i in todo):
         texts.append(kernels.COPY)
@@ -111,7 +114,7 @@ def _kernel_texts(net, encoded):
     return texts
 
 
-def _infer(net, plan, encoded, symbols):
+def _infer(net, plan, chosen, symbols):
     lines = ['', 'const int8_t *@infer(void)', '{']
     for node in net.nodes:
         lines.append(f'    /* {describe(net, node)} */')
@@ -119,9 +122,14 @@ def _infer(net, plan, encoded, symbols):
         if node.weight is None:
             lines.append(f'    @{symbol}();')
             continue
-        kind = kind_of(node, encoded[node.name])
+        kernel = chosen[node.name]
         x, y = plan.offsets[node.inputs[0]], plan.offsets[node.name]
-        lines.append(f'    @layer_{kind}(&@{symbol}, @arena + {x}, @arena + {y});')
+        call = f'    @layer_{kernel.kind}(&@{symbol}, @arena + {x}, @arena + {y}'
+        if kernel.kind == 'unpacked':
+            scratch = '0' if kernel.scratch is None \
+                else f'(uint8_t *)@arena + {kernel.scratch}'
+            call += f',\n        {scratch}'
+        lines.append(call + ');')
     lines += [f'    return @arena + {plan.offsets[net.output]};', '}', '']
     return '\n'.join(lines)
 

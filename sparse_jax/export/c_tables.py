@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from sparse_jax.export.formats import Encoded
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
 LAYER_STRUCT_BYTES = 44
@@ -17,7 +16,7 @@ def _array(declaration, values, per_line=16):
     return f'static const {declaration}[{len(values)}] = {{\n    {body}}};\n'
 
 
-def layer_tables(net, node, encoded, symbol):
+def layer_tables(net, node, encoded, symbol, unpack):
     """The constant tables and the descriptor of one weighted layer."""
     zero = net.tensors[node.inputs[0]].zero_point
     sums = node.weight.reshape(len(node.weight), -1).astype(np.int64).sum(axis=1)
@@ -33,14 +32,14 @@ def layer_tables(net, node, encoded, symbol):
         if len(values):
             text += _array(f'uint8_t @{symbol}_{part}', values)
         pointers.append(f'@{symbol}_{part}' if len(values) else '0')
-    numbers = layer_numbers(net, node, encoded)
+    numbers = layer_numbers(net, node, 0 if unpack else encoded.count_bytes)
     return text + (
         f'static const @layer @{symbol} = {{\n'
         f'    @{symbol}_requant, @{symbol}_shift, {", ".join(pointers)},\n'
         f'    {", ".join(str(v) for v in numbers)}}};\n')
 
 
-def layer_numbers(net: QuantizedNet, node: QuantizedNode, encoded: Encoded) -> list:
+def layer_numbers(net: QuantizedNet, node: QuantizedNode, count_bytes: int) -> list:
     """The integer fields of the layer descriptor, in the order of kernels.TYPES."""
     zero = net.tensors[node.name].zero_point
     if node.op == 'dense':
@@ -55,7 +54,7 @@ def layer_numbers(net: QuantizedNet, node: QuantizedNode, encoded: Encoded) -> l
     words = [len(node.weight), step, plane, width, *extent, out[1], out[2]]
     if max(words) > 0xFFFF or node.pool > 0xFF:
         raise ValueError(f'layer {node.name}: a dimension exceeds 65535')
-    return [*words, node.pool, encoded.count_bytes, zero, node.low]
+    return [*words, node.pool, count_bytes, zero, node.low]
 
 
 def describe(net: QuantizedNet, node: QuantizedNode) -> str:

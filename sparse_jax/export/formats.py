@@ -34,6 +34,12 @@ class Encoded:
     count_bytes: int = 1
 
     @property
+    def counts(self) -> np.ndarray:
+        """[O] pairs per channel of the gap format."""
+        raw = self.index.reshape(-1, self.count_bytes).astype(np.int64)
+        return raw @ (256 ** np.arange(self.count_bytes))
+
+    @property
     def bytes(self) -> int:
         """Bytes of flash."""
         return len(self.weights) + len(self.index) + len(self.gather)

@@ -1,9 +1,4 @@
-"""The C99 building blocks; `@` stands for the network's name and an underscore.
-
-One loop serves convolutions, depthwise convolutions and dense layers: for every output
-channel and every pooled position it takes the maximum of the int32 accumulators and
-requantises once. Only the inner product differs between the weight formats.
-"""
+"""C99 building blocks; `@` stands for the network's name and an underscore."""
 
 TYPES = '''\
 /* A weighted layer; tables and zero values it does not use are 0. */
@@ -19,9 +14,17 @@ typedef struct {
     uint16_t planes, rows, columns; /* extent of one channel's weights */
     uint16_t out_height, out_width;
     uint8_t pool;
-    uint8_t count_bytes;    /* gap: width of the counts */
+    uint8_t count_bytes;    /* gap: width of the counts; 0: unpack to pairs first */
     int8_t zero_point, low; /* of the output; low is its smallest value */
 } @layer;
+'''
+
+PREAMBLE = '''\
+#if defined(__GNUC__)
+#define @NOINLINE __attribute__((noinline))
+#else
+#define @NOINLINE
+#endif
 '''
 
 HIGH_MULTIPLY = '''\
@@ -71,122 +74,84 @@ static int8_t @clamp(int32_t a, int low)
 }
 '''
 
-LAYER = '''\
-/* %COMMENT% */
-static void @layer_%KIND%(const @layer *l, const int8_t *x, int8_t *y)
+DOT = '''\
+/* The inner loop of sparse layers, kept apart so that it has the registers. */
+@NOINLINE static int32_t @dot(const int8_t *x, const uint8_t *pair, int count,
+                              int32_t sum)
 {
-    const int32_t *requant = l->requant;
-    const int pool = l->pool, width = l->width;
-%SETUP%    for (int o = 0; o < l->channels; ++o, requant += 2) {
-%BEGIN%        for (int i = 0; i < l->out_height; ++i) {
-            for (int j = 0; j < l->out_width; ++j) {
-                int32_t best = INT32_MIN;
-                for (int di = 0; di < pool; ++di) {
-                    const int8_t *start = x + (i * pool + di) * width + j * pool;
-                    for (int dj = 0; dj < pool; ++dj) {
-                        const int8_t *p = start + dj;
-                        int32_t sum = requant[0];
-%DOT%                        if (sum > best)
-                            best = sum;
+    for (; count > 0; --count) {
+        x += pair[0];
+        sum += *x * (int8_t)pair[1];
+        pair += 2;
+    }
+    return sum;
+}
+'''
+
+DOT_2 = '''\
+/* The larger of two neighbouring sums: each pair is read once for both. */
+@NOINLINE static int32_t @dot2(const int8_t *x, const uint8_t *pair, int count,
+                               int32_t sum)
+{
+    int32_t right = sum;
+    for (; count > 0; --count) {
+        const int32_t weight = (int8_t)pair[1];
+        x += pair[0];
+        sum += x[0] * weight;
+        right += x[1] * weight;
+        pair += 2;
+    }
+    return sum > right ? sum : right;
+}
+'''
+
+UNPACK = '''\
+/* Turns the dense or bitmap weights of one channel, which end where this returns,
+   into the pairs of the gap format; their number goes to *count. */
+@NOINLINE static const int8_t *@unpack(const @layer *l, int o, const int8_t *weights,
+                                       uint8_t *pairs, int *count)
+{
+    const uint8_t *gather = l->gather, *map = l->index;
+    const uint8_t *first = pairs;
+    uint32_t bits = 1;
+    int last = 0, position = 0;
+    if (map)
+        map += o * ((l->planes * l->rows * l->columns + 7) / 8);
+    for (int c = 0; c < l->planes; ++c) {
+        for (int r = 0; r < l->rows; ++r) {
+            if (!gather)
+                position = c * l->plane + r * l->width;
+            for (int q = 0; q < l->columns; ++q) {
+                if (gather) {
+                    while (*gather == 255)
+                        position += *gather++;
+                    position += *gather++;
+                }
+                if (map) {
+                    if (bits == 1)
+                        bits = 0x100u | *map++;
+                }
+                if (!map || (bits & 1)) {
+                    const int8_t weight = *weights++;
+                    if (weight) {
+                        for (last = position - last; last > 255; last -= 255) {
+                            *pairs++ = 255;
+                            *pairs++ = 0;
+                        }
+                        *pairs++ = (uint8_t)last;
+                        *pairs++ = (uint8_t)weight;
+                        last = position;
                     }
                 }
-                best = @rescale(best, requant[1], l->shift[o]) + l->zero_point;
-                *y++ = @clamp(best, l->low);
+                bits >>= 1;
+                position += !gather;
             }
         }
-%END%        x += l->channel_step;
     }
+    *count = (int)(pairs - first) / 2;
+    return weights;
 }
 '''
-
-_DENSE_DOT = '''\
-const int8_t *w = weights;
-for (int c = 0; c < l->planes; ++c) {
-    for (int r = 0; r < l->rows; ++r) {
-        const int8_t *row = p + c * l->plane + r * width;
-        for (int q = 0; q < l->columns; ++q)
-            sum += row[q] * w[q];
-        w += l->columns;
-    }
-}
-'''
-
-_BITMAP_DOT = '''\
-const uint8_t *map = l->index + o * map_bytes;
-uint32_t bits = 1;
-w = weights;
-for (int c = 0; c < l->planes; ++c) {
-    for (int r = 0; r < l->rows; ++r) {
-        const int8_t *row = p + c * l->plane + r * width;
-        for (int q = 0; q < l->columns; ++q) {
-            if (bits == 1)
-                bits = 0x100u | *map++;
-            if (bits & 1)
-                sum += row[q] * *w++;
-            bits >>= 1;
-        }
-    }
-}
-'''
-
-_GAP_DOT = '''\
-const uint8_t *pair = pairs;
-for (int n = count; n > 0; --n) {
-    p += pair[0];
-    sum += *p * (int8_t)pair[1];
-    pair += 2;
-}
-'''
-
-_GATHER_DOT = '''\
-const uint8_t *gap = l->gather;
-for (int q = 0; q < l->columns; ++q) {
-    while (*gap == 255)
-        p += *gap++;
-    p += *gap++;
-    sum += *p * weights[q];
-}
-'''
-
-_GATHER_BITMAP_DOT = '''\
-const uint8_t *gap = l->gather, *map = l->index + o * map_bytes;
-uint32_t bits = 1;
-w = weights;
-for (int q = 0; q < l->columns; ++q) {
-    while (*gap == 255)
-        p += *gap++;
-    p += *gap++;
-    if (bits == 1)
-        bits = 0x100u | *map++;
-    if (bits & 1)
-        sum += *p * *w++;
-    bits >>= 1;
-}
-'''
-
-_WEIGHTS = '    const int8_t *weights = (const int8_t *)l->weights;\n'
-_SIZE = '    const int size = l->planes * l->rows * l->columns;\n'
-_MAP = ('    const int map_bytes = (l->planes * l->rows * l->columns + 7) / 8;\n'
-        + _WEIGHTS + '    const int8_t *w = weights;\n')
-_COUNT = '''\
-        int count = *counts++;
-        if (l->count_bytes == 2)
-            count |= *counts++ << 8;
-'''
-
-KINDS = {
-    'dense': ('All weights stored.', _SIZE + _WEIGHTS, '', _DENSE_DOT,
-              '        weights += size;\n'),
-    'bitmap': ('One bit per weight, non-zero weights stored.', _MAP, '', _BITMAP_DOT,
-               '        weights = w;\n'),
-    'gap': ('Pairs of (distance to the next input, weight).',
-            '    const uint8_t *pairs = l->weights, *counts = l->index;\n', _COUNT,
-            _GAP_DOT, '        pairs += 2 * count;\n'),
-    'gather': ('Listed inputs, all weights stored.', _WEIGHTS, '', _GATHER_DOT,
-               '        weights += l->columns;\n'),
-    'gather_bitmap': ('Listed inputs, one bit per weight.', _MAP, '',
-                      _GATHER_BITMAP_DOT, '        weights = w;\n'),
-}
 
 COPY = '''\
 static void @copy(const int8_t *x, int8_t *y, int size)
@@ -214,18 +179,6 @@ static void @raise(int8_t *y, int size, int low)
             y[i] = (int8_t)low;
 }
 '''
-
-
-def layer_kernel(kind: str) -> str:
-    """C text of the layer loop for one of `KINDS`."""
-    comment, setup, begin, dot, end = KINDS[kind]
-    indent = ' ' * 24
-    dot = ''.join(indent + line for line in dot.splitlines(keepends=True))
-    text = LAYER
-    for key, value in {'COMMENT': comment, 'KIND': kind, 'SETUP': setup,
-                       'BEGIN': begin, 'DOT': dot, 'END': end}.items():
-        text = text.replace(f'%{key}%', value)
-    return text
 
 
 def rescale_kernel(left: bool) -> str:

@@ -10,6 +10,7 @@ import pytest
 from sparse_jax.export.bundle import host_program
 from sparse_jax.export.c_source import generate
 from sparse_jax.export.formats import FORMATS
+from sparse_jax.export.layer_kernels import KINDS
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, emulate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
@@ -70,6 +71,8 @@ def test_random_networks(tmp_path):
         cases = [case for future in futures for case in future.result()]
     used = {e.format for g, _ in cases for e in g.encoded.values()}
     assert used == set(FORMATS)
+    kinds = {k.kind for g, _ in cases for k in g.kernels.values()}
+    assert kinds == set(KINDS)
     ops = {node.op for g, _ in cases for node in g.net.nodes}
     assert ops == {'conv', 'depthwise', 'dense', 'sum', 'concatenate'}
     assert any(node.gather is not None for g, _ in cases for node in g.net.nodes)
@@ -106,8 +109,9 @@ def test_source_is_selfcontained_and_small(tmp_path):
     includes = [line for line in (g.source + g.header).splitlines()
                 if line.startswith('#include')]
     assert includes == ['#include "net.h"', '#include <stdint.h>']
-    kinds = {e.format for e in g.encoded.values()}
-    assert ('net_layer_gap(' in g.source) == ('gap' in kinds)
+    used = {kernel.kind for kernel in g.kernels.values()}
+    for kind in KINDS:
+        assert (f'void net_layer_{kind}(' in g.source) == (kind in used)
     assert all(f'/* {name}: ' in g.source for name in g.symbols)
     for word in ('malloc', 'float', 'double', 'memcpy'):
         assert word not in g.source

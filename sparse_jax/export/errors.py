@@ -1,0 +1,27 @@
+"""Failures of export and verification, each a one-line message for the user."""
+
+
+class ExportError(RuntimeError):
+    """The network cannot be exported as asked."""
+
+
+class VerificationError(ExportError):
+    """The exported network does not do on the board what it should."""
+
+
+class MissingToolError(ExportError):
+    """A compiler or an optional package is not installed."""
+
+
+INSTALL = "pip install -r requirements-mcu.txt (or pip install 'sparse_jax[mcu]')"
+
+
+def need(module: str):
+    """Imports an optional package, or says how to install it."""
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split('.')[0]
+        raise MissingToolError(f'{package} is not installed: {INSTALL}') from error

@@ -1,0 +1,52 @@
+"""The verification of an export as text."""
+
+
+def verification_text(report: dict) -> str:
+    """A report.json with a verification -> a table for people."""
+    v = report['verification']
+    lines = [
+        f'{report["name"]} on {v["board"]} (emulated), {v["compiler"]}',
+        f'logits         {v["logits"]} on {v["images"]} of {v["test_set"]} test images,'
+        f' accuracy {v["accuracy"]:.4f} (float {report["accuracy"]["float"]:.4f})',
+        _budget('flash', v['flash'], report['board']['flash']['bytes']),
+        _budget('static RAM', v['static_ram'], report['board']['ram']['bytes']),
+        f'stack          {v["stack"]} B at most',
+        *_instructions(v), '', 'flash, byte by byte', *_ledger(v['flash_ledger']),
+        '', 'static RAM, byte by byte', *_ledger(v['ram_ledger']), '',
+        'weights per layer, bytes: dense / bitmap / gap -> stored', *_layers(report)]
+    return '\n'.join(lines) + '\n'
+
+
+def _budget(label, used, available):
+    return f'{label:14} {used} B of {available} B ({100 * used / available:.1f} %)'
+
+
+def _instructions(v):
+    counts, guess = v['instructions'], v['estimates']
+    energy = 'unknown: the board has no current'
+    if guess['energy_j'] is not None:
+        energy = f'{guess["energy_j"] * 1e3:.3f} mJ'
+    return [
+        f'instructions   {counts["mean"]:.0f} ({counts["least"]}..{counts["most"]}) '
+        f'over {counts["images"]} images',
+        'estimates (cycle table, no wait states; not measured):',
+        f'  cycles       {guess["cycles"]:.0f}',
+        f'  latency      {guess["latency_s"] * 1e3:.2f} ms at '
+        f'{guess["clock_hz"] / 1e6:g} MHz',
+        f'  energy       {energy}']
+
+
+def _ledger(rows):
+    lines = [f'{size:+8d}  {what}' for what, size in rows]
+    return [*lines, f'{sum(size for _, size in rows):8d}  in all']
+
+
+def _layers(report):
+    lines = []
+    for layer in report['layers']:
+        if 'tables' in layer:
+            sizes = ' / '.join(str(layer['format_bytes'][f])
+                               for f in ('dense', 'bitmap', 'gap'))
+            lines.append(f'  {layer["what"]}: {layer["nonzero"]} of {layer["weights"]}'
+                         f' non-zero: {sizes} -> {layer["format"]}')
+    return lines
