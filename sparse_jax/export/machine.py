@@ -112,10 +112,12 @@ class Machine:
         try:
             cpu.emu_start(self.image.addresses[function] | 1, until, count=limit)
         except self._unicorn.UcError as error:
-            pc = cpu.reg_read(arm.UC_ARM_REG_PC)
+            pc, sp = cpu.reg_read(arm.UC_ARM_REG_PC), cpu.reg_read(arm.UC_ARM_REG_SP)
+            deep = min(sp, self._lowest) < self.bottom
+            why = ': the stack ran into the static data' if deep else ''
             raise VerificationError(
                 f'{self.board.name}: {error} at {hex(pc)} in '
-                f'{self.image.name_at(pc)}, called by {function}') from error
+                f'{self.image.name_at(pc)}, called by {function}{why}') from error
         if self._last is not None:
             self._edges[(*self._last, until)] += 1
         if cpu.reg_read(arm.UC_ARM_REG_PC) & ~1 != until & ~1:
