@@ -1,5 +1,6 @@
 """From points to outcomes: the composition root of one evaluation."""
 
+import concurrent.futures
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -133,15 +134,19 @@ class Evaluator:
 
     def _run(self, program: Program, group: Group, parents: Parents):
         """Train one group in slices of the program's slots."""
-        slots, outcomes = self.programs.recipe.slots, []
-        for start in range(0, len(group.trials), slots):
-            part = Group(group.skeleton, group.epochs, *(
-                column[start:start + slots] for column in group[2:]))
-            outcomes += self._run_slots(program, part, parents)
-        return outcomes
+        slots = self.programs.recipe.slots
+        parts = [Group(group.skeleton, group.epochs, *(
+            column[start:start + slots] for column in group[2:]))
+            for start in range(0, len(group.trials), slots)]
+        run = lambda part: self._run_slots(program, part, parents)
+        begin = time.perf_counter()
+        # XLA releases the interpreter: calls of one program overlap on a CPU's cores.
+        with concurrent.futures.ThreadPoolExecutor(self.programs.recipe.workers) as pool:
+            outcomes = [o for part in pool.map(run, parts) for o in part]
+        seconds = (time.perf_counter() - begin) / len(group.trials)
+        return [outcome._replace(train_seconds=seconds) for outcome in outcomes]
 
     def _run_slots(self, program, group, parents):
-        begin = time.perf_counter()
         order = self._slot_order(len(group.trials))
         member = lambda column: [column[i] for i in order]
         inherited = [self._inherit(program, t, g, parents) for t, g in zip(
@@ -161,9 +166,8 @@ class Evaluator:
             if 'RESOURCE_EXHAUSTED' not in str(error):
                 raise
             return [Outcome(t, status.OUT_OF_MEMORY) for t in group.trials]
-        seconds = (time.perf_counter() - begin) / len(group.trials)
         return [self._outcome(trial, graph, group.skeleton, jax.tree.map(
-            lambda leaf, slot=order.index(i): leaf[slot], result), seconds)
+            lambda leaf, slot=order.index(i): leaf[slot], result))
             for i, (trial, graph) in enumerate(zip(group.trials, group.graphs))]
 
     def _slot_order(self, members):
@@ -190,7 +194,7 @@ class Evaluator:
                  for tree, padded in zip(kept[:3], program.template)]
         return Inherited(*(tuple(column) for column in zip(*pairs)))
 
-    def _outcome(self, trial, graph, skeleton, result: Trained, seconds):
+    def _outcome(self, trial, graph, skeleton, result: Trained):
         measured = result.measurement
         integers = lambda costs: graph_costs.Totals(*(int(v) for v in costs))
         ran = result.info.accuracy[: trial.epochs]
@@ -206,4 +210,4 @@ class Evaluator:
         error = float(measured.error) if code == status.OK else float('nan')
         return Outcome(
             trial, code, error, integers(measured.costs), integers(measured.unpruned),
-            kept, tuple(float(a) for a in ran), seconds)
+            kept, tuple(float(a) for a in ran))

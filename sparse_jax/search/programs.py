@@ -61,6 +61,8 @@ class Recipe(NamedTuple):
     mesh: Mesh
     slots: int
     """Candidates per call; a multiple of the number of devices."""
+    workers: int = 1
+    """Calls in flight at once."""
 
 
 class Program(NamedTuple):

@@ -1,0 +1,100 @@
+"""The configuration tree of an experiment, with every default in one place."""
+
+import json
+
+import ml_collections
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """All settings of a search; experiment files change what they need.
+
+    Sizes are in elements, one byte each when the network is quantised to int8.
+    """
+    d = ml_collections.ConfigDict
+    return d({
+        'seed': 0,
+        'data': d({
+            # digits, synthetic, mnist, fashion_mnist, cifar10, any TFDS name, each
+            # also with _binary; or a name of your own for the files at `path`.
+            'name': 'digits',
+            'path': '',        # .npz file, folder of idx files, or TFDS data_dir
+            'classes': '',     # grouping such as 0-4/5-9; empty leaves them as they are
+            'validation_size': -1,  # images; -1 for the default of the data set
+            'test_size': -1,
+            'max_train': 0,    # use only so many training images; 0 for all
+            'seed': 0,         # of the split: the same for all searches to compare
+        }),
+        'space': d({'prior': 'log-uniform'}),  # or uniform, as in the paper
+        'pruning': d({'method': 'sparse_vd'}),  # bayes_compress, magnitude, none
+        'train': d({
+            'epochs': 40,
+            'batch_size': 128,
+            'variational_rate': 30.0,
+            'decay': 0.5,
+            'clip_norm': 0.0,
+        }),
+        'objectives': d({
+            # Soft bounds of the scalarization: 1 / weight ~ U[0, bound].
+            'error': 0.1,
+            'model_size': 2048,
+            'working_memory': 2048,
+            'memory_model': 'input+output',  # (6), or input+weights for (5)
+        }),
+        'limits': d({
+            # Refused before training, before pruning; 0 for no limit.
+            'max_weights': 65_536,
+            'max_macs': 20_000_000,
+        }),
+        'search': d({
+            'algorithm': 'sparse',
+            'rounds': 4,
+            'batch': 8,
+            'initial': 16,     # random points before the surrogate takes over
+            'max_groups': 1,   # compiled programs that one batch may need; 0 for any
+            'rho': 0.9,        # share of suggestions that come from the surrogate
+        }),
+        'tiers': d({
+            'widths': (4, 8, 16, 32, 64, 100),
+            'units': (16, 64, 256, 1024),
+            'kernels': ((2, 3), (4, 5)),
+        }),
+        'runtime': d({
+            # Changes speed, not results (beyond rounding between device kinds).
+            'conv': 'auto',      # patches or native
+            'mapping': 'auto',   # map or vmap
+            'devices': 0,        # 0 for all local devices
+            'workers': 0,        # calls in flight; 0 for one per CPU core
+        }),
+    })
+
+
+FREE = ('runtime', 'search.rounds')
+"""Settings that may differ when a study continues."""
+
+
+def dumps(config: ml_collections.ConfigDict) -> str:
+    """Canonical JSON of a configuration."""
+    return json.dumps(config.to_dict(), indent=2, sort_keys=True) + '\n'
+
+
+def flatten(tree: dict, prefix: str = '') -> dict:
+    """{'search.rounds': 4, ...} of a nested dict; tuples become lists."""
+    flat = {}
+    for name, value in tree.items():
+        path = f'{prefix}{name}'
+        if isinstance(value, dict):
+            flat |= flatten(value, f'{path}.')
+        else:
+            flat[path] = json.loads(json.dumps(value))
+    return flat
+
+
+def differences(stored: dict, given: dict) -> list[str]:
+    """Lines 'name: stored -> given' of settings that must agree and do not."""
+    old, new = flatten(stored), flatten(given)
+    lines = []
+    for name in sorted(old.keys() | new.keys()):
+        free = any(name == f or name.startswith(f'{f}.') for f in FREE)
+        if not free and old.get(name) != new.get(name):
+            lines.append(f'{name}: {old.get(name)!r} -> {new.get(name)!r}')
+    return lines

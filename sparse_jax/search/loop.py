@@ -1,0 +1,164 @@
+"""The host loop of a search: suggest, evaluate, record, repeat; resumable."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax import status
+from sparse_jax.objectives import pareto
+from sparse_jax.search import checkpoints
+from sparse_jax.search.evaluate import Outcome, Trial
+from sparse_jax.search.setup import Setup
+from sparse_jax.search.study import PENDING, Row, Study
+from sparse_jax.space import encoding
+from sparse_jax.types import Evaluation, SearchState
+
+SUGGEST_STREAM = 3
+
+
+class Progress(NamedTuple):
+    """What a callback is told after every phase."""
+
+    phase: str
+    """'suggesting', 'compiling', 'training', 'finished group', 'finished round'."""
+    round: int
+    rounds: int
+    done: int
+    """Candidates finished so far."""
+    total: int
+    members: int = 0
+    outcomes: tuple[Outcome, ...] = ()
+    front: tuple[Row, ...] = ()
+    hypervolume: float = 0.0
+
+
+Callback = Callable[[Progress], None]
+
+
+def objectives_of(row: Row, memory: str) -> np.ndarray:
+    """[3] error, model size, working memory of a stored trial; NaN if it failed."""
+    if not row.ok:
+        return np.full(3, np.nan)
+    return np.array([row.error, row.costs.model_size, getattr(row.costs, memory)])
+
+
+def front_of(rows: list[Row], memory: str) -> list[Row]:
+    """Non-dominated trials, sorted by model size."""
+    good = [row for row in rows if row.ok]
+    if not good:
+        return []
+    values = np.stack([objectives_of(row, memory) for row in good])
+    keep = pareto.non_dominated(values)
+    order = np.lexsort((values[:, 2], values[:, 0], values[:, 1]))
+    return [good[i] for i in order if keep[i]]
+
+
+def hypervolume_of(rows: list[Row], memory: str, reference: np.ndarray) -> float:
+    """Hypervolume of (error, log10 size, log10 memory) below a fixed reference."""
+    values = [objectives_of(row, memory) for row in rows if row.ok]
+    if not values:
+        return 0.0
+    values = np.stack(values)
+    values[:, 1:] = np.log10(np.maximum(values[:, 1:], 1.0))
+    return float(pareto.hypervolume(values, reference))
+
+
+def replay(setup: Setup, rows: list[Row]) -> SearchState:
+    """The search state after the finished rounds of a study."""
+    state = setup.algorithm.init()
+    for round_ in sorted({row.round for row in rows}):
+        members = [row for row in rows if row.round == round_]
+        if any(row.status == PENDING for row in members):
+            break
+        state = _observe(setup, state, members)
+    return state
+
+
+def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) -> None:
+    """Run the configured rounds, continuing whatever the study already holds.
+
+    Every random decision derives from the seed and the number of the round or trial,
+    so a continued search suggests what an uninterrupted one would have.
+    """
+    rounds, batch = setup.config.search.rounds, setup.config.search.batch
+    state = replay(setup, study.rows())
+    while True:
+        rows = study.rows()
+        pending = [row for row in rows if row.status == PENDING]
+        round_ = state.count // batch
+        if not pending and round_ >= rounds:
+            return
+        told = _teller(callback, setup, study, round_)
+        if not pending:
+            told('suggesting')
+            _suggest(setup, study, state, round_)
+            pending = [r for r in study.rows() if r.status == PENDING]
+        _evaluate(setup, study, [row.trial for row in pending], round_, told)
+        members = [row for row in study.rows() if row.round == round_]
+        state = _observe(setup, state, members)
+        told('finished round')
+
+
+def _suggest(setup, study, state, round_):
+    begin = time.perf_counter()
+    key = jax.random.fold_in(
+        jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
+    points, info = setup.algorithm.suggest(key, state)
+    seconds = time.perf_counter() - begin
+    first, epochs = state.count, setup.config.train.epochs
+    trials = [Trial(first + i, row, epochs) for i, row in enumerate(points)]
+    described = [encoding.active_point(setup.space, row) for row in points]
+    extra = {k: v for k, v in (info.extra or {}).items()
+             if isinstance(v, int | float | np.integer | np.floating)}
+    extra = {k: float(v) for k, v in extra.items()}
+    study.add_round(round_, setup.config.seed, trials, described,
+                    extra | {'suggest_seconds': seconds})
+
+
+def _evaluate(setup, study, trials, round_, told):
+    programs = setup.programs
+    before, begin = (len(programs.uses), programs.seconds()), time.perf_counter()
+    groups, train_seconds = 0, 0.0
+    for outcomes in setup.evaluator.evaluate(
+            trials, announce=lambda phase, n: told(phase, members=n)):
+        study.finish_trials(outcomes)
+        groups += any(o.costs is not None for o in outcomes)
+        train_seconds += sum(o.train_seconds for o in outcomes)
+        told('finished group', outcomes=tuple(outcomes))
+    rows = study.rows()
+    front = front_of(rows, setup.memory)
+    checkpoints.sync_front(
+        study.workdir, [row.trial.number for row in front], study.weights)
+    study.finish_round(
+        round_, compile_seconds=programs.seconds() - before[1],
+        train_seconds=train_seconds, programs=len(programs.uses) - before[0],
+        hypervolume=hypervolume_of(rows, setup.memory, setup.reference),
+        info={'groups': groups, 'trials': len(trials),
+              'wall_seconds': time.perf_counter() - begin})
+
+
+def _observe(setup, state, members):
+    codes = {name: code for code, name in enumerate(status.NAMES)}
+    evaluation = Evaluation(
+        np.stack([objectives_of(row, setup.memory) for row in members]),
+        np.array([codes[row.status] for row in members]))
+    return setup.algorithm.observe(
+        state, np.stack([row.trial.row for row in members]), evaluation)
+
+
+def _teller(callback, setup, study, round_):
+    rounds = setup.config.search.rounds
+    total = rounds * setup.config.search.batch
+
+    def told(phase, members=0, outcomes=()):
+        rows = study.rows()
+        done = sum(row.status != PENDING for row in rows)
+        callback(Progress(
+            phase, round_, rounds, done, total, members, outcomes,
+            tuple(front_of(rows, setup.memory)),
+            hypervolume_of(rows, setup.memory, setup.reference)))
+
+    return told
