@@ -9,6 +9,7 @@ from sparse_jax.export.errors import ExportError, MissingToolError, Verification
 from sparse_jax.export.folder import read_report
 from sparse_jax.export.network import ExportData, export_network
 from sparse_jax.export.report_text import verification_text
+from sparse_jax.export.tflite_model import to_tflite
 from sparse_jax.export.verify import verify
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     'load_board',
     'plan_buffers',
     'read_report',
+    'to_tflite',
     'verification_text',
     'verify',
 ]

@@ -1,0 +1,131 @@
+"""The .tflite file gives our logits in other people's interpreters."""
+
+import importlib
+import re
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from sparse_jax.export import ExportError, analytic_cost, to_tflite
+from sparse_jax.model.compact import CompactNet, CompactNode
+from sparse_jax.quantize import calibrate, emulate, quantize
+from sparse_jax.quantize.random_nets import random_images, random_net
+
+pytestmark = pytest.mark.skipif(
+    not (find_spec('tflite') and find_spec('flatbuffers')),
+    reason='needs the tflite and flatbuffers packages')
+needs_tflm = pytest.mark.skipif(not find_spec('tflite_micro'),
+                                reason='needs tflite-micro')
+needs_litert = pytest.mark.skipif(not find_spec('ai_edge_litert'),
+                                  reason='needs ai-edge-litert')
+
+
+def _cases(seeds, **settings):
+    """(model, codes, logits) of the random networks that .tflite can express."""
+    for seed in seeds:
+        net = random_net(seed)
+        images = random_images(net, 4, seed)
+        q = quantize(net, calibrate(net, images), **settings)
+        try:
+            model = to_tflite(q)
+        except ExportError:
+            continue
+        yield seed, model, (images.astype(int) - 128).astype(np.int8), emulate(q,
+                                                                               images)
+
+
+def _run_tflm(model, codes):
+    from tflite_micro.python.tflite_micro import runtime
+
+    interpreter = runtime.Interpreter.from_bytes(model, arena_size=400_000)
+    outputs = []
+    for image in codes:
+        interpreter.set_input(image[None], 0)
+        interpreter.invoke()
+        outputs.append(interpreter.get_output(0).ravel())
+    return np.array(outputs), interpreter
+
+
+def _run_litert(model, codes):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    source, = interpreter.get_input_details()
+    sink, = interpreter.get_output_details()
+    outputs = []
+    for image in codes:
+        interpreter.set_tensor(source['index'], image[None])
+        interpreter.invoke()
+        outputs.append(interpreter.get_tensor(sink['index']).ravel())
+    return np.array(outputs)
+
+
+@needs_tflm
+@pytest.mark.parametrize('per_channel', (True, False))
+def test_tflm_gives_our_logits(per_channel):
+    checked = 0
+    for seed, model, codes, logits in _cases(range(60), per_channel_dense=per_channel):
+        np.testing.assert_array_equal(_run_tflm(model, codes)[0], logits, str(seed))
+        checked += 1
+    assert checked > 30
+
+
+def _round_once(x, multiplier, shift):
+    """The host kernels of LiteRT round the 64-bit product once, TFLM's twice."""
+    total = 31 - np.asarray(shift, np.int64)
+    product = np.asarray(x, np.int64) * np.asarray(multiplier, np.int64)
+    return (product + (np.int64(1) << (total - 1))) >> total
+
+
+@needs_litert
+def test_litert_gives_our_logits_but_for_its_rounding(monkeypatch):
+    cases = list(_cases(range(60, 140)))
+    outputs = [_run_litert(model, codes) for _, model, codes, _ in cases]
+    for (seed, _, _, logits), y in zip(cases, outputs):
+        assert np.abs(y.astype(int) - logits).max() <= 2, seed
+    module = importlib.import_module('sparse_jax.quantize.emulate')
+    monkeypatch.setattr(module, 'rescale', _round_once)
+    for (seed, *_, logits), (again, *_, rounded), y in zip(
+            cases, _cases(range(60, 140)), outputs):
+        assert seed == again and logits.shape == rounded.shape
+        if not any(n.op == 'sum' for n in random_net(seed).nodes):
+            np.testing.assert_array_equal(y, rounded, str(seed))
+
+
+def _chain(channels):
+    rng = np.random.default_rng(0)
+    nodes = (
+        CompactNode('one', 'conv', ('input',), rng.normal(size=(channels, 1, 5, 5)),
+                    relu=True, pool=2),
+        CompactNode('two', 'conv', ('one',), rng.normal(size=(8, channels, 3, 3)),
+                    relu=True, pool=2),
+        CompactNode('fc', 'dense', ('two',), rng.normal(size=(10, 200))))
+    return CompactNet((28, 28, 1), 1, False, 127.0, 60.0, nodes)
+
+
+@needs_tflm
+@pytest.mark.parametrize('channels', (2, 3, 4, 5))
+def test_tflm_arena_head_is_the_working_memory(channels, capfd):
+    """An independent oracle of model (6): TFLM keeps x and the y before pooling.
+
+    Its pools are layers of their own, so it holds where no pooled map exceeds x.
+    """
+    net = _chain(channels)
+    images = random_images(net, 2)
+    q = quantize(net, calibrate(net, images))
+    _, interpreter = _run_tflm(to_tflite(q), (images.astype(int) - 128).astype('i1'))
+    interpreter.print_allocations()
+    head = int(re.search(r'head (\d+) bytes', capfd.readouterr().err)[1])
+    assert head == analytic_cost(net).working_memory
+
+
+def test_sums_of_three_are_refused():
+    weight = np.ones((2, 4))
+    nodes = tuple(CompactNode(n, 'dense', ('input',), weight) for n in 'abc')
+    net = CompactNet((2, 2, 1), 1, False, 0.0, 1.0,
+                     (*nodes, CompactNode('all', 'sum', ('a', 'b', 'c'))))
+    with pytest.raises(ExportError, match='exactly two'):
+        to_tflite(quantize(net, calibrate(net, random_images(net, 2))))
