@@ -31,6 +31,13 @@ def bits(seed: jax.Array, index: jax.Array) -> jax.Array:
     return x ^ (x >> 16)
 
 
+def scramble(x: np.ndarray) -> np.ndarray:
+    """uint32 -> uint32, one to one: neighbours land far from each other."""
+    x = (x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    x = (x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return x ^ (x >> np.uint32(16))
+
+
 def normal(seed: jax.Array, index: jax.Array) -> jax.Array:
     """Standard normal values by inversion; for initial weights, drawn once."""
     uniform = (bits(seed, index) >> 8).astype(jnp.float32) * np.float32(2**-23)

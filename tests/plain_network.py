@@ -50,14 +50,16 @@ def channels_first(vector, ndim):
 
 
 def finish(x, name, params, stats, norm):
-    """Bias, batch norm with given moments, ReLU."""
-    x = x + channels_first(params[name]['bias'], x.ndim)
+    """Bias or batch norm with given moments, then ReLU."""
     if norm:
+        assert set(params[name]) == {'kernel'}
         learnt, moments = params[f'{name}-norm'], stats[f'{name}-norm']
         centred = x - channels_first(moments['mean'], x.ndim)
         x = centred / channels_first(np.sqrt(moments['var'] + 1e-3), x.ndim)
         x = (x * channels_first(learnt['scale'], x.ndim)
              + channels_first(learnt['shift'], x.ndim))
+    else:
+        x = x + channels_first(params[name]['bias'], x.ndim)
     return np.maximum(x, 0.0)
 
 

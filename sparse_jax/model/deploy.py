@@ -35,7 +35,7 @@ def fold_and_mask(
             norm, moments = params[f'{node.name}-norm'], stats[f'{node.name}-norm']
             factor = norm['scale'] * jax.lax.rsqrt(moments['var'] + NORM_EPSILON)
             kernel = kernel * factor.reshape((-1,) + (1,) * (kernel.ndim - 1))
-            bias = norm['shift'] + (bias - moments['mean']) * factor
+            bias = norm['shift'] - moments['mean'] * factor
         folded[node.name] = {'kernel': kernel}
         if bias is not None:
             alive = pruned.units[node.name]

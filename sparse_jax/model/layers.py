@@ -30,14 +30,18 @@ MAX_BATCH = 1 << 12
 
 
 def element_ids(sources: tuple, image_size: tuple[int, int]) -> np.ndarray:
-    """[F] uint32: a number for every flattened input that padding does not change."""
+    """[F] uint32: a number for every flattened input that padding does not change.
+
+    The numbers of all sources are different and scattered, so that a row or image
+    number can be added to them.
+    """
     height, width = image_size
     ids = []
     for position, shape in enumerate(sources):
         strides = (height * width, width, 1)[: len(shape)]
         grid = counter_noise.indices(shape, strides).ravel()
         ids.append(grid + np.uint32(position << 28))
-    return np.concatenate(ids)
+    return counter_noise.scramble(np.concatenate(ids))
 
 
 class Weighted(nn.Module):
@@ -65,8 +69,7 @@ class Weighted(nn.Module):
         is_dense = self.node.op == 'dense'
         if group is not None and is_dense:
             names = element_ids(self.sources, self.image_size)
-            index = names[:, None] * np.uint32(MAX_BATCH) + np.arange(
-                x.shape[1], dtype=np.uint32)
+            index = names[:, None] + np.arange(x.shape[1], dtype=np.uint32)
             x = x * self._draw_scale(group, index, noise_scale)
         y = self._product(x, jnp.where(valid['kernel'], kernel, 0.0))
         variance = self._noise('variance')
@@ -76,7 +79,8 @@ class Weighted(nn.Module):
             index = counter_noise.indices(
                 (y.shape[0], 1, 1, y.shape[-1]), (MAX_BATCH, 1, 1, 1))
             y = y * self._draw_scale(group, index, noise_scale)
-        if self.node.biased:
+        # The shift of a batch norm is the bias; one before it would have no gradient.
+        if self.node.biased and not self.node.batch_norm:
             bias = self.param('bias', nn.initializers.zeros, (self.node.channels,))
             bias = jnp.where(valid['bias'], bias, 0.0)
             y = y + bias.reshape((-1,) + (1,) * (y.ndim - 1))
@@ -116,7 +120,7 @@ class Weighted(nn.Module):
     def _initial_kernel(self, key, valid):
         """He initialisation with the true fan-in, element by element."""
         if self.node.op == 'dense':
-            rows = np.arange(self.fan_shape[0], dtype=np.uint32) * np.uint32(0x01000193)
+            rows = np.arange(self.fan_shape[0], dtype=np.uint32)
             index = rows[:, None] + element_ids(self.sources, self.image_size)
         else:
             taps = (MAX_KERNEL, 1)

@@ -4,6 +4,7 @@ Groups are the output maps of a convolution and the input elements of a dense la
 """
 
 import jax.numpy as jnp
+import numpy as np
 
 from sparse_jax.pruning.method import (
     PruningMethod,
@@ -41,7 +42,7 @@ def bayes_compress(
     def noise(params, aux):
         del params
         return {name: {
-            'variance': _weight_variance(leaf),
+            'variance': jnp.exp(_log_sigma2(leaf)),
             'group_mean': leaf['group_mean'],
             'group_variance': jnp.exp(leaf['group_log_sigma2']),
         } for name, leaf in aux.items()}
@@ -51,7 +52,7 @@ def bayes_compress(
         for name, leaf in aux.items():
             mask = valid[name]['kernel']
             mean = params[name]['kernel']
-            log_sigma2 = jnp.log(_weight_variance(leaf))
+            log_sigma2 = _log_sigma2(leaf)
             normal = 0.5 * (jnp.exp(log_sigma2) + jnp.square(mean) - 1.0 - log_sigma2)
             total += jnp.where(mask, normal, 0.0).sum()
             present = mask.any(axis=group_axes(mask))
@@ -73,8 +74,8 @@ def bayes_compress(
         'bayes_compress', True, cut, init, noise, penalty, mean, score)
 
 
-def _weight_variance(leaf):
-    return jnp.minimum(jnp.exp(leaf['log_sigma2']), MAX_VARIANCE)
+def _log_sigma2(leaf):
+    return jnp.minimum(leaf['log_sigma2'], np.log(np.float32(MAX_VARIANCE)))
 
 
 def _group_log_alpha(leaf):

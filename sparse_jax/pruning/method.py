@@ -77,7 +77,6 @@ def log_uniform_kl(log_alpha: jax.Array) -> jax.Array:
     so that the KL vanishes as alpha grows.
     """
     k1, k2, k3 = 0.63576, 1.87320, 1.48695
-    log_alpha = jnp.clip(log_alpha, -8.0, 8.0)
     negative = (k1 * jax.nn.sigmoid(k2 + k3 * log_alpha)
                 - 0.5 * jax.nn.softplus(-log_alpha) - k1)
     return -negative

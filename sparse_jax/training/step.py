@@ -17,7 +17,7 @@ class TrainState(NamedTuple):
     """What the next step needs; checkpointed."""
 
     params: dict
-    """{node: {'kernel', 'bias'}} posterior means."""
+    """{node: {'kernel', 'bias'?}, node-norm: {'scale', 'shift'}} posterior means."""
     aux: dict
     """What the pruning method trains beside them."""
     stats: dict
