@@ -4,6 +4,7 @@ Known before any training; an upper bound of what pruning leaves. The same count
 rules as `objectives.memory` (SpArSe eqs. 4-6), which works on traced pruned networks.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -66,6 +67,12 @@ def layer_rows(graph: Graph) -> list[LayerRow]:
             sum(read[t] for t in node.inputs), math.prod(out),
             weights * math.prod(out[1:])))
     return rows
+
+
+@functools.lru_cache(maxsize=65_536)
+def graph_totals(graph: Graph) -> Totals:
+    """Totals of a feasible exact graph; remembered, for searches ask often."""
+    return totals(layer_rows(graph))
 
 
 def totals(rows: list[LayerRow]) -> Totals:

@@ -26,14 +26,19 @@ def sparse_domain(space: Space, policy: TierPolicy) -> Domain:
         sample=lambda key, num: encoding.sample(key, space, num),
         perturb=lambda key, rows: morphisms.morph(key, space, rows),
         activity=functools.partial(encoding.activity, space),
-        group=lambda rows: [skeleton_of(space, policy, row) for row in rows],
+        group=functools.partial(skeletons, space, policy),
         resample=functools.partial(_resample, space=space, policy=policy),
     )
 
 
-def skeleton_of(space: Space, policy: TierPolicy, row: np.ndarray) -> Skeleton:
-    """The compiled program that a canonical feasible row belongs to."""
-    return pad(encoding.graph(space, row), policy)
+def skeletons(space: Space, policy: TierPolicy, rows: np.ndarray) -> list[Skeleton]:
+    """The compiled programs that canonical feasible rows [N, D] belong to."""
+    return [_padded(graph, policy) for graph in encoding.graphs(space, rows)]
+
+
+@functools.lru_cache(maxsize=65_536)
+def _padded(graph, policy):
+    return pad(graph, policy)
 
 
 def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
@@ -43,7 +48,7 @@ def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
     half, widths and kernels inside their tier.
     """
     rng = encoding.generator(key)
-    skeleton = skeleton_of(space, policy, row)
+    skeleton, = skeletons(space, policy, row)
     free = np.array([_is_free(name) for name in space.names])
     free &= encoding.activity(space, row[None])[0]
     found = np.zeros((0, len(row)))
@@ -56,7 +61,7 @@ def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
         rows = _keep_tiers(rng, space, policy, rows, row, redraw)
         rows = rows[encoding.feasible(space, rows)]
         rows = encoding.canonical(space, rows) if len(rows) else rows
-        same = [skeleton_of(space, policy, r) == skeleton for r in rows]
+        same = [s == skeleton for s in skeletons(space, policy, rows)]
         rows = np.concatenate([found, rows[np.array(same, bool)]])
         new = (np.abs(rows - row) > 1e-9).any(axis=1)
         _, first = np.unique(rows[new].round(9), axis=0, return_index=True)

@@ -85,8 +85,8 @@ class Evaluator:
 
     def refuse(self, rows: np.ndarray) -> np.ndarray:
         """[N, D] -> [N] bool: too large before pruning to be worth training."""
-        return np.array([self._screen(encoding.graph(self.space, row)) != status.OK
-                         for row in rows], bool)
+        graphs = encoding.graphs(self.space, rows)
+        return np.array([self._screen(graph) != status.OK for graph in graphs], bool)
 
     def evaluate(
         self, trials: list[Trial], parents: Parents = lambda number: None,
@@ -111,7 +111,7 @@ class Evaluator:
     def _screen(self, graph):
         if not graph.feasible():
             return status.INFEASIBLE
-        costs = graph_costs.totals(graph_costs.layer_rows(graph))
+        costs = graph_costs.graph_totals(graph)
         values = (costs.model_size, costs.macs)
         over = any(limit and value > limit for limit, value in zip(self.limits, values))
         return status.OVER_BUDGET if over else status.OK

@@ -9,6 +9,8 @@ import ml_collections
 import numpy as np
 
 from sparse_jax import data, pruning
+from sparse_jax.acquisition.maximize import MaximizeConfig
+from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives import graph_costs
@@ -28,6 +30,10 @@ ALGORITHMS = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi', 'aging_evolution', 'ns
 MEMORY_MODELS = {'input+output': 'working_memory',
                  'input+weights': 'working_memory_weights'}
 OBJECTIVES = ('error', 'model_size', 'working_memory')
+
+
+EFFORT = MaximizeConfig(chunk=128, rounds=2, elite=8)
+"""Candidates are costly to describe here: a small pool, refined twice."""
 
 
 class ConfigError(ValueError):
@@ -177,7 +183,9 @@ def make_algorithm(config, domain: Domain, space: Space, evaluator) -> SearchAlg
     memory = MEMORY_MODELS[config.objectives.memory_model]
     known = _known(space, memory) if config.pruning.method == 'none' else None
     rules = Rules(s.initial, s.max_groups or None, known, evaluator.refuse)
-    model = algorithms.Model(log_objectives=(False, True, True), rho=s.rho)
+    model = algorithms.Model(
+        log_objectives=(False, True, True), rho=s.rho, maximize=EFFORT,
+        propose=random_and_morphs(domain, num_random=256, num_morphs=256))
     common = dict(batch=batch, rules=rules)
     if s.algorithm == 'random':
         return algorithms.random_search(domain, num_objectives=3, **common)
@@ -198,9 +206,8 @@ def _known(space, memory):
     """Sizes are exact functions of the point where nothing is pruned."""
     def known(rows):
         values = np.full((len(rows), 3), np.nan)
-        for i, row in enumerate(rows):
-            total = graph_costs.totals(
-                graph_costs.layer_rows(encoding.graph(space, row)))
+        for i, graph in enumerate(encoding.graphs(space, rows)):
+            total = graph_costs.graph_totals(graph)
             values[i, 1:] = total.model_size, getattr(total, memory)
         return values
     return known

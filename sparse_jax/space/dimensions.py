@@ -1,6 +1,7 @@
 """Dimensions of a conditional search space, as data."""
 
 import dataclasses
+import functools
 import math
 from typing import Literal
 
@@ -38,7 +39,7 @@ class Dimension:
     neutral: Value | None = None
     """Value of an inactive dimension; the middle of the range by default."""
 
-    @property
+    @functools.cached_property
     def levels(self) -> int:
         """Number of values of a discrete dimension; 0 for a continuous one."""
         if self.kind == 'boolean':
@@ -113,7 +114,7 @@ class Dimension:
         if self.levels:
             whole += f' in steps of {self.step:g}'
         allowed = f'allowed: {whole}'
-        if not number or not math.isfinite(value):
+        if not number:
             return allowed
         slack = 1e-9 * max(abs(self.high), 1.0)
         if not self.low - slack <= value <= self.high + slack:

@@ -5,11 +5,14 @@ and always has every name. `canonical` maps rows that describe the same network 
 the same training to the same coordinates.
 """
 
+import functools
+from typing import NamedTuple
+
 import jax
 import numpy as np
 
 from sparse_jax.space import architecture
-from sparse_jax.space.sparse_space import Space
+from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 
 def generator(key: jax.Array) -> np.random.Generator:
@@ -17,17 +20,29 @@ def generator(key: jax.Array) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
 
 
+MAX_REMEMBERED = 100_000
+
+
+class _Rule(NamedTuple):
+    """A dimension with its clauses resolved to columns and allowed levels."""
+
+    column: int
+    clauses: tuple[tuple[tuple[int, np.ndarray], ...], ...]
+    """Disjunction of conjunctions of (column, [levels] bool)."""
+
+
 def activity(space: Space, rows: np.ndarray) -> np.ndarray:
     """[N, D] coordinates -> [N, D] bool: which dimensions matter."""
     rows = np.asarray(rows)
     active = np.zeros(rows.shape, bool)
-    for column in _evaluation_order(space):
-        dimension = space.dimensions[column]
-        for clause in dimension.when:
+    rules, deciding = _rules(space)
+    index = {c: space.dimensions[c].index(rows[:, c]) for c in deciding}
+    for rule in rules:
+        for clause in rule.clauses:
             holds = np.ones(len(rows), bool)
-            for condition in clause:
-                holds &= _holds(space, rows, active, condition)
-            active[:, column] |= holds
+            for column, allowed in clause:
+                holds &= active[:, column] & allowed[index[column]]
+            active[:, rule.column] |= holds
     return active
 
 
@@ -36,8 +51,7 @@ def snap(space: Space, rows: np.ndarray) -> np.ndarray:
     rows = np.asarray(rows, np.float64)
     snapped = np.stack(
         [d.snap(rows[:, i]) for i, d in enumerate(space.dimensions)], axis=1)
-    neutral = np.array([d.encode(d.neutral_value()) for d in space.dimensions])
-    return np.where(activity(space, snapped), snapped, neutral)
+    return np.where(activity(space, snapped), snapped, _neutral(space))
 
 
 def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
@@ -51,17 +65,32 @@ def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
     budget = activity(space, rows)[:, space.index('total-fc-layer-weights')]
     reduce = _columns(space, 'downsample-block')
     reduced = activity(space, rows)[:, reduce].any(axis=1)
-    for i in np.flatnonzero(budget | reduced):
-        point = decode(space, rows[i])
+    redundant = np.flatnonzero(budget | reduced)
+    for i, point in zip(redundant, decode_rows(space, rows[redundant])):
+        before = dict(point)
         _canonical_reductions(space, point)
         _canonical_budget(space, point)
-        rows[i] = encode(space, point)
+        for name, value in point.items():
+            if value != before[name]:
+                rows[i, space.index(name)] = space[name].encode(value)
     return rows
 
 
+def decode_rows(space: Space, rows: np.ndarray) -> list[dict]:
+    """Rows [N, D] -> points; inactive dimensions take the value of their coordinate."""
+    columns = []
+    for i, dimension in enumerate(space.dimensions):
+        if dimension.levels:
+            values = _level_values(dimension)
+            columns.append([values[j] for j in dimension.index(rows[:, i])])
+        else:
+            columns.append([dimension.decode(u) for u in rows[:, i]])
+    return [dict(zip(space.names, values)) for values in zip(*columns)]
+
+
 def decode(space: Space, row: np.ndarray) -> dict:
-    """One row [D] -> point; inactive dimensions take the value of their coordinate."""
-    return {d.name: d.decode(u) for d, u in zip(space.dimensions, row)}
+    """One row [D] -> point."""
+    return decode_rows(space, np.asarray(row)[None])[0]
 
 
 def encode(space: Space, point: dict) -> np.ndarray:
@@ -76,15 +105,61 @@ def active_point(space: Space, row: np.ndarray) -> dict:
     return {n: v for (n, v), on in zip(decode(space, row).items(), active) if on}
 
 
+def graphs(space: Space, rows: np.ndarray) -> list[architecture.Graph]:
+    """Canonical rows [N, D] -> their exact graphs; remembered, searches ask often."""
+    rows = np.atleast_2d(np.asarray(rows, np.float64))
+    memory = _memory(space)
+    if len(memory) > MAX_REMEMBERED:
+        memory.clear()
+    names = [row.tobytes() for row in rows]
+    new = [i for i, name in enumerate(names) if name not in memory]
+    for i, point in zip(new, decode_rows(space, rows[new])):
+        memory[names[i]] = architecture.resolve(
+            point, space.input_shape, space.num_classes)
+    return [memory[name] for name in names]
+
+
 def graph(space: Space, row: np.ndarray) -> architecture.Graph:
     """One canonical row [D] -> its exact graph."""
-    point = decode(space, row)
-    return architecture.resolve(point, space.input_shape, space.num_classes)
+    return graphs(space, row)[0]
+
+
+@functools.lru_cache(maxsize=16)
+def _memory(space):
+    del space
+    return {}
 
 
 def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
-    """[N, D] -> [N] bool: every feature map has at least one pixel."""
-    return np.array([graph(space, row).feasible() for row in rows], bool)
+    """[N, D] -> [N] bool: every feature map has at least one pixel.
+
+    The same answer as `graph(...).feasible()`, for many rows at once.
+    """
+    rows = np.atleast_2d(rows)
+    value = lambda name: _numbers(space, rows, name)
+    rate = np.where(value('downsample-input') > 0,
+                    value('input-downsampling-rate'), 1)
+    size = np.stack([n // rate for n in space.input_shape[:2]])
+    fine = (size >= 1).all(axis=0)
+    for k in range(1, MAX_BLOCKS + 1):
+        exists = value('num-conv-blocks') >= k
+        layers = value(f'num-conv-layers-block-{k}')
+        for l in range(1, MAX_LAYERS + 1):
+            kernel = value(f'kernel-size-block-{k}-layer-{l}')
+            size = np.where(exists & (layers >= l), size - kernel + 1, size)
+            fine &= (size >= 1).all(axis=0)
+        pooled = exists & (value(f'pool-block-{k}') > 0)
+        size = np.where(pooled, size // architecture.POOL, size)
+        fine &= (size >= 1).all(axis=0)
+    return fine
+
+
+def _numbers(space, rows, name):
+    """[N] integer values of a discrete numeric or boolean dimension."""
+    column = space.index(name)
+    dimension = space.dimensions[column]
+    values = np.array(_level_values(dimension), int)
+    return values[dimension.index(rows[:, column])]
 
 
 def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
@@ -101,13 +176,33 @@ def _columns(space, prefix):
     return [i for i, n in enumerate(space.names) if n.startswith(prefix)]
 
 
-def _holds(space, rows, active, condition):
-    column = space.index(condition.name)
-    dimension = space.dimensions[column]
-    index = dimension.index(rows[:, column])
-    wanted = [v for v in condition.values if dimension.problem(v) is None]
-    levels = [int(dimension.index(dimension.encode(v))) for v in wanted]
-    return active[:, column] & np.isin(index, levels)
+@functools.lru_cache(maxsize=64)
+def _neutral(space):
+    return np.array([d.encode(d.neutral_value()) for d in space.dimensions])
+
+
+@functools.lru_cache(maxsize=4096)
+def _level_values(dimension):
+    return tuple(dimension.level(i) for i in range(dimension.levels))
+
+
+@functools.lru_cache(maxsize=64)
+def _rules(space):
+    """The table's conditions in evaluation order, and the columns they look at."""
+    rules, deciding = [], set()
+    for column in _evaluation_order(space):
+        clauses = []
+        for clause in space.dimensions[column].when:
+            resolved = []
+            for condition in clause:
+                source = space.index(condition.name)
+                values = _level_values(space.dimensions[source])
+                allowed = np.array([v in condition.values for v in values])
+                resolved.append((source, allowed))
+                deciding.add(source)
+            clauses.append(tuple(resolved))
+        rules.append(_Rule(column, tuple(clauses)))
+    return tuple(rules), tuple(sorted(deciding))
 
 
 def _evaluation_order(space):
@@ -140,19 +235,36 @@ def _canonical_reductions(space, point):
 
 
 def _canonical_budget(space, point):
-    """Replace total and fractions by the midpoint of those that give these units."""
+    """Replace total and fractions by one choice among those that give these units."""
     net = architecture.resolve(point, space.input_shape, space.num_classes)
     names = architecture.branches(point)
     if not names or not net.feasible():
         return
     fan_in = architecture.fan_ins(net, architecture.block_ends(point))
     units = architecture.fc_units(point, fan_in)
-    share = {b: (units[b] + 0.5) * fan_in[b] for b in names}
-    total = space['total-fc-layer-weights']
-    budget = total.step * round(sum(share.values()) / total.step)
-    changed = {'total-fc-layer-weights': int(min(max(budget, total.low), total.high))}
+    # A branch has its units while its share of the budget lies in [low, high).
+    low = {b: units[b] * fan_in[b] if units[b] > 1 else 0 for b in names}
+    high = {b: (units[b] + 1) * fan_in[b] for b in names}
+    lowest, highest = sum(low.values()), sum(high.values())
+    total = _grid_value(space['total-fc-layer-weights'], lowest, highest)
+    if total < highest:
+        position = (total - lowest) / (highest - lowest)
+        share = {b: low[b] + position * (high[b] - low[b]) for b in names}
+    else:
+        # Only for a sum, whose smallest branch counts: the first one, here.
+        first, rest = names[0], names[1:]
+        share = {first: (units[first] + 0.5) * fan_in[first]}
+        scale = (total - share[first]) / sum(fan_in[b] for b in rest)
+        share |= {b: scale * fan_in[b] for b in rest}
+    point['total-fc-layer-weights'] = total
     if len(names) > 1:
-        changed |= {f'weight-fraction-{b}-branch': share[b] / sum(share.values())
-                    for b in names}
-    if architecture.fc_units(point | changed, fan_in) == units:
-        point.update(changed)
+        point.update({f'weight-fraction-{b}-branch': share[b] / total for b in names})
+
+
+def _grid_value(dimension, lowest, highest):
+    """The grid value nearest to the middle of [lowest, highest), or the next above."""
+    step = int(dimension.step)
+    first = max(-(-lowest // step) * step, int(dimension.low))
+    last = min((highest - 1) // step * step, int(dimension.high))
+    middle = step * round((lowest + highest) / (2 * step))
+    return max(min(middle, last), first)

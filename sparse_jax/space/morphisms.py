@@ -15,6 +15,8 @@ PRUNING = ('zero-regularization-epochs', 'annealing-epochs', 'alpha', 'pretraini
            'log-alpha-offset', 'pruning-threshold-')
 """Name prefixes of the rows that stage 2 may change."""
 
+SPREAD = 0.15
+"""Standard deviation of a numeric edit, in unit coordinates."""
 _TRIES = 12
 
 
@@ -39,9 +41,8 @@ def morph(
     for _ in range(_TRIES):
         if not len(open_rows):
             return result
-        edited = np.stack([
-            _edit(rng, space, rows[i], only_pruning) for i in open_rows])
-        edited = encoding.snap(space, edited)
+        edited = encoding.snap(
+            space, _edit(rng, space, rows[open_rows], only_pruning))
         fine = encoding.feasible(space, edited)
         edited[fine] = encoding.canonical(space, edited[fine])
         fine &= (np.abs(edited - rows[open_rows]) > 1e-9).any(axis=1)
@@ -52,33 +53,31 @@ def morph(
     return result
 
 
-def _edit(rng, space, row, only_pruning):
-    """Change one active dimension; dimensions that wake up are drawn afresh."""
-    active = encoding.activity(space, row[None])[0]
+def _edit(rng, space, rows, only_pruning):
+    """Change one active dimension per row; dimensions that wake up are drawn afresh."""
+    active = encoding.activity(space, rows)
     allowed = active & np.array(
         [is_pruning(n) or not only_pruning for n in space.names])
-    column = rng.choice(np.flatnonzero(allowed))
-    edited = row.copy()
-    edited[column] = _changed(rng, space.dimensions[column], row[column])
-    awake = encoding.activity(space, edited[None])[0] & ~active
-    edited[awake] = rng.random(awake.sum())
-    return edited
+    column = np.where(allowed, rng.random(rows.shape), -1.0).argmax(axis=1)
+    edited = rows.copy()
+    for i in np.unique(column):
+        chosen = column == i
+        edited[chosen, i] = _changed(rng, space.dimensions[i], rows[chosen, i])
+    awake = encoding.activity(space, edited) & ~active
+    return np.where(awake, rng.random(rows.shape), edited)
 
 
 def _changed(rng, dimension, u):
-    """Another coordinate: a new level, or a step of random size up or down."""
+    """Other coordinates for u [M]: a new level, or a step of random size."""
     levels = dimension.levels
-    if dimension.kind in ('boolean', 'categorical'):
-        index = (int(dimension.index(u)) + rng.integers(1, levels)) % levels
-        return float(dimension.centre(index))
     if not levels:
-        return float(np.clip(u + rng.normal(0.0, 0.15), 0.0, 1.0))
-    index = int(dimension.index(u))
-    if levels <= 8:
-        step = 1
-    else:
-        moved = int(dimension.index(np.clip(u + rng.normal(0.0, 0.15), 0, 1)))
-        step = max(1, abs(moved - index))
-    up = index + step < levels and (rng.random() < 0.5 or index - step < 0)
-    index = index + step if up else max(index - step, 0)
-    return float(dimension.centre(index))
+        return np.clip(u + rng.normal(0.0, SPREAD, len(u)), 0.0, 1.0)
+    index = dimension.index(u)
+    if dimension.kind in ('boolean', 'categorical'):
+        moved = (index + rng.integers(1, max(levels, 2), len(u))) % levels
+        return dimension.centre(moved)
+    far = dimension.index(np.clip(u + rng.normal(0.0, SPREAD, len(u)), 0.0, 1.0))
+    step = np.ones(len(u), int) if levels <= 8 else np.maximum(1, abs(far - index))
+    up = rng.random(len(u)) < 0.5
+    up = np.where(index + step >= levels, False, np.where(index - step < 0, True, up))
+    return dimension.centre(np.clip(index + np.where(up, step, -step), 0, levels - 1))

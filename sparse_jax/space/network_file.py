@@ -30,10 +30,10 @@ def check(space: Space, point: dict) -> dict:
         if name not in space:
             near = difflib.get_close_matches(name, space.names, 1)
             hint = f'; did you mean {near[0]}?' if near else ''
-            raise NetworkFileError(f'unknown key {name!r}{hint}')
+            raise NetworkFileError(f'unknown key {name!r:.60}{hint}')
         problem = space[name].problem(value)
         if problem:
-            raise NetworkFileError(f'{name}: {value!r} is not allowed; {problem}')
+            raise NetworkFileError(f'{name}: {value!r:.60} is not allowed; {problem}')
     row = encoding.snap(space, encoding.encode(space, point)[None])[0]
     active = encoding.activity(space, row[None])[0]
     for name, on in zip(space.names, active):
@@ -55,7 +55,7 @@ def read(space: Space, path: str | pathlib.Path) -> dict:
         point = json.loads(pathlib.Path(path).read_text())
     except OSError as error:
         raise NetworkFileError(f'{path}: {error.strerror}') from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise NetworkFileError(f'{path}: not JSON: {error}') from None
     try:
         return check(space, point)
@@ -78,15 +78,21 @@ def _optional(name):
 
 def _why_infeasible(space, row):
     net = encoding.graph(space, row)
+    height, width, _ = net.input_shape
+    if min(net.image_shape()) < 1:
+        return (f'input-downsampling-rate: {net.downsample} leaves nothing of the '
+                f'{height}x{width} image; allowed: at most {min(height, width)}')
     shapes = net.shapes()
-    for node in net.nodes:
-        if min(shapes[node.name]) >= 1:
-            continue
-        before = shapes[node.inputs[0]]
-        size = 'x'.join(str(n) for n in before[1:])
-        if min(before[1:]) < node.kernel:
-            return (f'kernel-size-{node.knob}: {node.kernel} is larger than its '
-                    f'{size} input; allowed: at most {min(before[1:])}')
-        return f'{node.name}: nothing is left after pooling its {size} input'
-    return (f'input-downsampling-rate: {net.downsample} leaves nothing of the '
-            f'{net.input_shape[0]}x{net.input_shape[1]} image')
+    node = next(n for n in net.nodes if min(shapes[n.name]) < 1)
+    _, height, width = shapes[node.inputs[0]]
+    side = min(height, width)
+    if side >= node.kernel:
+        size = f'{height - node.kernel + 1}x{width - node.kernel + 1}'
+        block = node.knob.split('-')[1]
+        return (f'pool-block-{block}: true leaves nothing of the {size} feature map; '
+                'allowed: false')
+    name = f'kernel-size-{node.knob}'
+    allowed = (f'at most {side}' if side >= space[name].low
+               else 'no kernel here, nor a pool or as large kernels before it')
+    return (f'{name}: {node.kernel} is larger than its {height}x{width} input; '
+            f'allowed: {allowed}')
