@@ -7,6 +7,7 @@ from sparse_jax.export.buffers import plan_buffers
 from sparse_jax.export.c_source import generate
 from sparse_jax.export.errors import ExportError, MissingToolError, VerificationError
 from sparse_jax.export.folder import read_report
+from sparse_jax.export.measure import Measurement, measure
 from sparse_jax.export.network import ExportData, export_network
 from sparse_jax.export.report_text import verification_text
 from sparse_jax.export.tflite_model import to_tflite
@@ -16,12 +17,14 @@ __all__ = [
     'Board',
     'ExportData',
     'ExportError',
+    'Measurement',
     'MissingToolError',
     'VerificationError',
     'analytic_cost',
     'export_network',
     'generate',
     'load_board',
+    'measure',
     'plan_buffers',
     'read_report',
     'to_tflite',

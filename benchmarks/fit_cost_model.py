@@ -1,0 +1,127 @@
+"""Fits the cost models of sparse_jax/export/fitted/cost_model.json.
+
+python -m benchmarks.fit_cost_model
+
+Compiles random networks for an M0 and an M4, counts the instructions of one inference
+in emulation and fits code bytes, instructions and cycles by non-negative least squares
+of relative errors. A third of the networks is left out; the errors stored are theirs.
+"""
+
+import argparse
+import dataclasses
+import functools
+import itertools
+import json
+
+import numpy as np
+from scipy.optimize import nnls
+
+from sparse_jax.export.boards import load
+from sparse_jax.export.bundle import firmware_program
+from sparse_jax.export.c_source import generate
+from sparse_jax.export.features import CODE, WORK, code_features, work_features
+from sparse_jax.export.formats import FORMATS
+from sparse_jax.export.image import read_image
+from sparse_jax.export.machine import Machine
+from sparse_jax.export.measure import MODEL
+from sparse_jax.export.toolchain import compile_firmware, find_compiler
+from sparse_jax.quantize import calibrate, pixel_codes, quantize
+from sparse_jax.quantize.random_nets import random_images, random_net
+
+BOARDS = ('microbit', 'stm32f413')
+BATCH = 15
+
+
+def networks(count):
+    """[(Generated, pixel codes)]: random networks, mostly in their cheapest formats.
+
+    Networks of less than 2000 products are left out: nobody has to predict them.
+    """
+    cases = []
+    for seed in itertools.count(1000):
+        if len(cases) == count:
+            return cases
+        net = random_net(seed, largest=28)
+        images = random_images(net, 3, seed)
+        q = quantize(net, calibrate(net, images))
+        form = FORMATS[seed // 4 % 3] if seed % 4 == 0 else 'auto'
+        g = generate(q, name=f'n{seed}', weight_format=form, guard=False)
+        if products(q) >= 2000:
+            cases.append((g, pixel_codes(q, images)[2]))
+
+
+def products(q):
+    """Multiplications of one inference if nothing were sparse."""
+    windows = {n.name: int(np.prod(q.full_shape(n)[1:])) for n in q.nodes}
+    return sum(n.weight.size * windows[n.name] for n in q.nodes
+               if n.weight is not None)
+
+
+def run_once(machine, g, codes):
+    row = machine.image.addresses['row_buffer']
+    for index, pixels in enumerate(codes):
+        machine.write(row, pixels.tobytes())
+        machine.call(f'{g.name}_push_row', index, row)
+    machine.call(f'{g.name}_infer')
+
+
+def observe(cases, board, compiler):
+    """[N, 3] code bytes, instructions, cycles."""
+    rows = []
+    for start in range(0, len(cases), BATCH):
+        batch = cases[start : start + BATCH]
+        source = {'bundle.c': firmware_program([g for g, _ in batch])}
+        image = read_image(compile_firmware(source, board, compiler), board)
+        machine = Machine(image, board)
+        for g, codes in batch:
+            code = sum(s.size for s in image.symbols if s.section == '.text'
+                       and s.name.startswith(f'{g.name}_'))
+            cost = machine.count(functools.partial(run_once, machine, g, codes))
+            rows.append((code, cost.instructions, cost.cycles))
+    return np.array(rows, np.float64)
+
+
+def fit(features, names, target):
+    """Coefficients and the held-out relative errors."""
+    held = np.arange(len(target)) % 3 == 0
+    weight = 1.0 / target[:, None]
+    solution, _ = nnls((features * weight)[~held], np.ones((~held).sum()),
+                       maxiter=10_000)
+    error = np.abs(features[held] @ solution / target[held] - 1.0)
+    return {'coefficients': {n: round(float(c), 3) for n, c in zip(names, solution)
+                             if c > 0},
+            'error': {'median': round(float(np.median(error)), 4),
+                      'p90': round(float(np.percentile(error, 90)), 4),
+                      'worst': round(float(error.max()), 4),
+                      'networks': int(held.sum())}}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--count', type=int, default=240)
+    count = parser.parse_args().count
+    cases = networks(count)
+    work = np.stack([work_features(g) for g, _ in cases])
+    code = np.stack([code_features(g) for g, _ in cases])
+    cores = {}
+    for name in BOARDS:
+        # Room for a whole batch of networks; costs do not depend on it.
+        board = load(name)
+        board = dataclasses.replace(
+            board, ram=dataclasses.replace(board.ram, bytes=1 << 20))
+        compiler = find_compiler(board)
+        seen = observe(cases, board, compiler)
+        cores[board.core] = {
+            'board': name, 'compiler': compiler.label(),
+            'code': fit(code, CODE, seen[:, 0]),
+            'instructions': fit(work, WORK, seen[:, 1]),
+            'cycles': fit(work, WORK, seen[:, 2])}
+        for key in ('code', 'instructions', 'cycles'):
+            print(name, key, cores[board.core][key]['error'])
+    content = {'made_by': f'python -m benchmarks.fit_cost_model --count={count}',
+               'networks': count, 'cores': cores}
+    MODEL.write_text(json.dumps(content, indent=1) + '\n')
+
+
+if __name__ == '__main__':
+    main()
