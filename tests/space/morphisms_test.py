@@ -1,0 +1,91 @@
+"""Local edits stay in the space, change something, and reach every row."""
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax.space import encoding, morphisms
+from sparse_jax.space.sparse_space import sparse_space
+
+SPACE = sparse_space((14, 14, 3), 10)
+
+
+@pytest.fixture(scope='module')
+def rows():
+    return encoding.sample(jax.random.key(0), SPACE, 600)
+
+
+@pytest.fixture(scope='module')
+def children(rows):
+    return morphisms.morph(jax.random.key(1), SPACE, rows)
+
+
+def test_children_are_canonical_feasible_and_new(rows, children):
+    assert children.shape == rows.shape
+    assert encoding.feasible(SPACE, children).all()
+    np.testing.assert_allclose(
+        encoding.canonical(SPACE, children), children, atol=1e-12)
+    assert (np.abs(children - rows).max(axis=1) > 1e-9).all()
+
+
+def test_one_row_is_edited_and_the_rest_follows(rows, children):
+    """Common active dimensions but one are kept, up to the redundant budget rows."""
+    redundant = ('total-fc', 'weight-fraction', 'downsample-block')
+    count = []
+    for parent, child in zip(rows, children):
+        both = encoding.activity(SPACE, np.stack([parent, child])).all(axis=0)
+        changed = both & (np.abs(parent - child) > 1e-9)
+        names = {n for n, c in zip(SPACE.names, changed) if c}
+        count.append(len([n for n in names if not n.startswith(redundant)]))
+    assert max(count) <= 1
+    assert np.mean(count) > 0.6
+
+
+def test_every_kind_of_row_is_edited(rows, children):
+    edited = np.abs(rows - children).max(axis=0) > 1e-9
+    missing = [n for n, e in zip(SPACE.names, edited) if not e]
+    assert not missing
+
+
+def test_only_pruning_keeps_the_network(rows):
+    children = morphisms.morph(jax.random.key(2), SPACE, rows, only_pruning=True)
+    changed = np.abs(rows - children) > 1e-9
+    names = {n for n, c in zip(SPACE.names, changed.any(axis=0)) if c}
+    assert names == {n for n in SPACE.names if morphisms.is_pruning(n)}
+    assert changed.any(axis=1).all()
+    for parent, child in zip(rows[:100], children[:100]):
+        assert encoding.graph(SPACE, parent) == encoding.graph(SPACE, child)
+
+
+def test_pruning_rows():
+    wanted = {'zero-regularization-epochs', 'annealing-epochs', 'alpha', 'pretraining',
+              'log-alpha-offset'} | {
+        f'pruning-threshold-block-{k}-layer-{l}' for k in (1, 2) for l in (1, 2, 3)}
+    assert {n for n in SPACE.names if morphisms.is_pruning(n)} == wanted
+
+
+def test_edits_go_up_and_down_and_are_mostly_local():
+    space = sparse_space((28, 28, 1), 10)
+    rows = encoding.sample(jax.random.key(3), space, 1)
+    rows = np.repeat(rows, 1500, axis=0)
+    children = morphisms.morph(jax.random.key(4), space, rows)
+    column = space.index('num-filters-block-1-layer-1')
+    step = (children - rows)[:, column]
+    step = step[np.abs(step) > 1e-9]
+    assert 0.15 < (step > 0).mean() < 0.85
+    assert np.median(np.abs(step)) < 0.2
+
+
+def test_the_key_decides(rows):
+    again = [morphisms.morph(jax.random.key(i), SPACE, rows[:50]) for i in (5, 5, 6)]
+    np.testing.assert_array_equal(again[0], again[1])
+    assert (np.abs(again[0] - again[2]).max(axis=1) > 1e-9).mean() > 0.8
+
+
+def test_a_point_without_feasible_neighbours_is_replaced_by_a_draw():
+    """Infeasible edits are drawn again; the result is always in the space."""
+    tiny = sparse_space((2, 2, 1), 2)
+    rows = encoding.sample(jax.random.key(7), tiny, 50)
+    children = morphisms.morph(jax.random.key(8), tiny, rows)
+    assert encoding.feasible(tiny, children).all()
+    assert (np.abs(children - rows).max(axis=1) > 1e-9).all()
