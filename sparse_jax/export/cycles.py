@@ -5,7 +5,6 @@ result is an estimate; the instruction count it comes with is exact.
 """
 
 import dataclasses
-from collections import Counter
 
 from sparse_jax.export.boards import Board
 from sparse_jax.export.errors import need
@@ -45,7 +44,7 @@ class CostTable:
             self._known[address, size] = BlockCost(len(rows), base, taken)
         return self._known[address, size]
 
-    def total(self, edges: Counter) -> tuple[int, int]:
+    def total(self, edges: dict) -> tuple[int, int]:
         """(instructions, cycles) of {(address, size, next address): executions}."""
         instructions = cycles = 0
         for (address, size, following), count in edges.items():

@@ -29,10 +29,10 @@ def choose_kernels(
 
     The pair loop is the fastest for all formats. Weights in another format are unpacked
     for it one channel at a time, once per channel, into arena bytes that are idle at
-    that step; convolutions may grow the arena by MOST_SCRATCH for it. A dense layer
-    reads each weight once, so it is unpacked only where the pair loop is there anyway,
-    to save the code of another. `pairs` are the gap encodings: their counts bound the
-    unpacked size.
+    that step; bitmap convolutions, slow to read in place, may grow the arena by
+    MOST_SCRATCH for it. A dense layer reads each weight once, so it is unpacked only
+    where the pair loop is there anyway, to save the code of another. `pairs` are the
+    gap encodings: their counts bound the unpacked size.
     """
     scratch, arena = {}, plan.arena
     for node in net.nodes:
@@ -40,7 +40,8 @@ def choose_kernels(
             continue
         size = max(2 * int(pairs[node.name].counts.max(initial=0)), 1)
         offset = idle_offset(plan, node.name, size)
-        if offset is None and _reuses_weights(net, node):
+        grow = encoded[node.name].format == 'bitmap'
+        if offset is None and grow and _reuses_weights(net, node):
             end = max(plan.offsets[n] + plan.sizes[n] for n in plan.live[node.name])
             if end + size <= plan.arena + MOST_SCRATCH:
                 offset, arena = end, max(arena, end + size)

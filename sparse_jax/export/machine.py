@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections import Counter
+from collections.abc import Callable
 
 from sparse_jax.export.boards import Board
 from sparse_jax.export.cycles import CostTable
@@ -72,8 +73,8 @@ class Machine:
         self._run(function, until=halt)
         return self._cpu.reg_read(self._arm.UC_ARM_REG_R0)
 
-    def count(self, work) -> Cost:
-        """What `work()` executes on this machine, by basic blocks.
+    def count(self, work: Callable, within: tuple[int, int] | None = None) -> Cost:
+        """What `work()` executes here, or in the blocks that start `within` addresses.
 
         Per-instruction hooks miss skipped instructions of IT blocks; blocks do not.
         """
@@ -86,7 +87,9 @@ class Machine:
         finally:
             self._cpu.hook_del(hook)
             self._cpu.ctl_flush_tb()
-        return Cost(*self._costs.total(self._edges))
+        low, high = within or (0, 1 << 32)
+        return Cost(*self._costs.total(
+            {edge: n for edge, n in self._edges.items() if low <= edge[0] < high}))
 
     def stack(self) -> int:
         """Most bytes of stack used so far.

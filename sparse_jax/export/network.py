@@ -91,7 +91,7 @@ def _accuracies(net, data, expected):
 
 def _files(g, board, codes, expected):
     texts = {f'{g.name}.c': g.source, f'{g.name}.h': g.header,
-             'vectors.h': _vectors(codes, expected),
+             'vectors.h': vectors_header(codes, expected),
              'board.ld': linker_script(board)}
     for template in ('main.c', 'firmware.c', 'start.c', 'Makefile'):
         text = (TEMPLATES / template).read_text()
@@ -111,7 +111,7 @@ def firmware_sources(g: Generated) -> dict[str, str]:
             'firmware.c': text.replace('@@', g.name.upper()).replace('@', g.name)}
 
 
-def _vectors(codes, expected):
+def vectors_header(codes: np.ndarray, expected: np.ndarray) -> str:
     """Test images as raw pixel codes and the logits they must give."""
     count = min(VECTORS, len(codes))
     pixels = codes[:count].reshape(count, -1)

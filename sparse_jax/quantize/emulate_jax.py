@@ -107,6 +107,13 @@ def _max_pool(x, size):
     return x.max(axis=(3, 5))
 
 
-def emulate_jax(net: QuantizedNet, images: np.ndarray) -> np.ndarray:
+def emulate_jax(net: QuantizedNet, images: np.ndarray, *, batch: int = 512):
     """Raw images [N, H, W, C] -> [N, classes] int8 logits; compiles once per call."""
-    return np.asarray(jax.jit(make_emulator(net))(pixel_codes(net, images)))
+    codes = pixel_codes(net, images)
+    batch = min(batch, len(codes))
+    run, parts = jax.jit(make_emulator(net)), []
+    for start in range(0, len(codes), batch):
+        chunk = codes[start : start + batch]
+        padded = np.concatenate([chunk, codes[: batch - len(chunk)]])
+        parts.append(np.asarray(run(padded))[: len(chunk)])
+    return np.concatenate(parts)
