@@ -50,7 +50,7 @@ def default_config() -> ml_collections.ConfigDict:
             'rounds': 4,
             'batch': 8,
             'initial': 16,     # random points before the surrogate takes over
-            'max_groups': 1,   # compiled programs that one batch may need; 0 for any
+            'max_groups': 2,   # compiled programs that one batch may need; 0 for any
             'rho': 0.9,        # share of suggestions that come from the surrogate
         }),
         'tiers': d({

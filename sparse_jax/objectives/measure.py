@@ -75,11 +75,10 @@ def error_rate(
 
 
 def measure(
-    state: TrainState, candidate: Candidate, validation: TrainData, *,
-    skeleton: Skeleton, method: PruningMethod, how: str = 'patches',
+    state: TrainState, candidate: Candidate, validation: TrainData, pruned: Live,
+    folded: dict, *, skeleton: Skeleton, how: str = 'patches',
 ) -> Measurement:
-    """Prune a trained state and measure it on validation data."""
-    pruned, folded = prune(state, candidate, skeleton=skeleton, method=method)
+    """Measure what `prune` left of a trained state on validation data."""
     error = error_rate(folded, candidate, validation, skeleton=skeleton, how=how)
     costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
     last = skeleton.graph.nodes[-1].name

@@ -94,7 +94,8 @@ def evaluate_one(
         config=recipe.config, how=recipe.lowering.conv, **fixed)
     pruned, folded = prune(state, candidate, **fixed)
     measured = measure(
-        state, candidate, shared.validation, how=recipe.lowering.conv, **fixed)
+        state, candidate, shared.validation, pruned, folded, skeleton=skeleton,
+        how=recipe.lowering.conv)
     weights = (state.params, state.aux, state.stats)
     return Trained(weights, folded, pruned.units, info, measured)
 

@@ -1,0 +1,134 @@
+"""Describe one network: shapes, weights, MACs and memory of every layer.
+
+    python -m launch.describe --network=FILE.json
+    python -m launch.describe --workdir=runs/digits --trial=24
+
+The first reads a network file with the names of the search table; the second shows a
+trained member of a study before and after pruning. --json is for machines.
+"""
+
+import json
+import sys
+
+from absl import flags
+from rich.console import Console
+from rich.table import Table
+
+from launch import cli
+from launch.workdir import open_study
+from sparse_jax import data
+from sparse_jax.objectives import compact_costs, graph_costs
+from sparse_jax.search import front as fronts
+from sparse_jax.search import setup, study
+from sparse_jax.space import architecture, network_file
+from sparse_jax.space.sparse_space import sparse_space
+
+CONFIG = cli.define_config()
+NETWORK = flags.DEFINE_string('network', None, 'Network file to describe.')
+WORKDIR = flags.DEFINE_string('workdir', None, 'Study that holds a trained network.')
+TRIAL = flags.DEFINE_integer('trial', None, 'Trial of the study.')
+SHAPE = flags.DEFINE_list(
+    'input_shape', None, 'Image height,width,channels; those of config.data if absent.')
+CLASSES = flags.DEFINE_integer(
+    'num_classes', None, 'Classes; those of config.data if absent.')
+JSON = flags.DEFINE_bool('json', False, 'Print JSON instead of a table.')
+
+
+def task_shape():
+    """(input shape, classes) from the flags or from the configured data."""
+    if SHAPE.value is None and CLASSES.value is None:
+        dataset = data.load(setup.data_spec(CONFIG.value))
+        return dataset.input_shape, dataset.num_classes
+    if SHAPE.value is None or CLASSES.value is None:
+        cli.fail('--input_shape and --num_classes go together')
+    try:
+        shape = tuple(int(n) for n in SHAPE.value)
+        sparse_space(shape, CLASSES.value)
+    except ValueError:
+        cli.fail(f'--input_shape={",".join(SHAPE.value)} --num_classes='
+                 f'{CLASSES.value}: allowed: height,width,channels of at least 1, '
+                 'and 2 or more classes')
+    return shape, CLASSES.value
+
+
+def as_dict(row):
+    """A layer as plain JSON values."""
+    return row._asdict() | {
+        'input_shapes': [list(s) for s in row.input_shapes],
+        'output_shape': list(row.output_shape),
+        'working_memory': row.input_output, 'working_memory_weights': row.input_weights}
+
+
+def print_rows(console, title, rows, totals):
+    """One network as a table."""
+    table = Table(title=title)
+    table.add_column('layer')
+    for name in ('kind', 'input', 'output', 'weights', 'biases', 'MACs', 'x+y', 'x+w'):
+        table.add_column(name, justify='right')
+    shape = lambda s: 'x'.join(map(str, s))
+    for row in rows:
+        table.add_row(
+            row.name, row.kind, ' + '.join(map(shape, row.input_shapes)),
+            shape(row.output_shape), *map(str, (
+                row.weights, row.biases, row.macs, row.input_output,
+                row.input_weights)))
+    table.add_section()
+    table.add_row('total (sizes: maximum)', '', '', '', str(totals.model_size), '',
+                  str(totals.macs), str(totals.working_memory),
+                  str(totals.working_memory_weights))
+    console.print(table)
+
+
+def describe_network(console):
+    """A network file, before any training."""
+    shape, classes = task_shape()
+    space = sparse_space(shape, classes)
+    point = network_file.read(space, NETWORK.value)
+    graph = architecture.resolve(point, shape, classes)
+    rows = graph_costs.layer_rows(graph)
+    totals = graph_costs.totals(rows)
+    if JSON.value:
+        json.dump({'layers': [as_dict(r) for r in rows], 'totals': totals._asdict()},
+                  sys.stdout, indent=2)
+        print()
+    else:
+        print_rows(console, f'{NETWORK.value}: biases count in the total of weights',
+                   rows, totals)
+
+
+def describe_trial(console):
+    """A trained member of a study, before and after pruning."""
+    _, dataset, space, records, _ = open_study(WORKDIR.value)
+    found = {row.trial.number: row for row in records.rows()}
+    if TRIAL.value not in found:
+        raise study.StudyError(f'--trial={TRIAL.value}: allowed: 0 to {len(found) - 1}')
+    member = fronts.member(records, space, found[TRIAL.value], dataset)
+    before = graph_costs.layer_rows(member.graph)
+    after = compact_costs.layer_rows(member.net)
+    pairs = [('before', before), ('after', after)]
+    if JSON.value:
+        json.dump({name: {'layers': [as_dict(r) for r in rows],
+                          'totals': graph_costs.totals(rows)._asdict()}
+                   for name, rows in pairs}, sys.stdout, indent=2)
+        print()
+        return
+    for name, rows in pairs:
+        print_rows(console, f'trial {TRIAL.value}, {name} pruning', rows,
+                   graph_costs.totals(rows))
+    accuracy = 100 * (1 - member.row.error)
+    console.print(f'validation accuracy after pruning: {accuracy:.2f} %')
+
+
+def main(argv):
+    del argv
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    if NETWORK.value is not None:
+        describe_network(console)
+    elif WORKDIR.value is not None and TRIAL.value is not None:
+        describe_trial(console)
+    else:
+        cli.fail('give --network=FILE.json, or --workdir=DIR with --trial=N')
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -1,0 +1,84 @@
+"""Members of a study's front as compact networks, and their one look at test data."""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax import data
+from sparse_jax.model import compact
+from sparse_jax.model.compact import CompactNet
+from sparse_jax.model.shrink import shrink
+from sparse_jax.search.evaluate import Weights
+from sparse_jax.search.study import Row, Study, StudyError
+from sparse_jax.space import encoding
+from sparse_jax.space.architecture import Graph
+from sparse_jax.space.sparse_space import Space
+
+_CHUNK = 500
+TESTS = 'test_accuracy'
+
+
+class Member(NamedTuple):
+    """A trained network of a study."""
+
+    row: Row
+    graph: Graph
+    weights: Weights
+    net: CompactNet
+
+
+def member(study: Study, space: Space, row: Row, dataset: data.Dataset) -> Member:
+    """Rebuild a trial's pruned network from its stored weights.
+
+    Raises:
+      StudyError: the trial was not trained or its weights are not stored.
+    """
+    weights = study.weights(row.trial.number)
+    if weights is None:
+        raise StudyError(f'trial {row.trial.number}: {row.status}, it has no weights')
+    graph = encoding.graph(space, row.trial.row)
+    net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
+                 std=dataset.std)
+    return Member(row, graph, weights, net)
+
+
+def accuracy(net: CompactNet, split: data.Split) -> float:
+    """Share of a split that a compact network gets right (float64 reference)."""
+    right = 0
+    for start in range(0, len(split.labels), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        guesses = compact.logits(net, split.images[part]).argmax(axis=1)
+        right += int((guesses == split.labels[part]).sum())
+    return right / len(split.labels)
+
+
+def test_accuracies(
+    study: Study, members: list[Member], spec: data.DataSpec
+) -> dict[int, float]:
+    """{trial: test accuracy}; each trial meets the test data once, then it is stored.
+
+    The only function of the library that loads the test part of a study's data.
+    """
+    stored = {int(k): v for k, v in json.loads(study.meta(TESTS) or '{}').items()}
+    new = [m for m in members if m.row.trial.number not in stored]
+    if new:
+        split = data.load_test(spec)
+        stored |= {m.row.trial.number: accuracy(m.net, split) for m in new}
+        study.set_meta(TESTS, json.dumps(stored))
+    return {m.row.trial.number: stored[m.row.trial.number] for m in members}
+
+
+def best_under(
+    rows: list[Row], memory: str, *, model_size: float, working_memory: float
+) -> Row | None:
+    """The trial of least validation error within both sizes; smaller wins a tie."""
+    fits = [row for row in rows if row.ok and row.costs.model_size <= model_size
+            and getattr(row.costs, memory) <= working_memory]
+    return min(fits, key=lambda r: (r.error, r.costs.model_size), default=None)
+
+
+def objective_matrix(rows: list[Row], memory: str) -> np.ndarray:
+    """[N, 3] error, model size and working memory of measured trials."""
+    return np.array([[r.error, r.costs.model_size, getattr(r.costs, memory)]
+                     for r in rows])
