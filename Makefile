@@ -1,0 +1,46 @@
+# Two commands for a fresh machine with Python 3.11 or newer:
+#   make quickstart   install, search handwritten digits, report, verify on a chip
+#   make test         install, run the tests
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+WORKDIR ?= runs/digits
+CONFIG ?= experiments/digits.py
+
+.PHONY: help quickstart test slow lint bench clean
+
+help:
+	@sed -n '1,4p' Makefile
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| (echo "error: $(PYTHON) is older than Python 3.11; use PYTHON=python3.11" && false)
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt requirements-mcu.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
+	$(BIN)/python -m pip install --quiet -e '.[mcu]'
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(BIN)/python -m pip install --quiet -e '.[mcu,dev]'
+	touch $@
+
+quickstart: $(VENV)/.installed
+	$(BIN)/python -m launch.search --config=$(CONFIG) --workdir=$(WORKDIR)
+	$(BIN)/python -m launch.report --workdir=$(WORKDIR)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2
+
+slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.run
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info .pytest_cache .ruff_cache
