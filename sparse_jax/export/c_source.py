@@ -16,6 +16,7 @@ from sparse_jax.export.c_nodes import (
 from sparse_jax.export.c_tables import describe, layer_tables
 from sparse_jax.export.formats import Encoded, choose, encodings
 from sparse_jax.export.kernel_choice import Kernel, choose_kernels
+from sparse_jax.export.schedule import schedule
 from sparse_jax.quantize.quantized import QuantizedNet
 
 
@@ -47,6 +48,7 @@ def generate(
     """
     if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
         raise ValueError(f'{name!r} is not a C identifier')
+    net = schedule(net)
     plan = plan_buffers(net)
     encoded, candidates, pairs = {}, {}, {}
     for node in net.nodes:

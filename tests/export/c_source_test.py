@@ -16,7 +16,7 @@ from sparse_jax.quantize import calibrate, emulate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
 
 IMAGES = 6
-FLAGS = ['-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O1',
+FLAGS = ['-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O0',
          '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 
 pytestmark = pytest.mark.skipif(not shutil.which('gcc'), reason='no host gcc')
