@@ -79,13 +79,18 @@ def test_random_networks(tmp_path):
 
 
 def _wide_net():
-    """Channels 800 bytes apart and a gather that skips 1000 inputs."""
+    """Channels 800 bytes apart, a gather that skips 1000 inputs, more than 255 weights
+    per unit, and the image in a concatenation with a scale that is not its own."""
     rng = np.random.default_rng(0)
     conv = rng.normal(size=(2, 3, 3, 3)) * (rng.random((2, 3, 3, 3)) < 0.3)
     gather = np.array([0, 255, 510, 1275])
     nodes = (CompactNode('first conv/1', 'conv', ('input',), conv, relu=True),
              CompactNode('fc', 'dense', ('first conv/1',), rng.normal(size=(3, 4)),
-                         gather=gather))
+                         gather=gather),
+             CompactNode('long', 'dense', ('first conv/1',),
+                         rng.normal(size=(2, 1368)), relu=True),
+             CompactNode('all', 'concatenate', ('input', 'long', 'fc'), relu=True),
+             CompactNode('out', 'dense', ('all',), rng.normal(size=(4, 2405))))
     return CompactNet((20, 40, 3), 1, False, 127.5, 60.0, nodes)
 
 
@@ -100,6 +105,8 @@ def test_distances_above_one_byte(tmp_path, weight_format):
     if weight_format == 'gap':
         pairs = g.encoded['first conv/1'].weights.reshape(-1, 2)
         assert np.any((pairs[:, 0] == 255) & (pairs[:, 1] == 0))
+        assert g.encoded['long'].count_bytes == 2
+    assert 'wide_copy_rescaled(' in g.source
 
 
 def test_source_is_selfcontained_and_small(tmp_path):
