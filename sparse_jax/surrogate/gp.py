@@ -198,9 +198,10 @@ def gp(config: GPConfig) -> Surrogate:
 
     def fit(key, x, active, y, mask):
         with jax.enable_x64(True):
-            return _fit(
-                key, jnp.asarray(x, jnp.float64), jnp.asarray(active, jnp.float64),
-                jnp.asarray(y, jnp.float64), jnp.asarray(mask, bool), config=config)
+            wide = [jnp.asarray(a, jnp.float64) for a in (x, active, y)]
+            # Ready before the caller's limits on threads end.
+            return jax.block_until_ready(
+                _fit(key, *wide, jnp.asarray(mask, bool), config=config))
 
     def predict(state, x, active):
         with jax.enable_x64(True):

@@ -1,5 +1,6 @@
 """Model-based algorithms: one skeleton, one acquisition criterion each."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from sparse_jax.surrogate import capacity, feasibility
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.surrogate.gp import GPConfig, gp
+from sparse_jax.surrogate.threads import small_blas
 from sparse_jax.types import Domain, PRNGKey, SearchAlgorithm, SearchState
 
 
@@ -87,17 +89,18 @@ def _bayesian(domain, num_objectives, batch, rules, model, criterion_of):
         if state.count < rules.num_initial or good.sum() < 2:
             return finish(random_batch(keys[0], problem, batch))
         x, active, y, failed, mask = _padded(domain, state, model.tiers)
-        fitted = Fitted(surrogate, surrogate.fit(keys[0], x, active, y, mask),
-                        state.y[: state.count][good])
-        trouble = feasibility.fit(keys[1], labels, x, active, failed, mask)
-        problem = problem._replace(feasible=lambda x, active: feasibility.probability(
-            labels, trouble, x, active, chunk=model.maximize.chunk))
-        criterion = criterion_of(keys[2], fitted)
-        scored = generator(keys[3]).random(batch) < model.rho
-        key_pool, key_select = jax.random.split(keys[4])
-        chosen = maximize.select(
-            key_select, criterion, problem, propose(key_pool, state), scored=scored,
-            config=model.maximize)
+        with small_blas(len(x)):
+            fitted = Fitted(surrogate, surrogate.fit(keys[0], x, active, y, mask),
+                            state.y[: state.count][good])
+            trouble = feasibility.fit(keys[1], labels, x, active, failed, mask)
+            problem = problem._replace(feasible=functools.partial(
+                feasibility.probability, labels, trouble, chunk=model.maximize.chunk))
+            criterion = criterion_of(keys[2], fitted)
+            scored = generator(keys[3]).random(batch) < model.rho
+            key_pool, key_select = jax.random.split(keys[4])
+            chosen = maximize.select(
+                key_select, criterion, problem, propose(key_pool, state),
+                scored=scored, config=model.maximize)
         return finish(chosen, weights=criterion.weights,
                       nll=surrogate.nll(fitted.state))
 
