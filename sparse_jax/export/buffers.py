@@ -2,12 +2,15 @@
 
 Tensors live from the step that writes them to the last step that reads them; step 0
 writes the image, step i + 1 runs node i. Two tensors share bytes only if their lives
-do not overlap, with two exceptions that need no copy: the inputs of a concatenation
-may be written straight into its output, and a sum may overwrite one of its inputs.
+do not overlap, with three exceptions: the inputs of a concatenation may be written
+straight into its output; a sum may overwrite one of its inputs; and a depthwise
+convolution may overwrite its input, because a VALID window lies at or after the place
+its result goes to, and channels do not mix.
 """
 
 import dataclasses
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,21 +33,44 @@ class BufferPlan:
     in_place: tuple[str, ...]
 
 
-@dataclasses.dataclass
-class _Block:
-    """Contiguous bytes that hold tensors at fixed offsets within them."""
+class _Span(NamedTuple):
+    """A tensor within a block: bytes [first, last) during steps [start, end]."""
 
-    size: int
+    first: int
+    last: int
     start: int
     end: int
-    tensors: dict[str, int]
+
+
+@dataclasses.dataclass
+class _Block:
+    """Tensors at fixed offsets to each other."""
+
+    spans: dict[str, _Span]
+
+    @property
+    def size(self):
+        return max(span.last for span in self.spans.values())
+
+    @property
+    def start(self):
+        return min(span.start for span in self.spans.values())
+
+    @property
+    def end(self):
+        return max(span.end for span in self.spans.values())
+
+    def add(self, name, span, offset):
+        self.spans[name] = span._replace(first=span.first + offset,
+                                         last=span.last + offset)
 
 
 def plan_buffers(net: QuantizedNet) -> BufferPlan:
     """The smallest arena found over in-place choices and placement orders."""
     sizes = {name: int(np.prod(shape)) for name, shape in net.shapes.items()}
     life = lifetimes(net)
-    merges = [n.name for n in net.nodes if n.op in ('sum', 'concatenate')]
+    merges = [n.name for n in net.nodes
+              if n.op in ('sum', 'concatenate', 'depthwise')]
     choices = [(True,) * len(merges), (False,) * len(merges)]
     if len(merges) <= 4:
         choices = sorted(itertools.product((True, False), repeat=len(merges)),
@@ -57,10 +83,10 @@ def plan_buffers(net: QuantizedNet) -> BufferPlan:
         if best is None or arena < best[0]:
             best = arena, places, blocks
     arena, places, blocks = best
-    offsets = {name: place + inner for block, place in zip(blocks, places)
-               for name, inner in block.tensors.items()}
-    shared = tuple(name for block in blocks if len(block.tensors) > 1
-                   for name in block.tensors)
+    offsets = {name: place + span.first for block, place in zip(blocks, places)
+               for name, span in block.spans.items()}
+    shared = tuple(name for block in blocks if len(block.spans) > 1
+                   for name in block.spans)
     names = ('input', *(node.name for node in net.nodes))
     live = {step: tuple(n for n in names if life[n][0] <= i <= life[n][1])
             for i, step in enumerate(names)}
@@ -91,13 +117,14 @@ def lifetimes(net: QuantizedNet) -> dict[str, tuple[int, int]]:
 
 def _merge_blocks(net, sizes, life, allowed):
     """One block per tensor, then united where `allowed` merges can work in place."""
-    owner = {name: _Block(sizes[name], *life[name], {name: 0}) for name in sizes}
+    owner = {name: _Block({name: _Span(0, sizes[name], *life[name])})
+             for name in sizes}
     for node in net.nodes:
         if node.name in allowed and node.op == 'concatenate':
             _join_concatenation(net, node, owner, sizes)
     for node in net.nodes:
-        if node.name in allowed and node.op == 'sum':
-            _join_sum(node, owner, life)
+        if node.name in allowed and node.op in ('sum', 'depthwise'):
+            _overwrite_input(node, owner, life)
     unique = {id(block): block for block in owner.values()}
     return list(unique.values())
 
@@ -116,30 +143,39 @@ def _join_concatenation(net, node, owner, sizes):
     for index, name in enumerate(node.inputs):
         child = owner[name]
         if can_skip_copy(net, node, index) and child.size == sizes[name]:
-            for tensor, inner in child.tensors.items():
-                block.tensors[tensor] = offset + inner
+            for tensor, span in child.spans.items():
+                block.add(tensor, span, offset)
                 owner[tensor] = block
-            block.start = min(block.start, child.start)
-            block.end = max(block.end, child.end)
         offset += sizes[name]
 
 
-def _join_sum(node, owner, life):
+def _overwrite_input(node, owner, life):
     step, block = life[node.name][0], owner[node.name]
-    if len(block.tensors) > 1:
+    if len(block.spans) > 1:
         return
     for name in node.inputs:
         target = owner[name]
-        if life[name][1] == step and list(target.tensors) == [name]:
-            target.tensors[node.name] = 0
-            target.end = max(target.end, block.end)
+        others_dead = all(span.end < step for other, span in target.spans.items()
+                          if other != name)
+        if life[name][1] == step and others_dead:
+            target.add(node.name, block.spans[node.name], target.spans[name].first)
             owner[node.name] = target
             return
 
 
 def _most_alive(blocks):
     steps = range(1 + max(block.end for block in blocks))
-    return max(sum(b.size for b in blocks if b.start <= s <= b.end) for s in steps)
+    return max(sum(_alive(block, step) for block in blocks) for step in steps)
+
+
+def _alive(block, step):
+    """Bytes of a block in use at a step."""
+    used = end = 0
+    for span in sorted(block.spans.values()):
+        if span.start <= step <= span.end:
+            used += max(0, span.last - max(span.first, end))
+            end = max(end, span.last)
+    return used
 
 
 def _place(blocks):
@@ -168,17 +204,26 @@ def _orders(blocks):
 
 
 def _first_fit(blocks, order):
+    """Offset of each block: the lowest that is free when it is its turn."""
     places = [0] * len(blocks)
     placed = []
     for i in order:
-        block, offset = blocks[i], 0
-        others = sorted((places[j], places[j] + blocks[j].size) for j in placed
-                        if blocks[j].start <= block.end
-                        and block.start <= blocks[j].end)
-        for start, end in others:
-            if offset + block.size <= start:
-                break
-            offset = max(offset, end)
-        places[i] = offset
-        placed.append(i)
+        places[i] = _lowest(blocks[i], placed)
+        placed += [span._replace(first=span.first + places[i],
+                                 last=span.last + places[i])
+                   for span in blocks[i].spans.values()]
     return places
+
+
+def _lowest(block, placed):
+    """The lowest offset at which no two tensors alive together share a byte."""
+    forbidden = sorted(
+        (other.first - span.last, other.last - span.first)
+        for span in block.spans.values() for other in placed
+        if span.start <= other.end and other.start <= span.end)
+    offset = 0
+    for low, high in forbidden:
+        if offset <= low:
+            break
+        offset = max(offset, high)
+    return offset

@@ -13,7 +13,8 @@ def verification_text(report: dict) -> str:
         f'stack          {v["stack"]} B at most',
         *_instructions(v), '', 'flash, byte by byte', *_ledger(v['flash_ledger']),
         '', 'static RAM, byte by byte', *_ledger(v['ram_ledger']), '',
-        'weights per layer, bytes: dense / bitmap / gap -> stored', *_layers(report)]
+        'per layer: bytes of the weights dense / bitmap / gap -> stored, and of all',
+        'tables in the image', *_layers(report)]
     return '\n'.join(lines) + '\n'
 
 
@@ -47,6 +48,7 @@ def _layers(report):
         if 'tables' in layer:
             sizes = ' / '.join(str(layer['format_bytes'][f])
                                for f in ('dense', 'bitmap', 'gap'))
+            linked = sum(report['verification']['layer_flash'][layer['name']].values())
             lines.append(f'  {layer["what"]}: {layer["nonzero"]} of {layer["weights"]}'
-                         f' non-zero: {sizes} -> {layer["format"]}')
+                         f' non-zero: {sizes} -> {layer["format"]}, {linked} in all')
     return lines

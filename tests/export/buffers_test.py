@@ -64,6 +64,15 @@ def test_a_sum_overwrites_an_input():
     assert plan_buffers(_quantized(net)).arena == 84
 
 
+def test_a_depthwise_convolution_overwrites_its_input():
+    weight = np.random.default_rng(0).normal(size=(1, 3, 3))
+    net = CompactNet((10, 10, 1), 1, False, 0.0, 1.0, (
+        CompactNode('a', 'depthwise', ('input',), weight, relu=True),
+        CompactNode('b', 'depthwise', ('a',), weight, relu=True),
+        _dense('c', 'b', 5, 36)))
+    assert plan_buffers(_quantized(net)).arena == 100
+
+
 def test_the_branch_that_frees_the_image_runs_first():
     net = CompactNet((10, 10, 1), 1, False, 0.0, 1.0, (
         _dense('a', 'input', 40, 100), _dense('b', 'a', 90, 40),
