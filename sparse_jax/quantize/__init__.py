@@ -1,5 +1,6 @@
 """Int8 networks: calibration, fine-tuning and exact integer emulation."""
 
+from sparse_jax.quantize.accuracy import int8_accuracy
 from sparse_jax.quantize.emulate import dequantize, emulate, emulate_codes
 from sparse_jax.quantize.emulate_jax import emulate_jax, make_emulator
 from sparse_jax.quantize.finetune import finetune
@@ -24,6 +25,7 @@ __all__ = [
     'emulate_codes',
     'emulate_jax',
     'finetune',
+    'int8_accuracy',
     'make_emulator',
     'pixel_codes',
     'pixel_grid',

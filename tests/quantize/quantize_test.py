@@ -14,6 +14,7 @@ from sparse_jax.quantize import (
     emulate_codes,
     emulate_jax,
     finetune,
+    int8_accuracy,
     pixel_codes,
     pixel_grid,
     quantize,
@@ -138,8 +139,7 @@ def test_finetuning_repairs_coarse_ranges_and_keeps_zeros():
                              learning_rate=1e-2)
 
     def accuracy(network, ranges):
-        q = quantize(network, ranges)
-        return np.mean(emulate(q, images).argmax(-1) == labels)
+        return int8_accuracy(network, images, images, labels, ranges=ranges)
 
     assert accuracy(tuned, ranges) > accuracy(net, calibrate(net, images)) + 0.2
     assert not tuned.nodes[0].weight[weight == 0].any()

@@ -1,0 +1,28 @@
+"""Accuracy as it will be on the chip: the error objective of int8 searches."""
+
+import numpy as np
+
+from sparse_jax.model.compact import CompactNet
+from sparse_jax.quantize.emulate import emulate
+from sparse_jax.quantize.quantize import quantize
+from sparse_jax.quantize.quantized import pixel_grid
+from sparse_jax.quantize.ranges import Method, Ranges, calibrate
+
+
+def int8_accuracy(
+    net: CompactNet,
+    calibration: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    ranges: Ranges | None = None,
+    method: Method = 'minmax',
+) -> float:
+    """Share of images [N, H, W, C] that the int8 network labels [N] correctly.
+
+    The pixel grid and, without `ranges`, the activation ranges come from the
+    calibration images alone.
+    """
+    ranges = ranges or calibrate(net, calibration, method=method)
+    qnet = quantize(net, ranges, pixels=pixel_grid(calibration))
+    return float(np.mean(emulate(qnet, images).argmax(-1) == np.asarray(labels)))
