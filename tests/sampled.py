@@ -1,5 +1,6 @@
 """Sampled points grouped by skeleton: one compiled program serves a whole group."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -7,6 +8,7 @@ import numpy as np
 
 from sparse_jax.model import network
 from sparse_jax.model.skeleton import (
+    EXACT,
     Candidate,
     Skeleton,
     TierPolicy,
@@ -18,6 +20,10 @@ from sparse_jax.search.domain import sparse_domain
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
+
+quick_jit = functools.partial(
+    jax.jit, compiler_options={'xla_backend_optimization_level': 0})
+"""`jax.jit` for programs that run once or twice: compiles in half the time."""
 
 
 class Group(NamedTuple):
@@ -85,3 +91,12 @@ def random_variables(rng: np.random.Generator, of: Group) -> dict:
                    else draw(s) for variable, s in leaves.items()}
             for name, leaves in tree.items()}
     return variables
+
+
+def unpadded(graph: Graph) -> tuple[Skeleton, Candidate]:
+    """A hand-made exact graph as a skeleton without padding and its candidate."""
+    zero, count = np.float32(0), len(graph.nodes)
+    return pad(graph, EXACT), Candidate(
+        np.array([n.channels for n in graph.nodes], np.int32),
+        np.array([n.kernel for n in graph.nodes], np.int32),
+        np.zeros(count, np.float32), *[zero] * 6)

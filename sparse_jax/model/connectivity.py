@@ -44,16 +44,16 @@ def live(skeleton: Skeleton, candidate: Candidate, kept: dict) -> Live:
 def _aligned(graph, units):
     """Units that must stay, though dead, because a neighbour's shape needs them.
 
-    The branches of a sum have the length of the sum, and a depthwise layer on the
-    image has all its channels.
+    The branches of a sum have the length of the sum, and a depthwise layer has the
+    maps of its input, be it the image or maps that another branch keeps alive.
     """
     units = dict(units)
     for node in graph.nodes:
         if node.op == 'sum':
             for name in node.inputs:
                 units[name] = units[node.name] & units[name].any()
-        elif node.op == 'depthwise' and node.inputs == ('input',):
-            units[node.name] = units['input'] & units[node.name].any()
+        elif node.op == 'depthwise':
+            units[node.name] = units[node.inputs[0]] & units[node.name].any()
     return units
 
 

@@ -1,4 +1,4 @@
-"""The network of a skeleton as a Flax module: a pure function of graph and candidate."""
+"""The network of a skeleton in Flax: a pure function of graph and candidate."""
 
 import flax.linen as nn
 import jax

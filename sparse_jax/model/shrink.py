@@ -63,8 +63,9 @@ def _dense_nodes(node, kernel, common, alive, shapes, gather):
         sources = (joined,)
     read = np.flatnonzero((kernel != 0).any(axis=0))
     picked = None
-    if gather and len(read) < kernel.shape[1]:
+    if not sources or (gather and len(read) < kernel.shape[1]):
         kernel, picked = kernel[:, read], read
+    # A classifier that no path reaches reads nothing of the image: its biases remain.
     return before + [CompactNode(
         node.name, 'dense', sources or ('input',), kernel, gather=picked, **common)]
 

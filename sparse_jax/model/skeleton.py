@@ -63,7 +63,7 @@ class Candidate(NamedTuple):
     kernel: jax.Array
     """[nodes] int32 true kernel sizes."""
     threshold: jax.Array
-    """[nodes] float32 magnitude cut of the posterior mean, 0 where the table has none."""
+    """[nodes] float32 magnitude cut of the posterior mean; 0: the table has none."""
     log_alpha_offset: jax.Array
     """[] shift of the pruning method's log alpha cut."""
     alpha: jax.Array

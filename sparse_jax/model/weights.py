@@ -24,7 +24,8 @@ def extract(skeleton: Skeleton, exact: Graph, tree: dict) -> dict:
 
 
 def embed(
-    skeleton: Skeleton, child: Graph, parent: Graph, tree: dict, padded: dict
+    skeleton: Skeleton, child: Graph, parent: Graph, tree: dict, padded: dict, *,
+    preserve: bool = False,
 ) -> tuple[dict, dict]:
     """A parent's exact tree in the padded shape of a child.
 
@@ -36,6 +37,10 @@ def embed(
       child, parent: exact graphs.
       tree: the parent's exact weights.
       padded: tree of the child's padded shapes (arrays or `ShapeDtypeStruct`s).
+      preserve: keep the parent's function where shapes allow (for weight means): an
+        inherited unit ignores new inputs and new taps, and a convolution that the
+        parent lacks starts as the identity. Exact unless a larger VALID window or an
+        added layer removes pixels that were read.
 
     Returns:
       (values, mask): trees of `padded`'s shapes; mask is True where inherited.
@@ -46,15 +51,18 @@ def embed(
     wide = _nodes(skeleton.graph)
     for name, leaves in padded.items():
         node = name.removesuffix(NORM)
-        if node not in theirs or name not in tree:
-            continue
-        if ours[node].op != theirs[node].op:
+        if node not in theirs and preserve and name == node:
+            _start_as_identity(values[name], mask[name], ours[node], child)
+        if node not in theirs or name not in tree or ours[node].op != theirs[node].op:
             continue
         for variable in leaves:
             source = tree[name].get(variable)
             if source is None:
                 continue
             target = (values[name][variable], mask[name][variable])
+            if preserve and variable == 'kernel' and ours[node].op != 'depthwise':
+                shared = min(ours[node].channels, theirs[node].channels)
+                target[1][:shared] = True
             if ours[node].op == 'dense' and _per_input(variable, source):
                 _copy_dense(target, source, (wide[node], ours[node], theirs[node]),
                             (skeleton.graph, child, parent))
@@ -62,6 +70,56 @@ def embed(
                 limit = _true_shape(ours[node], child, source)
                 _copy_overlap(target, source, limit)
     return values, mask
+
+
+def _start_as_identity(values, mask, node, child):
+    """Let the first maps of a new convolution pass their input on."""
+    kernel = values.get('kernel')
+    if kernel is None or node.op == 'dense':
+        return
+    if node.op == 'depthwise':
+        kernel[: node.channels, 0, 0] = 1.0
+        mask['kernel'][: node.channels] = True
+        return
+    shared = min(node.channels, child.shapes()[node.inputs[0]][0])
+    kernel[np.arange(shared), np.arange(shared), 0, 0] = 1.0
+    mask['kernel'][:shared] = True
+
+
+def overlap(child: Graph, parent: Graph) -> float:
+    """Share of the child's weights that `embed` would copy from the parent, 0 to 1."""
+    if (child.downsample, child.squeeze_depth) != (
+            parent.downsample, parent.squeeze_depth):
+        return 0.0
+    theirs, shapes = _nodes(parent), (child.shapes(), parent.shapes())
+    copied, total = 0, 0
+    for node in child.weighted_nodes:
+        own = _volume(node, shapes[0], node, shapes[0])
+        total += own
+        if node.name in theirs and theirs[node.name].op == node.op:
+            copied += _volume(node, shapes[0], theirs[node.name], shapes[1])
+    return copied / total
+
+
+def _volume(node, shapes, other, other_shapes):
+    """Number of kernel elements that two nodes of one kind have in common."""
+    shared = min(node.channels, other.channels)
+    if node.op != 'dense':
+        taps = min(node.kernel, other.kernel) ** 2
+        maps = 1 if node.op == 'depthwise' else min(
+            shapes[node.inputs[0]][0], other_shapes[other.inputs[0]][0])
+        return shared * taps * maps
+    pairs = _matching_inputs(node, other)
+    return shared * sum(
+        math.prod(min(a, b) for a, b in zip(shapes[mine], other_shapes[its]))
+        for mine, its in pairs if len(shapes[mine]) == len(other_shapes[its]))
+
+
+def _matching_inputs(ours, theirs):
+    """Pairs of tensors with the same role: the trunk's end, or the same name."""
+    role = lambda name: 'trunk' if name.startswith('block-') else name
+    found = {role(name): name for name in theirs.inputs}
+    return [(name, found[role(name)]) for name in ours.inputs if role(name) in found]
 
 
 def _copy_overlap(target, source, limit):
@@ -81,15 +139,15 @@ def _copy_dense(target, source, nodes, graphs):
     source = source.reshape((1,) * lead + source.shape)
     starts = [_starts(node, shape) for node, shape in zip((wide, theirs),
                                                           (shapes[0], shapes[2]))]
-    for name in ours.inputs:
-        if name not in theirs.inputs:
+    for name, their_name in _matching_inputs(ours, theirs):
+        sizes = shapes[1][name], shapes[2][their_name]
+        if len(sizes[0]) != len(sizes[1]):
             continue
-        overlap = tuple(slice(0, min(a, b)) for a, b in
-                        zip(shapes[1][name], shapes[2][name]))
-        block = _block(source, starts[1][name], shapes[2][name])[:units]
-        for array, content in ((values, block[(slice(None), *overlap)]), (mask, True)):
+        window = (slice(None), *(slice(0, min(a, b)) for a, b in zip(*sizes)))
+        block = _block(source, starts[1][their_name], sizes[1])[:units]
+        for array, content in ((values, block[window]), (mask, True)):
             view = _block(array, starts[0][name], shapes[0][name])[:units]
-            view[(slice(None), *overlap)] = content
+            view[window] = content
 
 
 def _block(array, start, shape):

@@ -72,7 +72,8 @@ def test_padded_networks_equal_plain_networks(cases):
         variables = sampled.random_variables(rng, group)
         x = jax.numpy.moveaxis(network.prepare_images(group.skeleton, images), 0, -1)
         net = network.SparseNet(group.skeleton, how)
-        apply = jax.jit(jax.vmap(lambda v, c, net=net, x=x: net.apply(v, c, x)))
+        apply = sampled.quick_jit(
+            jax.vmap(lambda v, c, net=net, x=x: net.apply(v, c, x)))
         ours = np.asarray(apply(variables, group.candidates))
         for i, (point, graph) in enumerate(zip(group.points, group.graphs)):
             trees = [weights.extract(group.skeleton, graph, jax.tree.map(

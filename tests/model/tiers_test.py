@@ -14,6 +14,7 @@ from sparse_jax.space import architecture, network_file
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.train import TrainData, initialise, train
+from tests import sampled
 
 TIGHT = TierPolicy(widths=(3, 5, 7, 12), units=(8, 40), kernels=((2, 2), (3, 3)))
 LOOSE = TierPolicy(widths=(16,), units=(64,), kernels=((2, 5),))
@@ -83,7 +84,7 @@ class _Setup:
 @functools.cache
 def _started(name, policy, method):
     setup = _Setup(name, policy, method)
-    return setup, jax.jit(setup.initialise)()
+    return setup, sampled.quick_jit(setup.initialise)()
 
 
 @pytest.mark.parametrize('name, method', RUNS)
@@ -104,7 +105,7 @@ def test_initial_weights_are_he_normal_and_zero_outside():
         space, {n: v for n, v in point.items() if n in space})
     graph = architecture.resolve(point, (12, 12, 1), 10)
     skeleton, candidate = split(graph, point, TierPolicy((100,)))
-    state = jax.jit(functools.partial(
+    state = sampled.quick_jit(functools.partial(
         initialise, skeleton=skeleton, method=METHODS['none'](), config=CONFIG))(
             jax.random.key(3), candidate)
     valid = sizes.valid_weights(skeleton, candidate)
@@ -131,7 +132,7 @@ def test_noise_does_not_depend_on_the_tier(name, method):
         if state.stats:
             variables['batch_stats'] = state.stats
         net = SparseNet(setup.skeleton)
-        apply = jax.jit(lambda scale, v=variables, s=setup, n=net: n.apply(
+        apply = sampled.quick_jit(lambda scale, v=variables, s=setup, n=net: n.apply(
             v, s.candidate, x, noise_scale=scale, rngs={'noise': jax.random.key(8)}))
         logits.append([np.asarray(apply(scale)) for scale in (0.0, 1.0)])
     (quiet, noisy), others = logits
