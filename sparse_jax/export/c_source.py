@@ -13,11 +13,16 @@ from sparse_jax.export.c_nodes import (
     needs_raise,
     push_row_function,
 )
-from sparse_jax.export.c_tables import describe, layer_tables
+from sparse_jax.export.c_tables import TABLES, describe, layer_tables
 from sparse_jax.export.formats import Encoded, choose, encodings
 from sparse_jax.export.kernel_choice import Kernel, choose_kernels
 from sparse_jax.export.schedule import schedule
 from sparse_jax.quantize.quantized import QuantizedNet
+
+_RESERVED = (
+    'arena', 'layer', 'high_multiply', 'rescale', 'clamp', 'dot', 'dot2', 'unpack',
+    'copy', 'copy_rescaled', 'raise', 'push_row', 'infer', 'NOINLINE',
+    *(f'layer_{kind}' for kind in layer_kernels.KINDS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,13 +78,15 @@ def generate(
 
 
 def _identifiers(net):
-    names, used = {}, set()
+    """{node: C identifier}; its tables and our functions keep their names to
+    themselves."""
+    names, used = {}, set(_RESERVED)
     for node in net.nodes:
-        base = re.sub(r'\W', '_', node.name) or 'node'
+        base = re.sub(r'\W', '_', node.name, flags=re.ASCII) or 'node'
         symbol, count = base, 2
-        while symbol in used:
+        while used & (own := {symbol, *(f'{symbol}_{part}' for part in TABLES)}):
             symbol, count = f'{base}_{count}', count + 1
-        used.add(symbol)
+        used |= own
         names[node.name] = symbol
     return names
 

@@ -1,11 +1,16 @@
 """C text of one weighted layer: its constant tables and its descriptor."""
 
+import re
+
 import numpy as np
 
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
 LAYER_STRUCT_BYTES = 44
 """sizeof(layer) with 32-bit pointers."""
+
+TABLES = ('weights', 'index', 'gather', 'requant', 'shift')
+"""Suffixes of the constant tables of a layer."""
 
 
 def _array(declaration, values, per_line=16):
@@ -68,8 +73,10 @@ def describe(net: QuantizedNet, node: QuantizedNode) -> str:
     gathered = '' if node.gather is None else f', {len(node.gather)} inputs gathered'
     pool = f', max-pool {node.pool}' if node.pool > 1 else ''
     relu = ', relu' if node.relu else ''
-    return f'{node.name}: {node.op}{size} of {inputs}{gathered}{relu}{pool} -> ' \
+    text = f'{node.name}: {node.op}{size} of {inputs}{gathered}{relu}{pool} -> ' \
            f'{shape(node.name)}'
+    # The line goes into C comments: a name must not end one.
+    return re.sub(r'[^\w .,:>/()-]|/(?=\*)', '_', text)
 
 
 def _density(node):

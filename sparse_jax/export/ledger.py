@@ -4,6 +4,7 @@ A ledger is a list of (what, bytes) whose sum is exactly the linked figure; its 
 row is the analytic one. `facts` is what `facts.gather_facts` returns.
 """
 
+from sparse_jax.export.c_tables import TABLES
 from sparse_jax.export.facts import live_bytes, peak_step, weighted
 from sparse_jax.export.image import Image
 
@@ -58,7 +59,7 @@ def _code_groups(facts, image):
     """Bytes in flash of all symbols that are no tables of layers."""
     name = facts['name']
     tables = {f'{name}_{layer["symbol"]}{suffix}' for layer in weighted(facts)
-              for suffix in ('', '_weights', '_index', '_gather', '_requant', '_shift')}
+              for suffix in ('', *(f'_{part}' for part in TABLES))}
     groups = dict.fromkeys(('code of the network', 'example firmware',
                             'reset code and vector table', 'compiler runtime'), 0)
     for symbol in image.symbols:

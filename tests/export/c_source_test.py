@@ -136,3 +136,16 @@ def test_a_layer_never_grows_by_going_sparse():
 def test_names_must_be_identifiers():
     with pytest.raises(ValueError, match='identifier'):
         generate(_quantized(1)[0], name='two words')
+
+
+def test_names_of_nodes_cannot_break_the_source(tmp_path):
+    names = ('dot', 'layer', 'a*/ b', 'infer', 'a___b', 'infer_shift', 'x@y')
+    nodes, last = [], 'input'
+    for name in names:
+        nodes.append(CompactNode(name, 'dense', (last,), np.eye(4)))
+        last = name
+    net = CompactNet((2, 2, 1), 1, False, 100.0, 50.0, tuple(nodes))
+    images = random_images(net, IMAGES)
+    q = quantize(net, calibrate(net, images))
+    logits, = _run(tmp_path, [(generate(q, name='odd', guard=False), images)])
+    np.testing.assert_array_equal(logits, emulate(q, images))

@@ -145,3 +145,20 @@ def test_finetuning_repairs_coarse_ranges_and_keeps_zeros():
     assert not tuned.nodes[0].weight[weight == 0].any()
     assert all(np.abs(n.weight).max() <= ranges.weights[n.name].max() * 1.0001
                for n in tuned.nodes)
+
+
+def test_finetuning_trains_every_operation():
+    """A network with all operations, found among the random ones."""
+    ops = {'conv', 'depthwise', 'dense', 'sum', 'concatenate'}
+    net = next(n for n in (random_net(seed, largest=8) for seed in range(900))
+               if {node.op for node in n.nodes} == ops and len(n.nodes) < 12)
+    images = random_images(net, 32)
+    labels = np.arange(32) % net.tensor_shapes()[net.nodes[-1].name][0]
+    tuned, ranges = finetune(jax.random.key(1), net, images, labels, steps=4)
+    for node, old in zip(tuned.nodes, net.nodes):
+        if old.weight is not None:
+            assert not np.asarray(node.weight)[old.weight == 0].any()
+    real = logits(tuned, images)
+    q = quantize(tuned, ranges)
+    error = np.abs(dequantize(q, emulate(q, images)) - real).max()
+    assert error <= 0.2 * np.ptp(real)
