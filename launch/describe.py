@@ -98,11 +98,12 @@ def describe_network(console):
 
 def describe_trial(console):
     """A trained member of a study, before and after pruning."""
-    _, dataset, space, records, _ = open_study(WORKDIR.value)
+    config, dataset, space, records, _ = open_study(WORKDIR.value)
     found = {row.trial.number: row for row in records.rows()}
     if TRIAL.value not in found:
         raise study.StudyError(f'--trial={TRIAL.value}: allowed: 0 to {len(found) - 1}')
-    member = fronts.member(records, space, found[TRIAL.value], dataset)
+    member = fronts.member(records, space, found[TRIAL.value], dataset,
+                           setup.pruning_method(config))
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
     pairs = [('before', before), ('after', after)]

@@ -74,10 +74,10 @@ def front_table(rows, memory: str, tests=None) -> Table:
     for name in columns + (['test %'] if tests else []):
         table.add_column(name, justify='right')
     for row in rows:
-        cells = [row.trial.number, f'{100 * (1 - row.error):.2f}', row.costs.model_size,
+        cells = [row.name, f'{100 * (1 - row.error):.2f}', row.costs.model_size,
                  getattr(row.costs, memory), row.costs.macs, row.unpruned.model_size]
         if tests:
-            cells.append(f'{100 * tests[row.trial.number]:.2f}')
+            cells.append(f'{100 * tests[row.name]:.2f}')
         table.add_row(*map(str, cells))
     return table
 
@@ -88,7 +88,7 @@ def print_summary(setup, study) -> None:
 
     console = Console(highlight=False)
     rows, rounds = study.rows(), study.rounds()
-    console.print(front_table(front_of(rows, setup.memory), setup.memory))
+    console.print(front_table(front_of(study.networks(), setup.memory), setup.memory))
     counts = {}
     for row in rows:
         counts[row.status] = counts.get(row.status, 0) + 1

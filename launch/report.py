@@ -30,8 +30,7 @@ def write_csv(path, members, memory, tests):
         writer = csv.writer(file)
         writer.writerow(columns)
         for row in (m.row for m in members):
-            number = row.trial.number
-            writer.writerow([number, 1 - row.error, tests.get(number, ''),
+            writer.writerow([row.name, 1 - row.error, tests.get(row.name, ''),
                              row.costs.model_size, getattr(row.costs, memory),
                              row.costs.macs, row.unpruned.model_size])
 
@@ -73,8 +72,9 @@ def main(argv):
     del argv
     workdir, console = pathlib.Path(WORKDIR.value), Console(highlight=False)
     config, dataset, space, records, memory = open_study(WORKDIR.value)
-    rows = records.rows()
-    members = [fronts.member(records, space, row, dataset)
+    rows = records.networks()
+    method = setup.pruning_method(config)
+    members = [fronts.member(records, space, row, dataset, method)
                for row in loop.front_of(rows, memory)]
     if not members:
         raise study.StudyError(f'workdir {str(workdir)!r}: no measured candidate yet')
@@ -87,10 +87,10 @@ def main(argv):
     if best is None:
         console.print(f'no front member within {limits[0]} B and {limits[1]} B')
     else:
-        test = tests.get(best.trial.number)
+        test = tests.get(best.name)
         console.print(
             f'best on validation within {limits[0]} B and {limits[1]} B: trial '
-            f'{best.trial.number}, model size {best.costs.model_size} B, working '
+            f'{best.name}, model size {best.costs.model_size} B, working '
             f'memory {getattr(best.costs, memory)} B, validation '
             f'{100 * (1 - best.error):.2f} %'
             + ('' if test is None else f', test {100 * test:.2f} %'))

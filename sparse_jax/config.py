@@ -25,7 +25,12 @@ def default_config() -> ml_collections.ConfigDict:
             'seed': 0,         # of the split: the same for all searches to compare
         }),
         'space': d({'prior': 'log-uniform'}),  # or uniform, as in the paper
-        'pruning': d({'method': 'sparse_vd'}),  # bayes_compress, magnitude, none
+        'pruning': d({
+            'method': 'sparse_vd',  # bayes_compress, magnitude, none
+            # Every training is also measured at these shifts of the log alpha cut;
+            # networks that this adds may join the front. () measures its own only.
+            'cuts': (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0),
+        }),
         'train': d({
             'epochs': 40,
             'batch_size': 128,
@@ -52,6 +57,10 @@ def default_config() -> ml_collections.ConfigDict:
             'initial': 16,     # random points before the surrogate takes over
             'max_groups': 2,   # compiled programs that one batch may need; 0 for any
             'rho': 0.9,        # share of suggestions that come from the surrogate
+            'stages': (),      # rounds at which stages 2 and 3 start; () for stage 1
+            'inherit': True,   # start from the weights of the nearest network so far
+            'min_overlap': 0.5,   # ... if it has this share of the weights
+            'child_epochs': 0.5,  # share of train.epochs that an heir trains
         }),
         'tiers': d({
             'widths': (4, 8, 16, 32, 64, 100),

@@ -8,11 +8,21 @@ import jax.numpy as jnp
 from sparse_jax import status
 from sparse_jax.model import deploy, network, sizes
 from sparse_jax.model.connectivity import Live, live
+from sparse_jax.model.lowering import Lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives import memory
 from sparse_jax.pruning.method import PruningMethod, keep
 from sparse_jax.training.step import TrainState
 from sparse_jax.training.train import TrainData, diverged
+
+
+class Curve(NamedTuple):
+    """One training, pruned at several cuts; [cuts] each."""
+
+    error: jax.Array
+    costs: memory.Costs
+    empty: jax.Array
+    """bool: nothing is left of the network."""
 
 
 class Measurement(NamedTuple):
@@ -87,3 +97,24 @@ def measure(
                      jnp.where(empty, status.EMPTY, status.OK))
     return Measurement(
         error, costs, unpruned_costs(skeleton, candidate), code.astype(jnp.int32))
+
+
+def threshold_curve(
+    state: TrainState, candidate: Candidate, validation: TrainData,
+    offsets: tuple[float, ...], *, skeleton: Skeleton, method: PruningMethod,
+    lowering: Lowering,
+) -> Curve:
+    """Error and costs of one training at every shift of the log alpha cut."""
+    def at(offset):
+        pruned, folded = prune(
+            state, candidate, skeleton=skeleton, method=method, offset=offset)
+        costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
+        error = error_rate(
+            folded, candidate, validation, skeleton=skeleton, how=lowering.conv)
+        last = skeleton.graph.nodes[-1].name
+        return Curve(error, costs, ~pruned.kernel[last].any())
+
+    shifts = jnp.asarray(offsets, jnp.float32)
+    if lowering.mapping == 'vmap':
+        return jax.vmap(at)(shifts)
+    return jax.lax.map(at, shifts)

@@ -42,6 +42,15 @@ class Weights(NamedTuple):
     units: dict
 
 
+class CurvePoint(NamedTuple):
+    """A training measured at another cut than its own."""
+
+    offset: float
+    """Shift of the log alpha cut from the method's default."""
+    error: float
+    costs: graph_costs.Totals
+
+
 class Outcome(NamedTuple):
     """What became of a trial."""
 
@@ -56,6 +65,7 @@ class Outcome(NamedTuple):
     """Training accuracy per epoch."""
     train_seconds: float = 0.0
     """Wall-clock of its group divided by the group's members."""
+    curve: tuple[CurvePoint, ...] = ()
 
 
 class Group(NamedTuple):
@@ -190,13 +200,13 @@ class Evaluator:
                 program.template)
             return Inherited(zeros(None), zeros(bool))
         parent_graph, kept = source
-        pairs = [weight_trees.embed(program.skeleton, graph, parent_graph, tree, padded)
-                 for tree, padded in zip(kept[:3], program.template)]
+        pairs = [weight_trees.embed(
+            program.skeleton, graph, parent_graph, tree, padded, preserve=part == 0)
+            for part, (tree, padded) in enumerate(zip(kept[:3], program.template))]
         return Inherited(*(tuple(column) for column in zip(*pairs)))
 
     def _outcome(self, trial, graph, skeleton, result: Trained):
         measured = result.measurement
-        integers = lambda costs: graph_costs.Totals(*(int(v) for v in costs))
         ran = result.info.accuracy[: trial.epochs]
         code = int(measured.status)
         exact = lambda tree: weight_trees.extract(skeleton, graph, tree)
@@ -209,5 +219,20 @@ class Evaluator:
                            units)
         error = float(measured.error) if code == status.OK else float('nan')
         return Outcome(
-            trial, code, error, integers(measured.costs), integers(measured.unpruned),
-            kept, tuple(float(a) for a in ran))
+            trial, code, error, _totals(measured.costs), _totals(measured.unpruned),
+            kept, tuple(float(a) for a in ran),
+            curve=self._curve(result.curve) if code == status.OK else ())
+
+    def _curve(self, curve):
+        """Points of the curve that still are networks."""
+        if curve is None:
+            return ()
+        return tuple(
+            CurvePoint(offset, float(curve.error[i]),
+                       _totals(jax.tree.map(lambda leaf, i=i: leaf[i], curve.costs)))
+            for i, offset in enumerate(self.programs.recipe.cuts)
+            if not curve.empty[i])
+
+
+def _totals(costs):
+    return graph_costs.Totals(*(int(v) for v in costs))

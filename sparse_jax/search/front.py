@@ -1,19 +1,25 @@
 """Members of a study's front as compact networks, and their one look at test data."""
 
+import functools
 import json
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from sparse_jax import data
 from sparse_jax.model import compact
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
+from sparse_jax.model.skeleton import EXACT, split
+from sparse_jax.objectives.measure import prune
+from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.search.evaluate import Weights
 from sparse_jax.search.study import Row, Study, StudyError
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
+from sparse_jax.training.step import TrainState
 
 _CHUNK = 500
 TESTS = 'test_accuracy'
@@ -28,8 +34,10 @@ class Member(NamedTuple):
     net: CompactNet
 
 
-def member(study: Study, space: Space, row: Row, dataset: data.Dataset) -> Member:
-    """Rebuild a trial's pruned network from its stored weights.
+def member(
+    study: Study, space: Space, row: Row, dataset: data.Dataset, method: PruningMethod
+) -> Member:
+    """Rebuild a network of the study from its stored weights, at the row's cut.
 
     Raises:
       StudyError: the trial was not trained or its weights are not stored.
@@ -38,9 +46,23 @@ def member(study: Study, space: Space, row: Row, dataset: data.Dataset) -> Membe
     if weights is None:
         raise StudyError(f'trial {row.trial.number}: {row.status}, it has no weights')
     graph = encoding.graph(space, row.trial.row)
+    if row.offset is not None:
+        point = encoding.decode(space, row.trial.row)
+        weights = repruned(graph, point, weights, method, row.offset)
     net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
                  std=dataset.std)
     return Member(row, graph, weights, net)
+
+
+def repruned(
+    graph: Graph, point: dict, weights: Weights, method: PruningMethod, offset: float
+) -> Weights:
+    """The same posterior pruned at another shift of the log alpha cut."""
+    skeleton, candidate = split(graph, point, EXACT)
+    state = TrainState(weights.params, weights.aux, weights.stats, (), 0)
+    run = jax.jit(functools.partial(prune, skeleton=skeleton, method=method))
+    pruned, folded = jax.device_get(run(state, candidate, offset=offset))
+    return weights._replace(folded=folded, units=pruned.units)
 
 
 def accuracy(net: CompactNet, split: data.Split) -> float:
@@ -55,18 +77,18 @@ def accuracy(net: CompactNet, split: data.Split) -> float:
 
 def test_accuracies(
     study: Study, members: list[Member], spec: data.DataSpec
-) -> dict[int, float]:
-    """{trial: test accuracy}; each trial meets the test data once, then it is stored.
+) -> dict[str, float]:
+    """{row name: test accuracy}; each network meets the test data once, then it is stored.
 
     The only function of the library that loads the test part of a study's data.
     """
-    stored = {int(k): v for k, v in json.loads(study.meta(TESTS) or '{}').items()}
-    new = [m for m in members if m.row.trial.number not in stored]
+    stored = json.loads(study.meta(TESTS) or '{}')
+    new = [m for m in members if m.row.name not in stored]
     if new:
-        split = data.load_test(spec)
-        stored |= {m.row.trial.number: accuracy(m.net, split) for m in new}
+        test = data.load_test(spec)
+        stored |= {m.row.name: accuracy(m.net, test) for m in new}
         study.set_meta(TESTS, json.dumps(stored))
-    return {m.row.trial.number: stored[m.row.trial.number] for m in members}
+    return {m.row.name: stored[m.row.name] for m in members}
 
 
 def best_under(

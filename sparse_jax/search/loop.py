@@ -1,5 +1,6 @@
 """The host loop of a search: suggest, evaluate, record, repeat; resumable."""
 
+import functools
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,7 +12,9 @@ from sparse_jax import status
 from sparse_jax.objectives import pareto
 from sparse_jax.search import checkpoints
 from sparse_jax.search.evaluate import Outcome, Trial
+from sparse_jax.search.lineage import parent_of
 from sparse_jax.search.setup import Setup
+from sparse_jax.search.stages import stage_of
 from sparse_jax.search.study import PENDING, Row, Study
 from sparse_jax.space import encoding
 from sparse_jax.types import Evaluation, SearchState
@@ -57,7 +60,10 @@ def front_of(rows: list[Row], memory: str) -> list[Row]:
 
 
 def hypervolume_of(rows: list[Row], memory: str, reference: np.ndarray) -> float:
-    """Hypervolume of (error, log10 size, log10 memory) below a fixed reference."""
+    """Hypervolume of (error, log10 size, log10 memory) below a fixed reference.
+
+    Rows may include points of threshold curves; the surrogate sees only trials.
+    """
     values = [objectives_of(row, memory) for row in rows if row.ok]
     if not values:
         return 0.0
@@ -94,7 +100,7 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
         told = _teller(callback, setup, study, round_)
         if not pending:
             told('suggesting')
-            _suggest(setup, study, state, round_)
+            _suggest(setup, study, state, round_, rows)
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(setup, study, [row.trial for row in pending], round_, told)
         members = [row for row in study.rows() if row.round == round_]
@@ -102,20 +108,46 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
         told('finished round')
 
 
-def _suggest(setup, study, state, round_):
+def _suggest(setup, study, state, round_, rows):
     begin = time.perf_counter()
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
     points, info = setup.algorithm.suggest(key, state)
     seconds = time.perf_counter() - begin
-    first, epochs = state.count, setup.config.train.epochs
-    trials = [Trial(first + i, row, epochs) for i, row in enumerate(points)]
+    trials = _as_trials(setup, points, state.count, round_, rows)
     described = [encoding.active_point(setup.space, row) for row in points]
-    extra = {k: v for k, v in (info.extra or {}).items()
+    extra = {k: float(v) for k, v in (info.extra or {}).items()
              if isinstance(v, int | float | np.integer | np.floating)}
-    extra = {k: float(v) for k, v in extra.items()}
+    stage = stage_of(round_, tuple(setup.config.search.stages))
     study.add_round(round_, setup.config.seed, trials, described,
-                    extra | {'suggest_seconds': seconds})
+                    extra | {'suggest_seconds': seconds, 'stage': stage})
+
+
+def _as_trials(setup, points, first, round_, rows):
+    """Number the points, find their parents and set how long they train."""
+    search, epochs = setup.config.search, setup.config.train.epochs
+    references = [row for row in rows if row.ok] if search.inherit else []
+    if stage_of(round_, tuple(search.stages)) == 3:
+        references = front_of(references, setup.memory)
+    trials = []
+    for number, point in enumerate(points, first):
+        parent = parent_of(setup.space, point, references,
+                           min_overlap=search.min_overlap)
+        length = epochs if parent is None else max(1, round(search.child_epochs * epochs))
+        trials.append(Trial(number, point, length, parent))
+    return trials
+
+
+def _parents(setup, study):
+    """Trial number -> exact graph and weights, read from the study once."""
+    @functools.cache
+    def find(number):
+        weights = study.weights(number)
+        if weights is None:
+            return None
+        row = next(r for r in study.rows() if r.trial.number == number)
+        return encoding.graph(setup.space, row.trial.row), weights
+    return find
 
 
 def _evaluate(setup, study, trials, round_, told):
@@ -123,15 +155,16 @@ def _evaluate(setup, study, trials, round_, told):
     before, begin = (len(programs.uses), programs.seconds()), time.perf_counter()
     groups, train_seconds = 0, 0.0
     for outcomes in setup.evaluator.evaluate(
-            trials, announce=lambda phase, n: told(phase, members=n)):
+            trials, _parents(setup, study),
+            announce=lambda phase, n: told(phase, members=n)):
         study.finish_trials(outcomes)
         groups += any(o.costs is not None for o in outcomes)
         train_seconds += sum(o.train_seconds for o in outcomes)
         told('finished group', outcomes=tuple(outcomes))
-    rows = study.rows()
+    rows = study.networks()
     front = front_of(rows, setup.memory)
     checkpoints.sync_front(
-        study.workdir, [row.trial.number for row in front], study.weights)
+        study.workdir, sorted({row.trial.number for row in front}), study.weights)
     study.finish_round(
         round_, compile_seconds=programs.seconds() - before[1],
         train_seconds=train_seconds, programs=len(programs.uses) - before[0],
@@ -154,11 +187,11 @@ def _teller(callback, setup, study, round_):
     total = rounds * setup.config.search.batch
 
     def told(phase, members=0, outcomes=()):
-        rows = study.rows()
-        done = sum(row.status != PENDING for row in rows)
+        done = sum(row.status != PENDING for row in study.rows())
+        networks = study.networks()
         callback(Progress(
             phase, round_, rounds, done, total, members, outcomes,
-            tuple(front_of(rows, setup.memory)),
-            hypervolume_of(rows, setup.memory, setup.reference)))
+            tuple(front_of(networks, setup.memory)),
+            hypervolume_of(networks, setup.memory, setup.reference)))
 
     return told

@@ -14,7 +14,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from sparse_jax.model.lowering import Lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton
-from sparse_jax.objectives.measure import Measurement, measure, prune
+from sparse_jax.objectives.measure import (
+    Curve,
+    Measurement,
+    measure,
+    prune,
+    threshold_curve,
+)
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.step import TrainInfo
@@ -42,6 +48,8 @@ class Trained(NamedTuple):
     """{tensor: [C] bool} units that remain."""
     info: TrainInfo
     measurement: Measurement
+    curve: Curve | None
+    """The same training at other cuts; None if none were asked for."""
 
 
 class Shared(NamedTuple):
@@ -63,6 +71,8 @@ class Recipe(NamedTuple):
     """Candidates per call; a multiple of the number of devices."""
     workers: int = 1
     """Calls in flight at once."""
+    cuts: tuple[float, ...] = ()
+    """Shifts of the log alpha cut at which every training is measured as well."""
 
 
 class Program(NamedTuple):
@@ -96,8 +106,11 @@ def evaluate_one(
     measured = measure(
         state, candidate, shared.validation, pruned, folded, skeleton=skeleton,
         how=recipe.lowering.conv)
+    curve = threshold_curve(
+        state, candidate, shared.validation, recipe.cuts, lowering=recipe.lowering,
+        **fixed) if recipe.cuts else None
     weights = (state.params, state.aux, state.stats)
-    return Trained(weights, folded, pruned.units, info, measured)
+    return Trained(weights, folded, pruned.units, info, measured, curve)
 
 
 def template(skeleton: Skeleton, recipe: Recipe, candidate: Candidate) -> tuple:

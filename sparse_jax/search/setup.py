@@ -1,5 +1,6 @@
 """Configuration -> the objects of a search. The only reader of the config tree."""
 
+import functools
 import os
 from typing import NamedTuple
 
@@ -19,8 +20,10 @@ from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.evaluate import Evaluator
 from sparse_jax.search.programs import Programs, Recipe, make_mesh, share
+from sparse_jax.search.stages import staged
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import PRIORS, Space, sparse_space
+from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.train import TrainData
 from sparse_jax.types import Domain, SearchAlgorithm
@@ -80,6 +83,11 @@ def check(config: ml_collections.ConfigDict) -> None:
         ('search.initial', s.initial, at_least(s.initial, 0), '0 or more'),
         ('search.max_groups', s.max_groups, at_least(s.max_groups, 0), '0 or more'),
         ('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
+        ('search.stages', s.stages, _is_stages(s.stages),
+         'none, or the rounds (from 1, increasing) at which stages 2 and 3 start'),
+        ('search.min_overlap', s.min_overlap, 0 <= s.min_overlap <= 1, '0 to 1'),
+        ('search.child_epochs', s.child_epochs, 0 < s.child_epochs <= 1,
+         'above 0, up to 1'),
         ('runtime.mapping', config.runtime.mapping,
          config.runtime.mapping in ('auto', 'map', 'vmap'), 'auto, map, vmap'),
         ('runtime.conv', config.runtime.conv,
@@ -101,6 +109,11 @@ def check(config: ml_collections.ConfigDict) -> None:
         if not fine:
             raise ConfigError(f'config.{name}: {value!r} is not allowed; '
                               f'allowed: {allowed}')
+
+
+def _is_stages(starts):
+    whole = all(isinstance(r, int) and r >= 1 for r in starts)
+    return whole and len(starts) <= 2 and list(starts) == sorted(set(starts))
 
 
 def train_config(config: ml_collections.ConfigDict) -> TrainConfig:
@@ -147,6 +160,11 @@ def data_spec(config: ml_collections.ConfigDict) -> data.DataSpec:
         max_train=d.max_train)
 
 
+def pruning_method(config: ml_collections.ConfigDict) -> pruning.PruningMethod:
+    """The configured pruning method."""
+    return pruning.METHODS[config.pruning.method]()
+
+
 def build(config: ml_collections.ConfigDict) -> Setup:
     """Load the data and assemble a search.
 
@@ -168,7 +186,11 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     evaluator = Evaluator(
         space, policy, programs, trial_key, max_weights=config.limits.max_weights,
         max_macs=config.limits.max_macs)
-    algorithm = make_algorithm(config, domain, space, evaluator)
+    make = functools.partial(
+        make_algorithm, config, space=space, evaluator=evaluator,
+        layout=algorithms.layout_of(domain))
+    algorithm = staged(make, domain, space, batch=config.search.batch,
+                       starts=tuple(config.search.stages))
     chance = 1.0 - 1.0 / dataset.num_classes
     reference = np.array([chance, *np.log10(
         [16.0 * config.objectives.model_size, 16.0 * config.objectives.working_memory])])
@@ -176,8 +198,14 @@ def build(config: ml_collections.ConfigDict) -> Setup:
                  MEMORY_MODELS[config.objectives.memory_model], reference)
 
 
-def make_algorithm(config, domain: Domain, space: Space, evaluator) -> SearchAlgorithm:
-    """The configured search algorithm over the space."""
+def make_algorithm(
+    config, domain: Domain, *, space: Space, evaluator: Evaluator, layout: Layout
+) -> SearchAlgorithm:
+    """The configured search algorithm over a domain, which a stage may restrict.
+
+    `layout` is the surrogate's view of the whole domain: one for all stages, so that
+    the surrogate is compiled once.
+    """
     s, batch = config.search, config.search.batch
     bounds = np.array([config.objectives[name] for name in OBJECTIVES], float)
     memory = MEMORY_MODELS[config.objectives.memory_model]
@@ -185,6 +213,7 @@ def make_algorithm(config, domain: Domain, space: Space, evaluator) -> SearchAlg
     rules = Rules(s.initial, s.max_groups or None, known, evaluator.refuse)
     model = algorithms.Model(
         log_objectives=(False, True, True), rho=s.rho, maximize=EFFORT,
+        layout=layout,
         propose=random_and_morphs(domain, num_random=256, num_morphs=256))
     common = dict(batch=batch, rules=rules)
     if s.algorithm == 'random':
@@ -224,8 +253,9 @@ def _recipe(config, training):
         slots, workers = devices, runtime.workers or os.cpu_count() or 1
     else:
         slots, workers = -(-config.search.batch // devices) * devices, 1
-    method = pruning.METHODS[config.pruning.method]()
-    return Recipe(method, training, lowering, mesh, slots, workers)
+    method = pruning_method(config)
+    return Recipe(method, training, lowering, mesh, slots, workers,
+                  tuple(float(c) for c in config.pruning.cuts))
 
 
 def _on_device(split, dataset):

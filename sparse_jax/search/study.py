@@ -30,6 +30,10 @@ CREATE TABLE IF NOT EXISTS trials (
   {', '.join(f'{c} INTEGER' for c in _COSTS)},
   {', '.join(f'unpruned_{c} INTEGER' for c in _COSTS)},
   accuracy TEXT, train_seconds REAL, finished TEXT);
+CREATE TABLE IF NOT EXISTS curves (
+  trial INTEGER NOT NULL REFERENCES trials(number), offset REAL NOT NULL,
+  error REAL NOT NULL, {', '.join(f'{c} INTEGER NOT NULL' for c in _COSTS)},
+  PRIMARY KEY (trial, offset));
 CREATE TABLE IF NOT EXISTS weights (
   trial INTEGER PRIMARY KEY REFERENCES trials(number), npz BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS rounds (
@@ -55,6 +59,14 @@ class Row(NamedTuple):
     costs: Totals | None
     unpruned: Totals | None
     train_seconds: float | None
+    offset: float | None = None
+    """Shift of the cut, for a point of a trial's threshold curve; None for its own."""
+
+    @property
+    def name(self) -> str:
+        """'12', or '12@-1' for trial 12 pruned at another cut."""
+        cut = '' if self.offset is None else f'@{self.offset:g}'
+        return f'{self.trial.number}{cut}'
 
     @property
     def ok(self) -> bool:
@@ -133,6 +145,9 @@ class Study:
                     'WHERE number=?',
                     (status.name(o.status), error, json.dumps(o.accuracy),
                      o.train_seconds, *numbers, o.trial.number))
+                self._db.executemany(
+                    'INSERT OR REPLACE INTO curves VALUES (?, ?, ?, ?, ?, ?, ?)',
+                    [(o.trial.number, p.offset, p.error, *p.costs) for p in o.curve])
                 if o.weights is not None:
                     self._db.execute('INSERT OR REPLACE INTO weights VALUES (?, ?)',
                                      (o.trial.number, pack(o.weights)))
@@ -157,6 +172,19 @@ class Study:
             'SELECT number, coordinates, epochs, parent, round, status, point, error, '
             f'train_seconds, {costs} FROM trials ORDER BY number').fetchall()
         return [self._row(values) for values in found]
+
+    def curve_rows(self) -> list[Row]:
+        """Measured trials at other cuts than their own, as rows with an `offset`."""
+        own = {row.trial.number: row for row in self.rows() if row.ok}
+        found = self._db.execute(
+            f'SELECT trial, offset, error, {", ".join(_COSTS)} FROM curves '
+            'ORDER BY trial, offset').fetchall()
+        return [own[number]._replace(offset=offset, error=error, costs=Totals(*costs))
+                for number, offset, error, *costs in found if number in own]
+
+    def networks(self) -> list[Row]:
+        """All trials, and every further network that threshold curves offer."""
+        return self.rows() + self.curve_rows()
 
     def rounds(self) -> list[dict]:
         """All rounds as dicts of their columns, `info` decoded."""

@@ -3,6 +3,7 @@
 from sparse_jax.search.algorithms.bayesian import (
     Model,
     ehvi,
+    layout_of,
     mobo,
     qnparego,
     sparse_ucb,
@@ -16,6 +17,7 @@ __all__ = [
     'Rules',
     'aging_evolution',
     'ehvi',
+    'layout_of',
     'mobo',
     'nsga2',
     'qnparego',

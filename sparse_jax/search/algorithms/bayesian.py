@@ -36,6 +36,8 @@ class Model(NamedTuple):
     """Objectives modelled on a logarithmic scale; None for none."""
     make: Callable[..., Surrogate] | None = None
     """(layout, log) -> Surrogate; None for the Gaussian process with its defaults."""
+    layout: Layout | None = None
+    """Which dimensions are discrete or conditional; None to read it off the domain."""
     propose: Propose | None = None
     """First candidates; None for draws from the prior and morphs of the front."""
     rho: float = 1.0
@@ -77,7 +79,7 @@ def _default_gp(layout, log):
 def _bayesian(domain, num_objectives, batch, rules, model, criterion_of):
     """The skeleton: fit, propose, choose a batch by the criterion."""
     make = model.make or _default_gp
-    layout = layout_of(domain)
+    layout = model.layout or layout_of(domain)
     surrogate = make(layout, model.log_objectives or (False,) * num_objectives)
     labels = make(layout, (False,))
     propose = model.propose or random_and_morphs(domain)

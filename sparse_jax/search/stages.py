@@ -1,0 +1,62 @@
+"""The three stages of SpArSe around any of its algorithms.
+
+Stage 1 may edit anything of any evaluated network (and still draws from the prior);
+stage 2 edits only the pruning parameters of any of them; stage 3 edits anything of
+the Pareto-optimal ones. "Each successive stage increasingly limits the set of
+possible proposals" (Fedorov et al. 2019).
+"""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from sparse_jax.acquisition import propose
+from sparse_jax.space import morphisms
+from sparse_jax.space.sparse_space import Space
+from sparse_jax.types import Domain, SearchAlgorithm, SearchState
+
+MORPH_DEPTH = 3
+"""Largest number of edits between a reference and a proposal."""
+
+
+def stage_of(round_: int, starts: tuple[int, ...]) -> int:
+    """1, 2 or 3 for a round, given the rounds at which stages 2 and 3 start."""
+    return 1 + sum(round_ >= start for start in starts)
+
+
+def restrict(domain: Domain, space: Space, state: SearchState, stage: int) -> Domain:
+    """The domain whose every draw is a morph that the stage allows."""
+    parents = propose.everything(state) if stage == 2 else propose.front(state)
+    only_pruning = stage == 2
+    edit = lambda key, rows: morphisms.morph(
+        key, space, rows, only_pruning=only_pruning)
+
+    def sample(key, num):
+        return propose.morphs(key, edit, parents, num, depth=MORPH_DEPTH)
+
+    def resample(key, row, num):
+        if not only_pruning:
+            return domain.resample(key, row, num)
+        # The graph of a row does not depend on its pruning parameters.
+        rows = propose.morphs(key, edit, row[None], num, depth=MORPH_DEPTH)
+        return rows[(np.abs(rows - row) > 1e-9).any(axis=1)]
+
+    return domain._replace(sample=sample, perturb=edit, resample=resample)
+
+
+def staged(
+    make: Callable[[Domain], SearchAlgorithm], domain: Domain, space: Space, *,
+    batch: int, starts: tuple[int, ...],
+) -> SearchAlgorithm:
+    """`make(domain)` in stage 1, on the restricted domain afterwards."""
+    free = make(domain)
+
+    def suggest(key: jax.Array, state: SearchState):
+        stage = stage_of(state.count // batch, starts)
+        if stage == 1 or not len(propose.front(state)):
+            return free.suggest(key, state)
+        return make(restrict(domain, space, state, stage)).suggest(key, state)
+
+    return SearchAlgorithm(free.init, suggest, free.observe)
+
