@@ -26,8 +26,11 @@ def verify(
     cycles, latency and energy. It is also added to report.json.
     """
     report, tests = folder.read_report(out_dir), folder.read_testset(out_dir)
-    board = boards.from_dict(report['board'])
-    check_plan(report, board)
+    try:
+        board = boards.from_dict(report['board'])
+        check_plan(report, board)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ExportError(f'{out_dir}: report.json is damaged: {error!r}') from error
     tool = find_compiler(board, compiler)
     image = read_image(compile_firmware(_sources(out_dir, report), board, tool), board)
     check_image(report, board, image)

@@ -96,11 +96,14 @@ def test_random_networks_on_emulated_cores(board_name):
 
 
 @needs_mcu
-def test_export_and_verify(tmp_path):
+@pytest.mark.parametrize('compiler', ('zig', 'gcc'))
+def test_export_and_verify(tmp_path, compiler):
+    if compiler == 'gcc' and not shutil.which('arm-none-eabi-gcc'):
+        pytest.skip('no arm-none-eabi-gcc')
     net = _small_net()
     report = export_network(net, _data(net), 'microbit', tmp_path / 'out')
     assert report['board']['name'] == 'microbit'
-    result = verify(tmp_path / 'out')
+    result = verify(tmp_path / 'out', compiler=compiler)
     assert result['images'] == result['test_set'] == 20
     assert sum(size for _, size in result['flash_ledger']) == result['flash']
     assert sum(size for _, size in result['ram_ledger']) == result['static_ram']
@@ -194,6 +197,32 @@ def test_accesses_outside_the_map_fault(tmp_path, fault):
         'const int8_t *net_infer(void)\n{',
         f'const int8_t *net_infer(void)\n{{\n    {fault}'))
     with pytest.raises(VerificationError, match='microbit: .*net_infer'):
+        verify(tmp_path)
+
+
+@needs_mcu
+def test_a_cortex_m0_rejects_code_for_an_m4():
+    microbit = load_board('microbit')
+    other = dataclasses.replace(microbit, core='cortex-m4')
+    net = random_net(3)
+    q = quantize(net, calibrate(net, random_images(net, 4)))
+    source = {'bundle.c': firmware_program([generate(q, name='n', guard=False)])}
+    image = read_image(compile_firmware(source, other, find_compiler(other)), other)
+    with pytest.raises(VerificationError, match='microbit: '):
+        Machine(image, microbit).call('n_infer')
+    Machine(image, other).call('n_infer')
+
+
+def test_damaged_reports_are_refused(tmp_path):
+    net = _small_net()
+    report = export_network(net, _data(net), 'microbit', tmp_path)
+    for broken in ({}, report['board'] | {'core': 'z80'}):
+        (tmp_path / 'report.json').write_text(json.dumps(report | {'board': broken}))
+        with pytest.raises(ExportError, match='damaged'):
+            verify(tmp_path)
+    (tmp_path / 'report.json').write_text(json.dumps(report))
+    (tmp_path / 'testset.npz').write_bytes(b'not a zip')
+    with pytest.raises(ExportError, match='damaged'):
         verify(tmp_path)
 
 
