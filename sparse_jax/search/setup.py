@@ -1,6 +1,7 @@
 """Configuration -> the objects of a search. The only reader of the config tree."""
 
 import functools
+import math
 import os
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 from sparse_jax import data, pruning
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
+from sparse_jax.config import flatten
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives import graph_costs
@@ -67,13 +69,21 @@ def check(config: ml_collections.ConfigDict) -> None:
       ConfigError: one line with the name, the value and what is allowed.
     """
     s, o, limits = config.search, config.objectives, config.limits
+    for name, value in flatten(config.to_dict()).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f'config.{name}: {value!r} is not allowed; '
+                              'allowed: finite numbers')
     at_least = lambda value, low: isinstance(value, int) and value >= low
+    cuts = config.pruning.cuts
     rules = [
-        ('seed', config.seed, at_least(config.seed, 0), 'whole numbers from 0'),
+        ('seed', config.seed, at_least(config.seed, 0) and config.seed < 2**32,
+         '0 to 4294967295'),
         ('space.prior', config.space.prior, config.space.prior in PRIORS,
          ', '.join(PRIORS)),
         ('pruning.method', config.pruning.method,
          config.pruning.method in pruning.METHODS, ', '.join(pruning.METHODS)),
+        ('pruning.cuts', cuts, all(isinstance(c, int | float) for c in cuts),
+         'a tuple of numbers, or () for none'),
         ('objectives.memory_model', o.memory_model, o.memory_model in MEMORY_MODELS,
          ', '.join(MEMORY_MODELS)),
         ('search.algorithm', s.algorithm, s.algorithm in ALGORITHMS,
@@ -135,19 +145,32 @@ def tier_policy(config: ml_collections.ConfigDict) -> TierPolicy:
       ConfigError: tiers that are not increasing, or kernel ranges out of 2 to 5.
     """
     t = config.tiers
-    widths, units = tuple(t.widths), tuple(t.units)
-    kernels = tuple(tuple(k) for k in t.kernels)
-    if list(widths) != sorted(set(widths)) or not widths or widths[-1] < 100:
+    widths, units, kernels = tuple(t.widths), tuple(t.units), _pairs(t.kernels)
+    if not _is_rising(widths) or not widths or widths[-1] < 100:
         raise ConfigError(f'config.tiers.widths: {widths} is not allowed; allowed: '
-                          'increasing numbers, the last at least 100')
-    if list(units) != sorted(set(units)):
+                          'increasing whole numbers, the last at least 100')
+    if not _is_rising(units):
         raise ConfigError(f'config.tiers.units: {units} is not allowed; allowed: '
-                          'increasing numbers')
-    covered = sorted(k for low, high in kernels for k in range(low, high + 1))
-    if covered != [2, 3, 4, 5]:
-        raise ConfigError(f'config.tiers.kernels: {kernels} is not allowed; allowed: '
+                          'increasing whole numbers')
+    if kernels is None or sorted(
+            k for low, high in kernels for k in range(low, high + 1)) != [2, 3, 4, 5]:
+        raise ConfigError(f'config.tiers.kernels: {t.kernels} is not allowed; allowed: '
                           '(low, high) ranges that together cover 2 to 5 once')
     return TierPolicy(widths, units, kernels)
+
+
+def _is_rising(numbers):
+    whole = all(isinstance(n, int) and n >= 1 for n in numbers)
+    return whole and list(numbers) == sorted(set(numbers))
+
+
+def _pairs(ranges):
+    """A tuple of (low, high) whole numbers, None if it is anything else."""
+    try:
+        pairs = tuple((low, high) for low, high in ranges)
+    except (TypeError, ValueError):
+        return None
+    return pairs if all(isinstance(n, int) for p in pairs for n in p) else None
 
 
 def data_spec(config: ml_collections.ConfigDict) -> data.DataSpec:
@@ -192,8 +215,8 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     algorithm = staged(make, domain, space, batch=config.search.batch,
                        starts=tuple(config.search.stages))
     chance = 1.0 - 1.0 / dataset.num_classes
-    reference = np.array([chance, *np.log10(
-        [16.0 * config.objectives.model_size, 16.0 * config.objectives.working_memory])])
+    sizes = (config.objectives.model_size, config.objectives.working_memory)
+    reference = np.array([chance, *np.log10([16.0 * size for size in sizes])])
     return Setup(config, dataset, space, domain, algorithm, evaluator, programs, root,
                  MEMORY_MODELS[config.objectives.memory_model], reference)
 
