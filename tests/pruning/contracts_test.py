@@ -1,0 +1,341 @@
+"""What every pruning method promises, and the formulas of each."""
+
+import functools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sparse_jax.pruning import METHODS, bayes_compress, keep, magnitude, sparse_vd
+from sparse_jax.pruning.method import group_axes, kernels, log_uniform_kl
+
+SHAPES = {'conv': (4, 3, 2, 2), 'depth': (3, 3, 3), 'fc': (5, 7)}
+TRUE = {'conv': (3, 2, 2, 1), 'depth': (2, 2, 3), 'fc': (4, 5)}
+NODES = {'conv': 4, 'depth': None, 'fc': 5}
+"""Units with a bias."""
+
+
+def _valid():
+    valid = {}
+    for name, shape in SHAPES.items():
+        mask = np.zeros(shape, bool)
+        mask[tuple(slice(0, n) for n in TRUE[name])] = True
+        valid[name] = {'kernel': mask}
+        if NODES[name]:
+            valid[name]['bias'] = np.arange(NODES[name]) < TRUE[name][0]
+    return valid
+
+
+def _params(seed, garbage=0.0):
+    """Random weights; `garbage` in the places that the candidate has not."""
+    rng, valid = np.random.default_rng(seed), _valid()
+    params = {}
+    for name, shape in SHAPES.items():
+        kernel = rng.normal(0, 0.3, shape).astype(np.float32)
+        kernel = np.where(valid[name]['kernel'], kernel, np.float32(garbage))
+        params[name] = {'kernel': jnp.asarray(kernel)}
+        if NODES[name]:
+            params[name]['bias'] = jnp.asarray(
+                rng.normal(size=NODES[name]).astype(np.float32))
+    # A batch norm has no kernel and is nobody's business.
+    params['conv-norm'] = {'scale': jnp.ones(4), 'shift': jnp.zeros(4)}
+    return params
+
+
+def _aux(method, params, seed=0, spread=3.0):
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(
+        lambda leaf: leaf + spread * rng.normal(size=leaf.shape).astype(np.float32),
+        method.init(params, _valid()))
+
+
+def _scramble_invalid(aux, value):
+    """Other numbers at places that belong to no valid weight."""
+    valid, changed = _valid(), {}
+    for name, leaves in aux.items():
+        mask = valid[name]['kernel']
+        groups = mask.any(axis=group_axes(mask))
+        changed[name] = {v: jnp.where(mask if leaf.ndim > 1 else groups, leaf, value)
+                         for v, leaf in leaves.items()}
+    return changed
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    return METHODS[request.param]()
+
+
+def test_the_penalty_is_a_finite_scalar(method):
+    params = _params(0)
+    penalty = jax.jit(lambda aux: jnp.asarray(method.penalty(params, aux, _valid())))
+    for spread in (0.0, 3.0, 30.0):
+        value = penalty(_aux(method, params, 1, spread))
+        assert jnp.shape(value) == () and jnp.isfinite(value)
+        assert float(value) >= 0
+
+
+def test_the_penalty_falls_when_weights_are_taken_away(method):
+    params, valid = _params(0), _valid()
+    aux = _aux(method, params)
+    fewer = jax.tree.map(np.copy, valid)
+    fewer['conv']['kernel'][0] = fewer['fc']['kernel'][:, 0] = False
+    if method.name == 'none':
+        assert float(method.penalty(params, aux, valid)) == 0
+    else:
+        assert float(method.penalty(params, aux, fewer)) < float(
+            method.penalty(params, aux, valid))
+
+
+def test_invalid_weights_contribute_nothing(method):
+    valid, values, grads = _valid(), [], []
+    slope = jax.jit(jax.value_and_grad(
+        lambda both: jnp.asarray(method.penalty(*both, valid), jnp.float32)))
+    for garbage in (0.0, 0.7, 50.0):
+        params = _params(0, garbage)
+        aux = _scramble_invalid(_aux(method, _params(0)), garbage)
+        value, gradient = slope((params, aux))
+        values.append(float(value))
+        grads.append(gradient)
+        for tree in gradient:
+            assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
+        for name, mask in valid.items():
+            outside = ~mask['kernel']
+            assert (gradient[0][name]['kernel'][outside] == 0).all()
+            for leaf in gradient[1].get(name, {}).values():
+                out = outside if leaf.ndim > 1 else ~mask['kernel'].any(
+                    axis=group_axes(outside))
+                assert (leaf[out] == 0).all()
+    assert values[0] == values[1] == values[2]
+    jax.tree.map(np.testing.assert_array_equal, grads[0], grads[2])
+
+
+@pytest.mark.parametrize('method', [n for n in METHODS if n != 'none'], indirect=True)
+def test_the_penalty_pushes_every_valid_weight(method):
+    """From the first step on: where the gradient is zero, nothing gets pruned."""
+    params, valid = _params(0), _valid()
+    aux = method.init(params, valid)
+    gradient = jax.jit(jax.grad(lambda both: method.penalty(*both, valid)))(
+        (params, aux))
+    for name, mask in valid.items():
+        inside = mask['kernel']
+        leaves = gradient[1].get(name, {})
+        for variable, leaf in leaves.items():
+            where = inside if leaf.ndim > 1 else inside.any(axis=group_axes(inside))
+            pushed = np.asarray(leaf)[where] != 0
+            # Sparse VD clips log alpha at -8: weights beyond e^-1 wait.
+            beyond = np.abs(params[name]['kernel'][inside]) > math.exp(-1)
+            expected = ~np.asarray(beyond) if method.name == 'sparse_vd' else True
+            np.testing.assert_array_equal(pushed, expected, err_msg=variable)
+        if not leaves:
+            assert (gradient[0][name]['kernel'][inside] != 0).all()
+
+
+def test_structures_dtypes_and_determinism(method):
+    params = _params(0)
+    aux = _aux(method, params)
+    noise, mean, score = (f(params, aux) for f in (
+        method.noise, method.mean, method.score))
+    assert set(noise) in (set(), set(SHAPES))
+    assert jax.tree.structure(mean) == jax.tree.structure(params)
+    assert set(score) == set(SHAPES)
+    for tree in (aux, noise, mean, score):
+        assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(tree))
+    for name, shape in SHAPES.items():
+        assert jnp.broadcast_shapes(score[name].shape, shape) == shape
+        for variable, leaf in noise.get(name, {}).items():
+            assert (leaf >= 0).all() or variable == 'group_mean'
+            if variable == 'variance':
+                assert leaf.shape == shape
+    assert mean['fc']['bias'] is params['fc']['bias']
+    again = (f(params, aux) for f in (method.noise, method.mean, method.score))
+    for first, second in zip((noise, mean, score), again):
+        jax.tree.map(np.testing.assert_array_equal, first, second)
+
+
+def test_all_functions_vmap(method):
+    stacked = jax.tree.map(lambda *v: jnp.stack(v), *[_params(i) for i in range(3)])
+    valid, auxes = _valid(), [_aux(method, _params(i), i) for i in range(3)]
+    aux = jax.tree.map(lambda *v: jnp.stack(v), *auxes) if auxes[0] else {}
+
+    def everything(params, aux):
+        return (method.penalty(params, aux, valid), method.noise(params, aux),
+                method.mean(params, aux), method.score(params, aux),
+                keep(method, params, aux, valid, offset=0.0,
+                     thresholds=dict.fromkeys(SHAPES, 1e-3)))
+
+    batched, single = jax.jit(jax.vmap(everything))(stacked, aux), jax.jit(everything)
+    for i in range(3):
+        jax.tree.map(
+            functools.partial(np.testing.assert_allclose, rtol=1e-5),
+            jax.tree.map(lambda v, i=i: v[i], batched),
+            single(_params(i), auxes[i]))
+
+
+def test_keep_is_valid_and_monotone(method):
+    params, valid = _params(0), _valid()
+    aux = _aux(method, params)
+    cut = lambda offset, threshold: keep(
+        method, params, aux, valid, offset=offset,
+        thresholds=dict.fromkeys(SHAPES, threshold))
+    many, default, few = cut(1e9, 0.0), cut(0.0, 0.0), cut(0.0, 0.5)
+    for name, mask in valid.items():
+        np.testing.assert_array_equal(many[name], mask['kernel'])
+        assert (default[name] <= mask['kernel']).all()
+        assert (few[name] <= default[name]).all()
+    total = lambda masks: sum(int(m.sum()) for m in masks.values())
+    assert total(few) < total(default) <= total(many)
+    assert total(cut(-1e9, 0.0)) == (0 if method.name != 'none' else total(many))
+    assert total(cut(0.0, 1e9)) == 0
+
+
+@pytest.mark.parametrize(
+    'method', [n for n in METHODS if METHODS[n]().structured], indirect=True)
+def test_structured_methods_drop_whole_groups(method):
+    params, valid = _params(0), _valid()
+    partly = 0
+    for seed in range(5):
+        kept = keep(method, params, _aux(method, params, seed), valid, offset=0.0,
+                    thresholds=dict.fromkeys(SHAPES, 0.1))
+        for name, mask in kept.items():
+            axes = group_axes(np.asarray(mask))
+            inside = valid[name]['kernel']
+            np.testing.assert_array_equal(
+                mask, inside & mask.any(axis=axes, keepdims=True))
+            partly += 0 < mask.sum() < inside.sum()
+    assert partly > 3
+
+
+# --- the formulas -------------------------------------------------------------------
+
+KL = {-8: -4.635899, -5: -3.136684, -2: -1.540533, 0: -0.431239, 1: -0.177970,
+      3: -0.025420, 8: -0.000168}
+
+
+def test_log_uniform_kl_values():
+    ours = log_uniform_kl(jnp.array(list(KL), jnp.float32))
+    np.testing.assert_allclose(-ours, list(KL.values()), atol=1e-5)
+
+
+def test_log_uniform_kl_falls_everywhere():
+    """Also below -8, where the group scales of Bayesian compression begin."""
+    x = jnp.linspace(-20, 8, 113)
+    slope = jax.vmap(jax.grad(log_uniform_kl))(x)
+    assert (slope < 0).all()
+    np.testing.assert_allclose(slope[0], -0.5, atol=1e-4)
+
+
+def test_sparse_vd_scores_and_penalty_by_hand():
+    method = sparse_vd()
+    params = {'fc': {'kernel': jnp.array([[0.5, -0.01, 1.0, 0.0]])}}
+    aux = {'fc': {'log_sigma2': jnp.array([[-3.0, -3.0, -20.0, -20.0]])}}
+    score = method.score(params, aux)['fc'][0]
+    # -3 - log .25; -3 - log(1e-4 + 1e-8) clipped up; -20 - 0 clipped; -20 + log 1e8
+    expected = [-3 + math.log(4), -3 + math.log(1e4), -8.0, -20 + 8 * math.log(10)]
+    np.testing.assert_allclose(score, expected, atol=2e-4)
+    np.testing.assert_allclose(
+        method.noise(params, aux)['fc']['variance'], np.exp(aux['fc']['log_sigma2']))
+    valid = {'fc': {'kernel': np.array([[False, False, True, False]])}}
+    np.testing.assert_allclose(
+        method.penalty(params, aux, valid), 4.635899, atol=1e-5)
+    kept = keep(method, params, aux, {'fc': {'kernel': np.ones((1, 4), bool)}},
+                offset=0.0, thresholds={'fc': 1e-6})
+    assert kept['fc'].tolist() == [[True, False, True, False]]
+    # log alpha 6.2 survives a cut of 3 + 3.3; 6.2 is dropped by 3 + 3.
+    for offset, alive in ((3.3, True), (3.0, False)):
+        kept = keep(method, params, aux, {'fc': {'kernel': np.ones((1, 4), bool)}},
+                    offset=offset, thresholds={'fc': 0.0})
+        assert bool(kept['fc'][0, 1]) == alive
+
+
+def test_sparse_vd_starts_almost_deterministic():
+    params = _params(0)
+    aux = sparse_vd().init(params, _valid())
+    assert set(aux) == set(SHAPES)
+    assert all((leaf == -10).all() for leaf in jax.tree.leaves(aux))
+
+
+def test_bayes_compression_by_hand():
+    method = bayes_compress()
+    params = {'fc': {'kernel': jnp.array([[1.0, 2.0, 0.5], [-1.0, 0.0, 0.1]])},
+              'conv': {'kernel': jnp.full((2, 1, 1, 1), 0.5)}}
+    aux = {'fc': {'log_sigma2': jnp.log(jnp.full((2, 3), 0.01)),
+                  'group_mean': jnp.array([1.0, 0.1, 2.0]),
+                  'group_log_sigma2': jnp.log(jnp.array([0.01, 0.04, 0.04]))},
+           'conv': {'log_sigma2': jnp.log(jnp.full((2, 1, 1, 1), 0.02)),
+                    'group_mean': jnp.array([0.5, 1.0]),
+                    'group_log_sigma2': jnp.log(jnp.array([0.25, 0.001]))}}
+    valid = jax.tree.map(lambda k: np.ones(k.shape, bool), params)
+    score = method.score(params, aux)
+    # One group per input of the dense layer, per output of the convolution.
+    np.testing.assert_allclose(
+        score['fc'], np.log([[0.01, 4.0, 0.01]]), rtol=1e-4)
+    np.testing.assert_allclose(
+        score['conv'].ravel(), np.log([1.0, 0.001]), atol=1e-4)
+    kept = keep(method, params, aux, valid, offset=0.0,
+                thresholds={'fc': 0.0, 'conv': 0.0})
+    assert kept['fc'].tolist() == [[True, False, True]] * 2
+    assert kept['conv'].ravel().tolist() == [False, True]
+    np.testing.assert_allclose(
+        method.mean(params, aux)['fc']['kernel'], [[1, 0.2, 1.0], [-1, 0, 0.2]],
+        rtol=1e-6)
+    np.testing.assert_allclose(
+        method.mean(params, aux)['conv']['kernel'].ravel(), [0.25, 0.5])
+    normal = lambda mu, var: 0.5 * (-math.log(var) + var + mu * mu - 1)
+
+    def scale(log_alpha):
+        k1, k2, k3 = 0.63576, 1.87320, 1.48695
+        return -(k1 / (1 + math.exp(-(k2 + k3 * log_alpha)))
+                 - 0.5 * math.log1p(math.exp(-log_alpha)) - k1)
+
+    expected = sum(normal(float(m), 0.01) for m in params['fc']['kernel'].ravel())
+    expected += 2 * normal(0.5, 0.02)
+    expected += sum(scale(math.log(a)) for a in (0.01, 4.0, 0.01, 1.0, 0.001))
+    np.testing.assert_allclose(method.penalty(params, aux, valid), expected, rtol=1e-5)
+
+
+def test_bayes_compression_thresholds_see_the_largest_of_a_group():
+    method = bayes_compress()
+    params = {'fc': {'kernel': jnp.array([[0.5, 0.002], [0.001, 0.001]])}}
+    aux = method.init(params, None)
+    kept = keep(method, params, aux, {'fc': {'kernel': np.ones((2, 2), bool)}},
+                offset=0.0, thresholds={'fc': 0.01})
+    assert kept['fc'].tolist() == [[True, False], [True, False]]
+
+
+def test_bayes_compression_caps_the_weight_variance():
+    method, params = bayes_compress(), _params(0)
+    aux = method.init(params, _valid())
+    aux = {n: leaf | {'log_sigma2': jnp.full_like(leaf['log_sigma2'], 5.0)}
+           for n, leaf in aux.items()}
+    for leaf in method.noise(params, aux).values():
+        np.testing.assert_allclose(leaf['variance'], 0.04, rtol=1e-5)
+    # However small a variance gets, the penalty stays finite.
+    aux = {n: leaf | {'log_sigma2': jnp.full_like(leaf['log_sigma2'], -200.0)}
+           for n, leaf in aux.items()}
+    value, gradient = jax.value_and_grad(
+        lambda a: method.penalty(params, a, _valid()))(aux)
+    assert jnp.isfinite(value)
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+def test_magnitude_by_hand():
+    method = magnitude()
+    params = {'fc': {'kernel': jnp.array([[0.1, -0.2, 0.4, 0.0]])}}
+    valid = {'fc': {'kernel': np.array([[True, True, True, False]])}}
+    # rms^2 = (.01 + .04 + .16) / 3 = .07: weights below half of .2646 go.
+    np.testing.assert_allclose(
+        method.score(params, {})['fc'][0, :3], np.log([7.0, 1.75, 0.4375]), rtol=1e-4)
+    kept = keep(method, params, {}, valid, offset=0.0, thresholds={'fc': 0.0})
+    assert kept['fc'].tolist() == [[False, True, True, False]]
+    np.testing.assert_allclose(method.penalty(params, {}, valid), 0.7, rtol=1e-6)
+
+
+def test_no_pruning_keeps_all_weights_above_the_threshold():
+    params, valid = _params(0), _valid()
+    kept = keep(METHODS['none'](), params, {}, valid, offset=-1e6,
+                thresholds=dict.fromkeys(SHAPES, 0.1))
+    for name, kernel in kernels(params).items():
+        np.testing.assert_array_equal(
+            kept[name], valid[name]['kernel'] & (np.abs(kernel) >= 0.1))
