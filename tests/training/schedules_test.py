@@ -1,0 +1,56 @@
+"""Coefficients by hand, and the settings of a run."""
+
+import numpy as np
+import pytest
+
+from sparse_jax.model.skeleton import Candidate
+from sparse_jax.training import schedules
+from sparse_jax.training.config import TrainConfig
+
+
+def _candidate(pretraining, zero=20.0, annealing=25.0, alpha=0.4):
+    return Candidate(None, None, None, None, np.float32(alpha),
+                     np.float32(pretraining), np.float32(zero),
+                     np.float32(annealing), None)
+
+
+@pytest.mark.parametrize('epoch, ramp, jump', [
+    (0, 0.0, 0.0), (19.9, 0.0, 0.0), (20, 0.0, 0.4), (25, 0.08, 0.4), (40, 0.32, 0.4),
+    (45, 0.4, 0.4), (99, 0.4, 0.4)])
+def test_penalty_coefficient(epoch, ramp, jump):
+    """Zero for 20 epochs; then a ramp over 25 to 0.4, or all at once."""
+    value = lambda pretraining: float(schedules.penalty_coefficient(
+        np.float32(epoch), _candidate(pretraining)))
+    assert value(0) == pytest.approx(ramp, abs=1e-6)
+    assert value(1) == pytest.approx(jump, abs=1e-6)
+
+
+@pytest.mark.parametrize('epoch, pretrained', [(0, 0.0), (19.9, 0.0), (20, 1.0)])
+def test_noise_is_off_while_pretraining(epoch, pretrained):
+    value = lambda pretraining: float(schedules.noise_scale(
+        np.float32(epoch), _candidate(pretraining)))
+    assert (value(1), value(0)) == (pretrained, 1.0)
+
+
+@pytest.mark.parametrize('progress, half, whole', [
+    (0.0, 1.0, 1.0), (0.5, 1.0, 0.5), (0.75, 0.5, 0.25), (0.9, 0.2, 0.1)])
+def test_rate_factor(progress, half, whole):
+    value = lambda decay: float(schedules.rate_factor(np.float32(progress), decay))
+    assert value(0.5) == pytest.approx(half, abs=1e-6)
+    assert value(1.0) == pytest.approx(whole, abs=1e-6)
+    assert value(0.0) == 1.0
+
+
+@pytest.mark.parametrize('name, bad, allowed', [
+    ('epochs', 0, 'at least 1'), ('batch_size', 0, '1 to 4096'),
+    ('batch_size', 5000, '1 to 4096'), ('variational_rate', 0.0, 'above 0'),
+    ('decay', 1.5, '0 to 1'), ('clip_norm', -1.0, '0 (off) or above')])
+def test_bad_settings_are_one_line(name, bad, allowed):
+    with pytest.raises(ValueError) as caught:
+        TrainConfig(**{name: bad})
+    assert str(caught.value) == (
+        f'train.{name}: {bad!r} is not allowed; allowed: {allowed}')
+
+
+def test_table_epochs_scale_with_the_run():
+    assert TrainConfig(epochs=40).table_epochs == pytest.approx(0.4)

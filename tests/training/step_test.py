@@ -1,0 +1,117 @@
+"""One step on a linear network, against NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sparse_jax.model import sizes
+from sparse_jax.model.network import SparseNet
+from sparse_jax.pruning import METHODS
+from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.training import step as training_step
+from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.train import initialise
+from tests import sampled
+
+LINEAR = Graph((2, 2, 1), 1, False, (
+    Node('classifier', 'dense', ('input',), 3, relu=False),))
+NUM_IMAGES = 40
+PER_EPOCH, EPOCHS = 5, 20
+
+
+def _setup(method, **config):
+    skeleton, candidate = sampled.unpadded(LINEAR)
+    candidate = candidate._replace(
+        alpha=np.float32(0.5), zero_regularization_epochs=np.float32(10),
+        annealing_epochs=np.float32(20), learning_rate=np.float32(0.01))
+    config = TrainConfig(epochs=EPOCHS, batch_size=8, **config)
+    fixed = dict(skeleton=skeleton, method=METHODS[method]())
+    state = initialise(jax.random.key(0), candidate, config=config, **fixed)
+    rng = np.random.default_rng(0)
+    batch = (rng.normal(size=(1, 2, 2, 8)).astype(np.float32),
+             rng.integers(0, 3, 8).astype(np.int32))
+    valid = sizes.valid_weights(skeleton, candidate)
+
+    @jax.jit
+    def run(state):
+        return training_step.train_step(
+            jax.random.key(1), state, batch, candidate, valid,
+            net=SparseNet(skeleton), method=fixed['method'],
+            schedule=(config, PER_EPOCH, PER_EPOCH * EPOCHS, NUM_IMAGES))
+
+    return candidate, state, batch, run
+
+
+def _cross_entropy(params, batch):
+    """(mean loss, accuracy, gradients) of the linear network."""
+    kernel, bias = (np.asarray(params['classifier'][v], np.float64)
+                    for v in ('kernel', 'bias'))
+    x = batch[0].reshape(4, 8)
+    logits = kernel @ x + bias[:, None]
+    p = np.exp(logits - logits.max(0))
+    p /= p.sum(0)
+    picked = p[batch[1], np.arange(8)]
+    error = (p - np.eye(3)[batch[1]].T) / 8
+    return (-np.log(picked).mean(), (logits.argmax(0) == batch[1]).mean(),
+            {'kernel': error @ x.T, 'bias': error.sum(1)})
+
+
+def test_two_adam_steps_by_hand():
+    candidate, state, batch, run = _setup('none')
+    mean = {v: 0.0 for v in ('kernel', 'bias')}
+    square = dict(mean)
+    for number in (1, 2):
+        loss, accuracy, gradient = _cross_entropy(state.params, batch)
+        before, (state, info) = state.params['classifier'], run(state)
+        assert float(info.loss) == pytest.approx(loss, rel=1e-5)
+        assert float(info.accuracy) == pytest.approx(accuracy)
+        for v, g in gradient.items():
+            mean[v] = 0.9 * mean[v] + 0.1 * g
+            square[v] = 0.999 * square[v] + 0.001 * g**2
+            first = mean[v] / (1 - 0.9**number)
+            second = square[v] / (1 - 0.999**number)
+            np.testing.assert_allclose(
+                np.asarray(before[v]) - state.params['classifier'][v],
+                0.01 * first / (np.sqrt(second) + 1e-8), atol=2e-6)
+        assert int(state.step) == number
+
+
+@pytest.mark.parametrize('step, coefficient, rate', [
+    # 5 steps to an epoch, 20 epochs stand for 100 of the table: a step is one.
+    (0, 0.0, 1.0), (9, 0.0, 1.0), (15, 0.125, 1.0), (60, 0.5, 0.8), (90, 0.5, 0.2)])
+def test_schedules_enter_the_step(step, coefficient, rate):
+    _, state, _, run = _setup('sparse_vd')
+    after, info = run(state._replace(step=jnp.int32(step)))
+    assert float(info.coefficient) == pytest.approx(coefficient, abs=1e-6)
+    # The first step of Adam moves every weight by the rate, variances by ten times it.
+    moved = lambda a, b: np.abs(np.asarray(a) - np.asarray(b))
+    np.testing.assert_allclose(
+        moved(after.params['classifier']['kernel'],
+              state.params['classifier']['kernel']), 0.01 * rate, rtol=1e-3)
+    variances = moved(*(s.aux['classifier']['log_sigma2'] for s in (after, state)))
+    assert variances.max() == pytest.approx(0.1 * rate, rel=0.05)
+
+
+def test_the_loss_is_entropy_plus_the_weighted_penalty():
+    candidate, state, batch, _ = _setup('sparse_vd')
+    method = METHODS['sparse_vd']()
+    skeleton, _ = sampled.unpadded(LINEAR)
+    valid = sizes.valid_weights(skeleton, candidate)
+    loss, (entropy, _, _) = training_step.loss_fn(
+        (state.params, state.aux), state, jax.random.key(0), batch, valid,
+        (candidate, 0.0, 0.03), net=SparseNet(skeleton), method=method)
+    expected, _, _ = _cross_entropy(state.params, batch)
+    assert float(entropy) == pytest.approx(expected, rel=1e-5)
+    penalty = float(method.penalty(state.params, state.aux, valid))
+    assert penalty > 10
+    assert float(loss) == pytest.approx(expected + 0.03 * penalty, rel=1e-5)
+
+
+def test_gradients_are_clipped_to_the_norm():
+    """After clipping to 1e-9 the second moment hides under Adam's epsilon."""
+    _, state, _, run = _setup('none', clip_norm=1e-9)
+    after, _ = run(state)
+    moved = np.abs(after.params['classifier']['kernel']
+                   - state.params['classifier']['kernel'])
+    assert 0 < moved.max() < 0.2 * 0.01
