@@ -1,29 +1,32 @@
-"""Verifies an exported network on its emulated board.
+"""Verify an exported network on its emulated board.
 
-python -m launch.verify --out=DIR
+    python -m launch.verify --out=DIR
+
+Compiles the folder, runs its whole test set on exactly the board's memories and
+accounts for every byte. Exits non-zero with one line if a logit is wrong, if the image
+is over budget or if it touches memory that the board does not have.
 """
 
-import sys
+from absl import flags
 
-from absl import app, flags
-
+from launch import cli
 from sparse_jax.export import ExportError, read_report, verification_text, verify
 
-_OUT = flags.DEFINE_string('out', None, 'folder written by launch.export',
-                           required=True)
-_LIMIT = flags.DEFINE_integer('limit', None, 'run only so many test images', 1)
-_COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
-                              'ziglang from pip or a system arm-none-eabi-gcc')
+OUT = flags.DEFINE_string(
+    'out', None, 'Folder written by launch.export.', required=True)
+LIMIT = flags.DEFINE_integer('limit', None, 'Run only so many test images.', 1)
+COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
+                             'ziglang from pip, or a system arm-none-eabi-gcc.')
 
 
 def main(argv):
     del argv
     try:
-        verify(_OUT.value, limit=_LIMIT.value, compiler=_COMPILER.value)
+        verify(OUT.value, limit=LIMIT.value, compiler=COMPILER.value)
     except ExportError as error:
-        sys.exit(f'verify: {error}')
-    print(verification_text(read_report(_OUT.value)), end='')
+        cli.fail(error)
+    print(verification_text(read_report(OUT.value)), end='')
 
 
 if __name__ == '__main__':
-    app.run(main)
+    cli.run(main)

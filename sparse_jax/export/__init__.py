@@ -1,5 +1,6 @@
 """From compact networks to verified microcontroller firmware."""
 
+from sparse_jax.export import boards
 from sparse_jax.export.analytic import analytic_cost
 from sparse_jax.export.boards import Board
 from sparse_jax.export.boards import load as load_board
@@ -21,6 +22,7 @@ __all__ = [
     'MissingToolError',
     'VerificationError',
     'analytic_cost',
+    'boards',
     'export_network',
     'generate',
     'load_board',

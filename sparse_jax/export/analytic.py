@@ -1,15 +1,15 @@
-"""The paper's analytic costs of a compact network, in bytes at one byte a value.
+"""The paper's analytic costs, as plain JSON beside the linked bytes.
 
-Model size is ||w||_0, biases included. Working memory is model (6) of the paper: the
-largest |x| + |y| over layers with weights, x after input down-sampling and before any
-gather, y before pooling.
+The counting is that of `objectives.compact_costs`: model size is the non-zero weights
+and all biases at one byte each; working memory is model (6), the largest |x| + |y| over
+layers with weights, x after input down-sampling and before any gather, y before the
+pool.
 """
 
 import dataclasses
 
-import numpy as np
-
 from sparse_jax.model.compact import CompactNet
+from sparse_jax.objectives import compact_costs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,15 +35,8 @@ class AnalyticCost:
 
 def analytic_cost(net: CompactNet) -> AnalyticCost:
     """Model size and working memory of a network."""
-    shapes, layers = net.tensor_shapes(), []
-    for node in net.nodes:
-        if node.weight is None:
-            continue
-        biases = 0 if node.bias is None else int(np.count_nonzero(node.bias))
-        layers.append(LayerCost(
-            node.name, int(np.count_nonzero(node.weight)), biases,
-            int(np.prod(shapes[node.inputs[0]])),
-            int(np.prod(net.output_shape(node, shapes)))))
+    layers = tuple(LayerCost(row.name, row.weights, row.biases, row.inputs, row.outputs)
+                   for row in compact_costs.layer_rows(net))
     peak = max(layers, key=lambda layer: layer.x + layer.y)
-    return AnalyticCost(sum(x.weights + x.biases for x in layers), peak.x + peak.y,
-                        peak.name, tuple(layers))
+    return AnalyticCost(sum(layer.weights + layer.biases for layer in layers),
+                        peak.x + peak.y, peak.name, layers)

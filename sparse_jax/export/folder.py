@@ -48,7 +48,11 @@ def check_target(out: str | pathlib.Path) -> list[str]:
         raise ExportError(f'{out} is not a folder')
     if not any(out.iterdir()):
         return []
-    names = read_report(out)['files']
+    try:
+        names = read_report(out)['files']
+    except ExportError:
+        raise ExportError(f'{out} is not empty and not an earlier export: choose '
+                          'another folder') from None
     return [name for name in names if pathlib.PurePath(name).name == name]
 
 

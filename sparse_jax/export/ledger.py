@@ -38,14 +38,14 @@ def flash_ledger(facts: dict, image: Image) -> Ledger:
     written = sum(sum(layer['tables'].values()) for layer in layers)
     linked = sum(sum(t.values()) for t in linked_tables(facts, image).values())
     rows = [
-        ('analytic model size: non-zero weights and biases, 1 byte each',
+        ('analytic model size: non-zero weights and the biases, 1 byte each',
          cost['model_size']),
         ('weights that round to zero', stored - (cost['model_size'] - biases)),
         ('zeros stored by dense layers', zeros),
         ('positions of sparse weights: bitmaps, counts, gaps',
          part['weights'] - stored - zeros + part['index']),
         ('positions of gathered inputs', part['gather']),
-        ('biases as 32 bits, zero ones too', 4 * channels - biases),
+        ('biases as 32 bits, one for every channel', 4 * channels - biases),
         ('requantisation: 32-bit multiplier and 8-bit shift per channel', 5 * channels),
         ('layer descriptors', part['descriptor']),
         ('tables merged or folded into code by the compiler', linked - written),

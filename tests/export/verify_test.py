@@ -252,7 +252,7 @@ def test_boards_load_and_say_what_is_unverified(name):
 def test_foreign_folders_are_refused_and_earlier_exports_replaced(tmp_path):
     net = _small_net()
     (tmp_path / 'thesis.txt').write_text('years of work')
-    with pytest.raises(ExportError, match='not an exported network'):
+    with pytest.raises(ExportError, match='not empty and not an earlier export'):
         export_network(net, _data(net), 'generic', tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ['thesis.txt']
     with pytest.raises(ExportError, match='not an exported network'):

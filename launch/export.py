@@ -1,0 +1,104 @@
+"""Export a trained network of a study to C for a board, and verify it there.
+
+    python -m launch.export --workdir=runs/digits --trial=best --out=DIR
+
+`best` is the front member of least validation error within the study's budgets; other
+trials are named as in launch.report (24, or 24@-1). The whole test part goes along:
+every logit of it is compared on the emulated board. --noverify only writes the folder.
+"""
+
+import jax
+from absl import flags
+
+from launch import cli
+from launch.workdir import open_study
+from sparse_jax import data
+from sparse_jax.export import (
+    ExportData,
+    ExportError,
+    MissingToolError,
+    boards,
+    export_network,
+    read_report,
+    verification_text,
+    verify,
+)
+from sparse_jax.quantize import finetune
+from sparse_jax.search import front as fronts
+from sparse_jax.search import loop, setup, study
+
+WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
+TRIAL = flags.DEFINE_string(
+    'trial', 'best', 'best, or a trial as launch.report names it.')
+BOARD = flags.DEFINE_string(
+    'board', 'microbit', f'{", ".join(boards.names())}, or the path of a JSON file.')
+OUT = flags.DEFINE_string('out', None, 'Folder to write.', required=True)
+METHOD = flags.DEFINE_enum(
+    'method', 'minmax', ['minmax', 'percentile', 'mse', 'fixed'],
+    'How activation and weight ranges are calibrated.')
+STEPS = flags.DEFINE_integer(
+    'finetune_steps', 0, 'Steps of quantisation-aware training; 0 for none.', 0)
+FORMAT = flags.DEFINE_enum(
+    'weight_format', 'auto', ['auto', 'dense', 'bitmap', 'gap'],
+    'Storage of weights; auto is the cheapest of each layer.')
+VERIFY = flags.DEFINE_bool('verify', True, 'Compile and run on the emulated board.')
+COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
+                             'ziglang from pip, or a system arm-none-eabi-gcc.')
+
+
+def chosen_row(config, records, memory):
+    """The row of the study that --trial names."""
+    rows = records.networks()
+    if TRIAL.value == 'best':
+        limits = config.objectives
+        best = fronts.best_under(
+            loop.front_of(rows, memory), memory, model_size=limits.model_size,
+            working_memory=limits.working_memory)
+        if best is None:
+            raise study.StudyError(
+                f'no network within {limits.model_size} B and {limits.working_memory} B'
+                ' yet: search on, or name one with --trial')
+        return best
+    for row in rows:
+        if row.name == TRIAL.value:
+            return row
+    raise study.StudyError(f'--trial={TRIAL.value}: no such trained network; allowed: '
+                           'best, or a trial as launch.report names it')
+
+
+def write(board):
+    """Writes the export folder of the chosen network."""
+    config, dataset, space, records, memory = open_study(WORKDIR.value)
+    row = chosen_row(config, records, memory)
+    net = fronts.member(records, space, row, dataset, setup.pruning_method(config)).net
+    train, ranges = dataset.train, None
+    if STEPS.value:
+        net, ranges = finetune(
+            jax.random.key(0), net, train.images, train.labels, steps=STEPS.value,
+            method=METHOD.value)
+    test = data.load_test(setup.data_spec(config))
+    images = ExportData(train.images[:1000], test.images, test.labels)
+    report = export_network(
+        net, images, board, OUT.value, ranges=ranges, method=METHOD.value,
+        weight_format=FORMAT.value)
+    accuracy = report['accuracy']
+    print(f'written: {OUT.value}, trial {row.name}, test accuracy '
+          f'{100 * accuracy["int8"]:.2f} % in int8 '
+          f'({100 * accuracy["float"]:.2f} % in float)')
+
+
+def main(argv):
+    del argv
+    try:
+        write(boards.load(BOARD.value))
+        if VERIFY.value:
+            verify(OUT.value, compiler=COMPILER.value)
+            print(verification_text(read_report(OUT.value)), end='')
+    except MissingToolError as error:
+        cli.fail(f'not verified: {error}')
+    except (ExportError, ValueError) as error:
+        cli.fail(error)
+
+
+if __name__ == '__main__':
+    cli.run(main)
