@@ -73,12 +73,13 @@ def error_rate(
     padded = -(-num // chunk) * chunk
     rows = jnp.arange(padded).reshape(-1, chunk)
     images = network.prepare_images(skeleton, data.images)
+    labels = jnp.asarray(data.labels)
 
     def wrong(rows):
         inside = jnp.minimum(rows, num - 1)
         x = jnp.moveaxis(images[inside], 0, -1)
         logits = deploy.predict(skeleton, folded, candidate, x, how=how)
-        mistake = logits.argmax(0) != data.labels[inside]
+        mistake = logits.argmax(0) != labels[inside]
         return (mistake & (rows < num)).sum()
 
     return jax.lax.map(wrong, rows).sum() / num

@@ -56,6 +56,7 @@ def train(
     batch = min(config.batch_size, num_images)
     per_epoch = num_images // batch
     images = network.prepare_images(skeleton, data.images)
+    labels = jnp.asarray(data.labels)
     valid = sizes.valid_weights(skeleton, candidate)
     net = network.SparseNet(skeleton, how)
     limit = jnp.asarray(config.epochs if num_epochs is None else num_epochs)
@@ -64,7 +65,7 @@ def train(
     def step(state, rows):
         chosen = jnp.moveaxis(images[rows], 0, -1)
         return train_step(
-            jax.random.fold_in(key, state.step), state, (chosen, data.labels[rows]),
+            jax.random.fold_in(key, state.step), state, (chosen, labels[rows]),
             candidate, valid, net=net, method=method, schedule=schedule)
 
     def run_epoch(state, epoch):
