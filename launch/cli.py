@@ -4,101 +4,124 @@ Bad input from a person ends with one line on stderr and exit code 2; a failure 
 the program itself keeps its traceback.
 """
 
+import errno
 import os
 import pathlib
+import sqlite3
 import sys
 
 import jax
-from absl import app, flags, logging
-from ml_collections import config_flags
+from absl import flags
 
+from launch import config_flag, usage
 from sparse_jax.data import DataError
 from sparse_jax.search.setup import ConfigError
 from sparse_jax.search.study import StudyError
 from sparse_jax.space.network_file import NetworkFileError
 
 PERSONS_ERRORS = (ConfigError, DataError, StudyError, NetworkFileError)
+"""Their message is one line that names the value and what is accepted."""
 
-flags.DEFINE_string(
-    'cache_dir', os.path.join('~', '.cache', 'sparse_jax', 'xla'),
-    'Folder of compiled programs, reused by later runs; empty to switch it off.')
-FLAGS = flags.FLAGS
+DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+"""What a disk refuses; any other OSError is a fault of the program."""
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
 
-def define_config(default: str | None = 'experiments/digits.py'):
+def _define_common(values: flags.FlagValues) -> None:
+    flags.DEFINE_string(
+        'cache_dir', os.path.join('~', '.cache', 'sparse_jax', 'xla'),
+        'Folder of compiled programs, reused by later runs; empty to switch it off.',
+        flag_values=values)
+
+
+_define_common(flags.FLAGS)
+
+
+def new_flags() -> flags.FlagValues:
+    """Flags of one launcher alone, so that several can live in one process."""
+    values = flags.FlagValues()
+    _define_common(values)
+    return values
+
+
+def define_config(values: flags.FlagValues = flags.FLAGS):
     """Define --config (a Python file with get_config) and --config.x.y overrides."""
-    return config_flags.DEFINE_config_file(
-        'config', default, 'Experiment file; any setting can be overridden, as in '
-        '--config.search.rounds=8.', lock_config=True)
+    return config_flag.define(values)
 
 
-def define_workdir(help_text: str):
+def define_workdir(help_text: str, values: flags.FlagValues = flags.FLAGS):
     """Define the required --workdir."""
-    return flags.DEFINE_string('workdir', None, help_text, required=True)
+    return flags.DEFINE_string(
+        'workdir', None, help_text, required=True, flag_values=values)
 
 
-def run(main) -> None:
-    """Parse flags and call main(argv); turns bad input into one line and exit code 2."""
-    app.run(_guarded(main), flags_parser=_parse)
+def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = None):
+    """Parse flags and call main(argv); bad input becomes one line and exit code 2.
+
+    absl's own `app.run` is not used: it prints two lines for an unknown flag, and
+    turns on the INFO messages of every library.
+    """
+    argv = sys.argv if argv is None else argv
+    if usage.is_asked_for(argv):
+        print(usage.text(main, values))
+        return
+    rest = _parse(values, argv)
+    if len(rest) > 1:
+        fail(f'unexpected argument {rest[1]!r}; flags start with --')
+    use_cache(values.cache_dir)
+    try:
+        main(rest)
+    except PERSONS_ERRORS as error:
+        fail(error)
+    except KeyboardInterrupt:
+        fail('stopped', INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) left; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        fail(f'{error.filename or "disk"}: {error.strerror}')
+    except sqlite3.DatabaseError as error:
+        # Of its subclasses only this one can be the file's fault.
+        if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
+            raise
+        fail(f'study.sqlite: {error}')
 
 
-def fail(message: object) -> None:
-    """One line on stderr, exit code 2."""
+def fail(message: object, code: int = 2) -> None:
+    """One line on stderr, exit."""
     text = ' '.join(str(message).split())
     print(f'error: {text}', file=sys.stderr)
-    sys.exit(2)
+    sys.exit(code)
 
 
-def _guarded(main):
-    def guarded(argv):
-        if len(argv) > 1:
-            fail(f'unexpected argument {argv[1]!r}; flags start with --')
-        _use_cache()
-        if FLAGS['verbosity'].using_default_value:
-            logging.set_verbosity(logging.WARNING)
-        try:
-            main(argv)
-        except PERSONS_ERRORS as error:
-            fail(error)
-        except BrokenPipeError:
-            # The reader of our output (head, less) left; nothing is wrong.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return guarded
-
-
-def _parse(argv):
-    _check_config_file(argv)
+def _parse(values, argv):
+    """Arguments that are no flags, after those that are were read."""
     try:
-        return app.parse_flags_with_usage(argv)
-    except SystemExit:
-        raise
-    except (AttributeError, KeyError, TypeError, ValueError, OSError, SyntaxError,
-            ImportError) as error:
-        return fail(_explain(error))
+        return values(config_flag.prepare(values, argv))
+    except flags.UnrecognizedFlagError as error:
+        near = [f'--{name}' for name in error.suggestions if '.' not in name]
+        hint = f'; did you mean {" or ".join(near)}?' if near else '; --help lists all'
+        return fail(f'unknown flag --{error.flagname}{hint}')
+    except flags.ValidationError as error:
+        missing = [name for name in values
+                   if f'--{name} must have a value' in str(error)]
+        return fail(f'--{missing[0]} is missing; it is required: '
+                    f'{values[missing[0]].help}' if missing else error)
+    except flags.IllegalFlagValueError as error:
+        return fail(config_flag.explain(values, error))
+    except (ConfigError, flags.Error) as error:
+        return fail(error)
 
 
-def _explain(error):
-    """The first line of what ml_collections says about an override."""
-    text = str(error.args[0]) if error.args else str(error)
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def _check_config_file(argv):
-    """Refuse a missing or broken experiment file before its loader dumps a traceback."""
-    for i, argument in enumerate(argv[1:], 1):
-        name, _, value = argument.lstrip('-').partition('=')
-        if not argument.startswith('-') or name != 'config':
-            continue
-        value = value or (argv[i + 1] if i + 1 < len(argv) else '')
-        path = pathlib.Path(value.split(':')[0])
-        if not path.is_file():
-            fail(f'--config: no experiment file {str(path)!r}')
-
-
-def _use_cache():
-    if not FLAGS.cache_dir:
+def use_cache(folder: str) -> None:
+    """Keep compiled programs in a folder; '' for none."""
+    if not folder:
         return
-    path = pathlib.Path(FLAGS.cache_dir).expanduser()
+    path = pathlib.Path(folder).expanduser()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -106,4 +129,3 @@ def _use_cache():
     jax.config.update('jax_compilation_cache_dir', str(path))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', 0)
-

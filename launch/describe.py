@@ -1,7 +1,7 @@
 """Describe one network: shapes, weights, MACs and memory of every layer.
 
     python -m launch.describe --network=FILE.json
-    python -m launch.describe --workdir=runs/digits --trial=24
+    python -m launch.describe --workdir=runs/digits --trial=24@-1
 
 The first reads a network file with the names of the search table; the second shows a
 trained member of a study before and after pruning. --json is for machines.
@@ -11,27 +11,34 @@ import json
 import sys
 
 from absl import flags
-from rich.console import Console
+from rich import box
 from rich.table import Table
 
-from launch import cli
-from launch.workdir import open_study
+from launch import cli, tables
+from launch.workdir import find_network, open_study
 from sparse_jax import data
 from sparse_jax.objectives import compact_costs, graph_costs
 from sparse_jax.search import front as fronts
-from sparse_jax.search import setup, study
+from sparse_jax.search import setup
 from sparse_jax.space import architecture, network_file
 from sparse_jax.space.sparse_space import sparse_space
 
-CONFIG = cli.define_config()
-NETWORK = flags.DEFINE_string('network', None, 'Network file to describe.')
-WORKDIR = flags.DEFINE_string('workdir', None, 'Study that holds a trained network.')
-TRIAL = flags.DEFINE_integer('trial', None, 'Trial of the study.')
+FLAGS = cli.new_flags()
+CONFIG = cli.define_config(FLAGS)
+NETWORK = flags.DEFINE_string(
+    'network', None, 'Network file to describe.', flag_values=FLAGS)
+WORKDIR = flags.DEFINE_string(
+    'workdir', None, 'Study that holds a trained network.', flag_values=FLAGS)
+TRIAL = flags.DEFINE_string(
+    'trial', None, 'Network of the study, as launch.report names it.',
+    flag_values=FLAGS)
 SHAPE = flags.DEFINE_list(
-    'input_shape', None, 'Image height,width,channels; those of config.data if absent.')
+    'input_shape', None, 'Image height,width,channels; those of config.data if absent.',
+    flag_values=FLAGS)
 CLASSES = flags.DEFINE_integer(
-    'num_classes', None, 'Classes; those of config.data if absent.')
-JSON = flags.DEFINE_bool('json', False, 'Print JSON instead of a table.')
+    'num_classes', None, 'Classes; those of config.data if absent.', flag_values=FLAGS)
+JSON = flags.DEFINE_bool(
+    'json', False, 'Print JSON instead of a table.', flag_values=FLAGS)
 
 
 def task_shape():
@@ -61,10 +68,14 @@ def as_dict(row):
 
 def print_rows(console, title, rows, totals):
     """One network as a table."""
-    table = Table(title=title)
-    table.add_column('layer')
-    for name in ('kind', 'input', 'output', 'weights', 'biases', 'MACs', 'x+y', 'x+w'):
-        table.add_column(name, justify='right')
+    table = Table(
+        title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
+        caption='total: sums of weights with biases and of MACs, maxima of x+y and x+w')
+    for name in ('layer', 'kind'):
+        table.add_column(name, no_wrap=True)
+    table.add_column('input', justify='right')
+    for name in ('output', 'weights', 'biases', 'MACs', 'x+y', 'x+w'):
+        table.add_column(name, justify='right', no_wrap=True)
     shape = lambda s: 'x'.join(map(str, s))
     for row in rows:
         table.add_row(
@@ -73,10 +84,10 @@ def print_rows(console, title, rows, totals):
                 row.weights, row.biases, row.macs, row.input_output,
                 row.input_weights)))
     table.add_section()
-    table.add_row('total (sizes: maximum)', '', '', '', str(totals.model_size), '',
+    table.add_row('total', '', '', '', str(totals.model_size), '',
                   str(totals.macs), str(totals.working_memory),
                   str(totals.working_memory_weights))
-    console.print(table)
+    tables.show(console, table)
 
 
 def describe_network(console):
@@ -92,18 +103,14 @@ def describe_network(console):
                   sys.stdout, indent=2)
         print()
     else:
-        print_rows(console, f'{NETWORK.value}: biases count in the total of weights',
-                   rows, totals)
+        print_rows(console, NETWORK.value, rows, totals)
 
 
 def describe_trial(console):
     """A trained member of a study, before and after pruning."""
     config, dataset, space, records, _ = open_study(WORKDIR.value)
-    found = {row.trial.number: row for row in records.rows()}
-    if TRIAL.value not in found:
-        raise study.StudyError(f'--trial={TRIAL.value}: allowed: 0 to {len(found) - 1}')
-    member = fronts.member(records, space, found[TRIAL.value], dataset,
-                           setup.pruning_method(config))
+    row = find_network(records, TRIAL.value)
+    member = fronts.member(records, space, row, dataset, setup.pruning_method(config))
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
     pairs = [('before', before), ('after', after)]
@@ -117,12 +124,12 @@ def describe_trial(console):
         print_rows(console, f'trial {TRIAL.value}, {name} pruning', rows,
                    graph_costs.totals(rows))
     accuracy = 100 * (1 - member.row.error)
-    console.print(f'validation accuracy after pruning: {accuracy:.2f} %')
+    tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %')
 
 
 def main(argv):
     del argv
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = tables.console()
     if NETWORK.value is not None:
         describe_network(console)
     elif WORKDIR.value is not None and TRIAL.value is not None:
@@ -132,4 +139,4 @@ def main(argv):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    cli.run(main, FLAGS)

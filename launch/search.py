@@ -7,29 +7,33 @@ the weights of the front (checkpoints/). The same command again continues the st
 raising --config.search.rounds extends it.
 """
 
-from launch import cli, progress
-from launch.workdir import lock_config
+from launch import cli, progress, workdir
 from sparse_jax.search import loop, setup, study
 
-CONFIG = cli.define_config()
-WORKDIR = cli.define_workdir('Folder of the study; it is made, or continued.')
+FLAGS = cli.new_flags()
+CONFIG = cli.define_config(FLAGS)
+WORKDIR = cli.define_workdir('Folder of the study; it is made, or continued.', FLAGS)
+
 
 def main(argv):
     del argv
-    config, workdir = CONFIG.value, WORKDIR.value
+    config, folder = CONFIG.value, WORKDIR.value
+    setup.check(config)
+    # Before the data is loaded and the folder made: it fails fast, changing nothing.
+    workdir.check_config(folder, config)
     built = setup.build(config)
-    with study.lock(workdir):
-        lock_config(workdir, config)
-        records = study.Study(workdir)
+    with study.lock(folder):
+        records = workdir.start_study(folder, config)
         try:
             with progress.Reporter(built, records) as reporter:
                 loop.run(built, records, reporter)
             progress.print_summary(built, records)
         except KeyboardInterrupt:
-            cli.fail(f'stopped; the same command continues from {workdir!r}')
+            cli.fail(f'stopped; the same command continues from {folder!r}',
+                     cli.INTERRUPTED)
         finally:
             records.close()
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    cli.run(main, FLAGS)

@@ -1,10 +1,12 @@
 """A study's folder: its locked configuration and the objects to read it with."""
 
 import json
+import os
 import pathlib
 
 import ml_collections
 
+from launch.config_flag import check_settings
 from sparse_jax import data
 from sparse_jax.config import differences, dumps
 from sparse_jax.search import setup, study
@@ -13,44 +15,103 @@ from sparse_jax.space.sparse_space import sparse_space
 CONFIG_FILE = 'config.json'
 
 
-def lock_config(workdir: str, config) -> None:
-    """Write config.json, or refuse a configuration that differs from it."""
+def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
+    """Refuse a workdir that holds a study of another configuration; writes nothing.
+
+    Raises:
+      StudyError: one line with all differences, or why config.json cannot be read.
+    """
     path = pathlib.Path(workdir) / CONFIG_FILE
-    if path.exists():
-        try:
-            stored = json.loads(path.read_text())
-        except ValueError as error:
-            raise study.StudyError(f'{path}: not JSON: {error}') from None
-        changed = differences(stored, config.to_dict())
-        if changed:
+    if not path.is_file():
+        if (path.parent / study.FILE).is_file():
             raise study.StudyError(
-                f'workdir {workdir!r} holds a study of another configuration '
-                f'(stored -> given): {"; ".join(changed)}')
-    path.write_text(dumps(config))
+                f'workdir {workdir!r} holds {study.FILE} without its {CONFIG_FILE}; '
+                'allowed: a study with its configuration, or another folder')
+        return
+    changed = differences(_stored(path), config.to_dict())
+    if changed:
+        raise study.StudyError(
+            f'workdir {workdir!r} holds a study of another configuration '
+            f'(stored -> given): {"; ".join(changed)}')
+
+
+def start_study(workdir: str, config: ml_collections.ConfigDict) -> study.Study:
+    """Lock the configuration and open the study, made if it is new.
+
+    Raises:
+      StudyError: the folder holds something else, or cannot be written.
+    """
+    check_config(workdir, config)
+    path = pathlib.Path(workdir) / CONFIG_FILE
+    if not path.exists():
+        _write(path, config)
+    records = study.Study(workdir)
+    # Again, as rounds and runtime settings may change; not before the study opened.
+    _write(path, config)
+    return records
 
 
 def read_config(workdir: str) -> ml_collections.ConfigDict:
     """The locked configuration of a study.
 
     Raises:
-      StudyError: the workdir holds none.
+      StudyError: the workdir holds none, or it is damaged.
     """
     path = pathlib.Path(workdir) / CONFIG_FILE
-    try:
-        return ml_collections.ConfigDict(json.loads(path.read_text()))
-    except OSError as error:
-        raise study.StudyError(f'workdir {workdir!r}: no study here '
-                               f'({CONFIG_FILE}: {error.strerror})') from None
-    except ValueError as error:
-        raise study.StudyError(f'{path}: not JSON: {error}') from None
+    if not path.is_file():
+        raise study.StudyError(f'workdir {workdir!r}: no study here ({CONFIG_FILE} '
+                               'missing); allowed: a folder made by launch.search')
+    return ml_collections.ConfigDict(_stored(path))
 
 
 def open_study(workdir: str):
-    """(config, dataset, space, study, name of the third objective) of a workdir."""
+    """(config, dataset, space, study, name of the third objective) of a workdir.
+
+    Raises:
+      StudyError, ConfigError, DataError: one of them cannot be read.
+    """
     config = read_config(workdir)
+    setup.check(config)
     records = study.Study(workdir, create=False)
     dataset = data.load(setup.data_spec(config))
     space = sparse_space(
         dataset.input_shape, dataset.num_classes, prior=config.space.prior)
     memory = setup.MEMORY_MODELS[config.objectives.memory_model]
     return config, dataset, space, records, memory
+
+
+def find_network(records: study.Study, name: str) -> study.Row:
+    """The network that launch.report calls `name`: '24', or '24@-1' at another cut.
+
+    Raises:
+      StudyError: there is none of this name.
+    """
+    rows = records.networks()
+    found = [row for row in rows if row.name == name]
+    if found:
+        return found[0]
+    trials = [row.trial.number for row in rows if row.offset is None]
+    allowed = f'{trials[0]} to {trials[-1]}' if trials else 'none yet, search first'
+    if any(row.offset is not None for row in rows):
+        allowed += ', also as TRIAL@CUT where launch.report lists it'
+    raise study.StudyError(f'--trial={name}: no such trial; allowed: {allowed}')
+
+
+def _stored(path):
+    try:
+        tree = json.loads(path.read_text())
+    except OSError as error:
+        raise study.StudyError(f'{path}: {error.strerror}') from None
+    except (ValueError, RecursionError) as error:
+        raise study.StudyError(f'{path}: not JSON: {error}') from None
+    if not isinstance(tree, dict):
+        raise study.StudyError(f'{path}: {tree!r:.40} is not a configuration')
+    check_settings(str(path), tree)
+    return tree
+
+
+def _write(path, config):
+    # Renamed into place: a kill leaves the old file or the new one.
+    temporary = path.with_suffix('.tmp')
+    temporary.write_text(dumps(config))
+    os.replace(temporary, path)

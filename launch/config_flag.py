@@ -1,0 +1,161 @@
+"""--config and its overrides, checked before ml_collections reads them.
+
+ml_collections loads the experiment file while it parses flags and lets whatever goes
+wrong escape as a traceback; here each mistake is one line.
+"""
+
+import difflib
+import importlib.util
+import pathlib
+import re
+
+import ml_collections
+from absl import flags
+from ml_collections import config_flags
+
+from sparse_jax.config import default_config, flatten
+from sparse_jax.search.setup import ConfigError
+
+DEFAULT = 'experiments/digits.py'
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false',
+          tuple: "a tuple, as in '(1, 2)'"}
+_argv: list[str] = []
+"""What ml_collections scans for overrides in place of sys.argv; `prepare` fills it."""
+
+
+def define(values: flags.FlagValues):
+    """Define --config on a set of flags."""
+    return config_flags.DEFINE_config_file(
+        'config', None, f'Experiment file with get_config(); {DEFAULT} if absent. Any '
+        'setting can be overridden, as in --config.search.rounds=8.',
+        flag_values=values, sys_argv=_argv)
+
+
+def prepare(values: flags.FlagValues, argv: list[str]) -> list[str]:
+    """The arguments with exactly one --config=FILE, in front of its overrides.
+
+    Raises:
+      ConfigError: the file cannot be used, or an override names no setting.
+    """
+    _argv[:] = argv
+    if 'config' not in values:
+        return argv
+    files, rest = _take_config(argv[1:])
+    if len(files) > 1:
+        raise ConfigError(f'--config is given {len(files)} times: {", ".join(files)}; '
+                          'allowed: once')
+    path = files[0] if files else _default_path()
+    config = load(path)
+    for word in rest:
+        found = re.match(r'--?config\.([^=]*)', word)
+        if found:
+            _check_name(config, found[1])
+    _argv[:] = [argv[0], f'--config={path}', *rest]
+    return list(_argv)
+
+
+def load(path: str) -> ml_collections.ConfigDict:
+    """The configuration of an experiment file, its settings those of the default.
+
+    Raises:
+      ConfigError: missing or broken file, or settings that do not exist.
+    """
+    file, _, argument = path.partition(':')
+    if not pathlib.Path(file).is_file():
+        raise ConfigError(f'--config={path}: no such experiment file; allowed: a '
+                          'Python file with get_config()')
+    try:
+        spec = importlib.util.spec_from_file_location('experiment', file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        config = module.get_config(*([argument] if argument else []))
+    # The file is a person's program: it may raise anything.
+    except Exception as error:
+        raise ConfigError(f'--config={path}: {_reason(error)}') from None
+    if not isinstance(config, ml_collections.ConfigDict):
+        raise ConfigError(f'--config={path}: get_config() gives {config!r:.40}; '
+                          'allowed: a changed sparse_jax.config.default_config()')
+    check_settings(f'--config={path}', config.to_dict())
+    return config
+
+
+def check_settings(where: str, tree: dict) -> None:
+    """Refuse a nested dict of settings that lacks some or has unknown ones.
+
+    Raises:
+      ConfigError: one line that starts with `where`.
+    """
+    known, given = flatten(default_config().to_dict()), flatten(tree)
+    for name in given:
+        if name not in known:
+            raise ConfigError(f'{where}: unknown setting {name}{_near(name, known)}')
+    for name in known:
+        if name not in given:
+            raise ConfigError(f'{where}: setting {name} is missing')
+
+
+def explain(values: flags.FlagValues, error: flags.IllegalFlagValueError) -> str:
+    """One line for a value of the wrong type."""
+    found = re.match(r'flag --config\.([\w.]+)=(.*?): ', str(error), re.DOTALL)
+    known = flatten(default_config().to_dict())
+    if not found or found[1] not in known:
+        return re.sub(r'^flag ', '', str(error))
+    name, value = found[1], found[2]
+    default = default_config()
+    for part in name.split('.'):
+        default = default[part]
+    return (f'config.{name}: {value!r} is not allowed; allowed: '
+            f'{_KINDS[type(default)]}')
+
+
+def _take_config(words):
+    """(values of --config, all other arguments)."""
+    files, rest = [], []
+    words = iter(words)
+    for word in words:
+        name, equals, value = word.partition('=')
+        if name in ('--config', '-config'):
+            files.append(value if equals else next(words, ''))
+        else:
+            rest.append(word)
+    return files, rest
+
+
+def _default_path():
+    """The default beside the caller, else that of the checkout."""
+    return DEFAULT if pathlib.Path(DEFAULT).is_file() else str(_ROOT / DEFAULT)
+
+
+def _check_name(config, name):
+    known = flatten(config.to_dict())
+    if name in known:
+        return
+    inside = [k for k in known if k.startswith(f'{name}.')]
+    if inside:
+        raise ConfigError(f'--config.{name} is a group of settings; allowed: '
+                          + ', '.join(f'--config.{k}' for k in inside))
+    raise ConfigError(f'unknown setting --config.{name}{_near(name, known)}')
+
+
+def _near(name, known):
+    """'; did you mean ...?', by spelling, else the members of the same group."""
+    near = difflib.get_close_matches(name, known, 2, 0.75)
+    if near:
+        return f'; did you mean {" or ".join(near)}?'
+    group = name.rpartition('.')[0]
+    same = [k for k in known if group and k.startswith(f'{group}.')]
+    groups = sorted({k.split('.')[0] for k in known})
+    return '; allowed: ' + ', '.join(same or (f'{g}.…' if g != 'seed' else g
+                                              for g in groups))
+
+
+def _reason(error):
+    """What is wrong with a failing experiment file, on one line."""
+    if isinstance(error, AttributeError) and 'get_config' in str(error):
+        return 'it has no get_config(); allowed: a function that returns the settings'
+    if isinstance(error, AttributeError | TypeError | KeyError | ValueError):
+        # ml_collections, mostly: a wrong type or a group that does not exist.
+        error = type(error)(' '.join(str(error).split()))
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return f'{type(error).__name__}: {lines[0] if lines else ""}'

@@ -1,0 +1,114 @@
+"""The picture of a study: error against model size and against working memory."""
+
+import math
+
+import numpy as np
+
+_SIZE, _DPI = (7.0, 2.9), 200
+_FRONT, _OTHERS, _BUDGET = '#1f5fa8', '#b9bec6', '#c0392b'
+_MAX_TICKS = 7
+_STYLE = {
+    'font.size': 8, 'axes.labelsize': 8.5, 'axes.linewidth': 0.6,
+    'xtick.labelsize': 7.5, 'ytick.labelsize': 7.5, 'xtick.major.width': 0.6,
+    'ytick.major.width': 0.6, 'legend.fontsize': 7.5,
+    'axes.spines.top': False, 'axes.spines.right': False,
+}
+
+
+def staircase(sizes: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least error at each size that improves on all smaller ones, sizes ascending."""
+    order = np.lexsort((errors, sizes))
+    best = np.minimum.accumulate(errors[order])
+    improves = np.r_[True, best[1:] < best[:-1]]
+    return sizes[order][improves], best[improves]
+
+
+def binary_ticks(low: float, high: float) -> list[int]:
+    """Powers of two inside [low, high], thinned evenly to a handful."""
+    powers = list(range(math.ceil(math.log2(low)), math.floor(math.log2(high)) + 1))
+    step = -(-len(powers) // _MAX_TICKS) or 1
+    # Aligned on 1K, so that thinned ticks keep the round numbers.
+    return [2 ** p for p in powers if (p - 10) % step == 0]
+
+
+def size_label(value: float) -> str:
+    """256, 512, 1K, 2K, ..., 1M."""
+    for unit, letter in ((2 ** 20, 'M'), (2 ** 10, 'K')):
+        if value >= unit:
+            return f'{value / unit:.3g}{letter}'
+    return f'{value:g}'
+
+
+def percent_ticks(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, ... inside [low, high] per cent."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [m * 10.0 ** d for d in decades for m in (1, 2, 5)]
+    return [t for t in ticks if low <= t <= high]
+
+
+def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray) -> None:
+    """Write the picture.
+
+    Args:
+      path: of the PNG.
+      everything: [N, 3] error, model size, working memory of all networks.
+      front: [F, 3] the same of those that no other beats in all three.
+      limits: [2] budgets of the two sizes.
+    """
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+
+    with pyplot.rc_context(_STYLE):
+        figure, axes = pyplot.subplots(1, 2, figsize=_SIZE, sharey=True)
+        for axis, column, name in zip(axes, (1, 2), ('model size', 'working memory')):
+            _panel(axis, everything[:, [column, 0]], front[:, [column, 0]],
+                   float(limits[column - 1]))
+            axis.set_xlabel(f'{name} (bytes, one per value)')
+        axes[0].set_ylabel('validation error (%)')
+        _error_axis(axes[0], everything[:, 0], front[:, 0])
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc='upper center', ncols=4, frameon=False,
+                      handlelength=1.6, columnspacing=1.6)
+        figure.tight_layout(rect=(0, 0, 1, 0.94), w_pad=1.5)
+        figure.savefig(path, dpi=_DPI)
+        pyplot.close(figure)
+
+
+def _panel(axis, everything, front, limit):
+    percent = lambda errors: 100 * np.maximum(errors, _smallest(everything[:, 1]))
+    axis.axvline(limit, color=_BUDGET, lw=0.9, ls=(0, (4, 3)), label='budget', zorder=1)
+    axis.scatter(everything[:, 0], percent(everything[:, 1]), s=7, color=_OTHERS, lw=0,
+                 label='evaluated', zorder=2)
+    sizes, errors = staircase(front[:, 0], front[:, 1])
+    ends = max(everything[:, 0].max(), limit) * 1.15
+    axis.plot(np.r_[sizes, ends], percent(np.r_[errors, errors[-1]]), color=_FRONT,
+              lw=1.2, drawstyle='steps-post', label='best at this size', zorder=3)
+    axis.scatter(front[:, 0], percent(front[:, 1]), s=13, color=_FRONT, lw=0.4,
+                 edgecolor='white', label='Pareto front of all three', zorder=4)
+    low = min(everything[:, 0].min(), limit) / 1.15
+    axis.set_xscale('log', base=2)
+    axis.set_xlim(low, ends)
+    ticks = binary_ticks(low, ends)
+    axis.set_xticks(ticks, [size_label(t) for t in ticks])
+    axis.minorticks_off()
+    axis.grid(True, lw=0.4, color='0.92', zorder=0)
+    axis.set_axisbelow(True)
+
+
+def _error_axis(axis, everything, front):
+    """Logarithmic, with plain numbers, over the errors that occur."""
+    low = 100 * max(front.min(), _smallest(everything)) / 1.3
+    # At least a decade, so that there are ticks even around a single network.
+    high = max(min(100.0, 115 * everything.max()), 10 * low)
+    axis.set_yscale('log')
+    axis.set_ylim(low, high)
+    ticks = percent_ticks(low, high)
+    axis.set_yticks(ticks, [f'{t:g}' for t in ticks])
+    axis.minorticks_off()
+
+
+def _smallest(errors):
+    """Where an error of zero is drawn: half the least that is not."""
+    positive = errors[errors > 0]
+    return 0.5 * positive.min() if len(positive) else 0.001
