@@ -9,10 +9,11 @@ from sparse_jax.export.layer_kernels import KINDS
 _LAYER_WORK = (
     'channels', 'outputs', 'pair_calls', 'double_calls', 'dense_rows',
     'dense_products', 'bitmap_bits', 'bitmap_products', 'gather_products',
-    'gather_bits', 'gather_bit_products', 'unpacked_weights', 'unpacked_mapped')
+    'gather_bits', 'gather_bit_products', 'flat_bits', 'flat_products',
+    'unpacked_weights', 'unpacked_mapped')
 
 WORK = (
-    'inferences', 'layers', 'pairs', 'double_pairs', 'unpacked_gathered',
+    'inferences', 'layers', 'pairs', 'double_pairs',
     'unpacked_pairs', 'rows', 'pixels', 'input_values', 'summands', 'sums', 'copied',
     'rescaled', *_LAYER_WORK, *(f'{name}_once' for name in _LAYER_WORK))
 """Counts per inference. The compiler specialises a loop that only one layer uses, so
@@ -70,6 +71,8 @@ def _product_work(g, node, rows, windows):
         return {'gather_products': positions * rows.size}
     if kernel.kind == 'gather_bitmap':
         return {'gather_bits': rows.size, 'gather_bit_products': kept}
+    if kernel.kind == 'flat':
+        return {'flat_bits': rows.size, 'flat_products': kept}
     if kernel.kind == 'bitmap':
         return {'bitmap_bits': positions * rows.size,
                 'bitmap_products': positions * kept}
@@ -80,8 +83,7 @@ def _product_work(g, node, rows, windows):
             'pair_calls': len(rows) * singles, 'pairs': pairs * singles}
     if kernel.scratch is not None:
         work |= {'unpacked_weights': rows.size, 'unpacked_pairs': pairs,
-                 'unpacked_mapped': rows.size * (encoded.format == 'bitmap'),
-                 'unpacked_gathered': rows.size * (node.gather is not None)}
+                 'unpacked_mapped': rows.size * (encoded.format == 'bitmap')}
     return work
 
 

@@ -27,16 +27,16 @@ def choose_kernels(
 ) -> tuple[dict[str, Kernel], BufferPlan]:
     """How each weighted layer is run, {layer: Kernel}, and the plan with scratch.
 
-    The pair loop is the fastest for all formats. Weights in another format are unpacked
-    for it one channel at a time, once per channel, into arena bytes that are idle at
-    that step; bitmap convolutions, slow to read in place, may grow the arena by
-    MOST_SCRATCH for it. A dense layer reads each weight once, so it is unpacked only
-    where the pair loop is there anyway, to save the code of another. `pairs` are the
-    gap encodings: their counts bound the unpacked size.
+    The pair loop is the fastest for convolutions in all formats. Weights in another
+    format are unpacked for it one channel at a time, once per channel, into arena bytes
+    that are idle at that step; bitmap convolutions, slow to read in place, may grow the
+    arena by MOST_SCRATCH for it. A dense layer reads each weight once, where it lies.
+    `pairs` are the gap encodings: their counts bound the unpacked size.
     """
     scratch, arena = {}, plan.arena
     for node in net.nodes:
-        if node.weight is None or encoded[node.name].format == 'gap':
+        if node.op not in ('conv', 'depthwise') \
+                or encoded[node.name].format == 'gap':
             continue
         size = max(2 * int(pairs[node.name].counts.max(initial=0)), 1)
         offset = idle_offset(plan, node.name, size)
@@ -54,18 +54,12 @@ def choose_kernels(
 
 
 def _reuses_weights(net: QuantizedNet, node: QuantizedNode) -> bool:
-    if node.op == 'dense':
-        return False
     _, height, width = net.full_shape(node)
     return height * width >= 4
 
 
 def _kinds(net, encoded, scratch):
-    convolutions = any(n.op != 'dense' and n.weight is not None
-                       and (n.name in scratch or encoded[n.name].format == 'gap')
-                       for n in net.nodes)
-    unpacks = convolutions and bool(scratch)
-    gap = 'unpacked' if unpacks else 'gap'
+    gap = 'unpacked' if scratch else 'gap'
     chosen = {}
     for node in net.nodes:
         if node.weight is None:
@@ -73,11 +67,13 @@ def _kinds(net, encoded, scratch):
         stored = encoded[node.name].format
         if stored == 'gap':
             chosen[node.name] = Kernel(gap)
-        elif unpacks and node.name in scratch:
+        elif node.name in scratch:
             chosen[node.name] = Kernel(gap, *scratch[node.name])
-        elif node.gather is None:
-            chosen[node.name] = Kernel(stored)
-        else:
+        elif node.gather is not None:
             chosen[node.name] = Kernel('gather' if stored == 'dense'
                                        else 'gather_bitmap')
+        elif node.op == 'dense' and stored == 'bitmap':
+            chosen[node.name] = Kernel('flat')
+        else:
+            chosen[node.name] = Kernel(stored)
     return chosen

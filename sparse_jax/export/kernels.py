@@ -111,40 +111,33 @@ UNPACK = '''\
 @NOINLINE static const int8_t *@unpack(const @layer *l, int o, const int8_t *weights,
                                        uint8_t *pairs, int *count)
 {
-    const uint8_t *gather = l->gather, *map = l->index;
-    const uint8_t *first = pairs;
+    const uint8_t *map = l->index, *first = pairs;
     uint32_t bits = 1;
-    int last = 0, position = 0;
+    int last = 0;
     if (map)
         map += o * ((l->planes * l->rows * l->columns + 7) / 8);
     for (int c = 0; c < l->planes; ++c) {
         for (int r = 0; r < l->rows; ++r) {
-            if (!gather)
-                position = c * l->plane + r * l->width;
-            for (int q = 0; q < l->columns; ++q) {
-                if (gather) {
-                    while (*gather == 255)
-                        position += *gather++;
-                    position += *gather++;
-                }
+            int position = c * l->plane + r * l->width;
+            for (int q = l->columns; q > 0; --q, ++position) {
                 if (map) {
                     if (bits == 1)
                         bits = 0x100u | *map++;
+                    const uint32_t here = bits & 1;
+                    bits >>= 1;
+                    if (!here)
+                        continue;
                 }
-                if (!map || (bits & 1)) {
-                    const int8_t weight = *weights++;
-                    if (weight) {
-                        for (last = position - last; last > 255; last -= 255) {
-                            *pairs++ = 255;
-                            *pairs++ = 0;
-                        }
-                        *pairs++ = (uint8_t)last;
-                        *pairs++ = (uint8_t)weight;
-                        last = position;
-                    }
+                const int8_t weight = *weights++;
+                if (!weight)
+                    continue;
+                for (last = position - last; last > 255; last -= 255) {
+                    *pairs++ = 255;
+                    *pairs++ = 0;
                 }
-                bits >>= 1;
-                position += !gather;
+                *pairs++ = (uint8_t)last;
+                *pairs++ = (uint8_t)weight;
+                last = position;
             }
         }
     }

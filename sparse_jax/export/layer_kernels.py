@@ -93,17 +93,27 @@ for (int q = 0; q < l->columns; ++q) {
 
 _GATHER_BITMAP_DOT = '''\
 const uint8_t *gap = l->gather, *map = l->index + o * map_bytes;
-uint32_t bits = 1;
 w = weights;
-for (int q = 0; q < l->columns; ++q) {
-    while (*gap == 255)
+for (int left = l->columns; left > 0; left -= 8) {
+    uint32_t bits = *map++;
+    for (int q = left < 8 ? left : 8; q > 0; --q, bits >>= 1) {
+        while (*gap == 255)
+            p += *gap++;
         p += *gap++;
-    p += *gap++;
-    if (bits == 1)
-        bits = 0x100u | *map++;
-    if (bits & 1)
-        sum += *p * *w++;
-    bits >>= 1;
+        if (bits & 1)
+            sum += *p * *w++;
+    }
+}
+'''
+
+_FLAT_DOT = '''\
+const uint8_t *map = l->index + o * map_bytes;
+w = weights;
+for (int n = 0; n < map_bytes; ++n) {
+    const int8_t *q = p + 8 * n;
+    for (uint32_t bits = *map++; bits; bits >>= 1, ++q)
+        if (bits & 1)
+            sum += *q * *w++;
 }
 '''
 
@@ -134,8 +144,10 @@ _COUNT_OR_UNPACK = '''\
 KINDS = {
     'dense': ('All weights stored.', _SIZE + _WEIGHTS, '', _DENSE_DOT,
               '        weights += size;\n'),
-    'bitmap': ('One bit per weight, non-zero weights stored.', _MAP, '', _BITMAP_DOT,
-               '        weights = w;\n'),
+    'bitmap': ('Convolutions: one bit per weight, non-zero weights stored.', _MAP, '',
+               _BITMAP_DOT, '        weights = w;\n'),
+    'flat': ('Dense layers: one bit per weight, non-zero weights stored.', _MAP, '',
+             _FLAT_DOT, '        weights = w;\n'),
     'gap': ('Pairs of (distance to the next input, weight).',
             '    const uint8_t *pairs = l->weights, *counts = l->index;\n', _COUNT,
             '', '        pairs += 2 * count;\n'),

@@ -28,7 +28,9 @@ class Measurement(NamedTuple):
     ram: int
     """Exact: the arena, image and room to unpack weights included; no stack."""
     tables: int
-    """Exact: weights in their stored format, biases, requantisation, descriptors."""
+    """Exact as written: weights in their stored format, biases, requantisation and
+    descriptors. The compiler may fold the 44-byte descriptor of a layer that has
+    a loop to itself into code."""
     flash: float
     """`tables` plus predicted code of the network; no reset code, no example."""
     instructions: float

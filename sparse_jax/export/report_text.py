@@ -9,6 +9,7 @@ def verification_text(report: dict) -> str:
         f'logits         {v["logits"]} on {v["images"]} of {v["test_set"]} test images,'
         f' accuracy {v["accuracy"]:.4f} (float {report["accuracy"]["float"]:.4f})',
         _budget('flash', v['flash'], report['board']['flash']['bytes']),
+        _sections(v['sections']),
         _budget('static RAM', v['static_ram'], report['board']['ram']['bytes']),
         f'stack          {v["stack"]} B at most',
         *_instructions(v), '', 'flash, byte by byte', *_ledger(v['flash_ledger']),
@@ -20,6 +21,12 @@ def verification_text(report: dict) -> str:
 
 def _budget(label, used, available):
     return f'{label:14} {used} B of {available} B ({100 * used / available:.1f} %)'
+
+
+def _sections(sections):
+    parts = [f'{name} {sections[name]}' for name in ('.vectors', '.text', '.rodata',
+                                                     '.data') if name in sections]
+    return f'  of which     {", ".join(parts)}'
 
 
 def _instructions(v):
