@@ -4,6 +4,7 @@ Bad input from a person ends with one line on stderr and exit code 2; a failure 
 the program itself keeps its traceback.
 """
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -64,15 +65,23 @@ def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = N
     turns on the INFO messages of every library.
     """
     argv = sys.argv if argv is None else argv
-    if usage.is_asked_for(argv):
-        print(usage.text(main, values))
-        return
-    rest = _parse(values, argv)
-    if len(rest) > 1:
-        fail(f'unexpected argument {rest[1]!r}; flags start with --')
-    use_cache(values.cache_dir)
-    try:
+    with _explained():
+        if usage.is_asked_for(argv):
+            print(usage.text(main, values), flush=True)
+            return
+        rest = _parse(values, argv)
+        if len(rest) > 1:
+            fail(f'unexpected argument {rest[1]!r}; flags start with --')
+        use_cache(values.cache_dir)
         main(rest)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _explained():
+    """Exit with one line for what a person or their disk caused."""
+    try:
+        yield
     except PERSONS_ERRORS as error:
         fail(error)
     except KeyboardInterrupt:

@@ -71,20 +71,20 @@ def print_rows(console, title, rows, totals):
     table = Table(
         title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
         caption='total: sums of weights with biases and of MACs, maxima of x+y and x+w')
-    for name in ('layer', 'kind'):
-        table.add_column(name, no_wrap=True)
+    # Where room is short, names and inputs fold; numbers stay whole.
+    table.add_column('layer', overflow='fold')
     table.add_column('input', justify='right')
     for name in ('output', 'weights', 'biases', 'MACs', 'x+y', 'x+w'):
         table.add_column(name, justify='right', no_wrap=True)
     shape = lambda s: 'x'.join(map(str, s))
     for row in rows:
         table.add_row(
-            row.name, row.kind, ' + '.join(map(shape, row.input_shapes)),
+            row.name, ' + '.join(map(shape, row.input_shapes)),
             shape(row.output_shape), *map(str, (
                 row.weights, row.biases, row.macs, row.input_output,
                 row.input_weights)))
     table.add_section()
-    table.add_row('total', '', '', '', str(totals.model_size), '',
+    table.add_row('total', '', '', str(totals.model_size), '',
                   str(totals.macs), str(totals.working_memory),
                   str(totals.working_memory_weights))
     tables.show(console, table)

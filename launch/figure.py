@@ -98,9 +98,11 @@ def _panel(axis, everything, front, limit):
 
 def _error_axis(axis, everything, front):
     """Logarithmic, with plain numbers, over the errors that occur."""
+    high = min(100.0, 115 * everything.max())
     low = 100 * max(front.min(), _smallest(everything)) / 1.3
     # At least a decade, so that there are ticks even around a single network.
-    high = max(min(100.0, 115 * everything.max()), 10 * low)
+    high = max(high, 1.3 * low)
+    low = min(low, high / 10)
     axis.set_yscale('log')
     axis.set_ylim(low, high)
     ticks = percent_ticks(low, high)

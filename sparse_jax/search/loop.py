@@ -49,14 +49,16 @@ def objectives_of(row: Row, memory: str) -> np.ndarray:
 
 
 def front_of(rows: list[Row], memory: str) -> list[Row]:
-    """Non-dominated trials, sorted by model size."""
+    """Non-dominated networks, sorted by model size; of equal ones the first."""
     good = [row for row in rows if row.ok]
     if not good:
         return []
     values = np.stack([objectives_of(row, memory) for row in good])
     keep = pareto.non_dominated(values)
+    # A cut that prunes nothing more gives its trial's own network again.
+    _, first = np.unique(values, axis=0, return_index=True)
     order = np.lexsort((values[:, 2], values[:, 0], values[:, 1]))
-    return [good[i] for i in order if keep[i]]
+    return [good[i] for i in order if keep[i] and i in set(first)]
 
 
 def hypervolume_of(rows: list[Row], memory: str, reference: np.ndarray) -> float:
@@ -91,6 +93,10 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
     """
     rounds, batch = setup.config.search.rounds, setup.config.search.batch
     state = replay(setup, study.rows())
+    for record in study.rounds():
+        # A kill may come after the last outcome of a round and before its summary.
+        if record['hypervolume'] is None and record['round'] < state.count // batch:
+            _evaluate(setup, study, [], record['round'], lambda phase, **_: None)
     while True:
         rows = study.rows()
         pending = [row for row in rows if row.status == PENDING]

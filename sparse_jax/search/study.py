@@ -216,6 +216,9 @@ def pack(weights: Weights) -> bytes:
         for name, leaf in tree.items():
             inner = leaf.items() if isinstance(leaf, dict) else [('', leaf)]
             flat |= {f'{part}/{name}/{v}'.rstrip('/'): np.asarray(a) for v, a in inner}
+    for path, array in flat.items():
+        if array.dtype.hasobject:
+            raise TypeError(f'{path}: objects are not stored')
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **flat)
     return buffer.getvalue()

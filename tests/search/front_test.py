@@ -1,0 +1,79 @@
+"""Front members as compact networks; test data is met once, then remembered."""
+
+import numpy as np
+import pytest
+
+from sparse_jax import data
+from sparse_jax.search import front as fronts
+from sparse_jax.search import loop
+from sparse_jax.search import setup as setups
+from sparse_jax.search.study import Study, StudyError
+from tests import tiny_study
+
+
+@pytest.fixture(scope='module')
+def setup():
+    return tiny_study.finished().setup
+
+
+@pytest.fixture
+def study(setup, tmp_path):
+    """A finished study of the test's own: tests write test accuracies into it."""
+    made = Study(tmp_path)
+    loop.run(setup, made)
+    return made
+
+
+def _member(setup, study, row):
+    return fronts.member(study, setup.space, row, setup.dataset,
+                         setups.pruning_method(setup.config))
+
+
+def test_compact_networks_have_the_stored_error_and_size(setup, study):
+    rows = study.networks()
+    assert {row.offset for row in rows} == {None, tiny_study.CUT}
+    for row in rows:
+        member = _member(setup, study, row)
+        error = 1 - fronts.accuracy(member.net, setup.dataset.validation)
+        # One image of 60 may sit on the fence between float32 and float64.
+        assert error == pytest.approx(row.error, abs=1.01 / 60), row.name
+        if row.offset is None:
+            assert error == pytest.approx(row.error, abs=1e-6), row.name
+
+
+def test_test_data_is_loaded_once(setup, study, monkeypatch):
+    members = [_member(setup, study, row) for row in study.rows()]
+    spec = setups.data_spec(setup.config)
+    first = fronts.test_accuracies(study, members, spec)
+    assert set(first) == {'0', '1', '2', '3'}
+    assert all(0 <= accuracy <= 1 for accuracy in first.values())
+
+    def refuse(_):
+        raise AssertionError('test data was loaded again')
+
+    monkeypatch.setattr(data, 'load_test', refuse)
+    assert fronts.test_accuracies(study, members, spec) == first
+    assert fronts.test_accuracies(study, members[:1], spec) == {'0': first['0']}
+
+
+def test_a_trial_without_weights_is_one_line(setup, study):
+    row = study.rows()[0]
+    row = row._replace(trial=row.trial._replace(number=99), status='nonfinite')
+    with pytest.raises(StudyError, match='trial 99: nonfinite, it has no weights'):
+        _member(setup, study, row)
+
+
+def test_the_best_is_within_the_budget(setup, study):
+    rows = study.networks()
+    sizes = sorted(row.costs.model_size for row in rows)
+    best = fronts.best_under(
+        rows, setup.memory, model_size=sizes[1], working_memory=10_000)
+    allowed = [row for row in rows if row.costs.model_size <= sizes[1]]
+    assert best.error == min(row.error for row in allowed)
+    assert fronts.best_under(
+        rows, setup.memory, model_size=1, working_memory=1) is None
+
+
+def test_the_matrix_has_a_row_for_each(setup, study):
+    matrix = fronts.objective_matrix(study.rows(), setup.memory)
+    assert matrix.shape == (4, 3) and np.isfinite(matrix).all()

@@ -1,0 +1,135 @@
+"""The loop: a killed search resumes to the rows of one that was never killed."""
+
+import pytest
+
+from sparse_jax.search import checkpoints, loop
+from sparse_jax.search.study import PENDING, Study
+from tests import tiny_study
+
+
+class Killed(Exception):
+    """Stands for a kill: nothing of the loop runs after it."""
+
+
+def _rows(study):
+    return [tiny_study.comparable(row) for row in study.networks()]
+
+
+def _killer(phase, round_=0):
+    def callback(news):
+        if news.phase == phase and news.round == round_:
+            raise Killed
+    return callback
+
+
+@pytest.fixture(scope='module')
+def setup():
+    return tiny_study.finished().setup
+
+
+@pytest.fixture(scope='module')
+def whole():
+    return Study(tiny_study.finished().workdir, create=False)
+
+
+def _assert_equal(study, whole):
+    assert _rows(study) == _rows(whole)
+    for row in whole.rows():
+        assert tiny_study.same_weights(
+            study.weights(row.trial.number), whole.weights(row.trial.number))
+    assert [r['hypervolume'] for r in study.rounds()] == [
+        r['hypervolume'] for r in whole.rounds()]
+    names = lambda s: sorted(
+        p.name for p in (s.workdir / checkpoints.FOLDER).iterdir())
+    assert names(study) == names(whole)
+
+
+def test_a_search_fills_its_rounds(whole):
+    rows = whole.rows()
+    count = tiny_study.ROUNDS * tiny_study.BATCH
+    assert [row.trial.number for row in rows] == list(range(count))
+    assert all(row.ok for row in rows)
+    assert len({tuple(row.trial.row) for row in rows}) == count
+    # The second round inherits from the first and trains half as long.
+    assert {row.trial.parent for row in rows[:2]} == {None}
+    assert {row.trial.parent for row in rows[2:]} <= {0, 1}
+    assert [row.trial.epochs for row in rows] == [8, 8, 4, 4]
+
+
+@pytest.mark.parametrize('phase, round_', [
+    ('suggesting', 0), ('training', 0), ('finished group', 0), ('finished round', 0),
+    ('training', 1), ('finished group', 1)])
+def test_a_killed_search_resumes_to_the_same_rows(
+        tmp_path, setup, whole, phase, round_):
+    study = Study(tmp_path)
+    with pytest.raises(Killed):
+        loop.run(setup, study, _killer(phase, round_))
+    study.close()
+    study = Study(tmp_path)
+    loop.run(setup, study)
+    _assert_equal(study, whole)
+
+
+def test_a_round_killed_between_its_candidates_resumes(
+        tmp_path, setup, whole, monkeypatch):
+    study = Study(tmp_path)
+    real = setup.evaluator.evaluate
+
+    def one_by_one(trials, *rest, **named):
+        for trial in trials:
+            yield from real([trial], *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setup.evaluator, 'evaluate', one_by_one)
+        with pytest.raises(Killed):
+            loop.run(setup, study, _killer('finished group'))
+    states = [row.status for row in study.rows()]
+    assert states == ['ok', PENDING]
+    loop.run(setup, study)
+    _assert_equal(study, whole)
+
+
+def test_a_finished_search_does_nothing_more(tmp_path, setup):
+    study, calls = Study(tmp_path), []
+    loop.run(setup, study)
+    loop.run(setup, study, calls.append)
+    assert calls == []
+
+
+def test_more_rounds_continue(tmp_path, setup, whole):
+    study = Study(tmp_path)
+    short = setup._replace(config=tiny_study.config(search__rounds=1))
+    loop.run(short, study)
+    assert len(study.rows()) == tiny_study.BATCH
+    loop.run(setup, study)
+    _assert_equal(study, whole)
+
+
+def test_the_callback_hears_every_phase(tmp_path, setup):
+    news = []
+    loop.run(setup, Study(tmp_path), news.append)
+    phases = ['suggesting', 'training', 'finished group', 'finished round']
+    assert [n.phase for n in news] == phases * tiny_study.ROUNDS
+    assert [n.done for n in news] == [0, 0, 2, 2, 2, 2, 4, 4]
+    assert all(n.total == 4 for n in news)
+    volumes = [n.hypervolume for n in news]
+    assert volumes == sorted(volumes) and volumes[-1] > 0
+    assert news[-1].front and news[2].outcomes
+
+
+def test_the_front_has_no_network_twice(whole, setup):
+    front = loop.front_of(whole.networks(), setup.memory)
+    values = [tuple(loop.objectives_of(row, setup.memory)) for row in front]
+    assert len(set(values)) == len(values)
+    sizes = [row.costs.model_size for row in front]
+    assert sizes == sorted(sizes)
+    assert loop.front_of([], setup.memory) == []
+
+
+def test_rounds_say_where_the_time_went(whole):
+    records = whole.rounds()
+    assert [r['programs'] for r in records] == [1, 0]
+    for record in records:
+        assert record['suggest_seconds'] > 0 and record['train_seconds'] > 0
+        assert record['info']['trials'] == tiny_study.BATCH
+        assert record['info']['wall_seconds'] > 0

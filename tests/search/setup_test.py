@@ -1,0 +1,75 @@
+"""Settings: everything that no search can run with is one line before the data."""
+
+import numpy as np
+import pytest
+
+from sparse_jax import data, pruning
+from sparse_jax.config import default_config, differences, flatten
+from sparse_jax.search import setup
+from sparse_jax.search.setup import ConfigError
+from tests import tiny_study
+
+BAD = [
+    ('seed', -1), ('seed', 2**32), ('space.prior', 'flat'), ('pruning.method', 'lasso'),
+    ('pruning.cuts', ('a',)), ('objectives.memory_model', 'x'),
+    ('objectives.error', 0.0), ('objectives.error', float('nan')),
+    ('objectives.model_size', 0), ('search.algorithm', 'grid'), ('search.rounds', 0),
+    ('search.batch', 0), ('search.initial', -1), ('search.max_groups', -1),
+    ('search.rho', 1.5), ('search.stages', (3, 2)), ('search.min_overlap', 2.0),
+    ('search.child_epochs', 0.0), ('limits.max_weights', -1), ('limits.max_macs', -1),
+    ('runtime.mapping', 'loop'), ('runtime.conv', 'fft'), ('runtime.devices', 99),
+    ('runtime.workers', -1), ('train.epochs', 0), ('train.batch_size', 0),
+    ('train.variational_rate', float('inf')), ('train.decay', 2.0),
+    ('train.clip_norm', -1.0), ('tiers.widths', (4, 8)), ('tiers.widths', ('a', 100)),
+    ('tiers.widths', (0, 100)), ('tiers.units', (64, 16)), ('tiers.units', (1.5,)),
+    ('tiers.kernels', ((2, 3),)), ('tiers.kernels', ((2, 3), 4)),
+    ('tiers.kernels', ((2, 3), (3, 5))),
+]
+
+
+@pytest.mark.parametrize('name, value', BAD, ids=lambda v: str(v))
+def test_bad_settings_are_one_line(name, value, monkeypatch):
+    monkeypatch.setattr(data, 'load', lambda spec: pytest.fail('the data was loaded'))
+    config = default_config()
+    config.update_from_flattened_dict({name: value})
+    with pytest.raises(ConfigError) as caught:
+        setup.build(config)
+    message = str(caught.value)
+    assert message.startswith(f'config.{name}: ') and 'allowed: ' in message
+    assert str(value) in message and '\n' not in message
+
+
+@pytest.mark.parametrize('method', pruning.METHODS)
+def test_every_pruning_method_has_a_name(method):
+    config = tiny_study.config(pruning__method=method)
+    setup.check(config)
+    assert setup.pruning_method(config) is not None
+
+
+@pytest.mark.parametrize('algorithm', setup.ALGORITHMS)
+def test_every_algorithm_is_built_and_starts(algorithm):
+    built = tiny_study.build(search__algorithm=algorithm)
+    state = built.algorithm.init()
+    assert state.count == 0
+
+
+def test_the_reference_is_fixed_by_the_configuration():
+    built = tiny_study.finished().setup
+    largest = np.log10(16 * 2048)
+    np.testing.assert_allclose(built.reference, [2 / 3, largest, largest])
+
+
+def test_flatten_names_every_setting():
+    flat = flatten({'a': {'b': (1, (2, 3))}, 'c': 4})
+    assert flat == {'a.b': [1, [2, 3]], 'c': 4}
+
+
+def test_differences_show_both_values_of_settings_that_bind():
+    stored = default_config().to_dict()
+    changed = default_config()
+    changed.search.rounds, changed.runtime.workers = 99, 7
+    assert differences(stored, changed.to_dict()) == []
+    changed.search.batch, changed.tiers.units = 3, (16,)
+    assert differences(stored, changed.to_dict()) == [
+        'search.batch: 8 -> 3', 'tiers.units: [16, 64, 256, 1024] -> [16]']
+    assert differences({}, {'seed': 1}) == ['seed: None -> 1']
