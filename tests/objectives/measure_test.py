@@ -38,7 +38,7 @@ def _state(method):
                        config=TrainConfig())
     rng = np.random.default_rng(1)
     return state._replace(params=jax.tree.map(
-        lambda leaf: leaf + 0.3 * rng.normal(size=leaf.shape).astype(np.float32),
+        lambda leaf: 0.6 * rng.normal(size=leaf.shape).astype(np.float32),
         state.params))
 
 
