@@ -29,6 +29,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 quickstart: $(VENV)/.installed
 	$(BIN)/python -m launch.search --config=$(CONFIG) --workdir=$(WORKDIR)
 	$(BIN)/python -m launch.report --workdir=$(WORKDIR)
+	$(BIN)/python -m launch.export --workdir=$(WORKDIR) --trial=best --board=microbit \
+		--out=$(WORKDIR)/microbit
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2

@@ -5,6 +5,8 @@ padded. Here every element is a hash of a seed and of its own index: a network p
 to a wider tier draws the same weights and the same noise on its true part.
 """
 
+import zlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -31,7 +33,7 @@ def bits(seed: jax.Array, index: jax.Array) -> jax.Array:
     return x ^ (x >> 16)
 
 
-def scramble(x: np.ndarray) -> np.ndarray:
+def scramble(x: jax.Array | np.ndarray) -> jax.Array | np.ndarray:
     """uint32 -> uint32, one to one: neighbours land far from each other."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     x = (x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35)
@@ -59,14 +61,21 @@ def fast_normal(seed: jax.Array, index: jax.Array) -> jax.Array:
     return (count + smooth - 16.5) * np.float32(1.0 / np.sqrt(_VARIANCE))
 
 
-def indices(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+def derive(seed: jax.Array, salt: str) -> jax.Array:
+    """Seed [2] and a name -> another seed [2]; far cheaper to compile than a split."""
+    word = np.uint32(zlib.crc32(salt.encode()))
+    return scramble(seed ^ np.array([word, ~word], np.uint32))
+
+
+def indices(shape: tuple[int, ...], strides: tuple[int, ...]) -> jax.Array:
     """Index of every element of `shape` as if it lay in an array with `strides`.
 
     Strides are those of the largest array that any padding may give, so that an
-    element's index does not depend on the padding. uint32, wraps silently.
+    element's index does not depend on the padding. uint32, wraps silently. Computed
+    where it is used: as a constant it would be as large as the activations.
     """
-    grid = np.zeros((1,) * len(shape), np.uint64)
-    for axis, (size, stride) in enumerate(zip(shape, strides)):
-        line = np.arange(size, dtype=np.uint64) * np.uint64(stride)
-        grid = grid + line.reshape((-1,) + (1,) * (len(shape) - axis - 1))
-    return grid.astype(np.uint32)
+    grid = jnp.zeros((), jnp.uint32)
+    for axis, stride in enumerate(strides):
+        line = jax.lax.broadcasted_iota(jnp.uint32, shape, axis)
+        grid = grid + line * np.uint32(stride % 2**32)
+    return grid

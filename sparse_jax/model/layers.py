@@ -38,9 +38,11 @@ def element_ids(sources: tuple, image_size: tuple[int, int]) -> np.ndarray:
     height, width = image_size
     ids = []
     for position, shape in enumerate(sources):
-        strides = (height * width, width, 1)[: len(shape)]
-        grid = counter_noise.indices(shape, strides).ravel()
-        ids.append(grid + np.uint32(position << 28))
+        strides = (height * width, width, 1)
+        grid = sum(
+            np.arange(n, dtype=np.uint32).reshape((-1,) + (1,) * (len(shape) - i - 1))
+            * np.uint32(strides[i]) for i, n in enumerate(shape))
+        ids.append(grid.ravel() + np.uint32(position << 28))
     return counter_noise.scramble(np.concatenate(ids))
 
 
@@ -62,23 +64,27 @@ class Weighted(nn.Module):
     how: str = 'patches'
 
     @nn.compact
-    def __call__(self, x, valid, noise_scale):
-        """x: [C, H, W, B] or [F, B]; returns the pre-activation."""
-        kernel = self.param('kernel', self._initial_kernel, valid['kernel'])
+    def __call__(self, x, valid, noise_scale, seed):
+        """x: [C, H, W, B] or [F, B]; returns the pre-activation.
+
+        seed: [2] uint32 of this layer's weights or noise (`counter_noise`), or None.
+        """
+        kernel = self.param(
+            'kernel', lambda _: self._initial_kernel(seed, valid['kernel']))
         group = self._noise('group_mean')
         is_dense = self.node.op == 'dense'
         if group is not None and is_dense:
             names = element_ids(self.sources, self.image_size)
             index = names[:, None] + np.arange(x.shape[1], dtype=np.uint32)
-            x = x * self._draw_scale(group, index, noise_scale)
+            x = x * self._draw_scale(group, index, noise_scale, seed)
         y = self._product(x, jnp.where(valid['kernel'], kernel, 0.0))
         variance = self._noise('variance')
         if variance is not None:
-            y = self._perturb(x, y, variance, valid, noise_scale)
+            y = self._perturb(x, y, variance, valid['kernel'], noise_scale, seed)
         if group is not None and not is_dense:
             index = counter_noise.indices(
                 (y.shape[0], 1, 1, y.shape[-1]), (MAX_BATCH, 1, 1, 1))
-            y = y * self._draw_scale(group, index, noise_scale)
+            y = y * self._draw_scale(group, index, noise_scale, seed)
         # The shift of a batch norm is the bias; one before it would have no gradient.
         if self.node.biased and not self.node.batch_norm:
             bias = self.param('bias', nn.initializers.zeros, (self.node.channels,))
@@ -93,32 +99,33 @@ class Weighted(nn.Module):
             return lowering.depthwise_conv(x, kernel, self.node.kernel_low)
         return lowering.conv(x, kernel, self.node.kernel_low, self.how)
 
-    def _perturb(self, x, mean, variance, valid, noise_scale):
+    def _perturb(self, x, mean, variance, valid, noise_scale, seed):
         """Local reparametrisation (Kingma et al. 2015; Molchanov et al. 2017)."""
-        variance = jnp.where(valid['kernel'], variance, 0.0)
+        variance = jnp.where(valid, variance, 0.0)
         spread = jnp.sqrt(self._product(jnp.square(x), variance) + EPSILON)
         height, width = self.image_size
         strides = (height * width * MAX_BATCH, width * MAX_BATCH, MAX_BATCH, 1)
         strides = strides if mean.ndim == 4 else (MAX_BATCH, 1)
         index = counter_noise.indices(mean.shape, strides)
-        return mean + noise_scale * spread * self._normal(index)
+        noise = counter_noise.fast_normal(counter_noise.derive(seed, 'weight'), index)
+        return mean + noise_scale * spread * noise
 
-    def _draw_scale(self, group_mean, index, noise_scale):
+    def _draw_scale(self, group_mean, index, noise_scale, seed):
         column = (-1,) + (1,) * (index.ndim - 1)
         spread = jnp.sqrt(self._noise('group_variance') + EPSILON).reshape(column)
-        return group_mean.reshape(column) + noise_scale * spread * self._normal(index)
-
-    def _normal(self, index):
-        seed = counter_noise.seeds(self.make_rng('noise'))
-        return counter_noise.fast_normal(seed, index)
+        noise = counter_noise.fast_normal(counter_noise.derive(seed, 'group'), index)
+        return group_mean.reshape(column) + noise_scale * spread * noise
 
     def _noise(self, name):
         if self.has_variable('noise', name):
             return self.get_variable('noise', name)
         return None
 
-    def _initial_kernel(self, key, valid):
+    def _initial_kernel(self, seed, valid):
         """He initialisation with the true fan-in, element by element."""
+        if seed is None:
+            # Flax asks for the shape alone when a trained network is applied.
+            return jnp.zeros(self.fan_shape)
         if self.node.op == 'dense':
             rows = np.arange(self.fan_shape[0], dtype=np.uint32)
             index = rows[:, None] + element_ids(self.sources, self.image_size)
@@ -129,7 +136,7 @@ class Weighted(nn.Module):
                 self.fan_shape, maps + (MAX_KERNEL**2,) + taps)
         axes = tuple(range(1, len(self.fan_shape)))
         fan_in = jnp.maximum(valid.sum(axis=axes, keepdims=True), 1)
-        values = counter_noise.normal(counter_noise.seeds(key), index)
+        values = counter_noise.normal(seed, index)
         return jnp.where(valid, values * jnp.sqrt(2.0 / fan_in), 0.0)
 
 

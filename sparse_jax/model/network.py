@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from sparse_jax import counter_noise
 from sparse_jax.model import lowering, sizes
 from sparse_jax.model.layers import MaskedBatchNorm, Weighted
 from sparse_jax.model.skeleton import Candidate, Skeleton
@@ -20,13 +21,20 @@ class SparseNet(nn.Module):
     how: str = 'patches'
 
     @nn.compact
-    def __call__(self, candidate: Candidate, x, *, noise_scale=1.0, train=False):
-        """Images [C, H, W, B], down-sampled and normalised -> logits [classes, B]."""
+    def __call__(
+        self, candidate: Candidate, x, *, noise_scale=1.0, train=False, valid=None
+    ):
+        """Images [C, H, W, B], down-sampled and normalised -> logits [classes, B].
+
+        `valid` is `sizes.valid_weights` of the candidate, where the caller has it.
+        """
         graph = self.skeleton.graph
         shapes = graph.shapes()
         true = sizes.true_sizes(self.skeleton, candidate)
-        valid = sizes.valid_weights(self.skeleton, candidate)
+        if valid is None:
+            valid = sizes.valid_weights(self.skeleton, candidate)
         fixed = sizes.static_spatial(graph)
+        seed = self._seed()
         tensors = {'input': x}
         for i, node in enumerate(graph.nodes):
             inputs = [tensors[name] for name in node.inputs]
@@ -37,7 +45,8 @@ class SparseNet(nn.Module):
             if node.op == 'dense':
                 value = jnp.concatenate(
                     [t.reshape(-1, t.shape[-1]) for t in inputs], axis=0)
-            y = self._layer(node, shapes)(value, valid[node.name], noise_scale)
+            own = None if seed is None else counter_noise.derive(seed, node.name)
+            y = self._layer(node, shapes)(value, valid[node.name], noise_scale, own)
             whole = fixed[node.name]
             if node.batch_norm:
                 y = self._normalise(node, y, true.outputs[node.name], whole, train)
@@ -49,6 +58,13 @@ class SparseNet(nn.Module):
                 y = jnp.where(mask, y, 0.0)
             tensors[node.name] = y
         return tensors[graph.nodes[-1].name]
+
+    def _seed(self):
+        """One seed per call, for initial weights or for noise."""
+        stream = 'params' if self.is_initializing() else 'noise'
+        if self.has_rng(stream):
+            return counter_noise.seeds(self.make_rng(stream))
+        return None
 
     def _layer(self, node, shapes):
         graph = self.skeleton.graph

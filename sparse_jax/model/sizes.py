@@ -11,11 +11,14 @@ from sparse_jax.space.architecture import Graph, Node
 
 
 class Size(NamedTuple):
-    """True size of one tensor: feature map, or vector with height = width = 1."""
+    """True size of one tensor: feature map, or vector with height = width = 1.
+
+    Height and width are Python integers where all candidates share them.
+    """
 
     channels: jax.Array
-    height: jax.Array
-    width: jax.Array
+    height: jax.Array | int
+    width: jax.Array | int
 
     @property
     def elements(self) -> jax.Array:
@@ -35,20 +38,27 @@ class Sizes(NamedTuple):
 def true_sizes(skeleton: Skeleton, candidate: Candidate) -> Sizes:
     """Propagate the candidate's channels and kernels through the graph."""
     graph = skeleton.graph
-    tensors = {'input': Size(*(jnp.int32(n) for n in graph.image_shape()))}
+    channels, height, width = graph.image_shape()
+    tensors = {'input': Size(jnp.int32(channels), height, width)}
     outputs = {}
     for i, node in enumerate(graph.nodes):
         channels = candidate.channels[i]
         if node.op in ('dense', 'sum'):
-            out = Size(channels, jnp.int32(1), jnp.int32(1))
+            out = Size(channels, 1, 1)
         else:
             source = tensors[node.inputs[0]]
-            lost = candidate.kernel[i] - 1
+            exact = node.kernel == node.kernel_low
+            lost = (node.kernel if exact else candidate.kernel[i]) - 1
             out = Size(channels, source.height - lost, source.width - lost)
         outputs[node.name] = out
-        tensors[node.name] = out._replace(
-            height=out.height // node.pool, width=out.width // node.pool)
+        tensors[node.name] = out if node.pool == 1 else out._replace(
+            height=_halved(out.height, node.pool), width=_halved(out.width, node.pool))
     return Sizes(tensors, outputs)
+
+
+def _halved(n, pool):
+    """n // pool; sizes are positive, which spares a traced one the sign checks."""
+    return n // pool if isinstance(n, int) else jax.lax.div(n, jnp.int32(pool))
 
 
 def static_spatial(graph: Graph) -> dict[str, bool]:

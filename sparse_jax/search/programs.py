@@ -142,7 +142,13 @@ def batched(skeleton: Skeleton, recipe: Recipe) -> Callable:
                 lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
             return jax.lax.cond(on, one, empty, *arguments)
 
-        return jax.lax.map(maybe, (keys, candidates, inherited, active))
+        members = (keys, candidates, inherited, active)
+        if recipe.slots == recipe.mesh.devices.size:
+            # One candidate per device: no loop, and the slot is always active.
+            only = jax.tree.map(lambda leaf: leaf[0], members[:3])
+            result = one(*only, shared, epochs)
+            return jax.tree.map(lambda leaf: leaf[None], result)
+        return jax.lax.map(maybe, members)
 
     split, whole = PartitionSpec(AXIS), PartitionSpec()
     return jax.shard_map(

@@ -36,9 +36,12 @@ class TrainInfo(NamedTuple):
 
 
 def optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Adam without its rate, which is traced and differs between candidates."""
+    """Adam without its rate, which is traced and differs between candidates.
+
+    One flat vector: a handful of operations instead of a handful per layer.
+    """
     clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-    return optax.chain(*clip, optax.scale_by_adam())
+    return optax.flatten(optax.chain(*clip, optax.scale_by_adam()))
 
 
 def init_state(params, aux, stats, config: TrainConfig) -> TrainState:
@@ -62,7 +65,7 @@ def loss_fn(trained, state, key, batch, valid, coefficients, *, net, method):
     if noise:
         variables['noise'] = noise
     logits, updated = net.apply(
-        variables, candidate, images, noise_scale=noise_scale, train=True,
+        variables, candidate, images, noise_scale=noise_scale, train=True, valid=valid,
         rngs={'noise': key}, mutable=['batch_stats'])
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels).mean()
     accuracy = (logits.argmax(0) == labels).mean()

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sparse_jax.model import layers
+from sparse_jax import counter_noise
+from sparse_jax.model import layers, network
 from sparse_jax.model.layers import MaskedBatchNorm, Weighted
-from sparse_jax.space.architecture import Node
+from sparse_jax.space.architecture import Graph, Node
+from tests import sampled
 
 
 def _noisy(node, sources, kernel, noise, x, image_size=(6, 6)):
@@ -19,7 +21,7 @@ def _noisy(node, sources, kernel, noise, x, image_size=(6, 6)):
         params['bias'] = jnp.zeros(len(kernel))
     return np.asarray(layer.apply(
         {'params': params, 'noise': noise}, x, valid, 1.0,
-        rngs={'noise': jax.random.key(0)}))
+        jnp.array([1, 2], jnp.uint32)))
 
 
 def test_element_ids_differ_between_sources_and_rows_of_images():
@@ -61,7 +63,8 @@ def test_group_scales_of_a_convolution_are_one_per_map_and_image():
              'group_variance': jnp.array([0.1, 0.0, 0.4])}
     layer = Weighted(node, kernel.shape, ((2, 6, 6),), (6, 6))
     plain = np.asarray(layer.apply(
-        {'params': {'kernel': kernel}}, x, {'kernel': np.ones(kernel.shape, bool)}, 1.))
+        {'params': {'kernel': kernel}}, x,
+        {'kernel': np.ones(kernel.shape, bool)}, 1.0, None))
     scale = _noisy(node, ((2, 6, 6),), kernel, noise, x) / plain
     # Constant over the map (pixels where the division is well conditioned).
     fine = np.abs(plain) > 0.1
@@ -95,6 +98,30 @@ def test_local_reparametrisation_has_the_moments_of_sampled_weights(op):
     np.testing.assert_array_less(
         np.abs(ours.mean(-1) - theirs.mean(-1)), 5 * deviation * np.sqrt(2 / copies))
     np.testing.assert_allclose(ours.std(-1), deviation, rtol=5 / np.sqrt(copies))
+
+
+def test_layers_draw_their_own_weights_and_noise():
+    """Two equal branches on one image: uncorrelated weights, independent noise."""
+    graph = Graph((6, 6, 1), 1, False, (
+        Node('left-fc', 'dense', ('input',), 64),
+        Node('right-fc', 'dense', ('input',), 64),
+        Node('classifier', 'dense', ('left-fc', 'right-fc'), 2, relu=False)))
+    skeleton, candidate = sampled.unpadded(graph)
+    params = network.init(jax.random.key(0), skeleton, candidate)['params']
+    left, right = (np.asarray(params[f'{b}-fc']['kernel']).ravel()
+                   for b in ('left', 'right'))
+    assert abs(np.corrcoef(left, right)[0, 1]) < 5 / np.sqrt(left.size)
+    # Zero means, one class that reads +left -right of one unit: equal noise cancels.
+    params = jax.tree.map(jnp.zeros_like, params)
+    params['classifier']['kernel'] = params['classifier']['kernel'].at[
+        0, 0].set(1.0).at[0, 64].set(-1.0)
+    noise = {f'{b}-fc': {'variance': jnp.full((64, 36), 1 / 36)}
+             for b in ('left', 'right')}
+    y = np.asarray(network.SparseNet(skeleton).apply(
+        {'params': params, 'noise': noise}, candidate, jnp.ones((1, 6, 6, 4096)),
+        rngs={'noise': jax.random.key(1)}))[0]
+    # The difference of two rectified standard normals: variance 1 - 1 / pi.
+    assert abs(y.var() - (1 - 1 / np.pi)) < 0.1
 
 
 def test_batch_norm_uses_the_true_pixels_only():
