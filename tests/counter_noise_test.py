@@ -55,6 +55,20 @@ def test_seeds_give_unrelated_numbers():
         assert (word(0, 7) == other).mean() < 1e-4
 
 
+def test_derived_seeds_are_unrelated():
+    seed = counter_noise.seeds(jax.random.key(4))
+    index = jnp.arange(NUM, dtype=jnp.uint32)
+    draw = lambda s: np.asarray(counter_noise.fast_normal(s, index))
+    draws = [draw(seed)] + [draw(counter_noise.derive(seed, name)) for name in (
+        'block-1-layer-1', 'block-1-layer-2', 'weight')]
+    draws.append(draw(counter_noise.derive(
+        counter_noise.derive(seed, 'block-1-layer-1'), 'weight')))
+    correlation = np.corrcoef(draws) - np.eye(len(draws))
+    assert np.abs(correlation).max() < 5 / np.sqrt(NUM)
+    np.testing.assert_array_equal(
+        draws[1], draw(counter_noise.derive(seed, 'block-1-layer-1')))
+
+
 def test_every_bit_is_fair():
     words = np.asarray(counter_noise.bits(
         counter_noise.seeds(jax.random.key(5)), jnp.arange(NUM, dtype=jnp.uint32)))

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sparse_jax import counter_noise
 from sparse_jax.model import layers, network
 from sparse_jax.model.layers import MaskedBatchNorm, Weighted
 from sparse_jax.space.architecture import Graph, Node
