@@ -5,6 +5,7 @@ the program itself keeps its traceback.
 """
 
 import contextlib
+import difflib
 import errno
 import os
 import pathlib
@@ -112,15 +113,13 @@ def _parse(values, argv):
     try:
         return values(config_flag.prepare(values, argv))
     except flags.UnrecognizedFlagError as error:
-        near = [f'--{name}' for name in error.suggestions if '.' not in name]
-        hint = f'; did you mean {" or ".join(near)}?' if near else '; --help lists all'
+        near = difflib.get_close_matches(error.flagname, values, 1)
+        hint = f'; did you mean --{near[0]}?' if near else '; --help lists all flags'
         return fail(f'unknown flag --{error.flagname}{hint}')
-    except flags.ValidationError as error:
-        missing = [name for name in values
-                   if f'--{name} must have a value' in str(error)]
-        return fail(f'--{missing[0]} is missing; it is required: '
-                    f'{values[missing[0]].help}' if missing else error)
     except flags.IllegalFlagValueError as error:
+        for name in values:
+            if f'--{name} must have a value' in str(error):
+                return fail(f'--{name} is missing; it is required: {values[name].help}')
         return fail(config_flag.explain(values, error))
     except (ConfigError, flags.Error) as error:
         return fail(error)

@@ -140,11 +140,14 @@ def _check_name(config, name):
 
 def _near(name, known):
     """'; did you mean ...?', by spelling, else the members of the same group."""
-    near = difflib.get_close_matches(name, known, 2, 0.75)
-    if near:
-        return f'; did you mean {" or ".join(near)}?'
-    group = name.rpartition('.')[0]
+    group, _, last = name.rpartition('.')
     same = [k for k in known if group and k.startswith(f'{group}.')]
+    # Inside a group only the last part can be wrong: the rest would always match.
+    near = ([f'{group}.{k}' for k in difflib.get_close_matches(
+        last, [k.removeprefix(f'{group}.') for k in same], 1)] if same
+        else difflib.get_close_matches(name, known, 1, 0.8))
+    if near:
+        return f'; did you mean {near[0]}?'
     groups = sorted({k.split('.')[0] for k in known})
     return '; allowed: ' + ', '.join(same or (f'{g}.…' if g != 'seed' else g
                                               for g in groups))

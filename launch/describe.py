@@ -130,12 +130,13 @@ def describe_trial(console):
 def main(argv):
     del argv
     console = tables.console()
-    if NETWORK.value is not None:
+    files, studies = NETWORK.value is not None, WORKDIR.value is not None
+    if files == studies or studies != (TRIAL.value is not None):
+        cli.fail('give either --network=FILE.json, or --workdir=DIR with --trial=N')
+    if files:
         describe_network(console)
-    elif WORKDIR.value is not None and TRIAL.value is not None:
-        describe_trial(console)
     else:
-        cli.fail('give --network=FILE.json, or --workdir=DIR with --trial=N')
+        describe_trial(console)
 
 
 if __name__ == '__main__':

@@ -19,8 +19,9 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
     """Refuse a workdir that holds a study of another configuration; writes nothing.
 
     Raises:
-      StudyError: one line with all differences, or why config.json cannot be read.
+      StudyError: one line with all differences, or why the folder cannot be used.
     """
+    _check_writable(workdir)
     path = pathlib.Path(workdir) / CONFIG_FILE
     if not path.is_file():
         if (path.parent / study.FILE).is_file():
@@ -95,6 +96,17 @@ def find_network(records: study.Study, name: str) -> study.Row:
     if any(row.offset is not None for row in rows):
         allowed += ', also as TRIAL@CUT where launch.report lists it'
     raise study.StudyError(f'--trial={name}: no such trial; allowed: {allowed}')
+
+
+def _check_writable(workdir):
+    folder = pathlib.Path(workdir).absolute()
+    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    if not nearest.is_dir():
+        raise study.StudyError(f'workdir {workdir!r}: {str(nearest)!r} is a file; '
+                               'allowed: a folder, made if it is missing')
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise study.StudyError(f'workdir {workdir!r}: {str(nearest)!r} cannot be '
+                               'written; allowed: a folder of yours')
 
 
 def _stored(path):

@@ -151,7 +151,8 @@ class Evaluator:
         run = lambda part: self._run_slots(program, part, parents)
         begin = time.perf_counter()
         # XLA releases the interpreter: calls of one program overlap on a CPU's cores.
-        with concurrent.futures.ThreadPoolExecutor(self.programs.recipe.workers) as pool:
+        workers = self.programs.recipe.workers
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             outcomes = [o for part in pool.map(run, parts) for o in part]
         seconds = (time.perf_counter() - begin) / len(group.trials)
         return [outcome._replace(train_seconds=seconds) for outcome in outcomes]
@@ -176,9 +177,10 @@ class Evaluator:
             if 'RESOURCE_EXHAUSTED' not in str(error):
                 raise
             return [Outcome(t, status.OUT_OF_MEMORY) for t in group.trials]
+        slots = [order.index(i) for i in range(len(group.trials))]
         return [self._outcome(trial, graph, group.skeleton, jax.tree.map(
-            lambda leaf, slot=order.index(i): leaf[slot], result))
-            for i, (trial, graph) in enumerate(zip(group.trials, group.graphs))]
+            lambda leaf, slot=slot: leaf[slot], result))
+            for slot, trial, graph in zip(slots, group.trials, group.graphs)]
 
     def _slot_order(self, members):
         """Member of every slot: dealt round-robin over the devices, last one repeated.

@@ -78,7 +78,7 @@ def accuracy(net: CompactNet, split: data.Split) -> float:
 def test_accuracies(
     study: Study, members: list[Member], spec: data.DataSpec
 ) -> dict[str, float]:
-    """{row name: test accuracy}; each network meets the test data once, then it is stored.
+    """{row name: test accuracy}; each network meets the test data once, then is stored.
 
     The only function of the library that loads the test part of a study's data.
     """

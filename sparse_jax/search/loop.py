@@ -132,6 +132,7 @@ def _suggest(setup, study, state, round_, rows):
 def _as_trials(setup, points, first, round_, rows):
     """Number the points, find their parents and set how long they train."""
     search, epochs = setup.config.search, setup.config.train.epochs
+    heir = max(1, round(search.child_epochs * epochs))
     references = [row for row in rows if row.ok] if search.inherit else []
     if stage_of(round_, tuple(search.stages)) == 3:
         references = front_of(references, setup.memory)
@@ -139,8 +140,7 @@ def _as_trials(setup, points, first, round_, rows):
     for number, point in enumerate(points, first):
         parent = parent_of(setup.space, point, references,
                            min_overlap=search.min_overlap)
-        length = epochs if parent is None else max(1, round(search.child_epochs * epochs))
-        trials.append(Trial(number, point, length, parent))
+        trials.append(Trial(number, point, epochs if parent is None else heir, parent))
     return trials
 
 

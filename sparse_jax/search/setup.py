@@ -68,7 +68,8 @@ def check(config: ml_collections.ConfigDict) -> None:
     Raises:
       ConfigError: one line with the name, the value and what is allowed.
     """
-    s, o, limits = config.search, config.objectives, config.limits
+    d, s, o = config.data, config.search, config.objectives
+    limits = config.limits
     for name, value in flatten(config.to_dict()).items():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f'config.{name}: {value!r} is not allowed; '
@@ -78,6 +79,11 @@ def check(config: ml_collections.ConfigDict) -> None:
     rules = [
         ('seed', config.seed, at_least(config.seed, 0) and config.seed < 2**32,
          '0 to 4294967295'),
+        *((f'data.{name}', d[name], d[name] == -1 or at_least(d[name], 1),
+           '-1 (as the data set has it), or 1 or more')
+          for name in ('validation_size', 'test_size')),
+        ('data.max_train', d.max_train, at_least(d.max_train, 0), '0 (all) or more'),
+        ('data.seed', d.seed, at_least(d.seed, 0), '0 or more'),
         ('space.prior', config.space.prior, config.space.prior in PRIORS,
          ', '.join(PRIORS)),
         ('pruning.method', config.pruning.method,

@@ -86,7 +86,8 @@ class Study:
         self.workdir = pathlib.Path(workdir)
         path = self.workdir / FILE
         if not create and not path.is_file():
-            raise StudyError(f'workdir {str(workdir)!r}: no study here ({FILE} missing)')
+            raise StudyError(
+                f'workdir {str(workdir)!r}: no study here ({FILE} missing)')
         try:
             self.workdir.mkdir(parents=True, exist_ok=True)
             # Other threads prefetch weights; SQLite serialises them.
@@ -201,8 +202,8 @@ class Study:
 
     @staticmethod
     def _row(values):
-        number, coordinates, epochs, parent, round_, state, point, error, sec = values[:9]
-        numbers = values[9:]
+        (number, coordinates, epochs, parent, round_, state, point, error, sec,
+         *numbers) = values
         split = lambda part: None if part[0] is None else Totals(*part)
         trial = Trial(number, np.array(json.loads(coordinates)), epochs, parent)
         return Row(trial, round_, state, json.loads(point), error,

@@ -11,7 +11,8 @@ from tests import tiny_study
 
 BAD = [
     ('seed', -1), ('seed', 2**32), ('space.prior', 'flat'), ('pruning.method', 'lasso'),
-    ('pruning.cuts', ('a',)), ('objectives.memory_model', 'x'),
+    ('data.validation_size', 0), ('data.test_size', -2), ('data.max_train', -1),
+    ('data.seed', -1), ('pruning.cuts', ('a',)), ('objectives.memory_model', 'x'),
     ('objectives.error', 0.0), ('objectives.error', float('nan')),
     ('objectives.model_size', 0), ('search.algorithm', 'grid'), ('search.rounds', 0),
     ('search.batch', 0), ('search.initial', -1), ('search.max_groups', -1),

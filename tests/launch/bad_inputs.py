@@ -1,0 +1,216 @@
+"""Inputs that no launcher may take, and the table of what each one prints.
+
+    python -m tests.launch.bad_inputs > docs/bad_inputs.md
+
+runs all of them and writes the table again.
+"""
+
+import contextlib
+import io
+import json
+import pathlib
+import shutil
+import sqlite3
+import tempfile
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.config import dumps
+from tests import tiny_study
+from tests.launch import command_line
+
+
+class Case(NamedTuple):
+    """A command line and words that its one line of error must have."""
+
+    title: str
+    launcher: str
+    arguments: tuple[str, ...]
+    """{dir} stands for the folder of `prepare`."""
+    words: tuple[str, ...]
+
+
+def _search(title, *arguments, words, workdir='--workdir={dir}/new'):
+    return Case(title, 'search', (*filter(None, [workdir]), *arguments), words)
+
+
+def _setting(title, override, *words):
+    return _search(title, f'--config.{override}', words=words)
+
+
+CASES = (
+    _search('unknown flag', '--bogus=1', words=('unknown flag --bogus', '--help')),
+    _search('misspelt flag', '--wrkdir=x', words=('--wrkdir', 'mean --workdir')),
+    _search('word that is no flag', 'extra', words=("'extra'", 'start with --')),
+    _search('required flag missing', workdir=None, words=('--workdir is missing',)),
+    _search('flag without its value', '--config.search.rounds', words=('rounds',)),
+    _setting('unknown setting', 'search.bogus=3', 'config.search.bogus',
+             'search.batch, ', 'search.rounds, '),
+    _setting('misspelt setting', 'search.ruonds=3', 'mean search.rounds'),
+    _setting('unknown group', 'serach.rounds=3', 'mean search.rounds'),
+    _setting('group in place of a setting', 'search=3', 'group', 'search.rounds'),
+    _setting('wrong type', 'search.rounds=abc', "rounds: 'abc'", 'a whole number'),
+    _setting('fraction of a round', 'search.rounds=2.5', "'2.5'", 'a whole number'),
+    _setting('text for a number', 'train.decay=half', "'half'", 'a number'),
+    _setting('no rounds', 'search.rounds=0', 'rounds: 0', '1 or more'),
+    _setting('out of range', 'train.decay=2', 'decay: 2.0', '0 to 1'),
+    _setting('infinite number', 'objectives.error=inf', 'error: inf', 'finite'),
+    _setting('unknown pruning method', 'pruning.method=lasso', "'lasso'", 'sparse_vd'),
+    _setting('unknown algorithm', 'search.algorithm=grid', "'grid'", 'random'),
+    _setting('bad tiers', 'tiers.widths=(4,8)', '(4, 8)', 'at least 100'),
+    _setting('tiers that are text', 'tiers.widths=abc', 'abc', 'whole numbers'),
+    _setting('kernel ranges with a gap', 'tiers.kernels=((2,3),)', '2 to 5'),
+    _setting('negative seed', 'seed=-1', 'seed: -1', '0 to 4294967295'),
+    _setting('too large a seed', 'seed=4294967296', '0 to 4294967295'),
+    _setting('unknown data set', 'data.name=nosuch', 'nosuch', 'digits'),
+    _setting('bad grouping', 'data.classes=0-99/1', '0-99', 'accepted'),
+    _search('experiment file missing', '--config=nosuch.py',
+            words=('nosuch.py', 'no such experiment file')),
+    _search('experiment file with a syntax error', '--config={dir}/syntax.py',
+            words=('syntax.py', 'SyntaxError')),
+    _search('experiment file without get_config', '--config={dir}/empty.py',
+            words=('empty.py', 'no get_config()')),
+    _search('get_config without return', '--config={dir}/none.py',
+            words=('None', 'default_config()')),
+    _search('misspelt setting in an experiment file', '--config={dir}/typo.py',
+            words=('search.ruonds', 'mean search.rounds')),
+    _search('wrong type in an experiment file', '--config={dir}/type.py',
+            words=('type.py', 'TypeError')),
+    _search('--config twice', '--config={dir}/none.py', '--config={dir}/typo.py',
+            words=('2 times', 'once')),
+    _search('data file missing', '--config.data.name=own',
+            '--config.data.path={dir}/nosuch.npz', words=('nosuch.npz', '.npz file')),
+    _search('empty data set', '--config.data.name=own',
+            '--config.data.path={dir}/empty.npz', words=('empty.npz',)),
+    _search('truncated idx file', '--config.data.name=own',
+            '--config.data.path={dir}/idx', words=('train-images', 'expected')),
+    _search('no validation images', '--config.data.validation_size=0',
+            words=('validation_size: 0', '1 or more')),
+    _search('workdir of another configuration', '--config.search.batch=3',
+            workdir='--workdir={dir}/study', words=('search.batch: 2 -> 3', 'another')),
+    _search('workdir that is a file', workdir='--workdir={dir}/empty.py',
+            words=('empty.py', 'is a file')),
+    _search('workdir below a file', workdir='--workdir={dir}/empty.py/run',
+            words=('is a file',)),
+    _search('workdir with a damaged config.json', workdir='--workdir={dir}/bad_config',
+            words=('config.json', 'not JSON')),
+    _search('workdir whose config.json is gone', workdir='--workdir={dir}/no_config',
+            words=('without its config.json',)),
+    Case('report on no study', 'report', ('--workdir={dir}/idx',),
+         ('no study here', 'launch.search')),
+    Case('report on a damaged config.json', 'report', ('--workdir={dir}/bad_config',),
+         ('not JSON',)),
+    Case('report on a config.json of something else', 'report',
+         ('--workdir={dir}/other_config',), ('unknown setting', 'a.b')),
+    Case('report on a damaged study.sqlite', 'report', ('--workdir={dir}/bad_study',),
+         ('study', 'not a database')),
+    Case('report on half a study.sqlite', 'report', ('--workdir={dir}/half_study',),
+         ('malformed',)),
+    Case('report on a study without trials', 'report', ('--workdir={dir}/no_trials',),
+         ('no measured candidate yet',)),
+    Case('describe nothing', 'describe', (), ('--network', '--workdir')),
+    Case('describe both', 'describe', ('--network=x', '--workdir=y', '--trial=1'),
+         ('either',)),
+    Case('trial out of range', 'describe', ('--workdir={dir}/study', '--trial=99'),
+         ('--trial=99', '0 to 3')),
+    Case('trial that failed', 'describe', ('--workdir={dir}/failed', '--trial=1'),
+         ('trial 1', 'nonfinite', 'no weights')),
+    Case('network file missing', 'describe', ('--network={dir}/nosuch.json',),
+         ('nosuch.json', 'No such file')),
+    Case('network file that is not JSON', 'describe', ('--network={dir}/syntax.py',),
+         ('not JSON',)),
+    Case('kernel larger than the image', 'describe',
+         ('--network={dir}/large.json', '--input_shape=4,4,1', '--num_classes=3'),
+         ('kernel-size-block-1-layer-1: 5', '4x4', 'at most 4')),
+    Case('unknown key in a network file', 'describe', ('--network={dir}/key.json',),
+         ('kernel-sise', 'mean kernel-size-block-1-layer-1')),
+    Case('wrong value in a network file', 'describe', ('--network={dir}/value.json',),
+         ("'big'", 'alpha')),
+    Case('image shape of two numbers', 'describe',
+         ('--network={dir}/large.json', '--input_shape=4,4', '--num_classes=3'),
+         ('--input_shape=4,4', 'height,width,channels')),
+    Case('image shape without classes', 'describe',
+         ('--network={dir}/large.json', '--input_shape=4,4,1'), ('go together',)),
+)
+
+_TEXTS = {
+    'syntax.py': 'def get_config(:\n',
+    'empty.py': '',
+    'none.py': 'def get_config():\n  pass\n',
+}
+_EXPERIMENT = ('from sparse_jax.config import default_config\n\n\ndef get_config():\n'
+               '  config = default_config()\n  config.search.{}\n  return config\n')
+
+
+def prepare(folder: pathlib.Path) -> None:
+    """Write every file that a case names."""
+    for name, text in _TEXTS.items():
+        (folder / name).write_text(text)
+    (folder / 'typo.py').write_text(_EXPERIMENT.format('ruonds = 3'))
+    (folder / 'type.py').write_text(_EXPERIMENT.format('rounds = "three"'))
+    point = tiny_study.POINT
+    changes = {'large': {'kernel-size-block-1-layer-1': 5},
+               'key': {'kernel-sise-block-1-layer-1': 3}, 'value': {'alpha': 'big'}}
+    for name, change in changes.items():
+        (folder / f'{name}.json').write_text(json.dumps(point | change))
+    np.savez(folder / 'empty.npz', X=np.zeros((0, 6, 6), np.uint8), y=np.zeros(0, int))
+    (folder / 'idx').mkdir()
+    head = np.array([2051, 10, 4, 4], '>u4').tobytes()
+    (folder / 'idx' / 'train-images-idx3-ubyte').write_bytes(head + bytes(99))
+    head = np.array([2049, 10], '>u4').tobytes()
+    (folder / 'idx' / 'train-labels-idx1-ubyte').write_bytes(head + bytes(10))
+    _studies(folder)
+
+
+def _studies(folder):
+    """A good study and damaged copies of it."""
+    good = folder / 'study'
+    shutil.copytree(tiny_study.finished().workdir, good)
+    (good / 'config.json').write_text(dumps(tiny_study.config()))
+    names = ('bad_config', 'no_config', 'other_config', 'bad_study', 'half_study',
+             'no_trials', 'failed')
+    copies = {name: shutil.copytree(good, folder / name) for name in names}
+    (copies['bad_config'] / 'config.json').write_text('{"seed": ')
+    (copies['no_config'] / 'config.json').unlink()
+    (copies['other_config'] / 'config.json').write_text('{"a": {"b": 1}}')
+    (copies['bad_study'] / 'study.sqlite').write_bytes(bytes(range(256)) * 8)
+    whole = (good / 'study.sqlite').read_bytes()
+    (copies['half_study'] / 'study.sqlite').write_bytes(whole[:len(whole) // 8])
+    for name, statements in {
+            'no_trials': ('DELETE FROM weights', 'DELETE FROM trials'),
+            'failed': ("UPDATE trials SET status='nonfinite' WHERE number=1",
+                       'DELETE FROM weights WHERE trial=1')}.items():
+        with contextlib.closing(sqlite3.connect(copies[name] / 'study.sqlite')) as db:
+            for statement in statements:
+                db.execute(statement)
+            db.commit()
+
+
+def arguments(case: Case, folder: pathlib.Path) -> list[str]:
+    """The arguments of a case."""
+    return [a.replace('{dir}', str(folder)) for a in case.arguments]
+
+
+def main():
+    """Print the table as Markdown."""
+    print('# Bad inputs\n\nEach of these prints one line on stderr, exits with code 2 '
+          'and changes nothing on disk\n(`DIR` is a folder of prepared files). Written '
+          'by `python -m tests.launch.bad_inputs`;\n`tests/launch/bad_inputs_test.py` '
+          'tries them all.\n')
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        prepare(folder)
+        for case in CASES:
+            err = io.StringIO()
+            with contextlib.redirect_stderr(err), contextlib.suppress(SystemExit):
+                command_line.call(case.launcher, *arguments(case, folder))
+            line = err.getvalue().strip().replace(name, 'DIR').replace(
+                str(tiny_study.data_file().parent), 'DIR')
+            words = ' '.join(case.arguments).replace('{dir}', 'DIR')
+            print(f'- {case.title}: `python -m launch.{case.launcher} {words}`\n\n'
+                  f'      {line}\n')
+
+
+if __name__ == '__main__':
+    main()

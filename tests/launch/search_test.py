@@ -1,0 +1,123 @@
+"""From the command line to the picture: search, report, describe."""
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from sparse_jax import data
+from tests import tiny_study
+from tests.launch import command_line
+
+
+def _overrides(**changes):
+    settings = tiny_study.settings() | changes
+    return [f'--config.{name}={value}' for name, value in settings.items()]
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory):
+    """A workdir that launch.search filled; tests of one module share it."""
+    return tmp_path_factory.mktemp('search') / 'run'
+
+
+@pytest.fixture
+def workdir(made, capsys):
+    if not made.exists():
+        with tiny_study.small_space():
+            result = command_line.run(
+                capsys, 'search', f'--workdir={made}', *_overrides())
+        assert (result.code, result.err) == (0, '')
+        made.with_name('out.txt').write_text(result.out)
+    return made
+
+
+def test_the_output_of_a_search(workdir):
+    lines = workdir.with_name('out.txt').read_text().splitlines()
+    groups = [line for line in lines if line.startswith('round ')]
+    assert len(groups) == tiny_study.ROUNDS
+    assert all(('candidates' in g and 'hypervolume' in g and 'best of group' in g)
+               for g in groups)
+    assert any('XLA training programs: 1 compiled, 4.0 candidates each' in line
+               for line in lines)
+    assert any(line.startswith('seconds: compile') for line in lines)
+    assert {p.name for p in workdir.iterdir()} == {
+        '.lock', 'checkpoints', 'config.json', 'study.sqlite'}
+
+
+def test_report_writes_the_front(workdir, capsys, monkeypatch):
+    first = command_line.run(capsys, 'report', f'--workdir={workdir}')
+    assert (first.code, first.err) == (0, '')
+    with open(workdir / 'front.csv') as file:
+        rows = list(csv.DictReader(file))
+    assert rows and all(0 <= float(r['test_accuracy']) <= 1 for r in rows)
+    assert (workdir / 'front.png').read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+    assert max(map(len, first.out.splitlines()[:len(rows) + 4])) <= 80
+
+    def refuse(_):
+        raise AssertionError('test data was loaded again')
+
+    monkeypatch.setattr(data, 'load_test', refuse)
+    again = command_line.run(capsys, 'report', f'--workdir={workdir}')
+    assert again == first
+
+
+def test_report_leaves_test_data_alone_when_asked(
+        workdir, capsys, tmp_path, monkeypatch):
+    copy = shutil.copytree(workdir, tmp_path / 'copy')
+    monkeypatch.setattr(data, 'load_test', lambda _: pytest.fail('test data'))
+    # The accuracies of an earlier report would be read from the study.
+    result = command_line.run(capsys, 'report', f'--workdir={copy}', '--notest')
+    assert result.code == 0 and 'test %' not in result.out
+
+
+def test_describe_reads_what_report_wrote(workdir, capsys):
+    command_line.run(capsys, 'report', f'--workdir={workdir}')
+    network = sorted((workdir / 'networks').iterdir())[0]
+    result = command_line.run(
+        capsys, 'describe', f'--network={network}', '--input_shape=6,6,1',
+        '--num_classes=3', '--json')
+    assert result.code == 0
+    totals = json.loads(result.out)['totals']
+    name = str(int(network.stem.removeprefix('trial_')))
+    trained = command_line.run(
+        capsys, 'describe', f'--workdir={workdir}', f'--trial={name}', '--json')
+    both = json.loads(trained.out)
+    assert both['before']['totals'] == totals
+    assert both['after']['totals']['model_size'] <= totals['model_size']
+
+
+def test_tables_of_layers_fit_80_columns(workdir, capsys):
+    result = command_line.run(capsys, 'describe', f'--workdir={workdir}', '--trial=0')
+    assert result.code == 0 and 'before pruning' in result.out
+    assert max(map(len, result.out.splitlines())) <= 80
+
+
+def test_more_rounds_and_other_speed_continue(workdir, capsys, tmp_path):
+    copy = shutil.copytree(workdir, tmp_path / 'copy')
+    with tiny_study.small_space():
+        result = command_line.run(
+            capsys, 'search', f'--workdir={copy}', '--config.runtime.workers=1',
+            *_overrides(**{'search.rounds': tiny_study.ROUNDS + 1}))
+    assert result.code == 0 and 'round 3/3' in result.out
+    assert 'round 1/3' not in result.out
+    stored = json.loads((copy / 'config.json').read_text())
+    assert stored['search']['rounds'] == 3 and stored['runtime']['workers'] == 1
+
+
+def test_another_configuration_is_refused_with_the_difference(workdir, capsys):
+    before = command_line.contents(workdir)
+    result = command_line.run(
+        capsys, 'search', f'--workdir={workdir}', *_overrides(**{'train.epochs': 3}))
+    assert result.code == 2
+    assert 'train.epochs: 8 -> 3' in result.err and result.err.count('\n') == 1
+    assert command_line.contents(workdir) == before
+
+
+@pytest.mark.parametrize('name', command_line.LAUNCHERS)
+def test_help_is_short_and_shows_the_flags(name, capsys):
+    result = command_line.run(capsys, name, '--help')
+    assert result.code == 0 and len(result.out.splitlines()) < 50
+    assert f'python -m launch.{name}' in result.out and '--workdir=...' in result.out
+    assert max(map(len, result.out.splitlines())) <= 88
