@@ -22,7 +22,7 @@ class Reporter:
             TextColumn('{task.description}'), BarColumn(bar_width=20),
             TextColumn('{task.fields[n]}'), TimeElapsedColumn(),
             TextColumn('{task.fields[left]}'), console=self.console,
-            disable=not self.console.is_terminal)
+            transient=True, disable=not self.console.is_terminal)
         self.task = self.bar.add_task('starting', total=None, n='', left='')
 
     def __enter__(self):

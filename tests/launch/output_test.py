@@ -1,0 +1,80 @@
+"""What launchers draw and print: ticks, staircases, tables, live progress."""
+
+import io
+import pathlib
+
+import numpy as np
+import pytest
+
+from launch import config_flag, figure, progress, tables
+from sparse_jax.search import loop, setup
+from sparse_jax.search.study import Study
+from tests import tiny_study
+
+
+def test_ticks_are_few_powers_of_two():
+    assert figure.binary_ticks(100, 3000) == [128, 256, 512, 1024, 2048]
+    wide = figure.binary_ticks(64, 70_000)
+    assert wide == [64, 256, 1024, 4096, 16384, 65536]
+    assert figure.binary_ticks(1030, 2000) == []
+    labels = [figure.size_label(v) for v in (256, 512, 1024, 2048, 2**20)]
+    assert labels == ['256', '512', '1K', '2K', '1M']
+    assert figure.percent_ticks(0.9, 25) == [1, 2, 5, 10, 20]
+
+
+def test_the_staircase_falls_and_has_no_dominated_step():
+    sizes = np.array([4.0, 1.0, 2.0, 2.0, 3.0])
+    errors = np.array([0.1, 0.5, 0.3, 0.2, 0.4])
+    steps, best = figure.staircase(sizes, errors)
+    assert steps.tolist() == [1, 2, 4] and best.tolist() == [0.5, 0.2, 0.1]
+
+
+@pytest.mark.parametrize('errors', [[0.0], [0.9, 0.9], [0.0, 0.5, 0.02], [1.0, 1e-4]])
+def test_any_front_can_be_drawn(errors, tmp_path, recwarn):
+    sizes = np.geomspace(2000, 20, len(errors))
+    points = np.stack([errors, sizes, sizes[::-1]], axis=1)
+    figure.draw(tmp_path / 'a.png', points, points, np.array([2048, 1]))
+    assert (tmp_path / 'a.png').stat().st_size > 5000
+    assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
+
+
+@pytest.mark.parametrize('name', ['digits', 'mnist_2kb', 'cifar10_binary'])
+def test_experiments_have_settings_that_are_allowed(name):
+    root = pathlib.Path(__file__).resolve().parents[2]
+    config = config_flag.load(str(root / 'experiments' / f'{name}.py'))
+    setup.check(config)
+    setup.tier_policy(config)
+    setup.train_config(config)
+
+
+class _Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def _watch(monkeypatch, tmp_path, out):
+    """The output of a tiny search that writes to `out`."""
+    monkeypatch.setattr('sys.stdout', out)
+    monkeypatch.setenv('TERM', 'xterm')
+    built, study = tiny_study.finished().setup, Study(tmp_path)
+    with progress.Reporter(built, study) as reporter:
+        loop.run(built, study, reporter)
+    return out.getvalue()
+
+
+def test_a_terminal_has_a_live_bar(monkeypatch, tmp_path):
+    text = _watch(monkeypatch, tmp_path, _Terminal())
+    assert '\x1b[2K' in text and 'finished round' in text and '━' in text
+
+
+def test_elsewhere_there_is_one_line_for_a_group(monkeypatch, tmp_path):
+    lines = _watch(monkeypatch, tmp_path, io.StringIO()).splitlines()
+    assert len(lines) == tiny_study.ROUNDS
+    assert all(line.startswith('round ') and len(line) > 80 for line in lines)
+    assert 'left' in lines[0] and 'left' not in lines[-1]
+
+
+def test_lines_are_not_wrapped_nor_read_as_markup():
+    out = io.StringIO()
+    tables.line(tables.console(out), '[red]' + 'x' * 300)
+    assert out.getvalue() == '[red]' + 'x' * 300 + '\n'
