@@ -1,4 +1,4 @@
-"""MNIST under 2 KB of model and working memory, structured pruning (paper, poster table).
+"""MNIST under 2 KB of model and working memory, structured pruning (paper, table B).
 
 Point config.data.path at a folder with the four MNIST idx files, or leave it empty to
 prepare the set through tensorflow-datasets.

@@ -17,7 +17,7 @@ from absl import flags
 
 from launch import config_flag, usage
 from sparse_jax.data import DataError
-from sparse_jax.search.setup import ConfigError
+from sparse_jax.search.settings import ConfigError
 from sparse_jax.search.study import StudyError
 from sparse_jax.space.network_file import NetworkFileError
 

@@ -14,7 +14,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from sparse_jax.config import default_config, flatten
-from sparse_jax.search.setup import ConfigError
+from sparse_jax.search.settings import ConfigError
 
 DEFAULT = 'experiments/digits.py'
 _ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ from launch.workdir import find_network, open_study
 from sparse_jax import data
 from sparse_jax.objectives import compact_costs, graph_costs
 from sparse_jax.search import front as fronts
-from sparse_jax.search import setup
+from sparse_jax.search import settings
 from sparse_jax.space import architecture, network_file
 from sparse_jax.space.sparse_space import sparse_space
 
@@ -44,7 +44,7 @@ JSON = flags.DEFINE_bool(
 def task_shape():
     """(input shape, classes) from the flags or from the configured data."""
     if SHAPE.value is None and CLASSES.value is None:
-        dataset = data.load(setup.data_spec(CONFIG.value))
+        dataset = data.load(settings.data_spec(CONFIG.value))
         return dataset.input_shape, dataset.num_classes
     if SHAPE.value is None or CLASSES.value is None:
         cli.fail('--input_shape and --num_classes go together')
@@ -110,7 +110,8 @@ def describe_trial(console):
     """A trained member of a study, before and after pruning."""
     config, dataset, space, records, _ = open_study(WORKDIR.value)
     row = find_network(records, TRIAL.value)
-    member = fronts.member(records, space, row, dataset, setup.pruning_method(config))
+    member = fronts.member(
+        records, space, row, dataset, settings.pruning_method(config))
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
     pairs = [('before', before), ('after', after)]

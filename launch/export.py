@@ -25,7 +25,7 @@ from sparse_jax.export import (
 )
 from sparse_jax.quantize import finetune
 from sparse_jax.search import front as fronts
-from sparse_jax.search import loop, setup, study
+from sparse_jax.search import loop, settings, study
 
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
 TRIAL = flags.DEFINE_string(
@@ -70,13 +70,14 @@ def write(board):
     """Writes the export folder of the chosen network."""
     config, dataset, space, records, memory = open_study(WORKDIR.value)
     row = chosen_row(config, records, memory)
-    net = fronts.member(records, space, row, dataset, setup.pruning_method(config)).net
+    method = settings.pruning_method(config)
+    net = fronts.member(records, space, row, dataset, method).net
     train, ranges = dataset.train, None
     if STEPS.value:
         net, ranges = finetune(
             jax.random.key(0), net, train.images, train.labels, steps=STEPS.value,
             method=METHOD.value)
-    test = data.load_test(setup.data_spec(config))
+    test = data.load_test(settings.data_spec(config))
     images = ExportData(train.images[:1000], test.images, test.labels)
     report = export_network(
         net, images, board, OUT.value, ranges=ranges, method=METHOD.value,

@@ -16,7 +16,7 @@ from absl import flags
 from launch import cli, figure, tables
 from launch.workdir import open_study
 from sparse_jax.search import front as fronts
-from sparse_jax.search import loop, setup, study
+from sparse_jax.search import loop, settings, study
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -63,12 +63,12 @@ def main(argv):
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
     config, dataset, space, records, memory = open_study(WORKDIR.value)
     rows = records.networks()
-    method = setup.pruning_method(config)
+    method = settings.pruning_method(config)
     members = [fronts.member(records, space, row, dataset, method)
                for row in loop.front_of(rows, memory)]
     if not members:
         raise study.StudyError(f'workdir {str(workdir)!r}: no measured candidate yet')
-    spec = setup.data_spec(config)
+    spec = settings.data_spec(config)
     tests = fronts.test_accuracies(records, members, spec) if TEST.value else {}
     front = [m.row for m in members]
     tables.show(console, tables.front_table(front, memory, tests))

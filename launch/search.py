@@ -8,7 +8,7 @@ raising --config.search.rounds extends it.
 """
 
 from launch import cli, progress, workdir
-from sparse_jax.search import loop, setup, study
+from sparse_jax.search import loop, settings, setup, study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -18,7 +18,7 @@ WORKDIR = cli.define_workdir('Folder of the study; it is made, or continued.', F
 def main(argv):
     del argv
     config, folder = CONFIG.value, WORKDIR.value
-    setup.check(config)
+    settings.check(config)
     # Before the data is loaded and the folder made: it fails fast, changing nothing.
     workdir.check_config(folder, config)
     built = setup.build(config)

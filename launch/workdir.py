@@ -9,7 +9,7 @@ import ml_collections
 from launch.config_flag import check_settings
 from sparse_jax import data
 from sparse_jax.config import differences, dumps
-from sparse_jax.search import setup, study
+from sparse_jax.search import settings, study
 from sparse_jax.space.sparse_space import sparse_space
 
 CONFIG_FILE = 'config.json'
@@ -72,12 +72,12 @@ def open_study(workdir: str):
       StudyError, ConfigError, DataError: one of them cannot be read.
     """
     config = read_config(workdir)
-    setup.check(config)
+    settings.check(config)
     records = study.Study(workdir, create=False)
-    dataset = data.load(setup.data_spec(config))
+    dataset = data.load(settings.data_spec(config))
     space = sparse_space(
         dataset.input_shape, dataset.num_classes, prior=config.space.prior)
-    memory = setup.MEMORY_MODELS[config.objectives.memory_model]
+    memory = settings.MEMORY_MODELS[config.objectives.memory_model]
     return config, dataset, space, records, memory
 
 

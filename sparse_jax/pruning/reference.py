@@ -36,11 +36,13 @@ def magnitude(*, cut: float = 1.4) -> PruningMethod:
 
 def no_pruning() -> PruningMethod:
     """Plain training; every weight is kept."""
+    def score(params, aux):
+        del aux
+        return {name: jnp.full_like(k, -jnp.inf) for name, k in kernels(params).items()}
+
     return PruningMethod(
-        'none', False, 0.0, _no_aux, _no_noise, lambda params, aux, valid: jnp.zeros(()),
-        lambda params, aux: params,
-        lambda params, aux: {name: jnp.full_like(k, -jnp.inf)
-                             for name, k in kernels(params).items()})
+        'none', False, 0.0, _no_aux, _no_noise,
+        lambda params, aux, valid: jnp.zeros(()), lambda params, aux: params, score)
 
 
 def _no_aux(params, valid):

@@ -33,10 +33,11 @@ def initialise(
     return init_state(variables['params'], aux, stats, config)
 
 
-def train(
+def train(  # noqa: PLR0913 - five inputs and four static settings
     key: jax.Array, state: TrainState, candidate: Candidate, data: TrainData,
     order_key: jax.Array, num_epochs: jax.Array | int | None = None, *,
-    skeleton: Skeleton, method: PruningMethod, config: TrainConfig, how: str = 'patches',
+    skeleton: Skeleton, method: PruningMethod, config: TrainConfig,
+    how: str = 'patches',
 ) -> tuple[TrainState, TrainInfo]:
     """Train one candidate; pure and un-jitted, the caller vmaps it.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from launch import config_flag, figure, progress, tables
-from sparse_jax.search import loop, setup
+from sparse_jax.search import loop, settings
 from sparse_jax.search.study import Study
 from tests import tiny_study
 
@@ -42,9 +42,9 @@ def test_any_front_can_be_drawn(errors, tmp_path, recwarn):
 def test_experiments_have_settings_that_are_allowed(name):
     root = pathlib.Path(__file__).resolve().parents[2]
     config = config_flag.load(str(root / 'experiments' / f'{name}.py'))
-    setup.check(config)
-    setup.tier_policy(config)
-    setup.train_config(config)
+    settings.check(config)
+    settings.tier_policy(config)
+    settings.train_config(config)
 
 
 class _Terminal(io.StringIO):

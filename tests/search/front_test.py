@@ -6,7 +6,7 @@ import pytest
 from sparse_jax import data
 from sparse_jax.search import front as fronts
 from sparse_jax.search import loop
-from sparse_jax.search import setup as setups
+from sparse_jax.search import settings
 from sparse_jax.search.study import Study, StudyError
 from tests import tiny_study
 
@@ -26,7 +26,7 @@ def study(setup, tmp_path):
 
 def _member(setup, study, row):
     return fronts.member(study, setup.space, row, setup.dataset,
-                         setups.pruning_method(setup.config))
+                         settings.pruning_method(setup.config))
 
 
 def test_compact_networks_have_the_stored_error_and_size(setup, study):
@@ -43,7 +43,7 @@ def test_compact_networks_have_the_stored_error_and_size(setup, study):
 
 def test_test_data_is_loaded_once(setup, study, monkeypatch):
     members = [_member(setup, study, row) for row in study.rows()]
-    spec = setups.data_spec(setup.config)
+    spec = settings.data_spec(setup.config)
     first = fronts.test_accuracies(study, members, spec)
     assert set(first) == {'0', '1', '2', '3'}
     assert all(0 <= accuracy <= 1 for accuracy in first.values())

@@ -5,8 +5,8 @@ import pytest
 
 from sparse_jax import data, pruning
 from sparse_jax.config import default_config, differences, flatten
-from sparse_jax.search import setup
-from sparse_jax.search.setup import ConfigError
+from sparse_jax.search import settings, setup
+from sparse_jax.search.settings import ConfigError
 from tests import tiny_study
 
 BAD = [
@@ -43,11 +43,11 @@ def test_bad_settings_are_one_line(name, value, monkeypatch):
 @pytest.mark.parametrize('method', pruning.METHODS)
 def test_every_pruning_method_has_a_name(method):
     config = tiny_study.config(pruning__method=method)
-    setup.check(config)
-    assert setup.pruning_method(config) is not None
+    settings.check(config)
+    assert settings.pruning_method(config) is not None
 
 
-@pytest.mark.parametrize('algorithm', setup.ALGORITHMS)
+@pytest.mark.parametrize('algorithm', settings.ALGORITHMS)
 def test_every_algorithm_is_built_and_starts(algorithm):
     built = tiny_study.build(search__algorithm=algorithm)
     state = built.algorithm.init()

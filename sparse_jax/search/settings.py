@@ -1,0 +1,178 @@
+"""The configuration tree, checked and turned into typed settings."""
+
+import math
+
+import jax
+import ml_collections
+
+from sparse_jax import data, pruning
+from sparse_jax.config import flatten
+from sparse_jax.model.skeleton import TierPolicy
+from sparse_jax.space.sparse_space import PRIORS
+from sparse_jax.training.config import TrainConfig
+
+ALGORITHMS = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi', 'aging_evolution', 'nsga2',
+              'random')
+MEMORY_MODELS = {'input+output': 'working_memory',
+                 'input+weights': 'working_memory_weights'}
+OBJECTIVES = ('error', 'model_size', 'working_memory')
+
+
+class ConfigError(ValueError):
+    """A setting that is not allowed; the message is one line."""
+
+
+def check(config: ml_collections.ConfigDict) -> None:
+    """Refuse settings that no search can run with.
+
+    Raises:
+      ConfigError: one line with the name, the value and what is allowed.
+    """
+    for name, value in flatten(config.to_dict()).items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f'config.{name}: {value!r} is not allowed; '
+                              'allowed: finite numbers')
+    rules = [*_data_rules(config), *_method_rules(config), *_search_rules(config),
+             *_runtime_rules(config)]
+    for name, value, fine, allowed in rules:
+        if not fine:
+            raise ConfigError(f'config.{name}: {value!r} is not allowed; '
+                              f'allowed: {allowed}')
+
+
+def _at_least(value, low):
+    return isinstance(value, int) and value >= low
+
+
+def _data_rules(config):
+    """(name, value, whether it is fine, what is allowed) of data and space."""
+    d, prior = config.data, config.space.prior
+    return [
+        ('seed', config.seed, _at_least(config.seed, 0) and config.seed < 2**32,
+         '0 to 4294967295'),
+        *((f'data.{name}', d[name], d[name] == -1 or _at_least(d[name], 1),
+           '-1 (as the data set has it), or 1 or more')
+          for name in ('validation_size', 'test_size')),
+        ('data.max_train', d.max_train, _at_least(d.max_train, 0), '0 (all) or more'),
+        ('data.seed', d.seed, _at_least(d.seed, 0), '0 or more'),
+        ('space.prior', prior, prior in PRIORS, ', '.join(PRIORS)),
+    ]
+
+
+def _method_rules(config):
+    """The same for pruning, objectives and limits."""
+    o, method, cuts = config.objectives, config.pruning.method, config.pruning.cuts
+    limits = config.limits
+    return [
+        ('pruning.method', method, method in pruning.METHODS,
+         ', '.join(pruning.METHODS)),
+        ('pruning.cuts', cuts, all(isinstance(c, int | float) for c in cuts),
+         'a tuple of numbers, or () for none'),
+        ('objectives.memory_model', o.memory_model, o.memory_model in MEMORY_MODELS,
+         ', '.join(MEMORY_MODELS)),
+        *((f'objectives.{name}', o[name], o[name] > 0, 'above 0')
+          for name in OBJECTIVES),
+        *((f'limits.{name}', limits[name], _at_least(limits[name], 0),
+           '0 (no limit) or more') for name in ('max_weights', 'max_macs')),
+    ]
+
+
+def _search_rules(config):
+    """The same for the search algorithm."""
+    s = config.search
+    return [
+        ('search.algorithm', s.algorithm, s.algorithm in ALGORITHMS,
+         ', '.join(ALGORITHMS)),
+        ('search.rounds', s.rounds, _at_least(s.rounds, 1), '1 or more'),
+        ('search.batch', s.batch, _at_least(s.batch, 1), '1 or more'),
+        ('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
+        ('search.max_groups', s.max_groups, _at_least(s.max_groups, 0), '0 or more'),
+        ('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
+        ('search.stages', s.stages, _is_stages(s.stages),
+         'none, or the rounds (from 1, increasing) at which stages 2 and 3 start'),
+        ('search.min_overlap', s.min_overlap, 0 <= s.min_overlap <= 1, '0 to 1'),
+        ('search.child_epochs', s.child_epochs, 0 < s.child_epochs <= 1,
+         'above 0, up to 1'),
+    ]
+
+
+def _runtime_rules(config):
+    """The same for the devices."""
+    r, devices = config.runtime, jax.local_device_count()
+    return [
+        ('runtime.mapping', r.mapping, r.mapping in ('auto', 'map', 'vmap'),
+         'auto, map, vmap'),
+        ('runtime.conv', r.conv, r.conv in ('auto', 'patches', 'native'),
+         'auto, patches, native'),
+        ('runtime.devices', r.devices, 0 <= r.devices <= devices,
+         f'0 (all) to {devices}'),
+        ('runtime.workers', r.workers, _at_least(r.workers, 0),
+         '0 (one per core) or more'),
+    ]
+
+
+def _is_stages(starts):
+    whole = all(isinstance(r, int) and r >= 1 for r in starts)
+    return whole and len(starts) <= 2 and list(starts) == sorted(set(starts))
+
+
+def train_config(config: ml_collections.ConfigDict) -> TrainConfig:
+    """The training settings.
+
+    Raises:
+      ConfigError: a value out of range.
+    """
+    try:
+        return TrainConfig(**config.train.to_dict())
+    except ValueError as error:
+        raise ConfigError(f'config.{error}') from None
+
+
+def tier_policy(config: ml_collections.ConfigDict) -> TierPolicy:
+    """The tiers, checked.
+
+    Raises:
+      ConfigError: tiers that are not increasing, or kernel ranges out of 2 to 5.
+    """
+    t = config.tiers
+    widths, units, kernels = tuple(t.widths), tuple(t.units), _pairs(t.kernels)
+    if not _is_rising(widths) or not widths or widths[-1] < 100:
+        raise ConfigError(f'config.tiers.widths: {widths} is not allowed; allowed: '
+                          'increasing whole numbers, the last at least 100')
+    if not _is_rising(units):
+        raise ConfigError(f'config.tiers.units: {units} is not allowed; allowed: '
+                          'increasing whole numbers')
+    if kernels is None or sorted(
+            k for low, high in kernels for k in range(low, high + 1)) != [2, 3, 4, 5]:
+        raise ConfigError(f'config.tiers.kernels: {t.kernels} is not allowed; allowed: '
+                          '(low, high) ranges that together cover 2 to 5 once')
+    return TierPolicy(widths, units, kernels)
+
+
+def _is_rising(numbers):
+    whole = all(isinstance(n, int) and n >= 1 for n in numbers)
+    return whole and list(numbers) == sorted(set(numbers))
+
+
+def _pairs(ranges):
+    """A tuple of (low, high) whole numbers, None if it is anything else."""
+    try:
+        pairs = tuple((low, high) for low, high in ranges)
+    except (TypeError, ValueError):
+        return None
+    return pairs if all(isinstance(n, int) for p in pairs for n in p) else None
+
+
+def data_spec(config: ml_collections.ConfigDict) -> data.DataSpec:
+    """The data settings."""
+    d = config.data
+    size = lambda n: None if n < 0 else n
+    return data.DataSpec(
+        name=d.name, path=d.path, classes=d.classes, seed=d.seed,
+        validation_size=size(d.validation_size), test_size=size(d.test_size),
+        max_train=d.max_train)
+
+
+def pruning_method(config: ml_collections.ConfigDict) -> pruning.PruningMethod:
+    """The configured pruning method."""
+    return pruning.METHODS[config.pruning.method]()
