@@ -14,6 +14,7 @@ def get_config():
     config.pruning.method = 'bayes_compress'
     config.train.epochs = 40
     config.train.variational_rate = 10.0
+    config.objectives.quantized = True
     config.objectives.error = 0.3
     config.search.rounds = 25
     config.search.batch = 16

@@ -17,6 +17,7 @@ def get_config():
     config.pruning.method = 'bayes_compress'
     config.train.epochs = 30
     config.train.variational_rate = 10.0
+    config.objectives.quantized = True
     config.objectives.error = 0.05
     config.search.rounds = 25
     config.search.batch = 16

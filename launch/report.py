@@ -16,7 +16,7 @@ from absl import flags
 from launch import cli, figure, tables
 from launch.workdir import open_study
 from sparse_jax.search import front as fronts
-from sparse_jax.search import loop, settings, study
+from sparse_jax.search import loop, settings, setup, study
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -69,7 +69,11 @@ def main(argv):
     if not members:
         raise study.StudyError(f'workdir {str(workdir)!r}: no measured candidate yet')
     spec = settings.data_spec(config)
-    tests = fronts.test_accuracies(records, members, spec) if TEST.value else {}
+    measure = fronts.accuracy
+    if config.objectives.quantized:
+        measure = fronts.int8_accuracy_on(dataset.train.images[:setup.CALIBRATION])
+    tests = fronts.test_accuracies(
+        records, members, spec, measure) if TEST.value else {}
     front = [m.row for m in members]
     tables.show(console, tables.front_table(front, memory, tests))
     limits = (config.objectives.model_size, config.objectives.working_memory)

@@ -44,6 +44,9 @@ def default_config() -> ml_collections.ConfigDict:
             'model_size': 2048,
             'working_memory': 2048,
             'memory_model': 'input+output',  # (6), or input+weights for (5)
+            # Error of the int8 network on the chip, calibrated on training images,
+            # in place of the float one. Threshold curves (float) are then left out.
+            'quantized': False,
         }),
         'limits': d({
             # Refused before training, before pruning; 0 for no limit.

@@ -66,6 +66,8 @@ class Outcome(NamedTuple):
     train_seconds: float = 0.0
     """Wall-clock of its group divided by the group's members."""
     curve: tuple[CurvePoint, ...] = ()
+    float_error: float = float('nan')
+    """Error before quantisation; the same as `error` unless that is of int8."""
 
 
 class Group(NamedTuple):
@@ -88,10 +90,12 @@ class Evaluator:
     def __init__(
         self, space: Space, policy: TierPolicy, programs: Programs, root_key: jax.Array,
         *, max_weights: int = 0, max_macs: int = 0,
+        deployed_error: Callable[[Graph, Weights], float] | None = None,
     ):
         self.space, self.policy, self.programs = space, policy, programs
         self.root_key = root_key
         self.limits = (max_weights, max_macs)
+        self.deployed_error = deployed_error
 
     def refuse(self, rows: np.ndarray) -> np.ndarray:
         """[N, D] -> [N] bool: too large before pruning to be worth training."""
@@ -219,11 +223,15 @@ class Evaluator:
                      for name, mask in result.units.items()}
             kept = Weights(*(exact(t) for t in result.weights), exact(result.folded),
                            units)
-        error = float(measured.error) if code == status.OK else float('nan')
+        float_error = float(measured.error) if code == status.OK else float('nan')
+        error = float_error
+        if kept is not None and self.deployed_error is not None:
+            error = self.deployed_error(graph, kept)
         return Outcome(
             trial, code, error, _totals(measured.costs), _totals(measured.unpruned),
             kept, tuple(float(a) for a in ran),
-            curve=self._curve(result.curve) if code == status.OK else ())
+            curve=self._curve(result.curve) if code == status.OK else (),
+            float_error=float_error)
 
     def _curve(self, curve):
         """Points of the curve that still are networks."""

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -14,6 +15,7 @@ from sparse_jax.model.shrink import shrink
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.objectives.measure import prune
 from sparse_jax.pruning.method import PruningMethod
+from sparse_jax.quantize import int8_accuracy
 from sparse_jax.search.evaluate import Weights
 from sparse_jax.search.study import Row, Study, StudyError
 from sparse_jax.space import encoding
@@ -75,8 +77,17 @@ def accuracy(net: CompactNet, split: data.Split) -> float:
     return right / len(split.labels)
 
 
+def int8_accuracy_on(
+    calibration: np.ndarray,
+) -> Callable[[CompactNet, data.Split], float]:
+    """Accuracy of the int8 network, calibrated on training images [N, H, W, C]."""
+    return lambda net, split: int8_accuracy(
+        net, calibration, split.images, split.labels)
+
+
 def test_accuracies(
-    study: Study, members: list[Member], spec: data.DataSpec
+    study: Study, members: list[Member], spec: data.DataSpec,
+    measure: Callable[[CompactNet, data.Split], float] = accuracy,
 ) -> dict[str, float]:
     """{row name: test accuracy}; each network meets the test data once, then is stored.
 
@@ -86,7 +97,7 @@ def test_accuracies(
     new = [m for m in members if m.row.name not in stored]
     if new:
         test = data.load_test(spec)
-        stored |= {m.row.name: accuracy(m.net, test) for m in new}
+        stored |= {m.row.name: measure(m.net, test) for m in new}
         study.set_meta(TESTS, json.dumps(stored))
     return {m.row.name: stored[m.row.name] for m in members}
 

@@ -70,6 +70,8 @@ def _method_rules(config):
          'a tuple of numbers, or () for none'),
         ('objectives.memory_model', o.memory_model, o.memory_model in MEMORY_MODELS,
          ', '.join(MEMORY_MODELS)),
+        ('objectives.quantized', o.quantized, isinstance(o.quantized, bool),
+         'True, False'),
         *((f'objectives.{name}', o[name], o[name] > 0, 'above 0')
           for name in OBJECTIVES),
         *((f'limits.{name}', limits[name], _at_least(limits[name], 0),

@@ -13,7 +13,9 @@ from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.model.lowering import Lowering, default_lowering
+from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives import graph_costs
+from sparse_jax.quantize import int8_accuracy
 from sparse_jax.search import algorithms
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
@@ -37,6 +39,10 @@ from sparse_jax.types import Domain, SearchAlgorithm
 
 EFFORT = MaximizeConfig(chunk=128, rounds=2, elite=8)
 """Candidates are costly to describe here: a small pool, refined twice."""
+
+
+CALIBRATION = 256
+"""Training images that set the ranges of int8 activations."""
 
 
 class Setup(NamedTuple):
@@ -76,7 +82,8 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     programs = Programs(recipe, shared)
     evaluator = Evaluator(
         space, policy, programs, trial_key, max_weights=config.limits.max_weights,
-        max_macs=config.limits.max_macs)
+        max_macs=config.limits.max_macs,
+        deployed_error=_int8_error(dataset) if config.objectives.quantized else None)
     make = functools.partial(
         make_algorithm, config, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(domain))
@@ -145,8 +152,20 @@ def _recipe(config, training):
     else:
         slots, workers = -(-config.search.batch // devices) * devices, 1
     method = pruning_method(config)
+    cuts = () if config.objectives.quantized else config.pruning.cuts
     return Recipe(method, training, lowering, mesh, slots, workers,
-                  tuple(float(c) for c in config.pruning.cuts))
+                  tuple(float(c) for c in cuts))
+
+
+def _int8_error(dataset):
+    """(exact graph, weights) -> validation error of the network in int8."""
+    def error(graph, weights):
+        net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
+                     std=dataset.std)
+        return 1.0 - int8_accuracy(
+            net, dataset.train.images[:CALIBRATION], dataset.validation.images,
+            dataset.validation.labels)
+    return error
 
 
 def _on_device(split, dataset):

@@ -19,14 +19,14 @@ from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search.evaluate import Outcome, Trial, Weights
 
 FILE = 'study.sqlite'
-VERSION = '1'
+VERSION = '2'
 _COSTS = Totals._fields
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS trials (
   number INTEGER PRIMARY KEY, round INTEGER NOT NULL, status TEXT NOT NULL,
   coordinates TEXT NOT NULL, point TEXT NOT NULL, seed INTEGER NOT NULL,
-  parent INTEGER, epochs INTEGER NOT NULL, error REAL,
+  parent INTEGER, epochs INTEGER NOT NULL, error REAL, float_error REAL,
   {', '.join(f'{c} INTEGER' for c in _COSTS)},
   {', '.join(f'unpruned_{c} INTEGER' for c in _COSTS)},
   accuracy TEXT, train_seconds REAL, finished TEXT);
@@ -139,12 +139,14 @@ class Study:
         with self._db:
             for o in outcomes:
                 numbers = [*(o.costs or [None] * 4), *(o.unpruned or [None] * 4)]
-                error = None if o.error != o.error else o.error
+                error, float_error = (
+                    None if e != e else e for e in (o.error, o.float_error))
                 self._db.execute(
-                    f'UPDATE trials SET status=?, error=?, accuracy=?, train_seconds=?,'
+                    'UPDATE trials SET status=?, error=?, float_error=?, accuracy=?, '
+                    'train_seconds=?,'
                     f' finished=datetime("now"), {", ".join(f"{n}=?" for n in names)} '
                     'WHERE number=?',
-                    (status.name(o.status), error, json.dumps(o.accuracy),
+                    (status.name(o.status), error, float_error, json.dumps(o.accuracy),
                      o.train_seconds, *numbers, o.trial.number))
                 self._db.executemany(
                     'INSERT OR REPLACE INTO curves VALUES (?, ?, ?, ?, ?, ?, ?)',
