@@ -1,7 +1,5 @@
 """Golden values of the paper and a slow per-unit reference of the memory model."""
 
-import math
-
 import jax
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from sparse_jax.model.skeleton import EXACT, Candidate, TierPolicy, pad
 from sparse_jax.objectives import graph_costs, memory
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.space.sparse_space import sparse_space
-from tests import sampled
+from tests import sampled, unit_reference
 from tests.sampled_masks import random_masks
 
 
@@ -202,81 +200,17 @@ def _members(pruned_groups):
             yield graph, cut(kept), units, cut(pruned.kernel), mine
 
 
-def _edges(graph, kept):
-    """{(tensor, channel): set of (node, channel)} for every kept weight."""
-    shapes, edges = graph.shapes(), {}
-    link = lambda a, b: edges.setdefault(a, set()).add(b)
-    for node in graph.nodes:
-        if node.op == 'sum':
-            for u in range(node.channels):
-                for source in node.inputs:
-                    link((source, u), (node.name, u))
-        elif node.op == 'dense':
-            owners = [(t, c) for t in node.inputs for c in range(shapes[t][0])
-                      for _ in range(math.prod(shapes[t][1:]))]
-            for u, f in zip(*np.nonzero(kept[node.name])):
-                link(owners[f], (node.name, int(u)))
-        elif node.op == 'depthwise':
-            for c in np.unique(np.nonzero(kept[node.name])[0]):
-                link((node.inputs[0], int(c)), (node.name, int(c)))
-        else:
-            for o, c in zip(*np.nonzero(kept[node.name].any(axis=(2, 3)))):
-                link((node.inputs[0], int(c)), (node.name, int(o)))
-    return edges
-
-
-def _closure(start, edges):
-    found, todo = set(start), list(start)
-    while todo:
-        for unit in edges.get(todo.pop(), ()):
-            if unit not in found:
-                found.add(unit)
-                todo.append(unit)
-    return found
-
-
-def _reference_units(graph, kept):
-    """({tensor: units on a path}, the same with those that shapes force to stay)."""
-    edges, backward = _edges(graph, kept), {}
-    for a, ends in edges.items():
-        for b in ends:
-            backward.setdefault(b, set()).add(a)
-    shapes, last = graph.shapes(), graph.nodes[-1].name
-    image = [('input', c) for c in range(shapes['input'][0])]
-    classes = [(last, c) for c in range(graph.num_classes)]
-    path = _closure(image, edges) & _closure(classes, backward)
-    path |= set(image) | set(classes)
-    alive = {n: np.array([(n, c) in path for c in range(s[0])])
-             for n, s in shapes.items()}
-    stay = dict(alive)
-    for node in graph.nodes:
-        if node.op == 'sum':
-            stay |= {t: alive[node.name] for t in node.inputs if alive[t].any()}
-        if node.op == 'depthwise' and alive[node.name].any():
-            stay[node.name] = alive[node.inputs[0]]
-    return alive, stay
-
-
 def test_living_units_and_weights_equal_a_search_unit_by_unit(pruned_groups):
     dead = partly = 0
     for graph, kept, units, kernels, _ in _members(pruned_groups):
-        alive, stay = _reference_units(graph, kept)
+        alive, stay = unit_reference.living_units(graph, kept)
         for name, mask in stay.items():
             np.testing.assert_array_equal(units[name], mask, err_msg=name)
             dead += not mask.any()
             partly += 0 < mask.mean() < 1
         for node in graph.weighted_nodes:
-            sources = alive[node.inputs[0]]
-            if node.op == 'dense':
-                sources = np.concatenate([np.repeat(alive[t], math.prod(
-                    graph.shapes()[t][1:])) for t in node.inputs])
-                expected = kept[node.name] & np.outer(alive[node.name], sources)
-            elif node.op == 'depthwise':
-                expected = kept[node.name] & (alive[node.name] & sources)[
-                    :, None, None]
-            else:
-                expected = kept[node.name] & np.outer(alive[node.name], sources)[
-                    :, :, None, None]
+            expected = unit_reference.living_kernel(
+                graph, node, kept[node.name], alive)
             np.testing.assert_array_equal(kernels[node.name], expected)
     assert dead > 30 and partly > 100
 
@@ -284,35 +218,13 @@ def test_living_units_and_weights_equal_a_search_unit_by_unit(pruned_groups):
 def test_layer_costs_equal_a_slow_count(pruned_groups):
     count = 0
     for graph, kept, _, kernels, layers in _members(pruned_groups):
-        _, stay = _reference_units(graph, kept)
-        shapes = graph.shapes()
-        holds = lambda t, stay=stay, shapes=shapes: int(
-            stay[t].sum()) * math.prod(shapes[t][1:])
-        read = {'input': math.prod(shapes['input'])}
-        rows, side = [], {'input': shapes['input'][1:]}
-        for node in graph.nodes:
-            inputs = sum(read[t] for t in node.inputs)
-            if node.op == 'sum':
-                read[node.name] = inputs
-                continue
-            read[node.name] = holds(node.name)
-            pixels, side[node.name] = 1, (1, 1)
-            if node.op != 'dense':
-                h, w = (n - node.kernel + 1 for n in side[node.inputs[0]])
-                pixels, side[node.name] = h * w, (h // node.pool, w // node.pool)
-            living = int(stay[node.name].sum())
-            biased = node.relu or node is graph.nodes[-1]
-            number = int(kernels[node.name].sum())
-            rows.append((number, living if biased else 0, inputs, living * pixels,
-                         number * pixels))
-        expected = np.array(rows).T
+        _, stay = unit_reference.living_units(graph, kept)
+        numbers = {name: kernel.sum() for name, kernel in kernels.items()}
+        expected = unit_reference.layer_counts(graph, stay, numbers)
         for ours, theirs in zip(layers, expected):
             np.testing.assert_array_equal(ours, theirs)
         whole = memory.total(jax.tree.map(np.asarray, layers))
-        weights_, biases, inputs, outputs, macs = expected
-        assert [int(v) for v in whole] == [
-            weights_.sum() + biases.sum(), (inputs + outputs).max(),
-            (inputs + weights_).max(), macs.sum()]
+        assert [int(v) for v in whole] == unit_reference.totals(expected)
         count += 1
     assert count >= 100
 
