@@ -17,7 +17,9 @@ class MaximizeConfig:
     """Effort of the search for the best candidate."""
 
     chunk: int = 256
-    """Rows scored at once; also the number of children per round."""
+    """Rows scored at once."""
+    children: int = 64
+    """Rows made per round of evolution, and random rows per group."""
     rounds: int = 3
     """Rounds of evolution on the criterion; each perturbs the best candidates."""
     elite: int = 16
@@ -48,11 +50,17 @@ class Problem(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A suggested batch under construction."""
+    """A suggested batch under construction, and what was learnt on the way."""
 
     x: list
     groups: list
     score: list
+    refused: dict
+    """Identity -> bool, whether the hard budget refuses the point."""
+    labels: dict
+    """Identity -> group."""
+    spare: list
+    """Admissible candidates made for earlier picks, [M, D] each."""
     counts: dict
 
 
@@ -61,21 +69,28 @@ def identity(x: np.ndarray) -> list[bytes]:
     return [row.tobytes() for row in np.round(np.asarray(x, np.float64), 9) + 0.0]
 
 
+def _remember(memory, names, x, function):
+    """Values of a function of rows, each computed once per batch."""
+    new = {name: i for i, name in enumerate(names) if name not in memory}
+    if new:
+        memory.update(zip(new, function(x[list(new.values())])))
+    return [memory[name] for name in names]
+
+
 def admit(problem: Problem, batch: Batch, x: np.ndarray) -> np.ndarray:
     """Rows of x [N, D] that are new, distinct, and not refused -> [M, D]."""
-    chosen = set(identity(np.array(batch.x))) if batch.x else set()
-    keep, met = [], set()
-    for i, name in enumerate(identity(x)):
-        if name not in problem.taken and name not in chosen and name not in met:
-            met.add(name)
-            keep.append(i)
-    x = x[keep]
-    if not len(x):
-        return x
-    refused = np.asarray(problem.refuse(x), bool)
-    batch.counts['refused'] += int(refused.sum())
-    batch.counts['considered'] += len(x)
-    return x[~refused]
+    barred = problem.taken.union(identity(np.array(batch.x)) if batch.x else ())
+    rows = {name: i for i, name in enumerate(identity(x)) if name not in barred}
+    if not rows:
+        return x[:0]
+    x = x[list(rows.values())]
+    refused = _remember(batch.refused, list(rows), x, problem.refuse)
+    return x[~np.array(refused, bool)]
+
+
+def labels(problem: Problem, batch: Batch, x: np.ndarray) -> list[Hashable]:
+    """Groups of the rows of x [N, D]."""
+    return _remember(batch.labels, identity(x), x, problem.domain.group)
 
 
 def closed(problem: Problem, batch: Batch) -> bool:
@@ -89,11 +104,11 @@ def in_groups(problem: Problem, batch: Batch, x: np.ndarray) -> np.ndarray:
     if not len(x) or not closed(problem, batch):
         return x
     allowed = set(batch.groups)
-    return x[[label in allowed for label in problem.domain.group(x)]]
+    return x[[label in allowed for label in labels(problem, batch, x)]]
 
 
 def siblings(key: PRNGKey, problem: Problem, batch: Batch, num: int) -> np.ndarray:
-    """num random points that have the batch's groups, [num', D]."""
+    """About num random points that have the batch's groups, [num', D]."""
     leaders = [batch.x[batch.groups.index(g)] for g in dict.fromkeys(batch.groups)]
     keys = jax.random.split(key, len(leaders))
     share = -(-num // len(leaders))
@@ -108,7 +123,6 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
     Raises a ValueError when the hard budget refuses everything. On a space that is
     used up, points evaluated before come back (counted as repeats).
     """
-    found = np.zeros((0, problem.domain.dim))
     for _ in range(tries):
         key, key_draw = jax.random.split(key)
         if closed(problem, batch):
@@ -116,15 +130,14 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
         else:
             x = problem.domain.sample(key_draw, num)
         x = in_groups(problem, batch, admit(problem, batch, x))
-        found = np.concatenate([found, x])
-        if len(found):
-            return found
+        if len(x):
+            return x
     if problem.taken:
         batch.counts['repeats'] += 1
         return draw(key, problem._replace(taken=frozenset()), batch, num, tries=tries)
-    raise ValueError(
-        f'no new point meets the hard budget in {batch.counts["considered"]} draws '
-        f'({batch.counts["refused"]} refused)')
+    refused = sum(map(bool, batch.refused.values()))
+    raise ValueError(f'no new point meets the hard budget in {tries * num} draws '
+                     f'({refused} different points refused)')
 
 
 def append(problem: Problem, batch: Batch, x: np.ndarray, score: float) -> None:
@@ -132,17 +145,17 @@ def append(problem: Problem, batch: Batch, x: np.ndarray, score: float) -> None:
     batch.x.append(x)
     batch.score.append(score)
     if problem.max_groups is not None:
-        batch.groups.append(problem.domain.group(x[None])[0])
+        batch.groups.append(labels(problem, batch, x[None])[0])
 
 
 def empty_batch() -> Batch:
     """Nothing chosen yet."""
-    return Batch([], [], [], {'refused': 0, 'considered': 0, 'repeats': 0})
+    return Batch([], [], [], {}, {}, [], {'repeats': 0})
 
 
 def pick_random(key: PRNGKey, problem: Problem, batch: Batch) -> None:
     """Adds one random admissible point."""
-    append(problem, batch, draw(key, problem, batch, 64)[0], np.nan)
+    append(problem, batch, draw(key, problem, batch, 16)[0], np.nan)
 
 
 class Scorer(NamedTuple):
@@ -172,15 +185,17 @@ class Scorer(NamedTuple):
         return np.where(value < level, level - chance * gain, value), level
 
 
-def pick(
-    key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray
-) -> None:
-    """Adds the best point found from pool [Q, D] by evolution and ascent."""
+def pick(key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray) -> None:
+    """Adds the best point found from pool [Q, D], and from what earlier picks found,
+    by evolution and ascent."""
     problem, config = scorer.problem, scorer.config
     key, key_draw = jax.random.split(key)
-    x = in_groups(problem, batch, admit(problem, batch, pool))
-    if closed(problem, batch) or not len(x):
-        x = np.concatenate([x, draw(key_draw, problem, batch, config.chunk)])
+    x = admit(problem, batch, np.concatenate([pool, *batch.spare]))
+    x = in_groups(problem, batch, x)
+    if len(x) < config.children:
+        more = draw(key_draw, problem, batch, config.children)
+        batch.spare.append(more)
+        x = admit(problem, batch, np.concatenate([x, more]))
     value, level = scorer(x, None)
     tolerance = config.reuse * max(float(np.median(value) - value.min()), 0.0)
     for _ in range(config.rounds):
@@ -198,7 +213,7 @@ def _evolve(key, batch, scorer, x, value, level):
     # Better parents have more children.
     weight = 1.0 / (1.0 + np.arange(len(order)))
     parents = generator(key_parent).choice(
-        order, scorer.config.chunk, p=weight / weight.sum())
+        order, scorer.config.children, p=weight / weight.sum())
     children = scorer.problem.domain.perturb(key_edit, x[parents])
     return _join(batch, scorer, x, value, level, children)
 
@@ -222,6 +237,7 @@ def _join(batch, scorer, x, value, level, children):
     children = in_groups(scorer.problem, batch, admit(scorer.problem, batch, children))
     if not len(children):
         return x, value
+    batch.spare.append(children)
     more, _ = scorer(children, level)
     return np.concatenate([x, children]), np.concatenate([value, more])
 
@@ -233,7 +249,7 @@ def _prefer_seen(problem, batch, x, value, tolerance):
         return order[0]
     near = order[value[order] <= value[order[0]] + tolerance][:64]
     known = problem.seen | set(batch.groups)
-    for i, label in zip(near, problem.domain.group(x[near])):
+    for i, label in zip(near, labels(problem, batch, x[near])):
         if label in known:
             return i
     return order[0]

@@ -1,12 +1,12 @@
-"""Maximum a posteriori hyperparameters: screened starts, then Adam, all traceable."""
+"""Maximum a posteriori hyperparameters: screened starts, then BFGS, traceable."""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
+from sparse_jax.surrogate import bfgs
 from sparse_jax.types import Array, PRNGKey
 
 
@@ -66,46 +66,16 @@ def starting_points(
     return jax.tree.map(lambda leaf: leaf[chosen], draws)
 
 
-def minimise(
-    loss: Callable, start: Any, *, steps: int, learning_rate: float
-) -> tuple[Any, Array]:
-    """`steps` of Adam from one start -> (best parameters met, their loss).
-
-    A step into a place where the loss is not a number is not taken.
-    """
-    schedule = optax.cosine_decay_schedule(learning_rate, steps, alpha=0.05)
-    optimiser = optax.chain(optax.clip_by_global_norm(10.0), optax.adam(schedule))
-    gradient = jax.value_and_grad(loss)
-
-    def step(carry, _):
-        params, state, best, best_value = carry
-        value, grads = gradient(params)
-        finite = jnp.isfinite(value) & jnp.array(
-            [jnp.isfinite(g).all() for g in jax.tree.leaves(grads)]).all()
-        better = finite & (value < best_value)
-        keep = lambda new, old: jnp.where(better, new, old)
-        best = jax.tree.map(keep, params, best)
-        best_value = keep(value, best_value)
-        grads = jax.tree.map(lambda g: jnp.where(finite, g, 0.0), grads)
-        updates, state = optimiser.update(grads, state, params)
-        params = jax.tree.map(
-            lambda p, u, b: jnp.where(finite, p + u, b), params, updates, best)
-        return (params, state, best, best_value), None
-
-    first = (start, optimiser.init(start), start, jnp.inf)
-    (_, _, best, value), _ = jax.lax.scan(step, first, None, length=steps)
-    return best, value
-
-
 def fit(
     key: PRNGKey, loss: Callable, centre: Any, spread: Any, *,
-    screen: int, restarts: int, steps: int, learning_rate: float,
+    screen: int, restarts: int, steps: int,
 ) -> Any:
     """The best of `restarts` optimised starts, one pytree like `centre`."""
+    if restarts == 1:
+        return bfgs.minimise(loss, centre, steps=steps)[0]
     starts = starting_points(
         key, loss, centre, spread, screen=max(screen, restarts), keep=restarts)
     found, values = jax.vmap(
-        lambda start: minimise(loss, start, steps=steps, learning_rate=learning_rate)
-    )(starts)
+        lambda start: bfgs.minimise(loss, start, steps=steps))(starts)
     best = jnp.argmin(jnp.nan_to_num(values, nan=jnp.inf))
     return jax.tree.map(lambda leaf: leaf[best], found)

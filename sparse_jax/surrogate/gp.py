@@ -34,10 +34,13 @@ class GPConfig:
     log: tuple[bool, ...]
     """One per objective: model its logarithm."""
     restarts: int = 2
+    """Starts of the fit; one start is enough past `small` rows, where the evidence is
+    peaked and a step costs more."""
+    small: int = 128
     screen: int = 8
     """Draws from the prior of which the best become the other starts."""
-    steps: int = 100
-    learning_rate: float = 0.1
+    steps: int = 60
+    """Optimiser steps."""
     fit_rows: int = 256
     """Hyperparameters are fitted on at most so many rows; prediction uses all."""
     frequencies: int = 512
@@ -66,7 +69,7 @@ class ConditionalMatern52(gpx.kernels.AbstractKernel):
         self.layout = layout
         self.length = jnp.exp(params['length'])
         self.activity = jnp.exp(params['activity'])
-        self.angle = jax.nn.sigmoid(params['angle'])
+        self.angle = jax.nn.sigmoid(params.get('angle', jnp.zeros(layout.dim)))
         self.variance = jnp.exp(params['variance'])
 
     def embed(self, rows: Array) -> Array:
@@ -110,13 +113,12 @@ def _prior_of_params(config):
     length = np.sqrt(2.0) + 0.5 * np.log(dim) - 3.0
     centre = {
         'length': jnp.full(dim, length), 'activity': jnp.full(dim, length),
-        'angle': jnp.zeros(dim), 'variance': jnp.zeros(()),
-        'noise': jnp.asarray(-7.0), 'mean': jnp.zeros(()),
+        'variance': jnp.zeros(()), 'noise': jnp.asarray(-7.0), 'mean': jnp.zeros(()),
     }
-    spread = {
-        'length': np.sqrt(3.0), 'activity': np.sqrt(3.0), 'angle': 1.0,
-        'variance': 1.0, 'noise': 3.0, 'mean': 0.5,
-    }
+    spread = {'length': np.sqrt(3.0), 'activity': np.sqrt(3.0), 'variance': 1.0,
+              'noise': 3.0, 'mean': 0.5}
+    if config.layout.kind == 'arc':
+        centre['angle'], spread['angle'] = jnp.zeros(dim), 1.0
     return centre, spread
 
 
@@ -151,10 +153,11 @@ def _fit_one(config, key, rows, target):
         chosen = jax.lax.top_k(order, config.fit_rows)[1]
         some, goal = rows[chosen], target[chosen]
     centre, spread = priors = _prior_of_params(config)
+    few = some.shape[0] <= config.small
     params = fitting.fit(
         key_start, lambda p: _loss(config, p, some, goal, priors), centre, spread,
-        screen=config.screen, restarts=config.restarts, steps=config.steps,
-        learning_rate=config.learning_rate)
+        screen=config.screen, restarts=config.restarts if few else 1,
+        steps=config.steps)
     exact = _condition(config, params, rows, target)
     count = rows[:, -1].sum()
     # Each empty row adds the log density of a standard normal at zero.

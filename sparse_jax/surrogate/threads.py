@@ -1,15 +1,12 @@
 """BLAS on one thread for the many small factorisations of a fit.
 
 JAX on a CPU factorises through SciPy's OpenBLAS, whose threads wait for one another
-by spinning. On matrices of a few hundred rows that gains nothing, and beside any
+by spinning. On matrices of a few hundred rows that gains little, and beside any
 other busy process it was measured to cost a factor of 10 to 20.
 """
 
 import contextlib
 import functools
-
-LARGE = 512
-"""Rows from which more threads are worth having."""
 
 
 @functools.cache
@@ -21,9 +18,9 @@ def _controller():
     return threadpoolctl.ThreadpoolController()
 
 
-def small_blas(rows: int) -> contextlib.AbstractContextManager:
-    """A context in which BLAS uses one thread, if `rows` is not large."""
+def one_blas_thread() -> contextlib.AbstractContextManager:
+    """A context in which BLAS uses one thread."""
     controller = _controller()
-    if controller is None or rows > LARGE:
+    if controller is None:
         return contextlib.nullcontext()
     return controller.limit(limits=1, user_api='blas')

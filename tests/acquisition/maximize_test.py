@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from sparse_jax.acquisition import maximize
-from sparse_jax.acquisition.maximize import Batch, MaximizeConfig, Problem
+from sparse_jax.acquisition.maximize import MaximizeConfig, Problem
 from sparse_jax.acquisition.scoring import Criterion
 from sparse_jax.search.cube import cube_domain
 
@@ -73,9 +73,20 @@ def test_admit_counts_what_it_refuses():
     x = np.array([[0.1, 0.1], [0.1, 0.1], [0.2, 0.2], [0.9, 0.9], [0.3, 0.3]])
     problem = _problem(taken=frozenset(maximize.identity(x[2:3])),
                        refuse=lambda x: x[:, 0] > 0.5)
-    batch = Batch([x[4]], [], [], {'refused': 0, 'considered': 0, 'repeats': 0})
+    batch = maximize.empty_batch()
+    batch.x.append(x[4])
     np.testing.assert_array_equal(maximize.admit(problem, batch, x), x[:1])
-    assert batch.counts['refused'] == 1 and batch.counts['considered'] == 2
+    assert sorted(batch.refused.values()) == [False, True]
+
+
+def test_groups_and_budgets_are_asked_once_per_point():
+    asked = []
+    group = lambda x: asked.extend(x) or HALVES.group(x)
+    problem = _problem(domain=HALVES._replace(group=group), max_groups=1,
+                       refuse=lambda x: np.zeros(len(x), bool))
+    _select(problem, [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]])
+    names = maximize.identity(np.array(asked))
+    assert len(names) == len(set(names))
 
 
 def test_identity_ignores_the_sign_of_zero():

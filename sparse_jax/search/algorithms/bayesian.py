@@ -25,7 +25,7 @@ from sparse_jax.surrogate import capacity, feasibility
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.surrogate.gp import GPConfig, gp
-from sparse_jax.surrogate.threads import small_blas
+from sparse_jax.surrogate.threads import one_blas_thread
 from sparse_jax.types import Domain, PRNGKey, SearchAlgorithm, SearchState
 
 
@@ -91,7 +91,7 @@ def _bayesian(domain, num_objectives, batch, rules, model, criterion_of):
         if state.count < rules.num_initial or good.sum() < 2:
             return finish(random_batch(keys[0], problem, batch))
         x, active, y, failed, mask = _padded(domain, state, model.tiers)
-        with small_blas(len(x)):
+        with one_blas_thread():
             fitted = Fitted(surrogate, surrogate.fit(keys[0], x, active, y, mask),
                             state.y[: state.count][good])
             trouble = feasibility.fit(keys[1], labels, x, active, failed, mask)

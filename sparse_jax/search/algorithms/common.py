@@ -66,7 +66,10 @@ def finish(
     batch: Batch, *, weights: np.ndarray | None = None, nll: np.ndarray | None = None
 ) -> tuple[np.ndarray, SuggestInfo]:
     """The value that `suggest` returns."""
-    extra = dict(batch.counts, groups=list(dict.fromkeys(batch.groups)))
+    extra = {
+        'refused': int(sum(map(bool, batch.refused.values()))),
+        'considered': len(batch.refused), 'repeats': batch.counts['repeats'],
+        'groups': list(dict.fromkeys(batch.groups))}
     return np.array(batch.x), SuggestInfo(weights, np.array(batch.score), nll, extra)
 
 

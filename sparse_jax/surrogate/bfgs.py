@@ -1,0 +1,90 @@
+"""BFGS with one function evaluation per step, made for `vmap` and `scan`.
+
+A rejected step is tried again shorter in the next iteration instead of in an inner
+loop, so that every lane of a batch does the same work per iteration. The inverse
+Hessian is dense: a few hundred parameters cost less than one factorisation.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+
+from sparse_jax.types import Array
+
+SUFFICIENT = 1e-4
+"""Armijo's constant."""
+
+
+class State(NamedTuple):
+    """One iterate and its model of the curvature; d parameters."""
+
+    x: Array
+    """[d]"""
+    value: Array
+    grad: Array
+    """[d]"""
+    inverse: Array
+    """[d, d] inverse Hessian."""
+    fresh: Array
+    """[] bool: the inverse Hessian is still the initial guess."""
+    length: Array
+    """[] step length to try next."""
+
+
+def _learn(state, move, turn, learn):
+    """The inverse Hessian after a step (Nocedal and Wright 2006, eq. 6.17), where
+    `learn`; the initial guess is scaled to the first curvature met (eq. 6.20)."""
+    curvature = jnp.where(learn, move @ turn, 1.0)
+    scale = curvature / jnp.where(learn, turn @ turn, 1.0)
+    inverse = jnp.where(
+        state.fresh, scale * jnp.eye(len(move), dtype=move.dtype), state.inverse)
+    turned = inverse @ turn
+    outer = turned[:, None] * move[None, :] / curvature
+    grown = (1.0 + turn @ turned / curvature) / curvature
+    updated = inverse + grown * move[:, None] * move[None, :] - outer - outer.T
+    return jnp.where(learn, updated, state.inverse)
+
+
+def _step(gradient, state, _):
+    direction = -state.inverse @ state.grad
+    slope = state.grad @ direction
+    t = state.length
+    x = state.x + t * direction
+    value, grad = gradient(x)
+    accept = (value <= state.value + SUFFICIENT * t * slope) & jnp.isfinite(grad).all()
+
+    move, turn = x - state.x, grad - state.grad
+    # Pairs without positive curvature would spoil the Hessian.
+    size = jnp.sqrt((move @ move) * (turn @ turn))
+    learn = accept & (move @ turn > 1e-10 * size) & (size > 0)
+    # Minimum of the parabola through the value, the slope and the rejected value.
+    shorter = -slope * t**2 / (2 * (value - state.value - t * slope))
+    shorter = jnp.where(jnp.isfinite(shorter), shorter, 0.2 * t)
+    shorter = jnp.clip(shorter, 0.1 * t, 0.5 * t)
+    keep = lambda new, old: jnp.where(accept, new, old)
+    return State(
+        keep(x, state.x), keep(value, state.value), keep(grad, state.grad),
+        _learn(state, move, turn, learn), state.fresh & ~learn,
+        keep(jnp.ones_like(t), shorter)), None
+
+
+def minimise(loss: Callable[[Any], Array], start: Any, *, steps: int
+             ) -> tuple[Any, Array]:
+    """Minimises loss(params) from `start` by `steps` evaluations -> (params, value).
+
+    The value never rises. A start at which the loss is not a number stays there.
+    """
+    x, unravel = ravel_pytree(start)
+    gradient = jax.value_and_grad(lambda x: loss(unravel(x)))
+    value, grad = gradient(x)
+    grad = jnp.nan_to_num(grad)
+    # The first step has length one at most: the parameters are of order one.
+    first = 1.0 / jnp.maximum(jnp.linalg.norm(grad), 1.0)
+    state = State(x, value, grad, first * jnp.eye(x.size, dtype=x.dtype),
+                  jnp.array(True), jnp.ones((), x.dtype))
+    state, _ = jax.lax.scan(
+        lambda state, step: _step(gradient, state, step), state, None, length=steps)
+    return unravel(state.x), state.value

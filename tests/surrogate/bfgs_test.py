@@ -1,0 +1,46 @@
+"""BFGS on functions with known minima."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax.surrogate import bfgs
+
+
+def _rosenbrock(p):
+    return (1 - p['a']) ** 2 + 100 * (p['b'] - p['a'] ** 2) ** 2
+
+
+def test_rosenbrock_from_many_starts():
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        starts = {'a': jnp.asarray(rng.normal(0, 1, 8)),
+                  'b': jnp.asarray(rng.normal(0, 1, 8))}
+        run = jax.jit(jax.vmap(
+            lambda p: bfgs.minimise(_rosenbrock, p, steps=150)))
+        found, value = run(starts)
+        assert (np.asarray(value) <= np.asarray(jax.vmap(_rosenbrock)(starts))).all()
+    np.testing.assert_allclose(found['a'], 1.0, atol=1e-4)
+    np.testing.assert_allclose(value, 0.0, atol=1e-8)
+
+
+def test_a_badly_scaled_quadratic_is_quick():
+    with jax.enable_x64(True):
+        weight = jnp.logspace(0, 3, 20)
+        loss = lambda x: 0.5 * (weight * (x - 1) ** 2).sum()
+        found, _ = bfgs.minimise(loss, jnp.zeros(20), steps=150)
+    np.testing.assert_allclose(found, 1.0, atol=1e-3)
+
+
+def test_undefined_places_are_left_again():
+    # The logarithm is undefined at negative numbers, where the first steps may go.
+    with jax.enable_x64(True):
+        loss = lambda x: (x - 30 * jnp.log(x)).sum()
+        found, _ = bfgs.minimise(loss, jnp.full(3, 0.2), steps=60)
+    np.testing.assert_allclose(found, 30.0, rtol=1e-4)
+
+
+def test_an_undefined_start_stays_where_it_is():
+    found, value = bfgs.minimise(
+        lambda x: jnp.log(x).sum(), jnp.array([-1.0]), steps=3)
+    assert np.isnan(value) and found[0] == -1.0
