@@ -23,7 +23,11 @@ from sparse_jax.space.sparse_space import Space
 
 quick_jit = functools.partial(
     jax.jit, compiler_options={'xla_backend_optimization_level': 0})
-"""`jax.jit` for programs that run once or twice: compiles in half the time."""
+"""`jax.jit` for a forward pass that runs once or twice: compiles in half the time."""
+train_jit = functools.partial(
+    jax.jit, compiler_options={'xla_backend_optimization_level': 1})
+"""The same for programs with gradients, which level 0 of XLA's CPU backend gets wrong
+(NaN gradients of noisy networks, jaxlib 0.10.2)."""
 
 
 class Group(NamedTuple):

@@ -151,7 +151,7 @@ def test_training_does_not_depend_on_the_tier(name, method):
     results = []
     for policy in (TIGHT, LOOSE):
         setup, state = _started(name, policy, method)
-        run = jax.jit(functools.partial(train, config=CONFIG, **setup.fixed))
+        run = sampled.train_jit(functools.partial(train, config=CONFIG, **setup.fixed))
         after, info = run(jax.random.key(2), state, setup.candidate,
                           TrainData(images, labels), jax.random.key(5))
         results.append((setup.exact(after.params), setup.exact(after.aux),

@@ -18,6 +18,7 @@ from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.train import TrainData, initialise, train
+from tests import sampled
 
 SLOTS, EPOCHS = 3, 16
 CONFIG = TrainConfig(epochs=EPOCHS, batch_size=32)
@@ -70,7 +71,7 @@ class _Program:
             return _Run((first.params, first.aux), (last.params, last.aux), info,
                         measured)
 
-        self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
+        self._run = sampled.train_jit(jax.vmap(one, in_axes=(0, 0, None)))
 
     def __call__(self, candidates, seeds=range(SLOTS), epochs=EPOCHS):
         """One `_Run` per candidate."""
