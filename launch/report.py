@@ -17,11 +17,14 @@ from launch import cli, figure, tables
 from launch.workdir import open_study
 from sparse_jax.search import front as fronts
 from sparse_jax.search import loop, settings, setup, study
+from sparse_jax.search.lineage import tree_lines
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
 TEST = flags.DEFINE_bool(
     'test', True, 'Evaluate the front on test data, once.', flag_values=FLAGS)
+TREE = flags.DEFINE_bool(
+    'tree', False, 'Also print which trial inherited from which.', flag_values=FLAGS)
 
 
 def write_csv(path, members, memory, tests):
@@ -78,6 +81,9 @@ def main(argv):
     tables.show(console, tables.front_table(front, memory, tests))
     limits = (config.objectives.model_size, config.objectives.working_memory)
     tables.line(console, best_text(front, memory, limits, tests))
+    if TREE.value:
+        for text in tree_lines(records.rows()):
+            tables.line(console, text)
     write_csv(workdir / 'front.csv', members, memory, tests)
     matrix = lambda some: fronts.objective_matrix([r for r in some if r.ok], memory)
     figure.draw(workdir / 'front.png', matrix(rows), matrix(front), np.array(limits))
