@@ -1,0 +1,121 @@
+"""One training step against the same arithmetic in eager PyTorch, interleaved.
+
+python -m benchmarks.step [--rounds=9] [--steps=4] [--threads=1]
+
+Convolutions 3x3 with 8, 8, pool, 16, 16 maps, pool, FC 10; batch 128. Without torch
+the PyTorch columns are left out.
+"""
+
+import functools
+import importlib.util
+import os
+
+import jax
+import numpy as np
+
+from benchmarks import timing
+from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.pruning import METHODS
+from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.train import TrainData, initialise, train
+
+BATCH = 128
+MAPS = {28: (8, 8, 16, 16), 8: (8, 16)}
+"""Maps of the convolutions by the height of the image; a pool after every second
+(28) or after the first (8)."""
+POOLED = {28: (1, 3), 8: (0,)}
+METHOD_NAMES = {'sparse_vd': 'SpVD', 'bayes_compress': 'Bayesian Compression',
+                'none': 'plain'}
+
+
+def graph(size: int, low: int = 3) -> Graph:
+    """The network for size x size images; `low` is the smallest kernel it may have."""
+    nodes, source = [], 'input'
+    for i, maps in enumerate(MAPS[size]):
+        pool = 2 if i in POOLED[size] else 1
+        nodes.append(Node(f'conv{i}', 'conv', (source,), maps, 3, low, pool=pool))
+        source = nodes[-1].name
+    nodes.append(Node('classifier', 'dense', (source,), 10, relu=False))
+    return Graph((size, size, 1), 1, False, tuple(nodes))
+
+
+def candidate(g: Graph) -> Candidate:
+    """All of the graph's channels, kernels of 3."""
+    number = np.float32
+    return Candidate(
+        np.array([n.channels for n in g.nodes], np.int32),
+        np.array([n.kernel for n in g.nodes], np.int32),
+        np.zeros(len(g.nodes), np.float32), number(0), number(1), number(0),
+        number(5), number(10), number(1e-3))
+
+
+def images(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random images [N, H, W, 1] and labels [N]."""
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(count, size, size, 1)).astype(np.float32),
+            rng.integers(0, 10, count).astype(np.int32))
+
+
+def jax_steps(size: int, method: str, steps: int, *, low: int = 3, how='patches'):
+    """A call that runs `steps` steps as one compiled scan."""
+    g = graph(size, low)
+    skeleton, one = Skeleton(g), candidate(g)
+    config = TrainConfig(epochs=1, batch_size=BATCH)
+    fixed = dict(skeleton=skeleton, method=METHODS[method](), config=config)
+    data = TrainData(*map(jax.numpy.asarray, images(size, steps * BATCH)))
+    key = jax.random.key(0)
+    state = jax.jit(functools.partial(initialise, **fixed))(key, one)
+    run = jax.jit(functools.partial(train, how=how, **fixed))
+    return lambda: jax.block_until_ready(run(key, state, one, data, key))
+
+
+def torch_steps(size: int, method: str, steps: int, threads: int):
+    """The same steps in eager PyTorch."""
+    from benchmarks import torch_step
+    return torch_step.steps(
+        images(size, steps * BATCH), MAPS[size], POOLED[size], method, BATCH, threads)
+
+
+def has_torch() -> bool:
+    return importlib.util.find_spec('torch') is not None
+
+
+def measure(rounds: int, steps: int, threads: int) -> str:
+    """The Markdown table; CPU milliseconds of a step, all threads counted."""
+    rows = []
+    for size in (28, 8):
+        for method in METHOD_NAMES:
+            calls = {'jax': jax_steps(size, method, steps)}
+            if has_torch():
+                calls['torch'] = torch_steps(size, method, steps, threads)
+            taken = timing.interleaved(calls, rounds, clock=timing.both)
+            rows.append([f'{METHOD_NAMES[method]}, {size}x{size}']
+                        + _columns(taken, 1e3 / steps))
+    header = ['step', 'sparse_jax CPU ms']
+    if has_torch():
+        header += ['PyTorch CPU ms', 'ratio of CPU time', 'ratio of wall-clock']
+    return timing.table(header, rows)
+
+
+def _columns(taken, scale):
+    """Cells of one row from seconds [rounds, (wall, CPU)] by name."""
+    cells = [timing.spread(seconds[:, 1], scale) for seconds in taken.values()]
+    if 'torch' in taken:
+        ratio = taken['jax'] / taken['torch']
+        cells += [timing.spread(ratio[:, 1]), timing.spread(ratio[:, 0])]
+    return cells
+
+
+def main():
+    args = timing.parser(__doc__, rounds=9, steps=4, threads=1).parse_args()
+    # Before JAX starts its threads and torch is imported.
+    os.environ['OMP_WAIT_POLICY'] = 'passive'
+    if hasattr(os, 'sched_setaffinity'):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.threads:])
+    print(f'{timing.machine()}, {args.threads} threads')
+    print(measure(args.rounds, args.steps, args.threads))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,165 @@
+"""Training throughput of mixed candidates of one skeleton, together and one by one.
+
+python -m benchmarks.throughput [--k=1,4,8] [--mapping=map|vmap] [--seconds=4]
+                                [--sizes=8,28] [--workers=0]
+
+Candidate-steps per second (batch 128, SpVD) on synthetic images. Needs nothing beyond
+jax, flax, optax and numpy; runs unchanged on an accelerator.
+"""
+
+import concurrent.futures
+import functools
+import os
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import timing
+from sparse_jax.data.synthetic import draw
+from sparse_jax.model.lowering import Lowering, default_lowering
+from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
+from sparse_jax.pruning import METHODS
+from sparse_jax.search.programs import (
+    Inherited,
+    Program,
+    Programs,
+    Recipe,
+    make_mesh,
+    share,
+)
+from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.train import TrainData
+
+BATCH, STEPS = 128, 10
+"""Images of a step, steps of an epoch."""
+MAX_EPOCHS = 4096
+"""Epochs of the programs; how many of them run is data."""
+
+
+def graph(size: int, widths: tuple[int, int] = (8, 16)) -> Graph:
+    """conv 3x3, pool, conv 3x3, pool from 12x12 on, FC 10."""
+    pool = 2 if size >= 12 else 1
+    return Graph((size, size, 1), 1, False, (
+        Node('first', 'conv', ('input',), widths[0], 3, 3, pool=2),
+        Node('second', 'conv', ('first',), widths[1], 3, 3, pool=pool),
+        Node('classifier', 'dense', ('second',), 10, relu=False)))
+
+
+def candidates(size: int, count: int) -> tuple[Skeleton, list[Candidate]]:
+    """Networks of different widths, kernels and settings in one skeleton."""
+    rng, members = np.random.default_rng(0), []
+    number = np.float32
+    for _ in range(count):
+        widths = (rng.integers(5, 9), rng.integers(9, 17))
+        members.append(Candidate(
+            np.array([*widths, 10], np.int32),
+            np.array([*rng.integers(2, 4, 2), 1], np.int32), np.zeros(3, np.float32),
+            number(0), number(rng.uniform(0.1, 1)), number(0), number(5), number(10),
+            number(10 ** rng.uniform(-3.5, -2.5))))
+    return pad(graph(size), TierPolicy()), members
+
+
+def compiled(size: int, slots: int, lowering: Lowering) -> tuple[Program, Programs]:
+    """The search's own training program with `slots` candidates per call."""
+    images, labels = draw(0, 2 * BATCH + STEPS * BATCH, shape=(size, size, 1),
+                          num_classes=10)
+    x = jnp.asarray(images, jnp.float32) / 128 - 1
+    data = TrainData(x, jnp.asarray(labels))
+    part = lambda rows: TrainData(*(leaf[rows] for leaf in data))
+    mesh = make_mesh(1)
+    shared = share(mesh, part(slice(0, STEPS * BATCH)), part(slice(-2 * BATCH, None)),
+                   jax.random.key(1))
+    recipe = Recipe(METHODS['sparse_vd'](), TrainConfig(MAX_EPOCHS, BATCH), lowering,
+                    mesh, slots)
+    programs = Programs(recipe, shared)
+    skeleton, members = candidates(size, 1)
+    return programs.get(skeleton, members[0]), programs
+
+
+def caller(program: Program, programs: Programs, members: list[Candidate], workers=1):
+    """(epochs) -> None: trains all members, `workers` calls at a time."""
+    slots = programs.recipe.slots
+    zeros = lambda dtype: jax.tree.map(
+        lambda leaf: np.zeros((slots, *leaf.shape), dtype or leaf.dtype),
+        program.template)
+    inherited = jax.device_put(Inherited(zeros(None), zeros(bool)))
+    calls = [jax.device_put((
+        jax.random.split(jax.random.key(start), slots),
+        stack(members[start:start + slots]), inherited, np.ones(slots, bool)))
+        for start in range(0, len(members), slots)]
+
+    def run(epochs):
+        one = lambda call: jax.block_until_ready(
+            program.run(*call, programs.shared, jnp.int32(epochs)).info)
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            list(pool.map(one, calls))
+
+    return run
+
+
+def epochs_for(run, seconds: float) -> int:
+    """Epochs that take about so long, from one and from four epochs."""
+    clock = time.perf_counter
+    run(1)
+    marks = [clock()]
+    for epochs in (1, 4):
+        run(epochs)
+        marks.append(clock())
+    each = max((marks[2] - marks[1] - (marks[1] - marks[0])) / 3, 1e-5)
+    return int(np.clip(seconds / each, 1, MAX_EPOCHS))
+
+
+def measure(
+    sizes: list[int], ks: list[int], mapping: str, seconds: float, rounds: int,
+    workers: int,
+) -> str:
+    """The Markdown table; rates of K together, and of the same K one after another."""
+    chosen = default_lowering()
+    lowering = Lowering(chosen.conv, mapping or chosen.mapping)
+    workers = workers or (os.cpu_count() if lowering.mapping == 'map' else 1)
+    rows = []
+    for size in sizes:
+        single, alone = compiled(size, 1, Lowering(chosen.conv, 'map'))
+        for k in ks:
+            _, members = candidates(size, k)
+            apart = caller(single, alone, members)
+            if lowering.mapping == 'map':
+                # The search: one candidate per call, a call per core.
+                program, programs = single, alone
+            else:
+                program, programs = compiled(size, k, lowering)
+            together = caller(program, programs, members, workers)
+            epochs = epochs_for(together, seconds / rounds)
+            calls = {'together': functools.partial(together, epochs),
+                     'apart': functools.partial(apart, epochs)}
+            taken = timing.interleaved(calls, rounds)
+            rates = {name: k * epochs * STEPS / s for name, s in taken.items()}
+            rows.append([
+                f'{size}x{size}', k, timing.spread(rates['together'], digits=0),
+                timing.spread(rates['apart'], digits=0),
+                timing.spread(taken['apart'] / taken['together']),
+                f'{program.seconds:.1f}'])
+    return timing.table(
+        ['images', 'K', f'together ({lowering.mapping}), candidate-steps/s',
+         'one after another, candidate-steps/s', 'gain', 'compile s'], rows)
+
+
+def main():
+    parser = timing.parser(__doc__, k='1,4,8', sizes='8,28', seconds=4.0, rounds=5,
+                           workers=0)
+    parser.add_argument('--mapping', choices=('map', 'vmap'), default='')
+    args = parser.parse_args()
+    whole = lambda text: [int(part) for part in text.split(',')]
+    print(timing.machine())
+    print(measure(whole(args.sizes), whole(args.k), args.mapping, args.seconds,
+                  args.rounds, args.workers))
+    extra = {'gpjax', 'tensorflow_datasets', 'ml_collections'} & set(sys.modules)
+    assert not extra, f'imported: {extra}'
+
+
+if __name__ == '__main__':
+    main()
