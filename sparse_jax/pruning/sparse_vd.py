@@ -6,12 +6,14 @@ import jax.numpy as jnp
 from sparse_jax.pruning.method import PruningMethod, kernels, log_uniform_kl
 
 EPSILON = 1e-8
-CLIP = 8.0
+RANGE = (-20.0, 8.0)
+"""Of log alpha. The published code clips at -8, where a fresh weight above e^-1 has no
+gradient and is never pruned: with fan-ins of 4 to 25 that is every fifth weight."""
 
 
 def log_alpha(mean: jax.Array, log_sigma2: jax.Array) -> jax.Array:
-    """log(sigma^2 / theta^2), clipped to +-8; element-wise."""
-    return jnp.clip(log_sigma2 - jnp.log(jnp.square(mean) + EPSILON), -CLIP, CLIP)
+    """log(sigma^2 / theta^2), clipped to `RANGE`; element-wise."""
+    return jnp.clip(log_sigma2 - jnp.log(jnp.square(mean) + EPSILON), *RANGE)
 
 
 def sparse_vd(*, init_log_sigma2: float = -10.0, cut: float = 3.0) -> PruningMethod:
