@@ -14,14 +14,20 @@ NUGGET = 0.05
 
 def fit(
     key: PRNGKey, surrogate: Surrogate, x: Array, active: Array, failed: Array,
-    mask: Array,
+    mask: Array, *, num_objectives: int = 1,
 ) -> Any | None:
-    """State of a one-objective surrogate over 0/1 labels failed [N]; None if there is
-    nothing to learn (no failure among the rows of mask [N], or nothing else)."""
+    """State of a surrogate over the labels 1 (fine) and 2 (failed [N]); None if there
+    is nothing to learn (no failure among the rows of mask [N], or nothing else).
+
+    The labels are the first objective of the surrogate, its others get no data: the
+    surrogate of a search may serve, whose programs are compiled already. Labels are
+    positive, as its first objective may be modelled on a logarithmic scale.
+    """
     rate = failed[mask].mean() if mask.any() else 0.0
     if rate in (0.0, 1.0):
         return None
-    labels = np.where(mask, failed, np.nan)[:, None].astype(float)
+    labels = np.full((len(x), num_objectives), np.nan)
+    labels[mask, 0] = 1.0 + failed[mask]
     return surrogate.fit(key, x, active, labels, mask)
 
 
@@ -31,7 +37,7 @@ def probability(
     """Probability that a trial of x [Q, D] succeeds -> [Q], one without a model.
 
     The label regression is read as a probit: the chance that the latent label is
-    nearer to 0 than to 1. Far from all data it tends to the overall rate. `chunk` rows
+    nearer to 1 than to 2. Far from all data it tends to the overall rate. `chunk` rows
     are predicted at a time, by one program for any Q.
     """
     if state is None:
@@ -42,5 +48,5 @@ def probability(
         mean, var = surrogate.predict(state, x[rows], active[rows])
         latent = np.asarray(surrogate.unwarp(state, mean))[0]
         above = np.asarray(surrogate.unwarp(state, mean + np.sqrt(var + NUGGET)))[0]
-        parts.append(ndtr((0.5 - latent) / np.maximum(above - latent, 1e-9)))
+        parts.append(ndtr((1.5 - latent) / np.maximum(above - latent, 1e-9)))
     return np.concatenate(parts)[: len(x)]

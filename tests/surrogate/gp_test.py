@@ -268,6 +268,25 @@ def test_fantasies_equal_a_model_with_more_data():
         np.testing.assert_allclose(mean[1, k], slow, atol=1e-4)
 
 
+def test_leave_one_out_equals_really_leaving_out():
+    state = _fitted()
+    with jax.enable_x64(True):
+        found = jax.jit(posterior.leave_one_out)(state)
+        params = {name: value[0] for name, value in state.params.items()}
+    x, active, _, _ = _data(10)
+    pairs, target = list(zip(x, active)), np.asarray(state.residual)[0]
+    noise = np.exp(params['noise']) + posterior.NOISE_FLOOR + posterior.JITTER
+    gram = np.array([[_slow_kernel(params, a, b) for b in pairs[:10]]
+                     for a in pairs[:10]]) + noise * np.eye(10)
+    slow = []
+    for i in range(10):
+        rest = np.delete(np.arange(10), i)
+        gain = np.linalg.solve(gram[np.ix_(rest, rest)], gram[rest, i])
+        mean, var = gain @ target[rest], gram[i, i] - gain @ gram[rest, i]
+        slow.append(-0.5 * (np.log(2 * np.pi * var) + (target[i] - mean) ** 2 / var))
+    np.testing.assert_allclose(found[0], np.mean(slow), rtol=1e-6)
+
+
 def test_the_precision_of_the_process_is_left_alone():
     _fitted()
     assert jax.numpy.zeros(1).dtype == np.float32

@@ -28,6 +28,9 @@ from sparse_jax.surrogate.gp import GPConfig, gp
 from sparse_jax.surrogate.threads import one_blas_thread
 from sparse_jax.types import Domain, PRNGKey, SearchAlgorithm, SearchState
 
+MANY = 128
+"""Capacity up to which failures are modelled by the objectives' own programs."""
+
 
 class Model(NamedTuple):
     """How a model-based algorithm models and searches."""
@@ -81,7 +84,7 @@ def _bayesian(domain, num_objectives, batch, rules, model, criterion_of):
     make = model.make or _default_gp
     layout = model.layout or layout_of(domain)
     surrogate = make(layout, model.log_objectives or (False,) * num_objectives)
-    labels = make(layout, (False,))
+    single = make(layout, (False,))
     propose = model.propose or random_and_morphs(domain)
 
     def suggest(key, state):
@@ -94,7 +97,11 @@ def _bayesian(domain, num_objectives, batch, rules, model, criterion_of):
         with one_blas_thread():
             fitted = Fitted(surrogate, surrogate.fit(keys[0], x, active, y, mask),
                             state.y[: state.count][good])
-            trouble = feasibility.fit(keys[1], labels, x, active, failed, mask)
+            # A program of its own pays off only once the data are many.
+            labels, width = (
+                (single, 1) if len(x) > MANY else (surrogate, num_objectives))
+            trouble = feasibility.fit(
+                keys[1], labels, x, active, failed, mask, num_objectives=width)
             problem = problem._replace(feasible=functools.partial(
                 feasibility.probability, labels, trouble, chunk=model.maximize.chunk))
             criterion = criterion_of(keys[2], fitted)
