@@ -6,6 +6,7 @@ times faster than the native one; accelerators keep the batch on the lanes too.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -58,12 +59,17 @@ def depthwise_conv(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
 
 
 def max_pool(x: jax.Array, size: int) -> jax.Array:
-    """size x size / size VALID maximum over [C, H, W, B]."""
+    """size x size / size VALID maximum over [C, H, W, B].
+
+    Pairwise: the gradient of a max-reduction divides by the number of maxima, counted
+    on recomputed values, and is NaN where the compiler rounds those differently.
+    """
     channels, height, width, batch = x.shape
     height, width = height // size, width // size
     x = x[:, : height * size, : width * size]
     x = x.reshape(channels, height, size, width, size, batch)
-    return x.max(axis=(2, 4))
+    return functools.reduce(jnp.maximum, (
+        x[:, :, i, :, j] for i in range(size) for j in range(size)))
 
 
 def _pad(x, amount):
