@@ -4,10 +4,12 @@ ml_collections loads the experiment file while it parses flags and lets whatever
 wrong escape as a traceback; here each mistake is one line.
 """
 
+import contextlib
 import difflib
 import importlib.util
 import pathlib
 import re
+import sys
 
 import ml_collections
 from absl import flags
@@ -68,7 +70,8 @@ def load(path: str) -> ml_collections.ConfigDict:
     try:
         spec = importlib.util.spec_from_file_location('experiment', file)
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        with _no_bytecode():
+            spec.loader.exec_module(module)
         config = module.get_config(*([argument] if argument else []))
     # The file is a person's program: it may raise anything.
     except Exception as error:
@@ -78,6 +81,16 @@ def load(path: str) -> ml_collections.ConfigDict:
                           'allowed: a changed sparse_jax.config.default_config()')
     check_settings(f'--config={path}', config.to_dict())
     return config
+
+
+@contextlib.contextmanager
+def _no_bytecode():
+    """Reading an experiment file leaves no __pycache__ beside it."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def check_settings(where: str, tree: dict) -> None:
