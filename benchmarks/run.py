@@ -40,7 +40,7 @@ def run(name: str) -> bool:
         [sys.executable, '-m', *command.split()], cwd=PAGE.parents[1],
         capture_output=True, text=True)
     if done.returncode:
-        print(done.stderr[-2000:], file=sys.stderr)
+        print(f'exit status {done.returncode}: {done.stderr[-2000:]}', file=sys.stderr)
         return False
     print(done.stdout, flush=True)
     machine, _, tables = done.stdout.partition('\n')
