@@ -3,9 +3,9 @@
     python -m experiments.kernel_loo WORKDIR [WORKDIR ...]
 
 For the recorded trials of each study prints, per objective, the mean leave-one-out
-log density (standardised, log sizes; higher is better) of three kernels: `linear` and
-`arc` treat inactive parameters as `surrogate/embedding.py` describes, `flat` takes
-the canonical coordinates as they are.
+log density (standardised, log sizes; higher is better) of the kernels that
+`surrogate/embedding.py` describes, and of `flat`, which takes the canonical
+coordinates as they are.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from sparse_jax.search import settings
 from sparse_jax.search.algorithms.bayesian import layout_of
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.loop import objectives_of
-from sparse_jax.surrogate import capacity, posterior
+from sparse_jax.surrogate import capacity, embedding, posterior
 from sparse_jax.surrogate.gp import GPConfig, gp
 from sparse_jax.surrogate.threads import one_blas_thread
 
-KINDS = ('linear', 'arc', 'flat')
+KINDS = (*embedding.KINDS, 'flat')
 
 
 def trials(workdir):
@@ -37,7 +37,7 @@ def trials(workdir):
 
 def scores(kind, domain, x, y):
     """Mean leave-one-out log density of each objective, [3]."""
-    layout = layout_of(domain, 'linear' if kind == 'flat' else kind)
+    layout = layout_of(domain, 'neutral' if kind == 'flat' else kind)
     active = np.asarray(domain.activity(x), float)
     if kind == 'flat':
         active = np.ones_like(active)

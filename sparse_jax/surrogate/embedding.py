@@ -1,18 +1,19 @@
 """Points of a conditional mixed space as vectors in which distance means something.
 
 A dimension that is inactive in both points must not separate them, whatever its
-coordinate, and an inactive dimension must be some distance away from any active
-value. Two embeddings do this (both are positive definite with any stationary base
-kernel, being plain maps into a Euclidean space):
+coordinate. Three embeddings do this (all are positive definite with any stationary
+base kernel, being plain maps into a Euclidean space):
 
-* `linear` (default): an active ordered dimension gives (x - 1/2) / l, an inactive
-  one 0, and a conditional dimension also gives activity / a. It is linear in x, so
-  on an unconditional space it is exactly the usual ARD kernel.
+* `neutral` (default): an active ordered dimension gives (x - 1/2) / l, an inactive
+  one 0. That a dimension is inactive is told by the dimension that switched it off.
+  On an unconditional space this is exactly the usual ARD kernel.
+* `indicator`: the same, and every conditional dimension also gives activity / a.
 * `arc` (Swersky et al. 2014, "Raiders of the Lost Architecture", eq. 4): an active
   conditional dimension gives (sin, cos)(pi r x) / l, an inactive one (0, 0).
 
 An unordered dimension gives its one-hot code over sqrt(2) l, so that two different
-levels are 1 / l apart (a Hamming distance).
+levels are 1 / l apart (a Hamming distance). docs/optimisers.md compares the three by
+leave-one-out densities of recorded trials.
 """
 
 import dataclasses
@@ -22,6 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.types import Array
+
+KINDS = ('neutral', 'indicator', 'arc')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +36,12 @@ class Layout:
     categorical: tuple[bool, ...]
     conditional: tuple[bool, ...]
     """Dimensions that are inactive in some points."""
-    kind: str = 'linear'
+    kind: str = 'neutral'
 
     def __post_init__(self):
         """Refuses an unknown kind."""
-        if self.kind not in ('linear', 'arc'):
-            raise ValueError(f'unknown embedding {self.kind!r}: linear or arc')
+        if self.kind not in KINDS:
+            raise ValueError(f'unknown embedding {self.kind!r}: {", ".join(KINDS)}')
 
     @property
     def dim(self) -> int:
@@ -62,8 +65,8 @@ def embed(
 ) -> Array:
     """Packed rows [.., 2 D + 1] -> [.., F].
 
-    `length` [D], `activity` [D] and `angle` [D] are positive; which of the last two
-    matters depends on the layout's kind.
+    `length` [D], `activity` [D] and `angle` [D] are positive; the last two matter to
+    one kind each.
     """
     x, active, _ = unpack(layout, rows)
     unordered = np.array(layout.categorical, bool)
@@ -80,8 +83,9 @@ def embed(
                          0, layout.levels[i] - 1)
         code = jax.nn.one_hot(level.astype(int), layout.levels[i], dtype=x.dtype)
         parts.append(code * active[..., i, None] / (np.sqrt(2.0) * length[i]))
-    told = np.flatnonzero(told & ~arc)  # the arc separates inactive by itself
-    parts.append(active[..., told] / activity[told])
+    if layout.kind == 'indicator':
+        told = np.flatnonzero(told)
+        parts.append(active[..., told] / activity[told])
     return jnp.concatenate(parts, -1)
 
 

@@ -68,8 +68,10 @@ class ConditionalMatern52(gpx.kernels.AbstractKernel):
         super().__init__(compute_engine=MatmulComputation())
         self.layout = layout
         self.length = jnp.exp(params['length'])
-        self.activity = jnp.exp(params['activity'])
-        self.angle = jax.nn.sigmoid(params.get('angle', jnp.zeros(layout.dim)))
+        # Each of these belongs to one kind of embedding, the others do not read it.
+        unused = jnp.zeros(layout.dim)
+        self.activity = jnp.exp(params.get('activity', unused))
+        self.angle = jax.nn.sigmoid(params.get('angle', unused))
         self.variance = jnp.exp(params['variance'])
 
     def embed(self, rows: Array) -> Array:
@@ -112,11 +114,12 @@ def _prior_of_params(config):
     dim = config.layout.dim
     length = np.sqrt(2.0) + 0.5 * np.log(dim) - 3.0
     centre = {
-        'length': jnp.full(dim, length), 'activity': jnp.full(dim, length),
-        'variance': jnp.zeros(()), 'noise': jnp.asarray(-7.0), 'mean': jnp.zeros(()),
+        'length': jnp.full(dim, length), 'variance': jnp.zeros(()),
+        'noise': jnp.asarray(-7.0), 'mean': jnp.zeros(()),
     }
-    spread = {'length': np.sqrt(3.0), 'activity': np.sqrt(3.0), 'variance': 1.0,
-              'noise': 3.0, 'mean': 0.5}
+    spread = {'length': np.sqrt(3.0), 'variance': 1.0, 'noise': 3.0, 'mean': 0.5}
+    if config.layout.kind == 'indicator':
+        centre['activity'], spread['activity'] = jnp.full(dim, length), np.sqrt(3.0)
     if config.layout.kind == 'arc':
         centre['angle'], spread['angle'] = jnp.zeros(dim), 1.0
     return centre, spread

@@ -9,10 +9,11 @@ import pytest
 
 from sparse_jax.surrogate import gp as module
 from sparse_jax.surrogate import posterior
-from sparse_jax.surrogate.embedding import Layout
+from sparse_jax.surrogate.embedding import KINDS, Layout
 from sparse_jax.surrogate.gp import TRACES, ConditionalMatern52, GPConfig, gp
 
-LAYOUT = Layout((0, 0, 4, 3), (False, False, False, True), (False, True, False, False))
+LAYOUT = Layout((0, 0, 4, 3), (False, False, False, True), (False, True, False, False),
+                'indicator')
 CONFIG = GPConfig(LAYOUT, (False, True), restarts=2, screen=3, steps=30)
 SURROGATE = gp(CONFIG)
 CAPACITY = 16
@@ -292,7 +293,7 @@ def test_the_precision_of_the_process_is_left_alone():
     assert jax.numpy.zeros(1).dtype == np.float32
 
 
-@pytest.mark.parametrize('kind', ['linear', 'arc'])
+@pytest.mark.parametrize('kind', KINDS)
 def test_the_gram_matrix_is_positive_definite(kind):
     layout = Layout(LAYOUT.levels, LAYOUT.categorical, LAYOUT.conditional, kind)
     x, active, _, _ = _data(CAPACITY)

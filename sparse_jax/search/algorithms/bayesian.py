@@ -66,7 +66,7 @@ class Fitted(NamedTuple):
 Criterium = Callable[[PRNGKey, Fitted], Criterion]
 
 
-def layout_of(domain: Domain, kind: str = 'linear') -> Layout:
+def layout_of(domain: Domain, kind: str = 'neutral') -> Layout:
     """The surrogate's view of a domain; which dimensions are conditional is read off
     draws from the prior."""
     rows = domain.activity(domain.sample(jax.random.key(0), 512))
