@@ -20,10 +20,12 @@ def botorch_maker(problem, batch, num_initial, *, scalarized):
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import ModelListGP, SingleTaskGP
     from botorch.models.transforms import Standardize
-    from botorch.optim import optimize_acqf, optimize_acqf_list
+    from botorch.optim.optimize import optimize_acqf, optimize_acqf_list
     from botorch.sampling import SobolQMCNormalSampler
     from gpytorch.mlls import SumMarginalLogLikelihood
 
+    # As ours: threads that wait for one another make a shared machine's times useless.
+    torch.set_num_threads(1)
     box = torch.stack([torch.zeros(problem.dim), torch.ones(problem.dim)]).double()
     options = {'batch_limit': 5, 'maxiter': 200}
 
@@ -65,8 +67,6 @@ def optuna_maker(problem, batch, num_initial, *, sampler):
     kinds = {
         'tpe': lambda seed: optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=num_initial),
-        'nsga2': lambda seed: optuna.samplers.NSGAIISampler(
-            seed=seed, population_size=num_initial),
         'gp': lambda seed: optuna.samplers.GPSampler(
             seed=seed, n_startup_trials=num_initial),
     }
@@ -88,6 +88,5 @@ PEERS = {
     'botorch-qnehvi': functools.partial(botorch_maker, scalarized=False),
     'botorch-qnparego': functools.partial(botorch_maker, scalarized=True),
     'optuna-tpe': functools.partial(optuna_maker, sampler='tpe'),
-    'optuna-nsga2': functools.partial(optuna_maker, sampler='nsga2'),
     'optuna-gp': functools.partial(optuna_maker, sampler='gp'),
 }
