@@ -43,6 +43,7 @@ def _spaces():
 def on_host(monkeypatch):
     for module in (sizes, connectivity, memory):
         monkeypatch.setattr(module, 'jnp', np)
+    monkeypatch.setattr(sizes, '_halved', lambda n, pool: n // pool)
 
 
 def _points(seed, count):
@@ -200,9 +201,11 @@ def _check_training(rng, padded, graph, candidate, name):
 
 
 @pytest.mark.slow
-def test_five_thousand_points_and_their_morphs(on_host):
-    checked, lively, groups = _fuzz(2, 5000)
-    assert checked == 10_000 and lively > 5000 and len(groups) > 3000
+@pytest.mark.parametrize('seed', range(2, 12))
+def test_five_thousand_points_and_their_morphs(on_host, seed):
+    """A tenth of them."""
+    checked, lively, groups = _fuzz(seed, 500)
+    assert checked == 1000 and lively > 500 and len(groups) > 500
 
 
 @pytest.mark.slow
@@ -213,19 +216,19 @@ def test_ten_thousand_raw_draws_build_or_are_refused():
 
 
 @pytest.mark.slow
-def test_sampled_skeletons_train_and_shrink():
-    rng, done = np.random.default_rng(4), {}
-    for space, row in _points(4, 150):
+@pytest.mark.parametrize('name', METHODS)
+def test_sampled_skeletons_train_and_shrink(name):
+    """15 skeletons of every method, 3 of each image shape."""
+    seed = list(METHODS).index(name)
+    rng, done = np.random.default_rng(seed), {}
+    for space, row in _points(20 + seed, 60):
         graph = encoding.graph(space, row)
         padded, candidate = skeleton.split(
             graph, encoding.decode(space, row), POLICY)
-        if len(done) == 60:
-            break
         shape = graph.input_shape
-        crowded = sum(s == shape for s in done.values()) >= 60 // len(SHAPES)
-        if padded in done or crowded or sampled.num_weights(padded) > 300_000:
+        enough = sum(s == shape for s in done.values()) >= 3
+        if padded in done or enough or sampled.num_weights(padded) > 300_000:
             continue
         done[padded] = shape
-        _check_training(rng, padded, graph, candidate,
-                        list(METHODS)[len(done) % len(METHODS)])
-    assert len(done) == 60 and set(done.values()) == set(SHAPES)
+        _check_training(rng, padded, graph, candidate, name)
+    assert len(done) == 15 and set(done.values()) == set(SHAPES)

@@ -1,4 +1,4 @@
-"""A slow count of a pruned network: graph search unit by unit, one layer after another.
+"""A plain count of a pruned network: a search in the graph of its units, then sums.
 
 Nothing is shared with `model.connectivity` or `objectives`, but the exact `Graph`.
 """
@@ -6,59 +6,59 @@ Nothing is shared with `model.connectivity` or `objectives`, but the exact `Grap
 import math
 
 import numpy as np
+import scipy.sparse
+
+
+def numbers(graph):
+    """{tensor: numbers of its units}, counted through all tensors."""
+    found, start = {}, 0
+    for name, shape in graph.shapes().items():
+        found[name] = np.arange(start, start + shape[0])
+        start += shape[0]
+    return found, start
 
 
 def edges(graph, kept):
-    """{(tensor, channel): set of (node, channel)} for every kept weight."""
-    shapes, found = graph.shapes(), {}
-    link = lambda a, b: found.setdefault(a, set()).add(b)
+    """[N, N] sparse matrix: a kept weight leads from unit (row) to unit (column)."""
+    shapes, (number, count) = graph.shapes(), numbers(graph)
+    sources, targets = [], []
     for node in graph.nodes:
+        own = number[node.name]
         if node.op == 'sum':
-            for u in range(node.channels):
-                for source in node.inputs:
-                    link((source, u), (node.name, u))
+            reads = np.tile(np.eye(node.channels, dtype=bool), len(node.inputs))
         elif node.op == 'dense':
-            owners, lengths = [], []
-            for t in node.inputs:
-                owners += [(t, c) for c in range(shapes[t][0])]
-                lengths += [math.prod(shapes[t][1:])] * shapes[t][0]
-            starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+            lengths = [math.prod(shapes[t][1:])
+                       for t in node.inputs for _ in range(shapes[t][0])]
+            starts = np.cumsum([0, *lengths[:-1]])
             reads = np.logical_or.reduceat(kept[node.name], starts, axis=1)
-            for u, owner in zip(*np.nonzero(reads)):
-                link(owners[owner], (node.name, int(u)))
         elif node.op == 'depthwise':
-            for c in np.unique(np.nonzero(kept[node.name])[0]):
-                link((node.inputs[0], int(c)), (node.name, int(c)))
+            reads = np.diag(kept[node.name].any(axis=(1, 2)))
         else:
-            for o, c in zip(*np.nonzero(kept[node.name].any(axis=(2, 3)))):
-                link((node.inputs[0], int(c)), (node.name, int(o)))
-    return found
+            reads = kept[node.name].any(axis=(2, 3))
+        u, i = np.nonzero(reads)
+        sources.append(np.concatenate([number[t] for t in node.inputs])[i])
+        targets.append(own[u])
+    pairs = np.concatenate(sources), np.concatenate(targets)
+    return scipy.sparse.csr_array(
+        (np.ones(len(pairs[0])), pairs), shape=(count, count))
 
 
 def closure(start, links):
-    """Everything that can be reached from `start`."""
-    found, todo = set(start), list(start)
-    while todo:
-        for unit in links.get(todo.pop(), ()):
-            if unit not in found:
-                found.add(unit)
-                todo.append(unit)
+    """[N] bool: every unit that can be reached from `start`."""
+    found, before = np.zeros(links.shape[0], bool), None
+    found[start] = True
+    while before is None or (found != before).any():
+        before, found = found, found | (links.T @ found > 0)
     return found
 
 
 def living_units(graph, kept):
     """({tensor: units on a path}, the same with those that shapes force to stay)."""
-    links, backward = edges(graph, kept), {}
-    for a, ends in links.items():
-        for b in ends:
-            backward.setdefault(b, set()).add(a)
-    shapes, last = graph.shapes(), graph.nodes[-1].name
-    image = [('input', c) for c in range(shapes['input'][0])]
-    classes = [(last, c) for c in range(graph.num_classes)]
-    path = closure(image, links) & closure(classes, backward)
-    path |= set(image) | set(classes)
-    alive = {n: np.array([(n, c) in path for c in range(s[0])])
-             for n, s in shapes.items()}
+    links, (number, _) = edges(graph, kept), numbers(graph)
+    ends = number['input'], number[graph.nodes[-1].name]
+    path = closure(ends[0], links) & closure(ends[1], links.T)
+    path[np.concatenate(ends)] = True
+    alive = {name: path[of] for name, of in number.items()}
     stay = dict(alive)
     for node in graph.nodes:
         if node.op == 'sum':
