@@ -5,8 +5,7 @@ import pytest
 
 from sparse_jax import data
 from sparse_jax.search import front as fronts
-from sparse_jax.search import loop
-from sparse_jax.search import settings
+from sparse_jax.search import loop, settings
 from sparse_jax.search.study import Study, StudyError
 from tests import tiny_study
 
