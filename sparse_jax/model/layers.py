@@ -77,10 +77,11 @@ class Weighted(nn.Module):
             names = element_ids(self.sources, self.image_size)
             index = names[:, None] + np.arange(x.shape[1], dtype=np.uint32)
             x = x * self._draw_scale(group, index, noise_scale, seed)
-        y = self._product(x, jnp.where(valid['kernel'], kernel, 0.0))
+        view = self._view(x)
+        y = self._product(view, jnp.where(valid['kernel'], kernel, 0.0))
         variance = self._noise('variance')
         if variance is not None:
-            y = self._perturb(x, y, variance, valid['kernel'], noise_scale, seed)
+            y = self._perturb(view, y, variance, valid['kernel'], noise_scale, seed)
         if group is not None and not is_dense:
             index = counter_noise.indices(
                 (y.shape[0], 1, 1, y.shape[-1]), (MAX_BATCH, 1, 1, 1))
@@ -92,17 +93,26 @@ class Weighted(nn.Module):
             y = y + bias.reshape((-1,) + (1,) * (y.ndim - 1))
         return y
 
-    def _product(self, x, kernel):
-        if self.node.op == 'dense':
-            return kernel @ x
-        if self.node.op == 'depthwise':
-            return lowering.depthwise_conv(x, kernel, self.node.kernel_low)
-        return lowering.conv(x, kernel, self.node.kernel_low, self.how)
+    def _view(self, x):
+        """The input as the products of mean and variance share it."""
+        node = self.node
+        if node.op == 'dense':
+            return x
+        if node.op == 'depthwise':
+            return lowering.depthwise_view(x, node.kernel, node.kernel_low)
+        return lowering.conv_view(x, node.kernel, node.kernel_low, self.how)
 
-    def _perturb(self, x, mean, variance, valid, noise_scale, seed):
+    def _product(self, view, kernel):
+        if self.node.op == 'dense':
+            return kernel @ view
+        if self.node.op == 'depthwise':
+            return lowering.depthwise_product(view, kernel)
+        return lowering.conv_product(view, kernel)
+
+    def _perturb(self, view, mean, variance, valid, noise_scale, seed):
         """Local reparametrisation (Kingma et al. 2015; Molchanov et al. 2017)."""
         variance = jnp.where(valid, variance, 0.0)
-        spread = jnp.sqrt(self._product(jnp.square(x), variance) + EPSILON)
+        spread = jnp.sqrt(self._product(jnp.square(view), variance) + EPSILON)
         height, width = self.image_size
         strides = (height * width * MAX_BATCH, width * MAX_BATCH, MAX_BATCH, 1)
         strides = strides if mean.ndim == 4 else (MAX_BATCH, 1)

@@ -30,32 +30,39 @@ def default_lowering(backend: str | None = None) -> Lowering:
     return Lowering('patches', 'map' if backend == 'cpu' else 'vmap')
 
 
-def conv(x: jax.Array, kernel: jax.Array, low: int, how: str) -> jax.Array:
-    """VALID convolution with a window whose true size may be as small as `low`.
+def conv_view(x: jax.Array, k: int, low: int, how: str) -> jax.Array:
+    """What a VALID convolution multiplies: [C, k*k, H', W', B] shifted views of x
+    [C, H, W, B], or x itself; H' = H - low + 1.
 
-    x [C, H, W, B], kernel [O, C, k, k] -> [O, H - low + 1, W - low + 1, B]. Bottom and
-    right are padded with zeros by k - low, so a kernel held in the window's top-left
-    corner sees exactly its own VALID positions.
+    The window's true size may be as small as `low`: bottom and right are padded with
+    zeros by k - low, so a kernel held in the window's top-left corner sees exactly its
+    own VALID positions. Products with several kernels share the views, and their
+    gradients are moved back once; squared views are the views of squares.
     """
-    out, _, k, _ = kernel.shape
-    if k == 1:
-        flat = kernel[:, :, 0, 0] @ x.reshape(x.shape[0], -1)
-        return flat.reshape(out, *x.shape[1:])
     x = _pad(x, k - low)
-    if how == 'native':
+    return x if k == 1 or how == 'native' else _windows(x, k)
+
+
+def conv_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`conv_view` of an input times a kernel [O, C, k, k] -> [O, H', W', B]."""
+    out, _, k, _ = kernel.shape
+    if view.ndim == 4 and k > 1:
         return jax.lax.conv_general_dilated(
-            x, kernel, (1, 1), 'VALID', dimension_numbers=('CHWN', 'OIHW', 'CHWN'))
-    patches = _windows(x, k)
-    height, width = patches.shape[2:4]
-    columns = patches.reshape(x.shape[0] * k * k, -1)
-    return (kernel.reshape(out, -1) @ columns).reshape(out, height, width, -1)
+            view, kernel, (1, 1), 'VALID', dimension_numbers=('CHWN', 'OIHW', 'CHWN'))
+    flat = kernel.reshape(out, -1)
+    columns = view.reshape(flat.shape[1], -1)
+    return (flat @ columns).reshape(out, *view.shape[-3:])
 
 
-def depthwise_conv(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
-    """VALID convolution of each map with its own window; kernel [C, k, k]."""
+def depthwise_view(x: jax.Array, k: int, low: int) -> jax.Array:
+    """What a convolution of each map with its own window multiplies."""
+    return _windows(_pad(x, k - low), k)
+
+
+def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
+    """`depthwise_view` of an input times a kernel [C, k, k] -> [C, H', W', B]."""
     k = kernel.shape[-1]
-    patches = _windows(_pad(x, k - low), k)
-    return jnp.einsum('ckhwb,ck->chwb', patches, kernel.reshape(-1, k * k))
+    return jnp.einsum('ckhwb,ck->chwb', view, kernel.reshape(-1, k * k))
 
 
 def max_pool(x: jax.Array, size: int) -> jax.Array:
