@@ -60,7 +60,8 @@ def run(problem, maker, *, seed, rounds, batch):
     """One optimiser on one problem -> (hypervolume [rounds + 1], seconds [rounds, 2]
     by the clock and of the processor)."""
     num_initial = 2 * (problem.dim + 1)
-    x = qmc.Sobol(problem.dim, rng=np.random.default_rng(seed)).random(num_initial)
+    sobol = qmc.Sobol(problem.dim, rng=np.random.default_rng(seed))
+    x = sobol.random_base2(int(np.ceil(np.log2(num_initial))))[:num_initial]
     y = problem.function(x)
     suggest = maker(problem, batch, num_initial)
     volume, seconds = [pareto.hypervolume(y, problem.reference)], []

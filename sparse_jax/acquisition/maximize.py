@@ -62,6 +62,7 @@ class Batch(NamedTuple):
     spare: list
     """Admissible candidates made for earlier picks, [M, D] each."""
     counts: dict
+    """Times that the rules had to give way: 'repeats' and 'overflow', see `draw`."""
 
 
 def identity(x: np.ndarray) -> list[bytes]:
@@ -116,28 +117,36 @@ def siblings(key: PRNGKey, problem: Problem, batch: Batch, num: int) -> np.ndarr
         problem.domain.resample(k, leader, share) for k, leader in zip(keys, leaders)])
 
 
-def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int = 64
+def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int = 32
          ) -> np.ndarray:
     """At least one, mostly `num` admissible random points, [M, D].
 
-    Raises a ValueError when the hard budget refuses everything. On a space that is
-    used up, points evaluated before come back (counted as repeats).
+    Where the open groups are used up another one is opened (counted as overflow);
+    where the space is used up, points evaluated before come back (counted as
+    repeats). Raises a ValueError when the hard budget refuses everything.
     """
-    for _ in range(tries):
-        key, key_draw = jax.random.split(key)
-        if closed(problem, batch):
-            x = siblings(key_draw, problem, batch, num)
-        else:
-            x = problem.domain.sample(key_draw, num)
-        x = in_groups(problem, batch, admit(problem, batch, x))
-        if len(x):
-            return x
+    fallbacks = [('', problem)]
+    if closed(problem, batch):
+        fallbacks.append(('overflow', problem._replace(max_groups=None)))
     if problem.taken:
-        batch.counts['repeats'] += 1
-        return draw(key, problem._replace(taken=frozenset()), batch, num, tries=tries)
+        fallbacks.append(
+            ('repeats', problem._replace(max_groups=None, taken=frozenset())))
+    for count, rules in fallbacks:
+        for _ in range(tries):
+            key, key_draw = jax.random.split(key)
+            if closed(rules, batch):
+                x = siblings(key_draw, rules, batch, num)
+            else:
+                x = rules.domain.sample(key_draw, num)
+            x = in_groups(rules, batch, admit(rules, batch, x))
+            if len(x):
+                if count:
+                    batch.counts[count] += 1
+                return x
     refused = sum(map(bool, batch.refused.values()))
-    raise ValueError(f'no new point meets the hard budget in {tries * num} draws '
-                     f'({refused} different points refused)')
+    raise ValueError(
+        f'no new point meets the hard budget in {len(fallbacks) * tries * num} draws '
+        f'({refused} different points refused)')
 
 
 def append(problem: Problem, batch: Batch, x: np.ndarray, score: float) -> None:
@@ -150,7 +159,7 @@ def append(problem: Problem, batch: Batch, x: np.ndarray, score: float) -> None:
 
 def empty_batch() -> Batch:
     """Nothing chosen yet."""
-    return Batch([], [], [], {}, {}, [], {'repeats': 0})
+    return Batch([], [], [], {}, {}, [], {'repeats': 0, 'overflow': 0})
 
 
 def pick_random(key: PRNGKey, problem: Problem, batch: Batch) -> None:

@@ -251,6 +251,22 @@ def test_a_used_up_space_repeats_instead_of_hanging(key):
     assert info.extra['repeats'] > 0
 
 
+def test_a_used_up_group_opens_another(key):
+    # Three groups of two points each, batches of three, one group asked for.
+    points = np.array([[g / 2, h] for g in range(3) for h in (0.0, 1.0)])
+    some = lambda key, num: points[generator(key).integers(6, size=num)]
+    tiny = Domain(
+        2, np.array([3, 2]), np.zeros(2, bool), some,
+        lambda key, x: some(key, len(x)), lambda x: np.ones(np.shape(x), bool),
+        lambda x: [float(v) for v in np.asarray(x)[:, 0]],
+        lambda key, x, num: points[points[:, 0] == x[0]])
+    algorithm = lib.random_search(
+        tiny, num_objectives=1, batch=3, rules=lib.Rules(max_groups=1))
+    x, info = algorithm.suggest(key, algorithm.init())
+    assert len(set(identity(x))) == 3 and info.extra['overflow'] == 1
+    assert info.extra['repeats'] == 0
+
+
 def test_claimed_success_without_a_value_is_a_failure():
     state = archive.append(
         archive.allocate(1, 1), np.zeros((2, 1)),

@@ -68,7 +68,7 @@ def finish(
     """The value that `suggest` returns."""
     extra = {
         'refused': int(sum(map(bool, batch.refused.values()))),
-        'considered': len(batch.refused), 'repeats': batch.counts['repeats'],
+        'considered': len(batch.refused), **batch.counts,
         'groups': list(dict.fromkeys(batch.groups))}
     return np.array(batch.x), SuggestInfo(weights, np.array(batch.score), nll, extra)
 
