@@ -25,8 +25,11 @@ def edges(graph, kept):
     for node in graph.nodes:
         own = number[node.name]
         if node.op == 'sum':
-            reads = np.tile(np.eye(node.channels, dtype=bool), len(node.inputs))
-        elif node.op == 'dense':
+            # Thousands of units: not through a square matrix.
+            sources += [number[t] for t in node.inputs]
+            targets += [own] * len(node.inputs)
+            continue
+        if node.op == 'dense':
             lengths = [math.prod(shapes[t][1:])
                        for t in node.inputs for _ in range(shapes[t][0])]
             starts = np.cumsum([0, *lengths[:-1]])
