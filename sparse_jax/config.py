@@ -58,7 +58,11 @@ def default_config() -> ml_collections.ConfigDict:
             'rounds': 4,
             'batch': 8,
             'initial': 16,     # random points before the surrogate takes over
-            'max_groups': 2,   # compiled programs that one batch may need; 0 for any
+            # Compiled programs: in one batch (few fill an accelerator better), and of
+            # them new ones, in a batch of initial points and later; 0 for any.
+            'max_groups': 4,
+            'initial_groups': 2,
+            'new_groups': 1,
             'rho': 0.9,        # share of suggestions that come from the surrogate
             'stages': (),      # rounds at which stages 2 and 3 start; () for stage 1
             'inherit': True,   # start from the weights of the nearest network so far

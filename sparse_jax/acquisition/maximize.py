@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from sparse_jax.acquisition import scoring
+from sparse_jax.acquisition.groups import GroupRules, siblings
 from sparse_jax.acquisition.scoring import Criterion, Pending, generator
 from sparse_jax.types import Domain, PRNGKey
 
@@ -43,10 +44,8 @@ class Problem(NamedTuple):
     """(x, active) -> [N] probability of a successful trial."""
     taken: frozenset[bytes]
     """Identities of the points evaluated before."""
-    seen: frozenset[Hashable]
-    """Groups that have been compiled before."""
-    max_groups: int | None
-    """Largest number of groups in one batch."""
+    groups: GroupRules
+    """How many compiled programs the batch may use."""
 
 
 class Batch(NamedTuple):
@@ -94,27 +93,13 @@ def labels(problem: Problem, batch: Batch, x: np.ndarray) -> list[Hashable]:
     return _remember(batch.labels, identity(x), x, problem.domain.group)
 
 
-def closed(problem: Problem, batch: Batch) -> bool:
-    """True if the next pick must fall into a group that the batch already has."""
-    limit = problem.max_groups
-    return limit is not None and len(set(batch.groups)) >= limit
-
-
 def in_groups(problem: Problem, batch: Batch, x: np.ndarray) -> np.ndarray:
-    """Rows of x [N, D] that the batch's groups allow."""
-    if not len(x) or not closed(problem, batch):
+    """Rows of x [N, D] in groups that the batch may still use."""
+    allowed = problem.groups.allowed(batch.groups)
+    if not len(x) or allowed is None:
         return x
-    allowed = set(batch.groups)
+    allowed = set(allowed)
     return x[[label in allowed for label in labels(problem, batch, x)]]
-
-
-def siblings(key: PRNGKey, problem: Problem, batch: Batch, num: int) -> np.ndarray:
-    """About num random points that have the batch's groups, [num', D]."""
-    leaders = [batch.x[batch.groups.index(g)] for g in dict.fromkeys(batch.groups)]
-    keys = jax.random.split(key, len(leaders))
-    share = -(-num // len(leaders))
-    return np.concatenate([
-        problem.domain.resample(k, leader, share) for k, leader in zip(keys, leaders)])
 
 
 def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int = 32
@@ -126,16 +111,17 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
     repeats). Raises a ValueError when the hard budget refuses everything.
     """
     fallbacks = [('', problem)]
-    if closed(problem, batch):
-        fallbacks.append(('overflow', problem._replace(max_groups=None)))
+    free = problem._replace(groups=GroupRules())
+    leaders = _leaders(problem, batch)
+    if leaders is not None:
+        fallbacks.append(('overflow', free))
     if problem.taken:
-        fallbacks.append(
-            ('repeats', problem._replace(max_groups=None, taken=frozenset())))
+        fallbacks.append(('repeats', free._replace(taken=frozenset())))
     for count, rules in fallbacks:
         for _ in range(tries):
             key, key_draw = jax.random.split(key)
-            if closed(rules, batch):
-                x = siblings(key_draw, rules, batch, num)
+            if rules is problem and leaders is not None:
+                x = siblings(key_draw, rules.domain, leaders, num)
             else:
                 x = rules.domain.sample(key_draw, num)
             x = in_groups(rules, batch, admit(rules, batch, x))
@@ -149,11 +135,20 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
         f'({refused} different points refused)')
 
 
+def _leaders(problem, batch):
+    """A point of every group that the next pick may fall into, None for any group."""
+    allowed = problem.groups.allowed(batch.groups)
+    if allowed is None:
+        return None
+    return [batch.x[batch.groups.index(g)] if g in batch.groups
+            else problem.groups.seen[g] for g in allowed]
+
+
 def append(problem: Problem, batch: Batch, x: np.ndarray, score: float) -> None:
     """Adds one point [D] to the batch."""
     batch.x.append(x)
     batch.score.append(score)
-    if problem.max_groups is not None:
+    if problem.groups.matter:
         batch.groups.append(labels(problem, batch, x[None])[0])
 
 
@@ -254,10 +249,10 @@ def _join(batch, scorer, x, value, level, children):
 def _prefer_seen(problem, batch, x, value, tolerance):
     """Index of the best point; of nearly equal ones, of one that needs no compiling."""
     order = np.argsort(value, kind='stable')
-    if problem.max_groups is None or not (problem.seen or batch.groups):
+    known = {*problem.groups.seen, *batch.groups}
+    if not known:
         return order[0]
     near = order[value[order] <= value[order[0]] + tolerance][:64]
-    known = problem.seen | set(batch.groups)
     for i, label in zip(near, labels(problem, batch, x[near])):
         if label in known:
             return i

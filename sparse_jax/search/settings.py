@@ -88,7 +88,8 @@ def _search_rules(config):
         ('search.rounds', s.rounds, _at_least(s.rounds, 1), '1 or more'),
         ('search.batch', s.batch, _at_least(s.batch, 1), '1 or more'),
         ('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
-        ('search.max_groups', s.max_groups, _at_least(s.max_groups, 0), '0 or more'),
+        *((f'search.{name}', s[name], _at_least(s[name], 0), '0 (any) or more')
+          for name in ('max_groups', 'initial_groups', 'new_groups')),
         ('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
         ('search.stages', s.stages, _is_stages(s.stages),
          'none, or the rounds (from 1, increasing) at which stages 2 and 3 start'),

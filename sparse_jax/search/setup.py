@@ -108,7 +108,9 @@ def make_algorithm(
     bounds = np.array([config.objectives[name] for name in OBJECTIVES], float)
     memory = MEMORY_MODELS[config.objectives.memory_model]
     known = _known(space, memory) if config.pruning.method == 'none' else None
-    rules = Rules(s.initial, s.max_groups or None, known, evaluator.refuse)
+    rules = Rules(
+        s.initial, max_groups=s.max_groups or None, new_groups=s.new_groups or None,
+        initial_groups=s.initial_groups or None, known=known, refuse=evaluator.refuse)
     model = algorithms.Model(
         log_objectives=(False, True, True), rho=s.rho, maximize=EFFORT,
         layout=layout,

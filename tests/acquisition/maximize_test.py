@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from sparse_jax.acquisition import maximize
+from sparse_jax.acquisition.groups import MOST_LEADERS, GroupRules, siblings
 from sparse_jax.acquisition.maximize import MaximizeConfig, Problem
 from sparse_jax.acquisition.scoring import Criterion
 from sparse_jax.search.cube import cube_domain
@@ -30,7 +31,7 @@ def _problem(**changes):
     return Problem(
         HALVES, lambda x: np.full((len(x), 2), np.nan),
         lambda x: np.zeros(len(x), bool), lambda x, active: np.ones(len(x)),
-        frozenset(), frozenset(), None)._replace(**changes)
+        frozenset(), GroupRules())._replace(**changes)
 
 
 def _select(problem, targets, config=CONFIG, scored=None):
@@ -50,17 +51,48 @@ def test_each_pick_finds_its_own_optimum():
 
 
 def test_later_picks_stay_in_the_open_groups():
-    batch = _select(_problem(max_groups=1), [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]])
+    targets = [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]]
+    batch = _select(_problem(groups=GroupRules(most=1)), targets)
     assert batch.groups == ['left'] * 3
     np.testing.assert_allclose(np.array(batch.x)[1:, 0], 0.5, atol=0.05)
 
 
 def test_a_compiled_group_is_preferred_when_nearly_as_good():
-    problem = _problem(max_groups=2, seen=frozenset(['right']))
+    problem = _problem(groups=GroupRules({'right': np.array([0.9, 0.9])}, most=2))
     near, far = [[0.49, 0.5]], [[0.1, 0.5]]
     assert _select(problem, near).groups == ['right']
     assert _select(problem, far).groups == ['left']
-    assert _select(_problem(max_groups=2), near).groups == ['left']
+    assert _select(_problem(groups=GroupRules(most=2)), near).groups == ['left']
+
+
+def test_seen_groups_stay_open_when_no_new_one_may_be_opened():
+    seen = {'right': np.array([0.9, 0.9])}
+    targets = [[0.2, 0.3], [0.9, 0.1], [0.1, 0.9]]
+    batch = _select(_problem(groups=GroupRules(seen, new=1)), targets)
+    assert batch.groups == ['left', 'right', 'left']
+    np.testing.assert_allclose(batch.x, targets, atol=0.02)
+    batch = _select(_problem(groups=GroupRules(seen, new=0)), targets)
+    assert batch.groups == ['right'] * 3
+
+
+def test_group_rules_by_hand():
+    seen = {'a': np.zeros(1), 'b': np.ones(1)}
+    rules = GroupRules(seen, most=3, new=1)
+    assert rules.allowed([]) is None and rules.allowed(['a', 'a', 'b']) is None
+    assert rules.allowed(['c']) == ['c', 'a', 'b']
+    assert rules.allowed(['c', 'a']) == ['c', 'a', 'b']
+    assert rules.allowed(['c', 'a', 'b']) == ['c', 'a', 'b']
+    assert GroupRules(seen, most=2).allowed(['c', 'a']) == ['c', 'a']
+    assert GroupRules(seen).allowed(['c', 'd', 'e']) is None
+
+
+def test_siblings_come_from_few_leaders():
+    asked = []
+    domain = HALVES._replace(
+        resample=lambda key, x, num: asked.append(num) or np.repeat(x[None], num, 0))
+    leaders = [np.array([i / 20, 0.0]) for i in range(20)]
+    x = siblings(jax.random.key(0), domain, leaders, 64)
+    assert asked == [8] * MOST_LEADERS and len(np.unique(x[:, 0])) == MOST_LEADERS
 
 
 def test_infeasible_regions_lose():
@@ -82,7 +114,7 @@ def test_admit_counts_what_it_refuses():
 def test_groups_and_budgets_are_asked_once_per_point():
     asked = []
     group = lambda x: asked.extend(x) or HALVES.group(x)
-    problem = _problem(domain=HALVES._replace(group=group), max_groups=1,
+    problem = _problem(domain=HALVES._replace(group=group), groups=GroupRules(most=1),
                        refuse=lambda x: np.zeros(len(x), bool))
     _select(problem, [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]])
     names = maximize.identity(np.array(asked))

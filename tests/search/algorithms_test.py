@@ -146,6 +146,18 @@ def test_batches_fall_into_few_groups(name, limit, key):
 
 
 @EVERY
+def test_few_groups_are_new(name, key):
+    algorithm = _make(name, initial_groups=2, new_groups=1)
+    state, seen = algorithm.init(), set()
+    for i in range(4):
+        x, _ = algorithm.suggest(jax.random.fold_in(key, i), state)
+        fresh = set(DOMAIN.group(x)) - seen
+        assert len(fresh) <= (2 if i * BATCH < 8 else 1)
+        seen |= fresh
+        state = algorithm.observe(state, x, _evaluate(x))
+
+
+@EVERY
 def test_nothing_but_failures_is_survived(name, key):
     algorithm = _make(name)
     state = _run(algorithm, 4, key, failed=slice(None))

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from sparse_jax.acquisition import maximize
+from sparse_jax.acquisition.groups import GroupRules
 from sparse_jax.acquisition.maximize import Batch, Problem
 from sparse_jax.search import archive
 from sparse_jax.types import (
@@ -29,6 +30,11 @@ class Rules(NamedTuple):
     """Random points before a model or a population takes over."""
     max_groups: int | None = None
     """Largest number of `domain.group` labels in one batch; None for any."""
+    new_groups: int | None = None
+    """Of them, labels that no evaluated point has, once the initial points are made;
+    None for any."""
+    initial_groups: int | None = None
+    """The same for a batch of initial points."""
     known: Known | None = None
     """(x [N, D]) -> [N, K] objectives known exactly before training, NaN elsewhere."""
     refuse: Refuse | None = None
@@ -43,15 +49,17 @@ def problem_of(
 ) -> Problem:
     """The constraints on the next batch, as far as the archive decides them."""
     x = state.x[: state.count]
-    seen = ()
-    if rules.max_groups is not None and state.count:
-        seen = domain.group(x)
+    starting = state.count < rules.num_initial
+    groups = GroupRules(
+        {}, rules.max_groups, rules.initial_groups if starting else rules.new_groups)
+    if groups.matter and state.count:
+        groups = groups._replace(seen=dict(zip(domain.group(x), x)))
     return Problem(
         domain,
         rules.known or (lambda x: np.full((len(x), num_objectives), np.nan)),
         rules.refuse or (lambda x: np.zeros(len(x), bool)),
         lambda x, active: np.ones(len(x)),
-        frozenset(maximize.identity(x)), frozenset(seen), rules.max_groups)
+        frozenset(maximize.identity(x)), groups)
 
 
 def random_batch(key: PRNGKey, problem: Problem, batch: int) -> Batch:
