@@ -1,6 +1,6 @@
 """What threshold curves, inheritance and stages are worth, at equal training epochs.
 
-    python -m experiments.ablation --seeds=3 --budget=640 --out=runs/ablation
+    python -m experiments.ablation --seeds=3 --budget=960 --out=runs/ablation
 
 Every variant searches the digits until it has spent `budget` training epochs; the table
 gives the hypervolume reached (mean and range over the seeds), all on validation data.
@@ -22,7 +22,7 @@ VARIANTS = {
     'backbone: own cut only, fresh weights': {'inherit': False, 'cuts': ()},
     '+ threshold curves': {'inherit': False},
     '+ inheritance': {},
-    '+ stages': {'stages': 'thirds'},
+    '+ stages': {'stages': True},
 }
 
 
@@ -36,7 +36,7 @@ def configure(changes: dict, seed: int, epochs: int, rounds: int):
         if name == 'cuts':
             config.pruning.cuts = value
         elif name == 'stages':
-            config.search.stages = (rounds // 2, 3 * rounds // 4)
+            config.search.stages = (5 * rounds // 12, 7 * rounds // 12)
         else:
             config.search[name] = value
     return config
@@ -84,7 +84,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seeds', type=int, default=3)
     parser.add_argument('--epochs', type=int, default=20, help='of a fresh candidate')
-    parser.add_argument('--budget', type=int, default=640, help='epochs per search')
+    parser.add_argument('--budget', type=int, default=960, help='epochs per search')
     parser.add_argument('--out', type=pathlib.Path, default='runs/ablation')
     arguments = parser.parse_args()
     cache = pathlib.Path('~/.cache/sparse_jax/xla').expanduser()
