@@ -1,13 +1,16 @@
-"""A small search over the full space: few padded programs against exact ones.
+"""A whole search over the full space: few padded programs against exact ones.
 
-python -m benchmarks.compile [--batch=8] [--rounds=2] [--epochs=2] [--exact=6]
+python -m benchmarks.compile [--candidates=200] [--batch=16] [--exact=24]
 python -m benchmarks.compile --tiers=300      skeletons and padding waste by tiers
 
-Runs a search (digits, all of the SpArSe space) with the default tiers, then trains
-the first `--exact` of its networks with one exact program each.
+Searches MNIST-shaped images (28x28, 10 classes, made from a seed) with the default
+tiers and an empty compilation cache, runs the same search again from that cache, and
+trains every n-th of its networks with one exact program each and no cache. Candidates
+train `--epochs` short epochs, all from fresh weights.
 """
 
 import contextlib
+import pathlib
 import tempfile
 import time
 
@@ -16,6 +19,7 @@ import numpy as np
 
 from benchmarks import timing
 from sparse_jax.config import default_config
+from sparse_jax.data.synthetic import draw
 from sparse_jax.model.skeleton import EXACT, TierPolicy, pad
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import loop, setup
@@ -31,35 +35,59 @@ POLICIES = {
     'coarse': TierPolicy((16, 100), (64, 1024), ((2, 5),)),
     'exact': EXACT,
 }
-"""For the table of tiers."""
+CACHE_MISS = '/jax/compilation_cache/cache_misses'
 
 
-def config(batch: int, rounds: int, epochs: int):
+def mnist_shaped(folder: pathlib.Path, train: int) -> pathlib.Path:
+    """An .npz of `train` training and a quarter as many validation images."""
+    count = train + train // 4
+    images, labels = draw(0, count, shape=(28, 28, 1), num_classes=10)
+    path = folder / 'images.npz'
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:16],
+             y_test=labels[:16])
+    return path
+
+
+def config(path, args, tiers: str):
     """Defaults, shortened; every candidate trains from scratch."""
-    tree = default_config()
+    tree, policy = default_config(), POLICIES[tiers]
     tree.update_from_flattened_dict({
-        'search.batch': batch, 'search.rounds': rounds, 'search.inherit': False,
-        'search.initial': batch, 'train.epochs': epochs})
+        'data.name': 'mnist_shaped', 'data.path': str(path),
+        'data.validation_size': args.images // 4,
+        'search.batch': args.batch, 'search.rounds': -(-args.candidates // args.batch),
+        'search.inherit': False, 'search.initial': 2 * args.batch,
+        'train.epochs': args.epochs, 'tiers.widths': policy.widths,
+        'tiers.units': policy.units, 'tiers.kernels': policy.kernels})
     return tree
 
 
-def searched(tree) -> tuple[setup.Setup, list[Row], list[dict], float]:
-    """A finished search: (its objects, trials, records of rounds, seconds)."""
-    begin = time.perf_counter()
+@contextlib.contextmanager
+def cache_at(folder):
+    """JAX's persistent cache at a folder, None for none."""
+    from jax.experimental.compilation_cache import compilation_cache
+
+    compilation_cache.reset_cache()
+    jax.config.update('jax_compilation_cache_dir', folder and str(folder))
+    jax.clear_caches()
+    yield
+    compilation_cache.reset_cache()
+
+
+def searched(tree, misses: list) -> tuple:
+    """(objects, trained rows, records of rounds, seconds, XLA compilations)."""
+    begin, before = time.perf_counter(), len(misses)
     with tempfile.TemporaryDirectory() as folder:
-        study = Study(folder)
-        with contextlib.closing(study):
+        with contextlib.closing(Study(folder)) as study:
             built = setup.build(tree)
             loop.run(built, study)
-            return (built, study.rows(), study.rounds(),
-                    time.perf_counter() - begin)
+            rows, rounds = trained(study.rows()), study.rounds()
+    return built, rows, rounds, time.perf_counter() - begin, len(misses) - before
 
 
 def exactly(tree, rows: list[Row]) -> tuple[setup.Setup, float, float]:
     """The same networks, a program each: (objects, training seconds, seconds)."""
-    with tree.unlocked():
-        tree.tiers.widths, tree.tiers.units = EXACT.widths, EXACT.units
-        tree.tiers.kernels = EXACT.kernels
+    tree.tiers.widths, tree.tiers.units = EXACT.widths, EXACT.units
+    tree.tiers.kernels = EXACT.kernels
     built = setup.build(tree)
     trials = [Trial(r.trial.number, r.trial.row, r.trial.epochs) for r in rows]
     begin = time.perf_counter()
@@ -74,27 +102,41 @@ def trained(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.status not in refused]
 
 
-def measure(batch: int, rounds: int, epochs: int, exact: int) -> str:
-    """The Markdown table of one search."""
-    built, rows, records, wall = searched(config(batch, rounds, epochs))
-    rows = trained(rows)
-    total = lambda name: sum(r[name] or 0 for r in records)
-    suggest = total('suggest_seconds')
-    table = [_line('default tiers', len(rows), built, total('train_seconds'), wall)
-             + [f'{suggest:.1f}', f'{wall / len(rows):.1f}']]
-    few = rows[:exact]
-    other, train, taken = exactly(config(batch, rounds, epochs), few)
-    table.append(_line('one exact program each', len(few), other, train, taken)
-                 + ['', f'{taken / len(few):.1f}'])
-    return timing.table(
-        ['programs', 'candidates', 'programs', 'per program', 'compile s', 'train s',
-         'wall s', 'suggest s', 'wall s per candidate'], table)
+def measure(args) -> str:
+    """The Markdown table of one search, its repetition and the exact programs."""
+    misses = []
+    jax.monitoring.register_event_listener(
+        lambda event, **_: misses.append(event) if event == CACHE_MISS else None)
+    table = []
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        path = mnist_shaped(folder, args.images)
+        tree = config(path, args, args.policy)
+        for name in ('first', 'again, from the cache'):
+            with cache_at(folder / 'cache'):
+                found = searched(tree, misses)
+            table.append(_search_line(f'{args.policy} tiers, {name}', *found))
+            if name == 'first':
+                rows, wall = found[1], found[3]
+        few = rows[::max(1, len(rows) // args.exact)][: args.exact]
+        with cache_at(None):
+            built, seconds, taken = exactly(config(path, args, args.policy), few)
+    each, ours = taken / len(few), wall / len(rows)
+    table.append(['one exact program each', len(few), len(built.programs.uses), '1.0',
+                  '', f'{built.programs.seconds():.1f}', f'{seconds:.1f}', '',
+                  f'{taken:.1f}', f'{each:.2f}'])
+    head = ['programs', 'candidates', 'programs', 'per program', 'XLA compilations',
+            'compile s', 'train s', 'suggest s', 'wall s', 'wall s per candidate']
+    return (timing.table(head, table) + '\n\nExact programs cost '
+            f'{each / ours:.1f} times the wall-clock of the search per candidate.')
 
 
-def _line(name, candidates, built, train, wall):
+def _search_line(name, built, rows, records, wall, misses):
     programs = len(built.programs.uses)
-    return [name, candidates, programs, f'{candidates / programs:.1f}',
-            f'{built.programs.seconds():.1f}', f'{train:.1f}', f'{wall:.1f}']
+    total = lambda key: f'{sum(r[key] or 0 for r in records):.1f}'
+    return [name, len(rows), programs, f'{len(rows) / programs:.1f}', misses,
+            total('compile_seconds'), total('train_seconds'), total('suggest_seconds'),
+            f'{wall:.1f}', f'{wall / len(rows):.2f}']
 
 
 def tiers(count: int) -> str:
@@ -117,11 +159,11 @@ def tiers(count: int) -> str:
 
 
 def main():
-    args = timing.parser(__doc__, batch=8, rounds=2, epochs=2, exact=6,
-                         tiers=0).parse_args()
+    args = timing.parser(
+        __doc__, candidates=200, batch=16, epochs=2, images=1024, exact=24,
+        policy='default', tiers=0).parse_args()
     print(timing.machine())
-    print(tiers(args.tiers) if args.tiers else
-          measure(args.batch, args.rounds, args.epochs, args.exact))
+    print(tiers(args.tiers) if args.tiers else measure(args))
 
 
 if __name__ == '__main__':

@@ -30,6 +30,9 @@ def default_config() -> ml_collections.ConfigDict:
             # Every training is also measured at these shifts of the log alpha cut;
             # networks that this adds may join the front. () measures its own only.
             'cuts': (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0),
+            # Plain training after pruning at the trial's own cut, the mask held; it
+            # is compiled only if it is wanted.
+            'finetune_epochs': 0,
         }),
         'train': d({
             'epochs': 40,

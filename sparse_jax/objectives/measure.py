@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from sparse_jax import status
 from sparse_jax.model import deploy, network, sizes
 from sparse_jax.model.connectivity import Live, live
-from sparse_jax.model.lowering import Lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives import memory
 from sparse_jax.pruning.method import PruningMethod, keep
@@ -103,19 +102,20 @@ def measure(
 def threshold_curve(
     state: TrainState, candidate: Candidate, validation: TrainData,
     offsets: tuple[float, ...], *, skeleton: Skeleton, method: PruningMethod,
-    lowering: Lowering,
+    how: str = 'patches',
 ) -> Curve:
-    """Error and costs of one training at every shift of the log alpha cut."""
+    """Error and costs of one training at every shift of the log alpha cut.
+
+    One cut after another: a batch of candidates holds its images once, not once per
+    cut.
+    """
     def at(offset):
         pruned, folded = prune(
             state, candidate, skeleton=skeleton, method=method, offset=offset)
         costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
         error = error_rate(
-            folded, candidate, validation, skeleton=skeleton, how=lowering.conv)
+            folded, candidate, validation, skeleton=skeleton, how=how)
         last = skeleton.graph.nodes[-1].name
         return Curve(error, costs, ~pruned.kernel[last].any())
 
-    shifts = jnp.asarray(offsets, jnp.float32)
-    if lowering.mapping == 'vmap':
-        return jax.vmap(at)(shifts)
-    return jax.lax.map(at, shifts)
+    return jax.lax.map(at, jnp.asarray(offsets, jnp.float32))

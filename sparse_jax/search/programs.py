@@ -23,10 +23,13 @@ from sparse_jax.objectives.measure import (
 )
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.finetune import finetune
 from sparse_jax.training.step import TrainInfo
 from sparse_jax.training.train import TrainData, initialise, train
 
 AXIS = 'candidate'
+FINETUNE = 1
+"""Random stream beside that of training."""
 
 
 class Inherited(NamedTuple):
@@ -73,6 +76,8 @@ class Recipe(NamedTuple):
     """Calls in flight at once."""
     cuts: tuple[float, ...] = ()
     """Shifts of the log alpha cut at which every training is measured as well."""
+    finetune_epochs: int = 0
+    """Epochs of deterministic training after pruning, the mask held."""
 
 
 class Program(NamedTuple):
@@ -103,11 +108,16 @@ def evaluate_one(
         train_key, state, candidate, shared.training, shared.order_key, epochs,
         config=recipe.config, how=recipe.lowering.conv, **fixed)
     pruned, folded = prune(state, candidate, **fixed)
+    if recipe.finetune_epochs:
+        folded = finetune(
+            jax.random.fold_in(train_key, FINETUNE), folded, pruned, candidate,
+            shared.training, shared.order_key, recipe.finetune_epochs,
+            skeleton=skeleton, config=recipe.config, how=recipe.lowering.conv)
     measured = measure(
         state, candidate, shared.validation, pruned, folded, skeleton=skeleton,
         how=recipe.lowering.conv)
     curve = threshold_curve(
-        state, candidate, shared.validation, recipe.cuts, lowering=recipe.lowering,
+        state, candidate, shared.validation, recipe.cuts, how=recipe.lowering.conv,
         **fixed) if recipe.cuts else None
     weights = (state.params, state.aux, state.stats)
     return Trained(weights, folded, pruned.units, info, measured, curve)

@@ -68,6 +68,8 @@ def _method_rules(config):
          ', '.join(pruning.METHODS)),
         ('pruning.cuts', cuts, all(isinstance(c, int | float) for c in cuts),
          'a tuple of numbers, or () for none'),
+        ('pruning.finetune_epochs', config.pruning.finetune_epochs,
+         _at_least(config.pruning.finetune_epochs, 0), '0 (none) or more'),
         ('objectives.memory_model', o.memory_model, o.memory_model in MEMORY_MODELS,
          ', '.join(MEMORY_MODELS)),
         ('objectives.quantized', o.quantized, isinstance(o.quantized, bool),

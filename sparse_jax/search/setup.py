@@ -156,7 +156,7 @@ def _recipe(config, training):
     method = pruning_method(config)
     cuts = () if config.objectives.quantized else config.pruning.cuts
     return Recipe(method, training, lowering, mesh, slots, workers,
-                  tuple(float(c) for c in cuts))
+                  tuple(float(c) for c in cuts), config.pruning.finetune_epochs)
 
 
 def _int8_error(dataset):

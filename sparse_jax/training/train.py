@@ -37,7 +37,7 @@ def train(  # noqa: PLR0913 - five inputs and four static settings
     key: jax.Array, state: TrainState, candidate: Candidate, data: TrainData,
     order_key: jax.Array, num_epochs: jax.Array | int | None = None, *,
     skeleton: Skeleton, method: PruningMethod, config: TrainConfig,
-    how: str = 'patches',
+    how: str = 'patches', valid: dict | None = None,
 ) -> tuple[TrainState, TrainInfo]:
     """Train one candidate; pure and un-jitted, the caller vmaps it.
 
@@ -48,6 +48,7 @@ def train(  # noqa: PLR0913 - five inputs and four static settings
         batch of candidates reads every image once.
       num_epochs: how many of the `config.epochs` to run; traced, so that shorter
         runs share the compiled program. The schedule stretches over these epochs.
+      valid: masks of the weights that exist; by default all of the candidate's.
 
     Returns:
       The trained state and per-epoch `TrainInfo` of shape [config.epochs], NaN for
@@ -58,7 +59,8 @@ def train(  # noqa: PLR0913 - five inputs and four static settings
     per_epoch = num_images // batch
     images = network.prepare_images(skeleton, data.images)
     labels = jnp.asarray(data.labels)
-    valid = sizes.valid_weights(skeleton, candidate)
+    if valid is None:
+        valid = sizes.valid_weights(skeleton, candidate)
     net = network.SparseNet(skeleton, how)
     limit = jnp.asarray(config.epochs if num_epochs is None else num_epochs)
     schedule = (config, per_epoch, limit * per_epoch, num_images)

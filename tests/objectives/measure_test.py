@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.model.lowering import Lowering
 from sparse_jax.objectives import graph_costs
 from sparse_jax.objectives.measure import (
     error_rate,
@@ -137,8 +136,7 @@ def test_nothing_left_is_empty_and_guesses_by_its_bias():
     assert int(measured.costs.model_size) == 3 and int(measured.costs.macs) == 0
 
 
-@pytest.mark.parametrize('mapping', ['map', 'vmap'])
-def test_a_curve_is_the_measurement_at_every_cut(mapping):
+def test_a_curve_is_the_measurement_at_every_cut():
     method = METHODS['sparse_vd']()
     state = _state(method)
     rng = np.random.default_rng(3)
@@ -147,7 +145,7 @@ def test_a_curve_is_the_measurement_at_every_cut(mapping):
         state.aux))
     offsets = (-100.0, -9.0, -5.0, 0.0, 100.0)
     curve = threshold_curve(state, CANDIDATE, _data(), offsets, skeleton=SKELETON,
-                            method=method, lowering=Lowering(mapping=mapping))
+                            method=method)
     sizes = []
     for i, offset in enumerate(offsets):
         single = _measured(

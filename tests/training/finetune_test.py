@@ -1,0 +1,81 @@
+"""Training with the mask held: less loss, the same network, no harm if it diverges."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from sparse_jax import pruning
+from sparse_jax.data.dataset import normalise
+from sparse_jax.data.synthetic import synthetic
+from sparse_jax.model import deploy, network, sizes
+from sparse_jax.model.connectivity import live
+from sparse_jax.model.skeleton import TierPolicy, candidate_of, pad
+from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.finetune import finetune
+from sparse_jax.training.train import TrainData, initialise
+from tests import sampled
+
+CONFIG = TrainConfig(epochs=3, batch_size=32)
+GRAPH = Graph((6, 6, 1), 1, False, (
+    Node('conv', 'conv', ('input',), 3, 3, 3, pool=2, batch_norm=True),
+    Node('classifier', 'dense', ('conv',), 4, relu=False)))
+SETTINGS = {
+    'alpha': 1.0, 'pretraining': False, 'zero-regularization-epochs': 20,
+    'annealing-epochs': 20, 'learning-rate': 0.05, 'log-alpha-offset': 0.0}
+
+
+@pytest.fixture(scope='module')
+def tuned():
+    """{rate: (loss before, loss after)} and the trees of an untrained pruned net."""
+    skeleton = pad(GRAPH, TierPolicy(widths=(4,)))
+    data = synthetic(3, shape=(6, 6, 1), num_train=128, num_validation=16, noise=20.0)
+    train = TrainData(normalise(data.train.images, data.mean, data.std),
+                      data.train.labels)
+
+    @sampled.train_jit
+    def run(rate):
+        candidate = candidate_of(GRAPH, SETTINGS)._replace(learning_rate=rate)
+        state = initialise(jax.random.key(0), candidate, skeleton=skeleton,
+                           method=pruning.METHODS['none'](), config=CONFIG)
+        # Channel 1 loses all inputs, the classifier every third weight.
+        kept = {name: leaf['kernel']
+                for name, leaf in sizes.valid_weights(skeleton, candidate).items()}
+        kept['conv'] = kept['conv'].at[1].set(False)
+        thirds = jnp.arange(kept['classifier'].size) % 3 > 0
+        kept['classifier'] &= thirds.reshape(kept['classifier'].shape)
+        pruned = live(skeleton, candidate, kept)
+        folded = deploy.fold_and_mask(skeleton, state.params, state.stats, pruned)
+        after = finetune(jax.random.key(1), folded, pruned, candidate, train,
+                         jax.random.key(2), 6, skeleton=skeleton, config=CONFIG)
+        images = jnp.moveaxis(network.prepare_images(skeleton, train.images), 0, -1)
+
+        def loss(params):
+            logits = deploy.predict(skeleton, params, candidate, images)
+            return optax.softmax_cross_entropy_with_integer_labels(
+                logits.T, jnp.asarray(train.labels)).mean()
+
+        return loss(folded), loss(after), folded, after, pruned
+
+    return {rate: jax.device_get(run(rate)) for rate in (0.05, 1e30)}
+
+
+def test_the_loss_falls(tuned):
+    before, after = tuned[0.05][:2]
+    assert after < 0.8 * before
+
+
+def test_removed_weights_stay_removed(tuned):
+    _, _, folded, after, pruned = tuned[0.05]
+    for name, mask in pruned.kernel.items():
+        assert not after[name]['kernel'][~mask].any()
+        assert (after[name]['kernel'] != folded[name]['kernel'])[mask].all()
+        assert not after[name]['bias'][~pruned.units[name]].any()
+    assert not pruned.units['conv'][1] and pruned.units['conv'][0]
+
+
+def test_a_divergence_changes_nothing(tuned):
+    _, _, folded, after, _ = tuned[1e30]
+    jax.tree.map(np.testing.assert_array_equal, after, folded)
