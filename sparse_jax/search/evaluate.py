@@ -80,6 +80,14 @@ class Group(NamedTuple):
     candidates: tuple[Candidate, ...]
 
 
+class OutOfMemory(Exception):
+    """A part of a group did not fit a device; carries what finished before it."""
+
+    def __init__(self, outcomes: list[Outcome]):
+        super().__init__()
+        self.outcomes = outcomes
+
+
 Parents = Callable[[int], tuple[Graph, Weights] | None]
 """Trial number -> exact graph and weights of a parent, None if they are not kept."""
 
@@ -147,22 +155,44 @@ class Evaluator:
             for (skeleton, epochs), members in groups.items()]
 
     def _run(self, program: Program, group: Group, parents: Parents):
-        """Train one group in slices of the program's slots."""
-        slots = self.programs.recipe.slots
-        parts = [Group(group.skeleton, group.epochs, *(
-            column[start:start + slots] for column in group[2:]))
-            for start in range(0, len(group.trials), slots)]
-        run = lambda part: self._run_slots(program, part, parents)
-        begin = time.perf_counter()
-        # XLA releases the interpreter: calls of one program overlap on a CPU's cores.
-        workers = self.programs.recipe.workers
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            outcomes = [o for part in pool.map(run, parts) for o in part]
+        """Train one group in slices of the program's slots; fewer if they are too
+        many for a device's memory."""
+        begin, outcomes, left = time.perf_counter(), [], group
+        while left.trials:
+            try:
+                outcomes += self._run_parts(program, left, parents)
+                break
+            except OutOfMemory as error:
+                outcomes += error.outcomes
+                smaller = self.programs.smaller(group.skeleton, group.candidates[0])
+                if smaller is None:
+                    failed = group.trials[len(outcomes):][: program.slots]
+                    outcomes += [Outcome(t, status.OUT_OF_MEMORY) for t in failed]
+                program = smaller or program
+                left = _members(group, slice(len(outcomes), None))
         seconds = (time.perf_counter() - begin) / len(group.trials)
         return [outcome._replace(train_seconds=seconds) for outcome in outcomes]
 
+    def _run_parts(self, program, group, parents):
+        parts = [_members(group, slice(start, start + program.slots))
+                 for start in range(0, len(group.trials), program.slots)]
+        run = lambda part: self._run_slots(program, part, parents)
+        outcomes = []
+        # XLA releases the interpreter: calls of one program overlap on a CPU's cores.
+        workers = self.programs.recipe.workers
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            futures = [pool.submit(run, part) for part in parts]
+            for future in futures:
+                try:
+                    outcomes += future.result()
+                except jax.errors.JaxRuntimeError as error:
+                    if 'RESOURCE_EXHAUSTED' not in str(error):
+                        raise
+                    raise OutOfMemory(outcomes) from None
+        return outcomes
+
     def _run_slots(self, program, group, parents):
-        order = self._slot_order(len(group.trials))
+        order = self._slot_order(len(group.trials), program.slots)
         member = lambda column: [column[i] for i in order]
         inherited = [self._inherit(program, t, g, parents) for t, g in zip(
             group.trials, group.graphs)]
@@ -171,31 +201,23 @@ class Evaluator:
                           for t in member(group.trials)])
         place = lambda tree: jax.device_put(tree, NamedSharding(
             self.programs.recipe.mesh, PartitionSpec(AXIS)))
-        try:
-            result = program.run(
-                place(keys), place(stack(member(group.candidates))),
-                place(jax.tree.map(lambda *a: np.stack(a), *member(inherited))),
-                place(active), self.programs.shared, jnp.int32(group.epochs))
-            result = jax.device_get(result)
-        except jax.errors.JaxRuntimeError as error:
-            if 'RESOURCE_EXHAUSTED' not in str(error):
-                raise
-            return [Outcome(t, status.OUT_OF_MEMORY) for t in group.trials]
+        result = jax.device_get(program.run(
+            place(keys), place(stack(member(group.candidates))),
+            place(jax.tree.map(lambda *a: np.stack(a), *member(inherited))),
+            place(active), self.programs.shared, jnp.int32(group.epochs)))
         slots = [order.index(i) for i in range(len(group.trials))]
         return [self._outcome(trial, graph, group.skeleton, jax.tree.map(
             lambda leaf, slot=slot: leaf[slot], result))
             for slot, trial, graph in zip(slots, group.trials, group.graphs)]
 
-    def _slot_order(self, members):
+    def _slot_order(self, members, slots):
         """Member of every slot: dealt round-robin over the devices, last one repeated.
 
         A repeated member is inactive (mapped) or redundant (vmapped).
         """
-        recipe = self.programs.recipe
-        devices = recipe.mesh.devices.size
-        per_device = recipe.slots // devices
+        devices = self.programs.recipe.mesh.devices.size
         dealt = [device + devices * position for device in range(devices)
-                 for position in range(per_device)]
+                 for position in range(slots // devices)]
         return [min(i, members - 1) for i in dealt]
 
     def _inherit(self, program, trial, graph, parents):
@@ -242,6 +264,11 @@ class Evaluator:
                        _totals(jax.tree.map(lambda leaf, i=i: leaf[i], curve.costs)))
             for i, offset in enumerate(self.programs.recipe.cuts)
             if not curve.empty[i])
+
+
+def _members(group, part):
+    """The trials of a group in a slice, as a group."""
+    return Group(group.skeleton, group.epochs, *(c[part] for c in group[2:]))
 
 
 def _totals(costs):

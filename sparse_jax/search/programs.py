@@ -22,6 +22,7 @@ from sparse_jax.objectives.measure import (
     threshold_curve,
 )
 from sparse_jax.pruning.method import PruningMethod
+from sparse_jax.search import device_memory
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.finetune import finetune
 from sparse_jax.training.step import TrainInfo
@@ -90,6 +91,8 @@ class Program(NamedTuple):
     """Wall-clock of tracing and compiling."""
     template: tuple
     """Abstract (params, aux, stats) of one candidate."""
+    slots: int
+    """Candidates per call."""
 
 
 def evaluate_one(
@@ -167,13 +170,21 @@ def batched(skeleton: Skeleton, recipe: Recipe) -> Callable:
 
 
 class Programs:
-    """Compiles each skeleton once, in the background if asked ahead of time."""
+    """Compiles each skeleton once, in the background if asked ahead of time.
 
-    def __init__(self, recipe: Recipe, shared: Shared):
+    A program has as many slots as the recipe says, fewer where the memory of a device
+    would not hold them: first by prediction, then by what the compiler reports, at
+    last by what fails.
+    """
+
+    def __init__(self, recipe: Recipe, shared: Shared, memory: int | None = None):
+        """memory: bytes that one device offers, None for no limit."""
         self.recipe = recipe
         self.shared = shared
+        self.memory = memory
         self.uses: dict[Skeleton, int] = {}
         """Candidates served by each program."""
+        self._slots: dict[Skeleton, int] = {}
         self._pending: dict[Skeleton, concurrent.futures.Future] = {}
         self._pool = concurrent.futures.ThreadPoolExecutor(1, 'compile')
         self._lock = threading.Lock()
@@ -190,6 +201,17 @@ class Programs:
         self.prefetch(skeleton, candidate)
         return self._pending[skeleton].result()
 
+    def smaller(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
+        """The program of a skeleton for half as many candidates, after it ran out of
+        memory; None if it has one candidate per device already."""
+        slots = self._fewer(self.get(skeleton, candidate).slots)
+        if slots is None:
+            return None
+        with self._lock:
+            self._slots[skeleton] = slots
+            del self._pending[skeleton]
+        return self.get(skeleton, candidate)
+
     def is_ready(self, skeleton: Skeleton) -> bool:
         """Whether the program has been compiled."""
         future = self._pending.get(skeleton)
@@ -203,23 +225,58 @@ class Programs:
         """Seconds spent compiling so far."""
         return sum(f.result().seconds for f in self._pending.values() if f.done())
 
+    def _fewer(self, slots):
+        devices = self.recipe.mesh.devices.size
+        half = max(devices, slots // 2 // devices * devices)
+        return half if half < slots else None
+
     def _compile(self, skeleton, candidate):
-        recipe, start = self.recipe, time.perf_counter()
-        weights = template(skeleton, recipe, candidate)
-        slots = recipe.slots
-        wide = lambda leaf, dtype: jax.ShapeDtypeStruct(
-            (slots, *leaf.shape), dtype or leaf.dtype,
-            sharding=NamedSharding(recipe.mesh, PartitionSpec(AXIS)))
-        values = jax.tree.map(lambda leaf: wide(leaf, None), weights)
-        mask = jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)
-        keys = jax.random.split(jax.random.key(0), slots)
+        start = time.perf_counter()
+        weights = template(skeleton, self.recipe, candidate)
+        slots = self._slots.get(skeleton) or self._predicted_slots(skeleton, weights)
+        while True:
+            run = self._compiled(skeleton, candidate, weights, slots)
+            fewer = self._fewer(slots)
+            if fewer is None or not self._exceeds(run):
+                break
+            slots = fewer
+        self._slots[skeleton] = slots
+        return Program(run, skeleton, time.perf_counter() - start, weights, slots)
+
+    def _compiled(self, skeleton, candidate, weights, slots):
+        mesh = self.recipe.mesh
+        split = NamedSharding(mesh, PartitionSpec(AXIS))
+        wide = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
+            (slots, *np.shape(leaf)), dtype or leaf.dtype, sharding=split)
         arguments = (
-            jax.device_put(keys, NamedSharding(recipe.mesh, PartitionSpec(AXIS))),
-            jax.tree.map(lambda leaf: wide(np.asarray(leaf), None), candidate),
-            Inherited(values, mask),
-            wide(np.zeros(()), jnp.bool_), self.shared, jnp.int32(0))
-        run = jax.jit(batched(skeleton, recipe)).lower(*arguments).compile()
-        return Program(run, skeleton, time.perf_counter() - start, weights)
+            jax.device_put(jax.random.split(jax.random.key(0), slots), split),
+            jax.tree.map(lambda leaf: wide(np.asarray(leaf)), candidate),
+            Inherited(jax.tree.map(wide, weights),
+                      jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)),
+            wide(np.zeros((), bool)), self.shared, jnp.int32(0))
+        recipe = self.recipe._replace(slots=slots)
+        return jax.jit(batched(skeleton, recipe)).lower(*arguments).compile()
+
+    def _predicted_slots(self, skeleton, weights):
+        """The recipe's slots, halved until the prediction fits."""
+        slots = self.recipe.slots
+        if self.memory is None or self.recipe.lowering.mapping == 'map':
+            return slots
+        shared = device_memory.tree_bytes(self.shared)
+        each = device_memory.per_candidate(
+            skeleton, weights, batch_size=self.recipe.config.batch_size)
+        devices = self.recipe.mesh.devices.size
+        while shared + each * (slots // devices) > self.memory:
+            fewer = self._fewer(slots)
+            if fewer is None:
+                break
+            slots = fewer
+        return slots
+
+    def _exceeds(self, run):
+        """Whether a compiled program needs more than a device has."""
+        used = device_memory.compiled_bytes(run)
+        return None not in (self.memory, used) and used > self.memory
 
 
 def make_mesh(devices: int = 0) -> Mesh:

@@ -111,6 +111,7 @@ def _runtime_rules(config):
          'auto, patches, native'),
         ('runtime.devices', r.devices, 0 <= r.devices <= devices,
          f'0 (all) to {devices}'),
+        ('runtime.memory', r.memory, r.memory >= 0, '0 (what it reports) or more GiB'),
         ('runtime.workers', r.workers, _at_least(r.workers, 0),
          '0 (one per core) or more'),
     ]

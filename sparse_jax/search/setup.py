@@ -16,7 +16,7 @@ from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives import graph_costs
 from sparse_jax.quantize import int8_accuracy
-from sparse_jax.search import algorithms
+from sparse_jax.search import algorithms, device_memory
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.evaluate import Evaluator
@@ -79,7 +79,7 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     recipe = _recipe(config, training)
     shared = share(recipe.mesh, _on_device(dataset.train, dataset),
                    _on_device(dataset.validation, dataset), order_key)
-    programs = Programs(recipe, shared)
+    programs = Programs(recipe, shared, device_memory.limit(config.runtime.memory))
     evaluator = Evaluator(
         space, policy, programs, trial_key, max_weights=config.limits.max_weights,
         max_macs=config.limits.max_macs,

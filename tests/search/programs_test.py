@@ -1,9 +1,14 @@
 """Programs: one per skeleton, counted; compiled once however often asked for."""
 
 import jax
+import numpy as np
+import pytest
 
+from sparse_jax import status
 from sparse_jax.model.skeleton import split
-from sparse_jax.search.programs import make_mesh
+from sparse_jax.search import device_memory
+from sparse_jax.search.evaluate import Trial
+from sparse_jax.search.programs import Programs, make_mesh
 from sparse_jax.space import encoding
 from tests import tiny_study
 
@@ -28,3 +33,72 @@ def test_one_program_serves_all_candidates_of_a_skeleton():
 def test_a_mesh_has_the_devices_asked_for():
     assert make_mesh().devices.size == jax.local_device_count() == 2
     assert make_mesh(1).devices.size == 1
+
+
+@pytest.fixture(scope='module')
+def wide():
+    """The vmapped program of the tiny search, four candidates on one device."""
+    built = tiny_study.build(
+        runtime__mapping='vmap', runtime__devices=1, search__batch=4)
+    return built, built.programs.get(*_parts(built))
+
+
+def test_a_program_that_needs_too_much_is_made_smaller(wide, monkeypatch):
+    built, program = wide
+    assert program.slots == 4
+    needed = device_memory.compiled_bytes(program.run)
+    tight = Programs(built.programs.recipe, built.programs.shared, needed - 1)
+    monkeypatch.setattr(tight, '_predicted_slots', lambda *_: 4)
+    assert tight.get(*_parts(built)).slots == 2
+
+
+def test_too_many_candidates_are_never_compiled(wide):
+    """By prediction: room for the data and for less than two candidates."""
+    built, program = wide
+    skeleton, candidate = _parts(built)
+    recipe, shared = built.programs.recipe, built.programs.shared
+    each = device_memory.per_candidate(
+        skeleton, program.template, batch_size=recipe.config.batch_size)
+    room = lambda n: device_memory.tree_bytes(shared) + int(n * each)
+    slots = lambda memory: Programs(recipe, shared, memory)._predicted_slots(
+        skeleton, program.template)
+    assert [slots(m) for m in (None, room(4), room(3.9), room(1.9), 1)] == [
+        4, 4, 2, 1, 1]
+
+
+def test_a_group_that_ran_out_of_memory_is_split(wide, monkeypatch):
+    """Every call of four candidates fails; the outcomes are those of smaller calls."""
+    built, program = wide
+    domain = tiny_study.small_domain(built.space, built.evaluator.policy)
+    rows = domain.sample(jax.random.key(5), 5)
+    trials = [Trial(i, row, 3) for i, row in enumerate(rows)]
+    found = {o.trial.number: o for group in built.evaluator.evaluate(trials)
+             for o in group}
+    real, sizes = built.programs.get, []
+
+    def get(*arguments):
+        made = real(*arguments)
+
+        def run(keys, *rest):
+            sizes.append(len(keys))
+            if len(keys) == 4:
+                raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory')
+            return made.run(keys, *rest)
+
+        return made._replace(run=run)
+
+    monkeypatch.setattr(built.programs, 'get', get)
+    split = {o.trial.number: o for group in built.evaluator.evaluate(trials)
+             for o in group}
+    assert max(sizes) == 4 and sizes.count(2) == 3
+    for number, outcome in split.items():
+        assert outcome.status == found[number].status == status.OK
+        assert outcome.unpruned == found[number].unpruned
+        assert outcome.error == pytest.approx(found[number].error, abs=0.05)
+
+
+def test_memory_of_arrays_by_hand():
+    tree = {'a': np.zeros((3, 5), np.float32), 'b': jax.ShapeDtypeStruct((7,), bool),
+            'key': jax.random.key(0)}
+    assert device_memory.tree_bytes(tree) == 60 + 7
+    assert device_memory.limit(0.5) == 2**29

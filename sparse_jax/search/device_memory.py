@@ -1,0 +1,69 @@
+"""Memory of a training program on a device: predicted before compiling, then read off
+the compiled program."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from sparse_jax.model.skeleton import Skeleton
+from sparse_jax.space.architecture import output_shape
+
+SAFE = 0.9
+"""Share of a device's memory that programs may plan with."""
+VIEW, OUTPUT, WEIGHT = 1.0, 1.0, 1.0
+
+
+def limit(gibibytes: float = 0.0) -> int | None:
+    """Bytes that programs may use on one device; None if nothing says.
+
+    gibibytes: the user's own limit; 0 takes what the device reports.
+    """
+    if gibibytes:
+        return int(gibibytes * 2**30)
+    reported = jax.local_devices()[0].memory_stats() or {}
+    most = reported.get('bytes_limit')
+    return None if most is None else int(SAFE * most)
+
+
+def tree_bytes(tree: Any) -> int:
+    """Bytes of all numeric arrays of a tree (concrete or abstract)."""
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize
+               for leaf in jax.tree.leaves(tree)
+               if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+
+
+def per_candidate(skeleton: Skeleton, weights: Any, *, batch_size: int) -> int:
+    """Predicted bytes that training one candidate takes while others run beside it.
+
+    Linear in the elements that a step's backward pass keeps; the coefficients are
+    fitted (see `benchmarks.memory`).
+    """
+    views, outputs = activation_elements(skeleton)
+    activations = 4 * batch_size * (VIEW * views + OUTPUT * outputs)
+    return int(activations + WEIGHT * tree_bytes(weights))
+
+
+def activation_elements(skeleton: Skeleton) -> tuple[int, int]:
+    """Elements of one image that weighted layers read (a convolution once per tap),
+    and that they write, padding included."""
+    shapes = skeleton.graph.shapes()
+    views = outputs = 0
+    for node in skeleton.graph.weighted_nodes:
+        out = output_shape(node, shapes)
+        outputs += math.prod(out)
+        read = sum(math.prod(shapes[name]) for name in node.inputs)
+        if node.op != 'dense' and node.kernel > 1:
+            read = shapes[node.inputs[0]][0] * node.kernel**2 * math.prod(out[1:])
+        views += read
+    return views, outputs
+
+
+def compiled_bytes(compiled: jax.stages.Compiled) -> int | None:
+    """Bytes that one call of a compiled program takes; None where it cannot say."""
+    found = compiled.memory_analysis()
+    if found is None:
+        return None
+    return (found.temp_size_in_bytes + found.argument_size_in_bytes
+            + found.output_size_in_bytes - found.alias_size_in_bytes)
