@@ -97,6 +97,29 @@ def test_a_group_that_ran_out_of_memory_is_split(wide, monkeypatch):
         assert outcome.error == pytest.approx(found[number].error, abs=0.05)
 
 
+def test_devices_and_mapping_change_rounding_only(wide):
+    """One device and four candidates at once, against two devices with one each.
+
+    Programs of different partitioning are fused differently and so round differently;
+    sums of products may change in their last bits, which training amplifies.
+    """
+    one = wide[0].evaluator
+    two = tiny_study.finished().setup.evaluator
+    assert two.programs.recipe.mesh.devices.size == 2
+    domain = tiny_study.small_domain(one.space, one.policy)
+    rows = domain.sample(jax.random.key(6), 4)
+    trials = [Trial(i, row, 2) for i, row in enumerate(rows)]
+    left, right = ({o.trial.number: o for group in e.evaluate(trials) for o in group}
+                   for e in (one, two))
+    for i in range(4):
+        assert left[i].status == right[i].status
+        assert left[i].unpruned == right[i].unpruned
+        np.testing.assert_allclose(left[i].accuracy, right[i].accuracy, atol=0.02)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3),
+            left[i].weights.params, right[i].weights.params)
+
+
 def test_memory_of_arrays_by_hand():
     tree = {'a': np.zeros((3, 5), np.float32), 'b': jax.ShapeDtypeStruct((7,), bool),
             'key': jax.random.key(0)}
