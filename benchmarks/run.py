@@ -1,6 +1,6 @@
 """All benchmarks in short settings; the tables go into docs/performance.md.
 
-python -m benchmarks.run [--only=step,throughput,suggestion,compile,tiers]
+python -m benchmarks.run [--only=step,throughput,...]
 
 Each runs in a process of its own. A table stands between its markers in the page; a
 benchmark that fails leaves its old table and the exit status 1.
@@ -18,8 +18,10 @@ COMMANDS = {
     'step': 'benchmarks.step --rounds=5',
     'throughput': 'benchmarks.throughput --k=1,4,8 --seconds=3',
     'suggestion': 'benchmarks.suggestion --trials=64,256 --rounds=2 --botorch=0',
-    'compile': 'benchmarks.compile --batch=8 --rounds=2 --epochs=2 --exact=4',
+    'compile': 'benchmarks.compile --candidates=48 --batch=16 --exact=8',
     'tiers': 'benchmarks.compile --tiers=300',
+    'evaluation': 'benchmarks.evaluation',
+    'memory': 'benchmarks.memory',
 }
 
 

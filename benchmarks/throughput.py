@@ -82,7 +82,7 @@ def compiled(size: int, slots: int, lowering: Lowering) -> tuple[Program, Progra
 
 def caller(program: Program, programs: Programs, members: list[Candidate], workers=1):
     """(epochs) -> None: trains all members, `workers` calls at a time."""
-    slots = programs.recipe.slots
+    slots = program.slots
     zeros = lambda dtype: jax.tree.map(
         lambda leaf: np.zeros((slots, *leaf.shape), dtype or leaf.dtype),
         program.template)

@@ -12,7 +12,8 @@ from sparse_jax.space.architecture import output_shape
 
 SAFE = 0.9
 """Share of a device's memory that programs may plan with."""
-VIEW, OUTPUT, WEIGHT = 1.0, 1.0, 1.0
+VIEW, OUTPUT, WEIGHT = 7.2, 2.0, 4.0
+"""Copies of a step's activations and of a candidate's weights; see `per_candidate`."""
 
 
 def limit(gibibytes: float = 0.0) -> int | None:
@@ -37,8 +38,9 @@ def tree_bytes(tree: Any) -> int:
 def per_candidate(skeleton: Skeleton, weights: Any, *, batch_size: int) -> int:
     """Predicted bytes that training one candidate takes while others run beside it.
 
-    Linear in the elements that a step's backward pass keeps; the coefficients are
-    fitted (see `benchmarks.memory`).
+    Linear in the elements that a step's backward pass keeps, with coefficients that
+    make it an upper bound of what the compiler needed for random networks
+    (`benchmarks.memory`): of two errors, fewer slots than possible is the cheaper one.
     """
     views, outputs = activation_elements(skeleton)
     activations = 4 * batch_size * (VIEW * views + OUTPUT * outputs)
