@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_the_program_of_the_readme():
-    program, = re.findall(r'```python\n(.*?)```', (ROOT / 'README.md').read_text(), re.S)
+    text = (ROOT / 'README.md').read_text()
+    program, = re.findall(r'```python\n(.*?)```', text, re.S)
     done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, text=True,
                           capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr
