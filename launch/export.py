@@ -11,6 +11,7 @@ import jax
 from absl import flags
 
 from launch import cli
+from launch.tables import limits_text
 from launch.workdir import open_study
 from sparse_jax import data
 from sparse_jax.export import (
@@ -25,7 +26,8 @@ from sparse_jax.export import (
 )
 from sparse_jax.quantize import finetune
 from sparse_jax.search import front as fronts
-from sparse_jax.search import loop, settings, study
+from sparse_jax.search import settings, study
+from sparse_jax.search.objectives import best_under, front_of
 
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
 TRIAL = flags.DEFINE_string(
@@ -46,18 +48,15 @@ COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
                              'ziglang from pip, or a system arm-none-eabi-gcc.')
 
 
-def chosen_row(config, records, memory):
+def chosen_row(records, objectives):
     """The row of the study that --trial names."""
     rows = records.networks()
     if TRIAL.value == 'best':
-        limits = config.objectives
-        best = fronts.best_under(
-            loop.front_of(rows, memory), memory, model_size=limits.model_size,
-            working_memory=limits.working_memory)
+        best = best_under(front_of(rows, objectives), objectives)
         if best is None:
             raise study.StudyError(
-                f'no network within {limits.model_size} B and {limits.working_memory} B'
-                ' yet: search on, or name one with --trial')
+                f'no network within {limits_text(objectives)} yet: search on, or name '
+                'one with --trial')
         return best
     for row in rows:
         if row.name == TRIAL.value:
@@ -68,8 +67,8 @@ def chosen_row(config, records, memory):
 
 def write(board):
     """Writes the export folder of the chosen network."""
-    config, dataset, space, records, memory = open_study(WORKDIR.value)
-    row = chosen_row(config, records, memory)
+    config, dataset, space, records, objectives = open_study(WORKDIR.value)
+    row = chosen_row(records, objectives)
     method = settings.pruning_method(config)
     net = fronts.member(records, space, row, dataset, method).net
     train, ranges = dataset.train, None

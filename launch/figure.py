@@ -1,10 +1,11 @@
-"""The picture of a study: error against model size and against working memory."""
+"""The picture of a study: error against each cost."""
 
 import math
 
 import numpy as np
 
-_SIZE, _DPI = (7.0, 2.9), 200
+_WIDTH, _HEIGHT, _DPI = 3.5, 2.9, 200
+_COUNTS = ('two', 'three', 'four', 'five', 'six', 'seven', 'eight')
 _FRONT, _OTHERS, _BUDGET = '#1f5fa8', '#b9bec6', '#c0392b'
 _MAX_TICKS = 7
 _STYLE = {
@@ -13,6 +14,9 @@ _STYLE = {
     'ytick.major.width': 0.6, 'legend.fontsize': 7.5,
     'axes.spines.top': False, 'axes.spines.right': False,
 }
+
+SIZES = [f'{name} (bytes, one per value)' for name in ('model size', 'working memory')]
+"""The axes of a search with the default objectives."""
 
 
 def staircase(sizes: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,25 +50,30 @@ def percent_ticks(low: float, high: float) -> list[float]:
     return [t for t in ticks if low <= t <= high]
 
 
-def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray) -> None:
+def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray,
+         names: list[str] = SIZES) -> None:
     """Write the picture.
 
     Args:
       path: of the PNG.
-      everything: [N, 3] error, model size, working memory of all networks.
-      front: [F, 3] the same of those that no other beats in all three.
-      limits: [2] budgets of the two sizes.
+      everything: [N, K] error and costs of all networks.
+      front: [F, K] the same of those that no other beats in all of them.
+      limits: [K - 1] budgets of the costs.
+      names: [K - 1] of the costs, for the axes.
     """
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot
 
     with pyplot.rc_context(_STYLE):
-        figure, axes = pyplot.subplots(1, 2, figsize=_SIZE, sharey=True)
-        for axis, column, name in zip(axes, (1, 2), ('model size', 'working memory')):
+        figure, axes = pyplot.subplots(
+            1, len(names), figsize=(max(2, len(names)) * _WIDTH, _HEIGHT), sharey=True,
+            squeeze=False)
+        axes = axes[0]
+        for column, (axis, name) in enumerate(zip(axes, names), 1):
             _panel(axis, everything[:, [column, 0]], front[:, [column, 0]],
-                   float(limits[column - 1]))
-            axis.set_xlabel(f'{name} (bytes, one per value)')
+                   float(limits[column - 1]), _COUNTS[len(names) - 1])
+            axis.set_xlabel(name)
         axes[0].set_ylabel('validation error (%)')
         _error_axis(axes[0], everything[:, 0], front[:, 0])
         handles, labels = axes[0].get_legend_handles_labels()
@@ -75,7 +84,7 @@ def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray) ->
         pyplot.close(figure)
 
 
-def _panel(axis, everything, front, limit):
+def _panel(axis, everything, front, limit, count):
     percent = lambda errors: 100 * np.maximum(errors, _smallest(everything[:, 1]))
     axis.axvline(limit, color=_BUDGET, lw=0.9, ls=(0, (4, 3)), label='budget', zorder=1)
     axis.scatter(everything[:, 0], percent(everything[:, 1]), s=7, color=_OTHERS, lw=0,
@@ -85,7 +94,7 @@ def _panel(axis, everything, front, limit):
     axis.plot(np.r_[sizes, ends], percent(np.r_[errors, errors[-1]]), color=_FRONT,
               lw=1.2, drawstyle='steps-post', label='best at this size', zorder=3)
     axis.scatter(front[:, 0], percent(front[:, 1]), s=13, color=_FRONT, lw=0.4,
-                 edgecolor='white', label='Pareto front of all three', zorder=4)
+                 edgecolor='white', label=f'Pareto front of all {count}', zorder=4)
     low = min(everything[:, 0].min(), limit) / 1.15
     axis.set_xscale('log', base=2)
     axis.set_xlim(low, ends)

@@ -6,7 +6,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from launch import tables
 from sparse_jax import status
-from sparse_jax.search.loop import front_of
+from sparse_jax.search.objectives import figure, front_of
 
 _PLAIN = 'finished group'
 
@@ -59,9 +59,11 @@ class Reporter:
                 f'candidates  {len(news.front)} on the front  '
                 f'hypervolume {news.hypervolume:.3f}')
         if best is not None:
-            memory = getattr(best.costs, self.setup.memory)
+            aims = self.setup.objectives
+            costs = [tables.LABELS[name].text(figure(best, name, aims))
+                     for name in aims.names[1:]]
             text += (f'  best of group: {100 * (1 - best.error):.1f} % with '
-                     f'{best.costs.model_size} B, {memory} B')
+                     f'{", ".join(costs)}')
         if failed:
             names = sorted({status.name(o.status) for o in news.outcomes
                             if o.status != status.OK})
@@ -80,9 +82,9 @@ def _duration(seconds):
 def print_summary(setup, study) -> None:
     """The front, the programs and where the time went."""
     console = tables.console()
-    rows, rounds = study.rows(), study.rounds()
-    front = front_of(study.networks(), setup.memory)
-    tables.show(console, tables.front_table(front, setup.memory))
+    rows, rounds, aims = study.rows(), study.rounds(), setup.objectives
+    front = front_of(study.networks(), aims)
+    tables.show(console, tables.front_table(front, aims))
     counts = {}
     for row in rows:
         counts[row.status] = counts.get(row.status, 0) + 1
@@ -98,9 +100,11 @@ def print_summary(setup, study) -> None:
         f'seconds: compile {total("compile_seconds"):.0f} (overlaps training), '
         f'train {total("train_seconds"):.0f}, suggest {total("suggest_seconds"):.0f}')
     best = [r['hypervolume'] for r in rounds if r['hypervolume'] is not None]
-    reference = ', '.join(f'{v:.3g}' for v in setup.reference)
+    reference = ', '.join(f'{v:.3g}' for v in aims.reference)
+    costs = ', '.join(
+        f'log10 {tables.LABELS[name].column}' for name in aims.names[1:])
     if best:
         tables.line(
-            console, f'hypervolume {best[-1]:.4f} of (error, log10 size, log10 memory) '
+            console, f'hypervolume {best[-1]:.4f} of (error, {costs}) '
                      f'below ({reference})')
     tables.line(console, f'study, configuration and checkpoints: {study.workdir}')

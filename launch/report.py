@@ -13,11 +13,14 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from launch import cli, figure, tables
+from launch import cli, tables
+from launch import figure as picture
 from launch.workdir import open_study
 from sparse_jax.search import front as fronts
-from sparse_jax.search import loop, settings, setup, study
+from sparse_jax.search import settings, study
+from sparse_jax.search.chip import CALIBRATION
 from sparse_jax.search.lineage import tree_lines
+from sparse_jax.search.objectives import BOARD, best_under, figure, front_of, matrix
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -27,16 +30,18 @@ TREE = flags.DEFINE_bool(
     'tree', False, 'Also print which trial inherited from which.', flag_values=FLAGS)
 
 
-def write_csv(path, members, memory, tests):
-    columns = ['trial', 'validation_accuracy', 'test_accuracy', 'model_size', memory,
-               'macs', 'unpruned_model_size']
+def write_csv(path, members, objectives, tests):
+    columns = ['trial', 'validation_accuracy', 'test_accuracy', 'model_size',
+               objectives.memory, 'macs', 'unpruned_model_size',
+               *(BOARD if objectives.on_board else ())]
     with open(path, 'w', newline='') as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         for row in (m.row for m in members):
-            writer.writerow([row.name, 1 - row.error, tests.get(row.name, ''),
-                             row.costs.model_size, getattr(row.costs, memory),
-                             row.costs.macs, row.unpruned.model_size])
+            writer.writerow([
+                row.name, 1 - row.error, tests.get(row.name, ''), row.costs.model_size,
+                getattr(row.costs, objectives.memory), row.costs.macs,
+                row.unpruned.model_size, *(row.on_board or ())])
 
 
 def write_networks(folder, members):
@@ -47,46 +52,57 @@ def write_networks(folder, members):
         path.write_text(json.dumps(m.row.point, indent=2) + '\n')
 
 
-def best_text(rows, memory, limits, tests):
-    """The network of least validation error within the budgets, in words."""
-    size, working = limits
-    best = fronts.best_under(rows, memory, model_size=size, working_memory=working)
+def best_text(rows, objectives, tests):
+    """The network of least validation error within the soft bounds, in words."""
+    within = tables.limits_text(objectives)
+    best = best_under(rows, objectives)
     if best is None:
-        return f'no front member within {size} B and {working} B'
+        return f'no front member within {within}'
     percent = [f'validation {100 * (1 - best.error):.2f} %']
     if best.name in tests:
         percent.append(f'test {100 * tests[best.name]:.2f} %')
-    return (f'best on validation within {size} B and {working} B: trial {best.name}, '
-            f'model size {best.costs.model_size} B, working memory '
-            f'{getattr(best.costs, memory)} B, {", ".join(percent)}')
+    costs = [f'{label.title} {label.text(figure(best, name, objectives))}'
+             for name in objectives.names[1:] for label in [tables.LABELS[name]]]
+    return (f'best on validation within {within}: trial {best.name}, '
+            f'{", ".join([*costs, *percent])}')
+
+
+def axis_labels(objectives):
+    """What is under each panel of the picture."""
+    units = {'flash': 'bytes', 'ram': 'bytes', 'macs': '', 'instructions': '',
+             'latency': 'ms'}
+    texts = [(tables.LABELS[name].title, units.get(name, 'bytes, one per value'))
+             for name in objectives.names[1:]]
+    return [f'{title} ({unit})' if unit else title for title, unit in texts]
 
 
 def main(argv):
     del argv
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
-    config, dataset, space, records, memory = open_study(WORKDIR.value)
+    config, dataset, space, records, objectives = open_study(WORKDIR.value)
     rows = records.networks()
     method = settings.pruning_method(config)
     members = [fronts.member(records, space, row, dataset, method)
-               for row in loop.front_of(rows, memory)]
+               for row in front_of(rows, objectives)]
     if not members:
         raise study.StudyError(f'workdir {str(workdir)!r}: no measured candidate yet')
     spec = settings.data_spec(config)
     measure = fronts.accuracy
     if config.objectives.quantized:
-        measure = fronts.int8_accuracy_on(dataset.train.images[:setup.CALIBRATION])
+        measure = fronts.int8_accuracy_on(dataset.train.images[:CALIBRATION])
     tests = fronts.test_accuracies(
         records, members, spec, measure) if TEST.value else {}
     front = [m.row for m in members]
-    tables.show(console, tables.front_table(front, memory, tests))
-    limits = (config.objectives.model_size, config.objectives.working_memory)
-    tables.line(console, best_text(front, memory, limits, tests))
+    tables.show(console, tables.front_table(front, objectives, tests))
+    tables.line(console, best_text(front, objectives, tests))
     if TREE.value:
         for text in tree_lines(records.rows()):
             tables.line(console, text)
-    write_csv(workdir / 'front.csv', members, memory, tests)
-    matrix = lambda some: fronts.objective_matrix([r for r in some if r.ok], memory)
-    figure.draw(workdir / 'front.png', matrix(rows), matrix(front), np.array(limits))
+    write_csv(workdir / 'front.csv', members, objectives, tests)
+    everything = matrix([row for row in rows if row.ok], objectives)
+    picture.draw(
+        workdir / 'front.png', everything, matrix(front, objectives),
+        np.array(objectives.bounds[1:]), axis_labels(objectives))
     write_networks(workdir / 'networks', members)
     tables.line(console, f'written: {workdir}/front.csv, front.png, networks/')
 

@@ -1,10 +1,13 @@
 """Text output: consoles that do not wrap, and the front as a table."""
 
 import sys
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from sparse_jax.search.objectives import Objectives, figure
 
 PLAIN_WIDTH = 80
 """Columns of a table where the output is no terminal."""
@@ -28,15 +31,57 @@ def line(out: Console, text: str) -> None:
     out.print(Text(text), soft_wrap=True)
 
 
-def front_table(rows, memory: str, tests=None) -> Table:
+class Label(NamedTuple):
+    """What a cost is called and how it is written."""
+
+    column: str
+    title: str
+    unit: str
+    form: str = '.0f'
+
+    def text(self, value: float) -> str:
+        """The value with its unit."""
+        return f'{value:{self.form}} {self.unit}'.rstrip()
+
+
+LABELS = {
+    'model_size': Label('size', 'model size', 'B'),
+    'working_memory': Label('memory', 'working memory', 'B'),
+    'macs': Label('MACs', 'multiply-accumulates', 'MACs'),
+    'flash': Label('flash', 'flash', 'B'),
+    'ram': Label('RAM', 'RAM', 'B'),
+    'instructions': Label('instr.', 'instructions', 'instructions'),
+    'latency': Label('ms', 'latency', 'ms', '.2f'),
+}
+
+
+def cost(item, name: str, objectives: Objectives) -> str:
+    """A cost of a network as plain digits; empty if it was not measured."""
+    value = figure(item, name, objectives)
+    return '' if value is None else f'{value:{LABELS[name].form}}'
+
+
+def limits_text(objectives: Objectives) -> str:
+    """'2048 B and 2048 B': the soft bounds of all costs."""
+    parts = [LABELS[name].text(most)
+             for name, most in zip(objectives.names[1:], objectives.bounds[1:])]
+    return ' and '.join(parts)
+
+
+def front_table(rows, objectives: Objectives, tests=None) -> Table:
     """The front as a table; `tests` {name: test accuracy} adds a column."""
-    table = Table(title='Pareto front (bytes, one per value)')
-    columns = ['trial', 'valid. %', 'size', 'memory', 'MACs', 'unpruned']
+    shown = [*objectives.names[1:], *(name for name, _ in objectives.budgets), 'macs']
+    shown = list(dict.fromkeys(shown))
+    note = '' if objectives.on_board else ' (bytes, one per value)'
+    table = Table(title=f'Pareto front{note}')
+    columns = ['trial', 'valid. %', *(LABELS[name].column for name in shown),
+               'unpruned']
     for name in columns + (['test %'] if tests else []):
         table.add_column(name, justify='right', no_wrap=True)
     for row in rows:
-        cells = [row.name, f'{100 * (1 - row.error):.2f}', row.costs.model_size,
-                 getattr(row.costs, memory), row.costs.macs, row.unpruned.model_size]
+        cells = [row.name, f'{100 * (1 - row.error):.2f}',
+                 *(cost(row, name, objectives) for name in shown),
+                 row.unpruned.model_size]
         if tests:
             cells.append(f'{100 * tests[row.name]:.2f}')
         table.add_row(*map(str, cells))

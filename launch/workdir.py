@@ -66,7 +66,7 @@ def read_config(workdir: str) -> ml_collections.ConfigDict:
 
 
 def open_study(workdir: str):
-    """(config, dataset, space, study, name of the third objective) of a workdir.
+    """(config, dataset, space, study, objectives) of a workdir.
 
     Raises:
       StudyError, ConfigError, DataError: one of them cannot be read.
@@ -77,8 +77,8 @@ def open_study(workdir: str):
     dataset = data.load(settings.data_spec(config))
     space = sparse_space(
         dataset.input_shape, dataset.num_classes, prior=config.space.prior)
-    memory = settings.MEMORY_MODELS[config.objectives.memory_model]
-    return config, dataset, space, records, memory
+    objectives = settings.objectives(config, dataset.num_classes)
+    return config, dataset, space, records, objectives
 
 
 def find_network(records: study.Study, name: str) -> study.Row:

@@ -42,14 +42,33 @@ def default_config() -> ml_collections.ConfigDict:
             'clip_norm': 0.0,
         }),
         'objectives': d({
+            # 'error', then one or more of the costs below.
+            'names': ('error', 'model_size', 'working_memory'),
             # Soft bounds of the scalarization: 1 / weight ~ U[0, bound].
             'error': 0.1,
             'model_size': 2048,
             'working_memory': 2048,
+            'macs': 50_000,
+            # Of the int8 network on `board`: bytes, bytes, per inference, ms.
+            'flash': 4096,
+            'ram': 2048,
+            'instructions': 500_000,
+            'latency': 50.0,
+            'board': 'microbit',             # a name, or the path of a JSON file
             'memory_model': 'input+output',  # (6), or input+weights for (5)
             # Error of the int8 network on the chip, calibrated on training images,
-            # in place of the float one. Threshold curves (float) are then left out.
+            # in place of the float one.
             'quantized': False,
+        }),
+        'budgets': d({
+            # The most that a network may have, in the same units; 0 for no budget.
+            'model_size': 0,
+            'working_memory': 0,
+            'macs': 0,
+            'flash': 0,
+            'ram': 0,
+            'instructions': 0,
+            'latency': 0.0,
         }),
         'limits': d({
             # Refused before training, before pruning; 0 for no limit.

@@ -14,10 +14,10 @@ RANKS = {
     'pruning': 3, 'quantize': 3,
     'training': 4,
     'objectives': 5,
-    'surrogate': 6,
-    'acquisition': 7,
-    'search': 8,
-    'export': 9,
+    'export': 6,
+    'surrogate': 7,
+    'acquisition': 8,
+    'search': 9,
 }
 
 

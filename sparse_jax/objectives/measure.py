@@ -22,6 +22,10 @@ class Curve(NamedTuple):
     costs: memory.Costs
     empty: jax.Array
     """bool: nothing is left of the network."""
+    folded: dict | None = None
+    """Params of the pruned networks, if they were asked for."""
+    units: dict | None = None
+    """{tensor: [cuts, C] bool} units that remain, likewise."""
 
 
 class Measurement(NamedTuple):
@@ -102,12 +106,12 @@ def measure(
 def threshold_curve(
     state: TrainState, candidate: Candidate, validation: TrainData,
     offsets: tuple[float, ...], *, skeleton: Skeleton, method: PruningMethod,
-    how: str = 'patches',
+    how: str = 'patches', networks: bool = False,
 ) -> Curve:
     """Error and costs of one training at every shift of the log alpha cut.
 
     One cut after another: a batch of candidates holds its images once, not once per
-    cut.
+    cut. With `networks` also what each cut leaves, for measurements on the host.
     """
     def at(offset):
         pruned, folded = prune(
@@ -116,6 +120,9 @@ def threshold_curve(
         error = error_rate(
             folded, candidate, validation, skeleton=skeleton, how=how)
         last = skeleton.graph.nodes[-1].name
-        return Curve(error, costs, ~pruned.kernel[last].any())
+        curve = Curve(error, costs, ~pruned.kernel[last].any())
+        if networks:
+            return curve._replace(folded=folded, units=pruned.units)
+        return curve
 
     return jax.lax.map(at, jnp.asarray(offsets, jnp.float32))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import orbax.checkpoint as ocp
 
-from sparse_jax.search.evaluate import Weights
+from sparse_jax.search.outcome import Weights
 
 FOLDER = 'checkpoints'
 

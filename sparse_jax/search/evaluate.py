@@ -14,60 +14,12 @@ from sparse_jax import status
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, split, stack
 from sparse_jax.objectives import graph_costs
+from sparse_jax.search.chip import Judge
+from sparse_jax.search.outcome import CurvePoint, Outcome, Pruned, Trial, Weights
 from sparse_jax.search.programs import AXIS, Inherited, Program, Programs, Trained
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
-
-
-class Trial(NamedTuple):
-    """One point to evaluate."""
-
-    number: int
-    """Position in the study; with the seed it fixes all randomness of the trial."""
-    row: np.ndarray
-    """[D] canonical coordinates."""
-    epochs: int
-    parent: int | None = None
-    """Trial whose weights it inherits."""
-
-
-class Weights(NamedTuple):
-    """Exact host trees of a trained candidate."""
-
-    params: dict
-    aux: dict
-    stats: dict
-    folded: dict
-    units: dict
-
-
-class CurvePoint(NamedTuple):
-    """A training measured at another cut than its own."""
-
-    offset: float
-    """Shift of the log alpha cut from the method's default."""
-    error: float
-    costs: graph_costs.Totals
-
-
-class Outcome(NamedTuple):
-    """What became of a trial."""
-
-    trial: Trial
-    status: int
-    error: float = float('nan')
-    costs: graph_costs.Totals | None = None
-    """After pruning; None if it was not trained."""
-    unpruned: graph_costs.Totals | None = None
-    weights: Weights | None = None
-    accuracy: tuple[float, ...] = ()
-    """Training accuracy per epoch."""
-    train_seconds: float = 0.0
-    """Wall-clock of its group divided by the group's members."""
-    curve: tuple[CurvePoint, ...] = ()
-    float_error: float = float('nan')
-    """Error before quantisation; the same as `error` unless that is of int8."""
 
 
 class Group(NamedTuple):
@@ -98,15 +50,20 @@ class Evaluator:
     def __init__(
         self, space: Space, policy: TierPolicy, programs: Programs, root_key: jax.Array,
         *, max_weights: int = 0, max_macs: int = 0,
-        deployed_error: Callable[[Graph, Weights], float] | None = None,
+        cannot_fit: Callable[[Graph], bool] = lambda graph: False,
+        judge: Judge = lambda graph, outcome: outcome,
     ):
         self.space, self.policy, self.programs = space, policy, programs
         self.root_key = root_key
         self.limits = (max_weights, max_macs)
-        self.deployed_error = deployed_error
+        self.cannot_fit = cannot_fit
+        self.judge = judge
 
     def refuse(self, rows: np.ndarray) -> np.ndarray:
-        """[N, D] -> [N] bool: too large before pruning to be worth training."""
+        """[N, D] -> [N] bool: not worth training.
+
+        Too large before pruning, or over a hard budget whatever pruning removes.
+        """
         graphs = encoding.graphs(self.space, rows)
         return np.array([self._screen(graph) != status.OK for graph in graphs], bool)
 
@@ -136,7 +93,8 @@ class Evaluator:
         costs = graph_costs.graph_totals(graph)
         values = (costs.model_size, costs.macs)
         over = any(limit and value > limit for limit, value in zip(self.limits, values))
-        return status.OVER_BUDGET if over else status.OK
+        refused = over or self.cannot_fit(graph)
+        return status.OVER_BUDGET if refused else status.OK
 
     def _group(self, trials):
         refused, groups = [], {}
@@ -236,34 +194,40 @@ class Evaluator:
     def _outcome(self, trial, graph, skeleton, result: Trained):
         measured = result.measurement
         ran = result.info.accuracy[: trial.epochs]
-        code = int(measured.status)
+        outcome = Outcome(
+            trial, int(measured.status), float('nan'), _totals(measured.costs),
+            _totals(measured.unpruned), accuracy=tuple(float(a) for a in ran))
+        if outcome.status != status.OK:
+            return outcome
         exact = lambda tree: weight_trees.extract(skeleton, graph, tree)
-        kept = None
-        if code == status.OK:
-            shapes = graph.shapes()
-            units = {name: np.asarray(mask)[: shapes[name][0]]
-                     for name, mask in result.units.items()}
-            kept = Weights(*(exact(t) for t in result.weights), exact(result.folded),
-                           units)
-        float_error = float(measured.error) if code == status.OK else float('nan')
-        error = float_error
-        if kept is not None and self.deployed_error is not None:
-            error = self.deployed_error(graph, kept)
-        return Outcome(
-            trial, code, error, _totals(measured.costs), _totals(measured.unpruned),
-            kept, tuple(float(a) for a in ran),
-            curve=self._curve(result.curve) if code == status.OK else (),
-            float_error=float_error)
+        weights = Weights(*(exact(t) for t in result.weights), exact(result.folded),
+                          _units(graph, result.units))
+        error = float(measured.error)
+        return self.judge(graph, outcome._replace(
+            weights=weights, error=error, float_error=error,
+            curve=self._curve(graph, skeleton, result.curve)))
 
-    def _curve(self, curve):
+    def _curve(self, graph, skeleton, curve):
         """Points of the curve that still are networks."""
         if curve is None:
             return ()
-        return tuple(
-            CurvePoint(offset, float(curve.error[i]),
-                       _totals(jax.tree.map(lambda leaf, i=i: leaf[i], curve.costs)))
-            for i, offset in enumerate(self.programs.recipe.cuts)
-            if not curve.empty[i])
+        points = []
+        for i, offset in enumerate(self.programs.recipe.cuts):
+            at = jax.tree.map(lambda leaf, i=i: leaf[i], curve)
+            if at.empty:
+                continue
+            pruned = None if at.folded is None else Pruned(
+                weight_trees.extract(skeleton, graph, at.folded),
+                _units(graph, at.units))
+            points.append(CurvePoint(
+                offset, float(at.error), _totals(at.costs), pruned=pruned))
+        return tuple(points)
+
+
+def _units(graph, units):
+    """Padded host masks {tensor: [C]} at their true lengths."""
+    shapes = graph.shapes()
+    return {name: np.asarray(mask)[: shapes[name][0]] for name, mask in units.items()}
 
 
 def _members(group, part):

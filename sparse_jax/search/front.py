@@ -16,7 +16,7 @@ from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.objectives.measure import prune
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.quantize import int8_accuracy
-from sparse_jax.search.evaluate import Weights
+from sparse_jax.search.outcome import Weights
 from sparse_jax.search.study import Row, Study, StudyError
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
@@ -100,18 +100,3 @@ def test_accuracies(
         stored |= {m.row.name: measure(m.net, test) for m in new}
         study.set_meta(TESTS, json.dumps(stored))
     return {m.row.name: stored[m.row.name] for m in members}
-
-
-def best_under(
-    rows: list[Row], memory: str, *, model_size: float, working_memory: float
-) -> Row | None:
-    """The trial of least validation error within both sizes; smaller wins a tie."""
-    fits = [row for row in rows if row.ok and row.costs.model_size <= model_size
-            and getattr(row.costs, memory) <= working_memory]
-    return min(fits, key=lambda r: (r.error, r.costs.model_size), default=None)
-
-
-def objective_matrix(rows: list[Row], memory: str) -> np.ndarray:
-    """[N, 3] error, model size and working memory of measured trials."""
-    return np.array([[r.error, r.costs.model_size, getattr(r.costs, memory)]
-                     for r in rows])

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from sparse_jax import status
-from sparse_jax.objectives import pareto
 from sparse_jax.search import checkpoints
-from sparse_jax.search.evaluate import Outcome, Trial
 from sparse_jax.search.lineage import parent_of
+from sparse_jax.search.objectives import front_of, hypervolume_of, objectives_of
+from sparse_jax.search.outcome import Outcome, Trial
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.search.study import PENDING, Row, Study
@@ -39,39 +39,6 @@ class Progress(NamedTuple):
 
 
 Callback = Callable[[Progress], None]
-
-
-def objectives_of(row: Row, memory: str) -> np.ndarray:
-    """[3] error, model size, working memory of a stored trial; NaN if it failed."""
-    if not row.ok:
-        return np.full(3, np.nan)
-    return np.array([row.error, row.costs.model_size, getattr(row.costs, memory)])
-
-
-def front_of(rows: list[Row], memory: str) -> list[Row]:
-    """Non-dominated networks, sorted by model size; of equal ones the first."""
-    good = [row for row in rows if row.ok]
-    if not good:
-        return []
-    values = np.stack([objectives_of(row, memory) for row in good])
-    keep = pareto.non_dominated(values)
-    # A cut that prunes nothing more gives its trial's own network again.
-    _, first = np.unique(values, axis=0, return_index=True)
-    order = np.lexsort((values[:, 2], values[:, 0], values[:, 1]))
-    return [good[i] for i in order if keep[i] and i in set(first)]
-
-
-def hypervolume_of(rows: list[Row], memory: str, reference: np.ndarray) -> float:
-    """Hypervolume of (error, log10 size, log10 memory) below a fixed reference.
-
-    Rows may include points of threshold curves; the surrogate sees only trials.
-    """
-    values = [objectives_of(row, memory) for row in rows if row.ok]
-    if not values:
-        return 0.0
-    values = np.stack(values)
-    values[:, 1:] = np.log10(np.maximum(values[:, 1:], 1.0))
-    return float(pareto.hypervolume(values, reference))
 
 
 def replay(setup: Setup, rows: list[Row]) -> SearchState:
@@ -133,9 +100,9 @@ def _as_trials(setup, points, first, round_, rows):
     """Number the points, find their parents and set how long they train."""
     search, epochs = setup.config.search, setup.config.train.epochs
     heir = max(1, round(search.child_epochs * epochs))
-    references = [row for row in rows if row.ok] if search.inherit else []
+    references = [row for row in rows if row.trained] if search.inherit else []
     if stage_of(round_, tuple(search.stages)) == 3:
-        references = front_of(references, setup.memory)
+        references = front_of(references, setup.objectives)
     trials = []
     for number, point in enumerate(points, first):
         parent = parent_of(setup.space, point, references,
@@ -159,30 +126,32 @@ def _parents(setup, study):
 def _evaluate(setup, study, trials, round_, told):
     programs = setup.programs
     before, begin = (len(programs.uses), programs.seconds()), time.perf_counter()
-    groups, train_seconds = 0, 0.0
+    groups, train_seconds, measure_seconds = 0, 0.0, 0.0
     for outcomes in setup.evaluator.evaluate(
             trials, _parents(setup, study),
             announce=lambda phase, n: told(phase, members=n)):
         study.finish_trials(outcomes)
         groups += any(o.costs is not None for o in outcomes)
         train_seconds += sum(o.train_seconds for o in outcomes)
+        measure_seconds += sum(o.measure_seconds for o in outcomes)
         told('finished group', outcomes=tuple(outcomes))
     rows = study.networks()
-    front = front_of(rows, setup.memory)
+    front = front_of(rows, setup.objectives)
     checkpoints.sync_front(
         study.workdir, sorted({row.trial.number for row in front}), study.weights)
     study.finish_round(
         round_, compile_seconds=programs.seconds() - before[1],
         train_seconds=train_seconds, programs=len(programs.uses) - before[0],
-        hypervolume=hypervolume_of(rows, setup.memory, setup.reference),
+        hypervolume=hypervolume_of(rows, setup.objectives),
         info={'groups': groups, 'trials': len(trials),
+              'measure_seconds': measure_seconds,
               'wall_seconds': time.perf_counter() - begin})
 
 
 def _observe(setup, state, members):
     codes = {name: code for code, name in enumerate(status.NAMES)}
     evaluation = Evaluation(
-        np.stack([objectives_of(row, setup.memory) for row in members]),
+        np.stack([objectives_of(row, setup.objectives) for row in members]),
         np.array([codes[row.status] for row in members]))
     return setup.algorithm.observe(
         state, np.stack([row.trial.row for row in members]), evaluation)
@@ -197,7 +166,7 @@ def _teller(callback, setup, study, round_):
         networks = study.networks()
         callback(Progress(
             phase, round_, rounds, done, total, members, outcomes,
-            tuple(front_of(networks, setup.memory)),
-            hypervolume_of(networks, setup.memory, setup.reference)))
+            tuple(front_of(networks, setup.objectives)),
+            hypervolume_of(networks, setup.objectives)))
 
     return told

@@ -79,6 +79,8 @@ class Recipe(NamedTuple):
     """Shifts of the log alpha cut at which every training is measured as well."""
     finetune_epochs: int = 0
     """Epochs of deterministic training after pruning, the mask held."""
+    networks: bool = False
+    """Whether the pruned networks of all cuts are returned, to be measured in int8."""
 
 
 class Program(NamedTuple):
@@ -121,7 +123,7 @@ def evaluate_one(
         how=recipe.lowering.conv)
     curve = threshold_curve(
         state, candidate, shared.validation, recipe.cuts, how=recipe.lowering.conv,
-        **fixed) if recipe.cuts else None
+        networks=recipe.networks, **fixed) if recipe.cuts else None
     weights = (state.params, state.aux, state.stats)
     return Trained(weights, folded, pruned.units, info, measured, curve)
 

@@ -7,7 +7,10 @@ import ml_collections
 
 from sparse_jax import data, pruning
 from sparse_jax.config import flatten
+from sparse_jax.export import boards
+from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
+from sparse_jax.search.objectives import COSTS, DEFAULT, Objectives
 from sparse_jax.space.sparse_space import PRIORS
 from sparse_jax.training.config import TrainConfig
 
@@ -15,7 +18,7 @@ ALGORITHMS = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi', 'aging_evolution', 'ns
               'random')
 MEMORY_MODELS = {'input+output': 'working_memory',
                  'input+weights': 'working_memory_weights'}
-OBJECTIVES = ('error', 'model_size', 'working_memory')
+OBJECTIVES = DEFAULT
 
 
 class ConfigError(ValueError):
@@ -32,12 +35,13 @@ def check(config: ml_collections.ConfigDict) -> None:
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f'config.{name}: {value!r} is not allowed; '
                               'allowed: finite numbers')
-    rules = [*_data_rules(config), *_method_rules(config), *_search_rules(config),
-             *_runtime_rules(config)]
+    rules = [*_data_rules(config), *_method_rules(config), *_objective_rules(config),
+             *_search_rules(config), *_runtime_rules(config)]
     for name, value, fine, allowed in rules:
         if not fine:
             raise ConfigError(f'config.{name}: {value!r} is not allowed; '
                               f'allowed: {allowed}')
+    board(config)
 
 
 def _at_least(value, low):
@@ -60,8 +64,8 @@ def _data_rules(config):
 
 
 def _method_rules(config):
-    """The same for pruning, objectives and limits."""
-    o, method, cuts = config.objectives, config.pruning.method, config.pruning.cuts
+    """The same for pruning and limits."""
+    method, cuts = config.pruning.method, config.pruning.cuts
     limits = config.limits
     return [
         ('pruning.method', method, method in pruning.METHODS,
@@ -70,14 +74,25 @@ def _method_rules(config):
          'a tuple of numbers, or () for none'),
         ('pruning.finetune_epochs', config.pruning.finetune_epochs,
          _at_least(config.pruning.finetune_epochs, 0), '0 (none) or more'),
+        *((f'limits.{name}', limits[name], _at_least(limits[name], 0),
+           '0 (no limit) or more') for name in ('max_weights', 'max_macs')),
+    ]
+
+
+def _objective_rules(config):
+    """The same for objectives and hard budgets."""
+    o, budgets = config.objectives, config.budgets
+    return [
+        ('objectives.names', o.names, _is_objectives(o.names),
+         "'error', then one or more different ones of " + ', '.join(COSTS)),
         ('objectives.memory_model', o.memory_model, o.memory_model in MEMORY_MODELS,
          ', '.join(MEMORY_MODELS)),
         ('objectives.quantized', o.quantized, isinstance(o.quantized, bool),
          'True, False'),
         *((f'objectives.{name}', o[name], o[name] > 0, 'above 0')
-          for name in OBJECTIVES),
-        *((f'limits.{name}', limits[name], _at_least(limits[name], 0),
-           '0 (no limit) or more') for name in ('max_weights', 'max_macs')),
+          for name in ('error', *COSTS)),
+        *((f'budgets.{name}', budgets[name], budgets[name] >= 0,
+           '0 (no budget) or more') for name in COSTS),
     ]
 
 
@@ -120,6 +135,37 @@ def _runtime_rules(config):
 def _is_stages(starts):
     whole = all(isinstance(r, int) and r >= 1 for r in starts)
     return whole and len(starts) <= 2 and list(starts) == sorted(set(starts))
+
+
+def _is_objectives(names):
+    first, *costs = names or ('',)
+    return (not isinstance(names, str) and first == 'error' and bool(costs)
+            and len(set(costs)) == len(costs) and set(costs) <= set(COSTS))
+
+
+def objectives(config: ml_collections.ConfigDict, num_classes: int) -> Objectives:
+    """The objectives and hard budgets of a search over images of so many classes."""
+    o, names = config.objectives, tuple(config.objectives.names)
+    return Objectives(
+        names, tuple(float(o[name]) for name in names), 1.0 - 1.0 / num_classes,
+        MEMORY_MODELS[o.memory_model],
+        tuple((name, float(config.budgets[name])) for name in COSTS
+              if config.budgets[name]))
+
+
+def board(config: ml_collections.ConfigDict) -> boards.Board:
+    """The board that measured objectives and budgets are of.
+
+    Raises:
+      ConfigError: there is none of this name.
+    """
+    try:
+        return boards.load(config.objectives.board)
+    except ExportError as error:
+        raise ConfigError(
+            f'config.objectives.board: {config.objectives.board!r} is not allowed; '
+            f'allowed: {", ".join(boards.names())}, or a board file ({error})'
+        ) from None
 
 
 def train_config(config: ml_collections.ConfigDict) -> TrainConfig:

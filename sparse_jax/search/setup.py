@@ -13,19 +13,21 @@ from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.model.lowering import Lowering, default_lowering
-from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives import graph_costs
-from sparse_jax.quantize import int8_accuracy
 from sparse_jax.search import algorithms, device_memory
 from sparse_jax.search.algorithms import Rules
+from sparse_jax.search.chip import judge, on_chip
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.evaluate import Evaluator
+from sparse_jax.search.least import cannot_fit
+from sparse_jax.search.objectives import COUNTED, Objectives, counted
 from sparse_jax.search.programs import Programs, Recipe, make_mesh, share
 from sparse_jax.search.settings import (
-    MEMORY_MODELS,
-    OBJECTIVES,
+    ConfigError,
+    board,
     check,
     data_spec,
+    objectives,
     pruning_method,
     tier_policy,
     train_config,
@@ -40,9 +42,8 @@ from sparse_jax.types import Domain, SearchAlgorithm
 EFFORT = MaximizeConfig(chunk=128, rounds=2, elite=8)
 """Candidates are costly to describe here: a small pool, refined twice."""
 
-
-CALIBRATION = 256
-"""Training images that set the ranges of int8 activations."""
+SCREENED = 256
+"""Random points of which one at least must be able to meet the hard budgets."""
 
 
 class Setup(NamedTuple):
@@ -56,10 +57,7 @@ class Setup(NamedTuple):
     evaluator: Evaluator
     programs: Programs
     root_key: jax.Array
-    memory: str
-    """Field of `Totals` that is the third objective."""
-    reference: np.ndarray
-    """[3] reference point of the hypervolume: error, log10 sizes."""
+    objectives: Objectives
 
 
 def build(config: ml_collections.ConfigDict) -> Setup:
@@ -76,28 +74,45 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     domain = sparse_domain(space, policy)
     root = jax.random.key(config.seed)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
-    recipe = _recipe(config, training)
+    aims = objectives(config, dataset.num_classes)
+    measured = aims.on_board or config.objectives.quantized
+    recipe = _recipe(config, training, measured)
     shared = share(recipe.mesh, _on_device(dataset.train, dataset),
                    _on_device(dataset.validation, dataset), order_key)
     programs = Programs(recipe, shared, device_memory.limit(config.runtime.memory))
+    chip = on_chip(dataset, board(config) if aims.on_board else None,
+                   quantized=config.objectives.quantized) if measured else None
     evaluator = Evaluator(
         space, policy, programs, trial_key, max_weights=config.limits.max_weights,
         max_macs=config.limits.max_macs,
-        deployed_error=_int8_error(dataset) if config.objectives.quantized else None)
+        cannot_fit=functools.partial(
+            cannot_fit, objectives=aims, prunes=config.pruning.method != 'none'),
+        judge=functools.partial(judge, objectives=aims, chip=chip))
+    _check_budgets(aims, domain, evaluator)
     make = functools.partial(
-        make_algorithm, config, space=space, evaluator=evaluator,
+        make_algorithm, config, aims, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(domain))
     algorithm = staged(make, domain, space, batch=config.search.batch,
                        starts=tuple(config.search.stages))
-    chance = 1.0 - 1.0 / dataset.num_classes
-    sizes = (config.objectives.model_size, config.objectives.working_memory)
-    reference = np.array([chance, *np.log10([16.0 * size for size in sizes])])
     return Setup(config, dataset, space, domain, algorithm, evaluator, programs, root,
-                 MEMORY_MODELS[config.objectives.memory_model], reference)
+                 aims)
+
+
+def _check_budgets(aims, domain, evaluator):
+    """Refuse budgets that no network can meet, rather than search for one."""
+    if not aims.budgets:
+        return
+    rows = domain.sample(jax.random.key(0), SCREENED)
+    if evaluator.refuse(rows).all():
+        given = ', '.join(f'{name} {most:g}' for name, most in aims.budgets)
+        raise ConfigError(
+            f'config.budgets: {given} is not allowed with this space; allowed: budgets '
+            f'that one of {len(rows)} random networks might meet after pruning')
 
 
 def make_algorithm(
-    config, domain: Domain, *, space: Space, evaluator: Evaluator, layout: Layout
+    config, aims: Objectives, domain: Domain, *, space: Space, evaluator: Evaluator,
+    layout: Layout,
 ) -> SearchAlgorithm:
     """The configured search algorithm over a domain, which a stage may restrict.
 
@@ -105,44 +120,46 @@ def make_algorithm(
     the surrogate is compiled once.
     """
     s, batch = config.search, config.search.batch
-    bounds = np.array([config.objectives[name] for name in OBJECTIVES], float)
-    memory = MEMORY_MODELS[config.objectives.memory_model]
-    known = _known(space, memory) if config.pruning.method == 'none' else None
+    bounds, count = np.array(aims.bounds, float), len(aims.names)
+    known = _known(space, aims) if config.pruning.method == 'none' else None
     rules = Rules(
         s.initial, max_groups=s.max_groups or None, new_groups=s.new_groups or None,
         initial_groups=s.initial_groups or None, known=known, refuse=evaluator.refuse)
     model = algorithms.Model(
-        log_objectives=(False, True, True), rho=s.rho, maximize=EFFORT,
+        log_objectives=aims.log, rho=s.rho, maximize=EFFORT,
         layout=layout,
         propose=random_and_morphs(domain, num_random=256, num_morphs=256))
     common = dict(batch=batch, rules=rules)
     if s.algorithm == 'random':
-        return algorithms.random_search(domain, num_objectives=3, **common)
+        return algorithms.random_search(domain, num_objectives=count, **common)
     if s.algorithm in ('sparse', 'sparse_ucb'):
         make = {'sparse': algorithms.mobo, 'sparse_ucb': algorithms.sparse_ucb}
         return make[s.algorithm](domain, bounds=bounds, model=model, **common)
     if s.algorithm == 'qnparego':
-        return algorithms.qnparego(domain, num_objectives=3, model=model, **common)
+        return algorithms.qnparego(domain, num_objectives=count, model=model, **common)
     if s.algorithm == 'ehvi':
-        reference = bounds * np.array([1.0, 4.0, 4.0])
+        reference = bounds * np.array([4.0 if log else 1.0 for log in aims.log])
         return algorithms.ehvi(domain, reference=reference, model=model, **common)
     if s.algorithm == 'aging_evolution':
         return algorithms.aging_evolution(domain, bounds=bounds, **common)
-    return algorithms.nsga2(domain, num_objectives=3, **common)
+    return algorithms.nsga2(domain, num_objectives=count, **common)
 
 
-def _known(space, memory):
-    """Sizes are exact functions of the point where nothing is pruned."""
+def _known(space, aims):
+    """Counted costs are exact functions of the point where nothing is pruned."""
+    columns = [(k, name) for k, name in enumerate(aims.names) if name in COUNTED]
+
     def known(rows):
-        values = np.full((len(rows), 3), np.nan)
+        values = np.full((len(rows), len(aims.names)), np.nan)
         for i, graph in enumerate(encoding.graphs(space, rows)):
-            total = graph_costs.graph_totals(graph)
-            values[i, 1:] = total.model_size, getattr(total, memory)
+            totals = graph_costs.graph_totals(graph)
+            for k, name in columns:
+                values[i, k] = counted(totals, name, aims)
         return values
     return known
 
 
-def _recipe(config, training):
+def _recipe(config, training, networks):
     chosen = default_lowering()
     runtime = config.runtime
     pick = lambda name, default: default if runtime[name] == 'auto' else runtime[name]
@@ -154,20 +171,9 @@ def _recipe(config, training):
     else:
         slots, workers = -(-config.search.batch // devices) * devices, 1
     method = pruning_method(config)
-    cuts = () if config.objectives.quantized else config.pruning.cuts
     return Recipe(method, training, lowering, mesh, slots, workers,
-                  tuple(float(c) for c in cuts), config.pruning.finetune_epochs)
-
-
-def _int8_error(dataset):
-    """(exact graph, weights) -> validation error of the network in int8."""
-    def error(graph, weights):
-        net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
-                     std=dataset.std)
-        return 1.0 - int8_accuracy(
-            net, dataset.train.images[:CALIBRATION], dataset.validation.images,
-            dataset.validation.labels)
-    return error
+                  tuple(float(c) for c in config.pruning.cuts),
+                  config.pruning.finetune_epochs, networks)
 
 
 def _on_device(split, dataset):

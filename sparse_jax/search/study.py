@@ -6,7 +6,6 @@ numbers, weights are `.npz` bytes read with `allow_pickle=False`.
 """
 
 import contextlib
-import io
 import json
 import pathlib
 import sqlite3
@@ -16,11 +15,18 @@ import numpy as np
 
 from sparse_jax import status
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.search.evaluate import Outcome, Trial, Weights
+from sparse_jax.search.objectives import OnBoard
+from sparse_jax.search.outcome import Outcome, Trial, Weights
+from sparse_jax.search.packing import pack, unpack
 
 FILE = 'study.sqlite'
-VERSION = '2'
+VERSION = '3'
 _COSTS = Totals._fields
+_BOARD = OnBoard._fields
+_MEASURED = ('error', *_COSTS, *_BOARD)
+"""What trials and points of their curves have alike."""
+_BOARD_COLUMNS = ', '.join(
+    f'{name} {"INTEGER" if name == "ram" else "REAL"}' for name in _BOARD)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS trials (
@@ -28,11 +34,14 @@ CREATE TABLE IF NOT EXISTS trials (
   coordinates TEXT NOT NULL, point TEXT NOT NULL, seed INTEGER NOT NULL,
   parent INTEGER, epochs INTEGER NOT NULL, error REAL, float_error REAL,
   {', '.join(f'{c} INTEGER' for c in _COSTS)},
+  {_BOARD_COLUMNS},
   {', '.join(f'unpruned_{c} INTEGER' for c in _COSTS)},
   accuracy TEXT, train_seconds REAL, finished TEXT);
 CREATE TABLE IF NOT EXISTS curves (
   trial INTEGER NOT NULL REFERENCES trials(number), offset REAL NOT NULL,
-  error REAL NOT NULL, {', '.join(f'{c} INTEGER NOT NULL' for c in _COSTS)},
+  status TEXT NOT NULL, error REAL NOT NULL,
+  {', '.join(f'{c} INTEGER NOT NULL' for c in _COSTS)},
+  {_BOARD_COLUMNS},
   PRIMARY KEY (trial, offset));
 CREATE TABLE IF NOT EXISTS weights (
   trial INTEGER PRIMARY KEY REFERENCES trials(number), npz BLOB NOT NULL);
@@ -61,6 +70,8 @@ class Row(NamedTuple):
     train_seconds: float | None
     offset: float | None = None
     """Shift of the cut, for a point of a trial's threshold curve; None for its own."""
+    on_board: OnBoard | None = None
+    """None unless an objective or a budget needed it."""
 
     @property
     def name(self) -> str:
@@ -70,8 +81,13 @@ class Row(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether it was trained, pruned and measured."""
+        """Whether it was trained, pruned, measured and found within the budgets."""
         return self.status == status.NAMES[status.OK]
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has weights: also if it then was over a budget."""
+        return self.error is not None
 
 
 class Study:
@@ -135,22 +151,24 @@ class Study:
 
     def finish_trials(self, outcomes: list[Outcome]) -> None:
         """Record the outcomes of a group, all or none."""
-        names = [*_COSTS, *(f'unpruned_{c}' for c in _COSTS)]
+        names = [*_MEASURED, *(f'unpruned_{c}' for c in _COSTS)]
+        marks = ', '.join('?' * (3 + len(_MEASURED)))
         with self._db:
             for o in outcomes:
-                numbers = [*(o.costs or [None] * 4), *(o.unpruned or [None] * 4)]
-                error, float_error = (
-                    None if e != e else e for e in (o.error, o.float_error))
+                float_error = None if o.float_error != o.float_error else o.float_error
                 self._db.execute(
-                    'UPDATE trials SET status=?, error=?, float_error=?, accuracy=?, '
+                    'UPDATE trials SET status=?, float_error=?, accuracy=?, '
                     'train_seconds=?,'
                     f' finished=datetime("now"), {", ".join(f"{n}=?" for n in names)} '
                     'WHERE number=?',
-                    (status.name(o.status), error, float_error, json.dumps(o.accuracy),
-                     o.train_seconds, *numbers, o.trial.number))
+                    (status.name(o.status), float_error, json.dumps(o.accuracy),
+                     o.train_seconds, *_figures(o), *(o.unpruned or [None] * 4),
+                     o.trial.number))
                 self._db.executemany(
-                    'INSERT OR REPLACE INTO curves VALUES (?, ?, ?, ?, ?, ?, ?)',
-                    [(o.trial.number, p.offset, p.error, *p.costs) for p in o.curve])
+                    f'INSERT OR REPLACE INTO curves (trial, offset, status, '
+                    f'{", ".join(_MEASURED)}) VALUES ({marks})',
+                    [(o.trial.number, p.offset, _curve_status(p), *_figures(p))
+                     for p in o.curve])
                 if o.weights is not None:
                     self._db.execute('INSERT OR REPLACE INTO weights VALUES (?, ?)',
                                      (o.trial.number, pack(o.weights)))
@@ -170,20 +188,20 @@ class Study:
 
     def rows(self) -> list[Row]:
         """All trials in order of their number."""
-        costs = ', '.join([*_COSTS, *(f'unpruned_{c}' for c in _COSTS)])
+        names = ', '.join([*_MEASURED, *(f'unpruned_{c}' for c in _COSTS)])
         found = self._db.execute(
-            'SELECT number, coordinates, epochs, parent, round, status, point, error, '
-            f'train_seconds, {costs} FROM trials ORDER BY number').fetchall()
+            'SELECT number, coordinates, epochs, parent, round, status, point, '
+            f'train_seconds, {names} FROM trials ORDER BY number').fetchall()
         return [self._row(values) for values in found]
 
     def curve_rows(self) -> list[Row]:
-        """Measured trials at other cuts than their own, as rows with an `offset`."""
-        own = {row.trial.number: row for row in self.rows() if row.ok}
+        """Trained trials at other cuts than their own, as rows with an `offset`."""
+        own = {row.trial.number: row for row in self.rows() if row.trained}
         found = self._db.execute(
-            f'SELECT trial, offset, error, {", ".join(_COSTS)} FROM curves '
+            f'SELECT trial, offset, status, {", ".join(_MEASURED)} FROM curves '
             'ORDER BY trial, offset').fetchall()
-        return [own[number]._replace(offset=offset, error=error, costs=Totals(*costs))
-                for number, offset, error, *costs in found if number in own]
+        return [own[number]._replace(offset=offset, status=state, **_measured(figures))
+                for number, offset, state, *figures in found if number in own]
 
     def networks(self) -> list[Row]:
         """All trials, and every further network that threshold curves offer."""
@@ -204,40 +222,35 @@ class Study:
 
     @staticmethod
     def _row(values):
-        (number, coordinates, epochs, parent, round_, state, point, error, sec,
-         *numbers) = values
-        split = lambda part: None if part[0] is None else Totals(*part)
+        (number, coordinates, epochs, parent, round_, state, point, seconds,
+         *figures) = values
+        unpruned = figures[len(_MEASURED):]
         trial = Trial(number, np.array(json.loads(coordinates)), epochs, parent)
-        return Row(trial, round_, state, json.loads(point), error,
-                   split(numbers[:4]), split(numbers[4:]), sec)
+        return Row(trial, round_, state, json.loads(point), train_seconds=seconds,
+                   unpruned=_tuple(Totals, unpruned),
+                   **_measured(figures[:len(_MEASURED)]))
 
 
-def pack(weights: Weights) -> bytes:
-    """Exact trees -> npz bytes with names like 'params/classifier/kernel'."""
-    flat = {}
-    for part, tree in zip(Weights._fields, weights):
-        for name, leaf in tree.items():
-            inner = leaf.items() if isinstance(leaf, dict) else [('', leaf)]
-            flat |= {f'{part}/{name}/{v}'.rstrip('/'): np.asarray(a) for v, a in inner}
-    for path, array in flat.items():
-        if array.dtype.hasobject:
-            raise TypeError(f'{path}: objects are not stored')
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **flat)
-    return buffer.getvalue()
+def _figures(item):
+    """`_MEASURED` of an outcome or a curve point; NaN and what is missing are None."""
+    error = None if item.error != item.error else item.error
+    return (error, *(item.costs or [None] * len(_COSTS)),
+            *(item.on_board or [None] * len(_BOARD)))
 
 
-def unpack(data: bytes) -> Weights:
-    """npz bytes -> exact trees; refuses pickled arrays."""
-    trees = {part: {} for part in Weights._fields}
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        for path in archive.files:
-            part, name, *variable = path.split('/')
-            if variable:
-                trees[part].setdefault(name, {})[variable[0]] = archive[path]
-            else:
-                trees[part][name] = archive[path]
-    return Weights(**trees)
+def _measured(figures):
+    """The fields of a row that hold `_MEASURED`."""
+    return {'error': figures[0],
+            'costs': _tuple(Totals, figures[1:1 + len(_COSTS)]),
+            'on_board': _tuple(OnBoard, figures[1 + len(_COSTS):])}
+
+
+def _tuple(kind, values):
+    return None if values[0] is None else kind(*values)
+
+
+def _curve_status(point):
+    return status.name(status.OK if point.fits else status.OVER_BUDGET)
 
 
 @contextlib.contextmanager

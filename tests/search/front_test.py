@@ -60,19 +60,3 @@ def test_a_trial_without_weights_is_one_line(setup, study):
     row = row._replace(trial=row.trial._replace(number=99), status='nonfinite')
     with pytest.raises(StudyError, match='trial 99: nonfinite, it has no weights'):
         _member(setup, study, row)
-
-
-def test_the_best_is_within_the_budget(setup, study):
-    rows = study.networks()
-    sizes = sorted(row.costs.model_size for row in rows)
-    best = fronts.best_under(
-        rows, setup.memory, model_size=sizes[1], working_memory=10_000)
-    allowed = [row for row in rows if row.costs.model_size <= sizes[1]]
-    assert best.error == min(row.error for row in allowed)
-    assert fronts.best_under(
-        rows, setup.memory, model_size=1, working_memory=1) is None
-
-
-def test_the_matrix_has_a_row_for_each(setup, study):
-    matrix = fronts.objective_matrix(study.rows(), setup.memory)
-    assert matrix.shape == (4, 3) and np.isfinite(matrix).all()

@@ -118,12 +118,12 @@ def test_the_callback_hears_every_phase(tmp_path, setup):
 
 
 def test_the_front_has_no_network_twice(whole, setup):
-    front = loop.front_of(whole.networks(), setup.memory)
-    values = [tuple(loop.objectives_of(row, setup.memory)) for row in front]
+    front = loop.front_of(whole.networks(), setup.objectives)
+    values = [tuple(loop.objectives_of(row, setup.objectives)) for row in front]
     assert len(set(values)) == len(values)
     sizes = [row.costs.model_size for row in front]
     assert sizes == sorted(sizes)
-    assert loop.front_of([], setup.memory) == []
+    assert loop.front_of([], setup.objectives) == []
 
 
 def test_rounds_say_where_the_time_went(whole):

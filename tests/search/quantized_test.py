@@ -39,7 +39,7 @@ def test_the_error_is_that_of_the_int8_network(searched):
 
 def test_the_report_can_measure_int8_too(searched):
     built, records = searched
-    rows = loop.front_of(records.rows(), built.memory)
+    rows = loop.front_of(records.rows(), built.objectives)
     method = settings.pruning_method(built.config)
     members = [front.member(records, built.space, r, built.dataset, method)
                for r in rows]

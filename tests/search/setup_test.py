@@ -25,6 +25,11 @@ BAD = [
     ('tiers.widths', (0, 100)), ('tiers.units', (64, 16)), ('tiers.units', (1.5,)),
     ('tiers.kernels', ((2, 3),)), ('tiers.kernels', ((2, 3), 4)),
     ('tiers.kernels', ((2, 3), (3, 5))),
+    ('objectives.names', ('model_size', 'error')), ('objectives.names', ('error',)),
+    ('objectives.names', ('error', 'ram', 'ram')), ('objectives.names', ()),
+    ('objectives.names', ('error', 'energy')), ('objectives.latency', 0.0),
+    ('objectives.board', 'z80'), ('budgets.ram', -1), ('budgets.latency', -0.5),
+    ('budgets.latency', float('inf')),
 ]
 
 
@@ -57,7 +62,7 @@ def test_every_algorithm_is_built_and_starts(algorithm):
 def test_the_reference_is_fixed_by_the_configuration():
     built = tiny_study.finished().setup
     largest = np.log10(16 * 2048)
-    np.testing.assert_allclose(built.reference, [2 / 3, largest, largest])
+    np.testing.assert_allclose(built.objectives.reference, [2 / 3, largest, largest])
 
 
 def test_flatten_names_every_setting():
