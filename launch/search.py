@@ -4,15 +4,37 @@
 
 The workdir holds the locked configuration (config.json), the study (study.sqlite) and
 the weights of the front (checkpoints/). The same command again continues the study;
-raising --config.search.rounds extends it.
+raising --config.search.rounds extends it. Where an objective or a budget is measured
+on a board, the front is verified on the emulated one at the end.
 """
 
-from launch import cli, progress, workdir
+from absl import flags
+
+from launch import cli, progress, tables, verified, workdir
+from sparse_jax.export import MissingToolError
 from sparse_jax.search import loop, settings, setup, study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
 WORKDIR = cli.define_workdir('Folder of the study; it is made, or continued.', FLAGS)
+VERIFY = flags.DEFINE_bool(
+    'verify', None, 'Verify the front on the emulated board at the end; by default if '
+    'an objective or a budget is measured on it.', flag_values=FLAGS)
+VERIFIED_IMAGES = 100
+"""Test images at the end of a search; launch.verify runs all."""
+
+
+def verify_front(built, records, folder):
+    """The front on the emulated board, if that is wanted and possible."""
+    wanted = built.objectives.on_board if VERIFY.value is None else VERIFY.value
+    if not wanted or not any(row.ok for row in records.networks()):
+        return
+    try:
+        verified.verify_front(folder, limit=VERIFIED_IMAGES)
+    except MissingToolError as error:
+        if VERIFY.value:
+            cli.fail(f'front not verified: {error}')
+        tables.line(tables.console(), f'front not verified: {error}')
 
 
 def main(argv):
@@ -28,6 +50,7 @@ def main(argv):
             with progress.Reporter(built, records) as reporter:
                 loop.run(built, records, reporter)
             progress.print_summary(built, records)
+            verify_front(built, records, folder)
         except KeyboardInterrupt:
             cli.fail(f'stopped; the same command continues from {folder!r}',
                      cli.INTERRUPTED)

@@ -10,7 +10,7 @@ from unittest import mock
 import jax
 import numpy as np
 
-from sparse_jax.config import default_config
+from sparse_jax.config import default_config, dumps
 from sparse_jax.data.synthetic import draw
 from sparse_jax.search import loop, setup
 from sparse_jax.search.domain import sparse_domain
@@ -96,6 +96,18 @@ def finished() -> Finished:
     study = Study(folder)
     loop.run(built, study)
     study.close()
+    return Finished(built, folder, dict(built.programs.uses))
+
+
+@functools.cache
+def measured() -> Finished:
+    """The same with flash and RAM as objectives; its folder is a whole workdir."""
+    names = {'objectives__names': ('error', 'flash', 'ram')}
+    built, folder = build(**names), pathlib.Path(_FOLDER.name) / 'measured'
+    study = Study(folder)
+    loop.run(built, study)
+    study.close()
+    (folder / 'config.json').write_text(dumps(config(**names)))
     return Finished(built, folder, dict(built.programs.uses))
 
 

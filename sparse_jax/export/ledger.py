@@ -25,6 +25,16 @@ def linked_tables(facts: dict, image: Image) -> dict[str, dict[str, int]]:
     return tables
 
 
+def network_bytes(facts: dict, image: Image) -> dict[str, int]:
+    """'flash' and 'ram' of the network alone: what `measure` predicts.
+
+    No vector table, reset code, compiler runtime or example firmware.
+    """
+    own = [s for s in image.symbols if s.name.startswith(f'{facts["name"]}_')]
+    return {'flash': sum(s.size for s in own if s.section != '.bss'),
+            'ram': sum(s.size for s in own if s.section == '.bss')}
+
+
 def flash_ledger(facts: dict, image: Image) -> Ledger:
     """From the model size to the bytes of flash of the image."""
     layers, cost = weighted(facts), facts['analytic']

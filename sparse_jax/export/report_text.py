@@ -3,11 +3,14 @@
 
 def verification_text(report: dict) -> str:
     """A report.json with a verification -> a table for people."""
-    v = report['verification']
+    v, accuracy = report['verification'], ''
+    if v['accuracy'] is not None:
+        accuracy = (f', accuracy {v["accuracy"]:.4f} '
+                    f'(float {report["accuracy"]["float"]:.4f})')
     lines = [
         f'{report["name"]} on {v["board"]} (emulated), {v["compiler"]}',
-        f'logits         {v["logits"]} on {v["images"]} of {v["test_set"]} test images,'
-        f' accuracy {v["accuracy"]:.4f} (float {report["accuracy"]["float"]:.4f})',
+        f'logits         {v["logits"]} on {v["images"]} of {v["test_set"]} test images'
+        f'{accuracy}',
         _budget('flash', v['flash'], report['board']['flash']['bytes']),
         _sections(v['sections']),
         _budget('static RAM', v['static_ram'], report['board']['ram']['bytes']),

@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 from sparse_jax.export.boards import Board
-from sparse_jax.export.errors import INSTALL, ExportError, MissingToolError
+from sparse_jax.export.errors import INSTALL, ExportError, MissingToolError, need
 
 TEMPLATES = pathlib.Path(__file__).parent / 'templates'
 # -O2 is no faster on a Cortex-M0 (it unrolls until it spills) and 10 % on an M4.
@@ -50,6 +50,13 @@ def find_compiler(board: Board, prefer: str = 'auto') -> Compiler:
         return Compiler(f'arm-none-eabi-gcc {version}', (path,), flags, ('-lgcc',))
     raise MissingToolError('no compiler for Cortex-M: ' + INSTALL
                            + ', or install arm-none-eabi-gcc')
+
+
+def check_tools(board: Board, prefer: str = 'auto') -> None:
+    """Raises MissingToolError unless networks can be compiled and emulated."""
+    find_compiler(board, prefer)
+    for module in ('unicorn', 'elftools', 'capstone'):
+        need(module)
 
 
 def _zig(board):

@@ -8,7 +8,12 @@ from sparse_jax.export import boards, folder
 from sparse_jax.export.budget import check_image, check_plan, check_stack
 from sparse_jax.export.errors import ExportError, VerificationError
 from sparse_jax.export.image import Image, read_image
-from sparse_jax.export.ledger import flash_ledger, linked_tables, ram_ledger
+from sparse_jax.export.ledger import (
+    flash_ledger,
+    linked_tables,
+    network_bytes,
+    ram_ledger,
+)
 from sparse_jax.export.machine import Machine
 from sparse_jax.export.toolchain import compile_firmware, find_compiler
 
@@ -47,7 +52,7 @@ def verify(
     result = {
         'board': board.name, 'compiler': tool.label(), 'logits': 'bit-equal',
         'images': count, 'test_set': len(tests['codes']),
-        'accuracy': float(np.mean(outputs.argmax(-1) == tests['labels'][:count])),
+        'accuracy': _accuracy(outputs, tests['labels'][:count]),
         'stack': stack, **_sizes(report, image), **_costs(board, counts)}
     folder.update_report(out_dir, verification=result)
     return result
@@ -86,13 +91,21 @@ def _compare(board, outputs, expected):
             f'not {expected[first].tolist()}')
 
 
+def _accuracy(outputs, labels):
+    """None if the export came without labels."""
+    if (labels < 0).any():
+        return None
+    return float(np.mean(outputs.argmax(-1) == labels))
+
+
 def _sizes(report, image: Image):
     flash, ram = flash_ledger(report, image), ram_ledger(report, image)
     assert sum(size for _, size in flash) == image.flash
     assert sum(size for _, size in ram) == image.static_ram
     return {
         'flash': image.flash, 'static_ram': image.static_ram,
-        'sections': image.sections, 'flash_ledger': flash, 'ram_ledger': ram,
+        'network': network_bytes(report, image), 'sections': image.sections,
+        'flash_ledger': flash, 'ram_ledger': ram,
         'layer_flash': linked_tables(report, image),
         'functions': {s.name: s.size for s in image.symbols if s.section == '.text'}}
 

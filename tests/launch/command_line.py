@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-from launch import cli, describe, report, search
+from launch import cli, describe, report, search, verify
 
-LAUNCHERS = {'search': search, 'report': report, 'describe': describe}
+LAUNCHERS = {'search': search, 'report': report, 'describe': describe,
+             'verify': verify}
 
 
 class Result(NamedTuple):

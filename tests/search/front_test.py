@@ -1,6 +1,5 @@
 """Front members as compact networks; test data is met once, then remembered."""
 
-import numpy as np
 import pytest
 
 from sparse_jax import data

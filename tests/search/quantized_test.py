@@ -3,38 +3,33 @@
 import pytest
 
 from sparse_jax import data
-from sparse_jax.config import default_config
 from sparse_jax.quantize import int8_accuracy
-from sparse_jax.search import evaluate, front, loop, settings, setup, study
+from sparse_jax.search import evaluate, front, loop, settings, study
+from sparse_jax.search.chip import CALIBRATION
+from tests import tiny_study
 
 
 @pytest.fixture(scope='module')
 def searched(tmp_path_factory):
-    config = default_config()
-    config.data.name = 'synthetic'
-    config.objectives.quantized = True
-    config.train.epochs, config.train.batch_size = 3, 64
-    config.search.update({'algorithm': 'random', 'rounds': 1, 'batch': 2})
-    config.search.max_groups = 1
-    config.limits.max_weights = 4000
-    built = setup.build(config)
+    built = tiny_study.build(objectives__quantized=True)
     records = study.Study(tmp_path_factory.mktemp('study'))
     loop.run(built, records)
     yield built, records
     records.close()
 
 
-def test_the_error_is_that_of_the_int8_network(searched):
+def test_the_error_is_that_of_the_int8_network_at_every_cut(searched):
     built, records = searched
     dataset, method = built.dataset, settings.pruning_method(built.config)
-    rows = [row for row in records.rows() if row.ok]
-    assert rows and built.programs.recipe.cuts == () == tuple(records.curve_rows())
+    rows = records.networks()
+    assert {row.offset for row in rows if row.ok} == {None, tiny_study.CUT}
     for row in rows:
         net = front.member(records, built.space, row, dataset, method).net
         expected = int8_accuracy(
-            net, dataset.train.images[:setup.CALIBRATION], dataset.validation.images,
+            net, dataset.train.images[:CALIBRATION], dataset.validation.images,
             dataset.validation.labels)
         assert row.error == pytest.approx(1 - expected, abs=1e-12)
+        assert row.on_board is None
 
 
 def test_the_report_can_measure_int8_too(searched):
@@ -43,7 +38,7 @@ def test_the_report_can_measure_int8_too(searched):
     method = settings.pruning_method(built.config)
     members = [front.member(records, built.space, r, built.dataset, method)
                for r in rows]
-    measure = front.int8_accuracy_on(built.dataset.train.images[:setup.CALIBRATION])
+    measure = front.int8_accuracy_on(built.dataset.train.images[:CALIBRATION])
     spec = settings.data_spec(built.config)
     found = front.test_accuracies(records, members, spec, measure)
     test = data.load_test(spec)

@@ -1,0 +1,135 @@
+"""The front of a study on the emulated board: predictions against what was run."""
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+from rich.table import Table
+
+from launch import cli, tables
+from launch.workdir import open_study
+from sparse_jax import data
+from sparse_jax.export import ExportData, ExportError, export_network, verify
+from sparse_jax.export.boards import Board
+from sparse_jax.export.toolchain import check_tools
+from sparse_jax.search import front as fronts
+from sparse_jax.search import settings, study
+from sparse_jax.search.chip import CALIBRATION, as_int8, board_costs
+from sparse_jax.search.objectives import OnBoard, exceeded, front_of
+
+FOLDER = 'verified'
+
+
+class Checked(NamedTuple):
+    """One member of the front, predicted and run."""
+
+    row: study.Row
+    predicted: OnBoard
+    run: OnBoard | None
+    """As linked and emulated; None if the verification failed."""
+    image: int = 0
+    """Bytes of the whole linked image, reset code and example firmware included."""
+    failure: str = ''
+
+
+def verify_front(
+    workdir: str, *, board: Board | None = None, limit: int | None = None,
+    compiler: str = 'auto',
+) -> None:
+    """Export, compile and run every front member; print one table.
+
+    The folders are WORKDIR/verified/NAME. Test images are only run through both
+    implementations: their labels are not looked at. Exits with one line if a network
+    fails.
+
+    Raises:
+      MissingToolError: no compiler or no emulator is installed.
+      StudyError, ConfigError, DataError: the study cannot be read.
+    """
+    config, dataset, space, records, objectives = open_study(workdir)
+    wanted = settings.board(config)
+    board = board or wanted
+    check_tools(board, compiler)
+    method = settings.pruning_method(config)
+    members = [fronts.member(records, space, row, dataset, method)
+               for row in front_of(records.networks(), objectives)]
+    if not members:
+        raise study.StudyError(f'workdir {workdir!r}: no measured candidate yet')
+    images = data.load_test(settings.data_spec(config)).images
+    checked = [_check(m, dataset, images[:limit], board, board == wanted,
+                      pathlib.Path(workdir) / FOLDER / m.row.name, compiler)
+               for m in members]
+    _print(checked, board, len(images[:limit]), len(images))
+    if board == wanted:
+        _print_budgets(checked, objectives)
+    failed = [c for c in checked if c.run is None]
+    if failed:
+        cli.fail(f'{len(failed)} of {len(checked)} networks failed; '
+                 f'trial {failed[0].row.name}: {failed[0].failure}')
+
+
+def _check(member, dataset, images, board, stored, out, compiler):
+    """One member; what the search predicted is taken from the study if it did."""
+    predicted = member.row.on_board if stored else None
+    try:
+        if predicted is None:
+            predicted = board_costs(as_int8(member.net, dataset), board)
+        export_network(member.net, ExportData(dataset.train.images[:CALIBRATION],
+                                              images), board, out)
+        found = verify(out, compiler=compiler)
+    except (ExportError, ValueError) as error:
+        return Checked(member.row, predicted, None, failure=str(error))
+    run = OnBoard(
+        found['network']['flash'], found['network']['ram'],
+        found['instructions']['mean'], 1e3 * found['estimates']['latency_s'])
+    return Checked(member.row, predicted, run, found['flash'])
+
+
+def _print(checked, board, images, in_all):
+    """The table, three lines for each network, and the errors in short."""
+    console = tables.console()
+    table = Table(title=f'Front on {board.name} (emulated), {images} of {in_all} test '
+                        'images')
+    labels = [tables.LABELS[name] for name in OnBoard._fields]
+    for name in ('trial', '', *(label.column for label in labels), 'image', 'logits'):
+        table.add_column(name, justify='right', no_wrap=True)
+    errors = []
+    for c in checked:
+        errors += _add_rows(table, c, labels)
+        table.add_section()
+    tables.show(console, table)
+    if errors:
+        size = 100 * np.abs(np.array(errors))
+        text = ', '.join(
+            f'{label.title} {middle:.1f} % ({most:.1f} %)' for label, middle, most in
+            zip(labels, np.median(size, axis=0), size.max(axis=0)))
+        tables.line(console, f'error of the prediction, median (worst): {text}')
+    tables.line(console, 'flash and RAM: of the network; image: all of the linked '
+                         'flash; ms: an estimate from a cycle table')
+
+
+def _add_rows(table, c, labels):
+    """Up to three lines of a network; the list of its error, empty if it failed."""
+    cells = lambda costs: [f'{v:{x.form}}' for v, x in zip(costs, labels)]
+    blank = [''] * len(labels)
+    if c.run is None:
+        known = blank if c.predicted is None else cells(c.predicted)
+        table.add_row(c.row.name, 'predicted', *known, '', 'FAILED')
+        return []
+    error = np.array(c.predicted, float) / np.array(c.run, float) - 1
+    table.add_row(c.row.name, 'predicted', *cells(c.predicted), '', '')
+    table.add_row('', 'run', *cells(c.run), str(c.image), 'bit-equal')
+    table.add_row('', 'error', *(f'{100 * e:+.1f}%' for e in error), '', '')
+    return [error]
+
+
+def _print_budgets(checked, objectives):
+    """Networks that keep a budget as predicted and exceed it as run."""
+    for c in checked:
+        if c.run is None:
+            continue
+        for name in exceeded(c.row._replace(on_board=c.run), objectives):
+            label, most = tables.LABELS[name], dict(objectives.budgets)[name]
+            value = label.text(getattr(c.run, name))
+            tables.line(tables.console(), f'trial {c.row.name}: {label.title} is '
+                        f'{value} as run, above its budget of {label.text(most)}')
