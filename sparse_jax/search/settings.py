@@ -162,10 +162,11 @@ def board(config: ml_collections.ConfigDict) -> boards.Board:
     try:
         return boards.load(config.objectives.board)
     except ExportError as error:
+        name = config.objectives.board
+        reason = f': {error}' if name.endswith('.json') else ''
         raise ConfigError(
-            f'config.objectives.board: {config.objectives.board!r} is not allowed; '
-            f'allowed: {", ".join(boards.names())}, or a board file ({error})'
-        ) from None
+            f'config.objectives.board: {name!r} is not allowed{reason}; allowed: '
+            f'{", ".join(boards.names())}, or the path of a board file') from None
 
 
 def train_config(config: ml_collections.ConfigDict) -> TrainConfig:

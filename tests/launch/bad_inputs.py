@@ -61,6 +61,15 @@ CASES = (
     _setting('bad tiers', 'tiers.widths=(4,8)', '(4, 8)', 'at least 100'),
     _setting('tiers that are text', 'tiers.widths=abc', 'abc', 'whole numbers'),
     _setting('kernel ranges with a gap', 'tiers.kernels=((2,3),)', '2 to 5'),
+    _setting('unknown objective', "objectives.names=('error','energy')", 'energy',
+             'flash, ram'),
+    _setting('objectives without the error', "objectives.names=('flash','ram')",
+             "'error', then"),
+    _setting('objective twice', "objectives.names=('error','ram','ram')", 'different'),
+    _setting('unknown board', 'objectives.board=z80', "'z80'", 'microbit'),
+    _setting('negative budget', 'budgets.ram=-1', 'budgets.ram: -1', '0 (no budget)'),
+    _setting('budget that nothing meets', 'budgets.ram=5', 'ram 5', 'might meet'),
+    _setting('soft bound of nothing', 'objectives.latency=0', 'latency: 0.0'),
     _setting('negative seed', 'seed=-1', 'seed: -1', '0 to 4294967295'),
     _setting('too large a seed', 'seed=4294967296', '0 to 4294967295'),
     _setting('unknown data set', 'data.name=nosuch', 'nosuch', 'digits'),
@@ -108,6 +117,19 @@ CASES = (
     Case('report on half a study.sqlite', 'report', ('--workdir={dir}/half_study',),
          ('malformed',)),
     Case('report on a study without trials', 'report', ('--workdir={dir}/no_trials',),
+         ('no measured candidate yet',)),
+    _search('workdir of an older program', workdir='--workdir={dir}/old_config',
+            words=('budgets.flash is missing',)),
+    Case('report on a study of an older program', 'report',
+         ('--workdir={dir}/old_study',), ('study version 2', 'reads 3')),
+    Case('verify nothing', 'verify', (), ('--out', '--workdir')),
+    Case('verify both', 'verify', ('--workdir={dir}/study', '--out={dir}'),
+         ('either',)),
+    Case('verify what is no export', 'verify', ('--out={dir}/idx',),
+         ('not an exported network',)),
+    Case('verify on an unknown board', 'verify',
+         ('--workdir={dir}/study', '--board=z80'), ("'z80'", 'microbit')),
+    Case('verify a study without trials', 'verify', ('--workdir={dir}/no_trials',),
          ('no measured candidate yet',)),
     Case('describe nothing', 'describe', (), ('--network', '--workdir')),
     Case('describe both', 'describe', ('--network=x', '--workdir=y', '--trial=1'),
@@ -169,15 +191,19 @@ def _studies(folder):
     shutil.copytree(tiny_study.finished().workdir, good)
     (good / 'config.json').write_text(dumps(tiny_study.config()))
     names = ('bad_config', 'no_config', 'other_config', 'bad_study', 'half_study',
-             'no_trials', 'failed')
+             'no_trials', 'failed', 'old_study', 'old_config')
     copies = {name: shutil.copytree(good, folder / name) for name in names}
     (copies['bad_config'] / 'config.json').write_text('{"seed": ')
     (copies['no_config'] / 'config.json').unlink()
     (copies['other_config'] / 'config.json').write_text('{"a": {"b": 1}}')
+    older = tiny_study.config().to_dict()
+    del older['budgets']
+    (copies['old_config'] / 'config.json').write_text(json.dumps(older))
     (copies['bad_study'] / 'study.sqlite').write_bytes(bytes(range(256)) * 8)
     whole = (good / 'study.sqlite').read_bytes()
     (copies['half_study'] / 'study.sqlite').write_bytes(whole[:len(whole) // 8])
     for name, statements in {
+            'old_study': ("UPDATE meta SET value='2' WHERE key='version'",),
             'no_trials': ('DELETE FROM weights', 'DELETE FROM trials'),
             'failed': ("UPDATE trials SET status='nonfinite' WHERE number=1",
                        'DELETE FROM weights WHERE trial=1')}.items():
