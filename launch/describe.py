@@ -20,6 +20,7 @@ from sparse_jax import data
 from sparse_jax.objectives import compact_costs, graph_costs
 from sparse_jax.search import front as fronts
 from sparse_jax.search import settings
+from sparse_jax.search.objectives import BOARD, exceeded
 from sparse_jax.space import architecture, network_file
 from sparse_jax.space.sparse_space import sparse_space
 
@@ -108,7 +109,7 @@ def describe_network(console):
 
 def describe_trial(console):
     """A trained member of a study, before and after pruning."""
-    config, dataset, space, records, _ = open_study(WORKDIR.value)
+    config, dataset, space, records, objectives = open_study(WORKDIR.value)
     row = find_network(records, TRIAL.value)
     member = fronts.member(
         records, space, row, dataset, settings.pruning_method(config))
@@ -126,6 +127,14 @@ def describe_trial(console):
                    graph_costs.totals(rows))
     accuracy = 100 * (1 - member.row.error)
     tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %')
+    if member.row.on_board is not None:
+        costs = [f'{label.title} {label.text(value)}' for label, value in zip(
+            (tables.LABELS[name] for name in BOARD), member.row.on_board)]
+        tables.line(console, f'predicted on {config.objectives.board}: '
+                             f'{", ".join(costs)}')
+    if not member.row.ok:
+        over = ', '.join(exceeded(member.row, objectives))
+        tables.line(console, f'over its budget of {over or "what can be generated"}')
 
 
 def main(argv):

@@ -27,6 +27,7 @@ from sparse_jax.export import (
 from sparse_jax.quantize import finetune
 from sparse_jax.search import front as fronts
 from sparse_jax.search import settings, study
+from sparse_jax.search.chip import CALIBRATION
 from sparse_jax.search.objectives import best_under, front_of
 
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
@@ -77,7 +78,10 @@ def write(board):
             jax.random.key(0), net, train.images, train.labels, steps=STEPS.value,
             method=METHOD.value)
     test = data.load_test(settings.data_spec(config))
-    images = ExportData(train.images[:1000], test.images, test.labels)
+    # What a search measured in int8 is exported with the same calibration.
+    int8 = objectives.on_board or config.objectives.quantized
+    images = ExportData(train.images[:CALIBRATION if int8 else 1000], test.images,
+                        test.labels)
     report = export_network(
         net, images, board, OUT.value, ranges=ranges, method=METHOD.value,
         weight_format=FORMAT.value)

@@ -72,5 +72,12 @@ def test_fragile_packages_are_imported_in_one_place():
     assert not _users_of('tensorflow')
 
 
+@pytest.mark.parametrize('package', [
+    'unicorn', 'elftools', 'capstone', 'ziglang', 'tflite', 'flatbuffers'])
+def test_measuring_needs_no_tool_of_a_chip(package):
+    # Those who need one ask `export.errors.need` for it when they run.
+    assert not _users_of(package)
+
+
 def test_flags_are_read_only_in_launch():
     assert not {p for p in _users_of('absl') if not p.startswith('launch/')}

@@ -138,6 +138,8 @@ def best_under(rows: list, objectives: Objectives) -> Any | None:
 
 
 def exceeded(item: Any, objectives: Objectives) -> tuple[str, ...]:
-    """The hard budgets that a measured network exceeds."""
-    return tuple(name for name, most in objectives.budgets
-                 if figure(item, name, objectives) > most)
+    """The hard budgets that a network exceeds, as far as it was measured."""
+    figures = [(name, figure(item, name, objectives), most)
+               for name, most in objectives.budgets]
+    return tuple(name for name, value, most in figures
+                 if value is not None and value > most)

@@ -71,4 +71,4 @@ class Outcome(NamedTuple):
     on_board: OnBoard | None = None
     """None unless an objective or a budget needs it."""
     measure_seconds: float = 0.0
-    """Part of `train_seconds` that went into the int8 networks."""
+    """Processor seconds that the int8 networks took, within `train_seconds`."""
