@@ -7,6 +7,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from launch import tables
 from sparse_jax import status
 from sparse_jax.search.objectives import figure, front_of
+from sparse_jax.search.settings import board
 
 _PLAIN = 'finished group'
 
@@ -85,6 +86,8 @@ def print_summary(setup, study) -> None:
     rows, rounds, aims = study.rows(), study.rounds(), setup.objectives
     front = front_of(study.networks(), aims)
     tables.show(console, tables.front_table(front, aims))
+    if aims.on_board:
+        tables.line(console, tables.prediction_text(board(setup.config)))
     counts = {}
     for row in rows:
         counts[row.status] = counts.get(row.status, 0) + 1

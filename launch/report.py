@@ -94,6 +94,8 @@ def main(argv):
         records, members, spec, measure) if TEST.value else {}
     front = [m.row for m in members]
     tables.show(console, tables.front_table(front, objectives, tests))
+    if objectives.on_board:
+        tables.line(console, tables.prediction_text(settings.board(config)))
     tables.line(console, best_text(front, objectives, tests))
     if TREE.value:
         for text in tree_lines(records.rows()):

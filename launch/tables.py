@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sparse_jax.export.boards import Board
+from sparse_jax.export.measure import prediction_error
 from sparse_jax.search.objectives import Objectives, figure
 
 PLAIN_WIDTH = 80
@@ -66,6 +68,15 @@ def limits_text(objectives: Objectives) -> str:
     parts = [LABELS[name].text(most)
              for name, most in zip(objectives.names[1:], objectives.bounds[1:])]
     return ' and '.join(parts)
+
+
+def prediction_text(board: Board) -> str:
+    """How far to trust costs that are predicted for a board."""
+    code, instructions, cycles = (
+        f'{100 * e:.0f} %' for e in prediction_error(board).values())
+    return (f'of {board.name}: RAM is exact; the others are predicted, for 9 of 10 '
+            f'random networks within {code} (code), {instructions} (instructions), '
+            f'{cycles} (latency)')
 
 
 def front_table(rows, objectives: Objectives, tests=None) -> Table:

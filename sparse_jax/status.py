@@ -9,7 +9,8 @@ NONFINITE = 2
 EMPTY = 3
 """Pruning removed every path from the input to the classifier."""
 OVER_BUDGET = 4
-"""Refused before training: it cannot meet a hard budget."""
+"""Over a limit or a hard budget: refused before training where no pruning could meet
+it, else trained, measured and stored with its figures."""
 OUT_OF_MEMORY = 5
 """The device could not hold the training program."""
 

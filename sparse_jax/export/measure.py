@@ -53,10 +53,16 @@ def measure(net: QuantizedNet, board: str | Board = 'microbit') -> Measurement:
     instructions = _predict(model['instructions'], WORK, work)
     cycles = _predict(model['cycles'], WORK, work)
     tables = exact_table_bytes(g)
-    error = {name: model[name]['error']['p90']
-             for name in ('code', 'instructions', 'cycles')}
     return Measurement(g.plan.arena, tables, tables + code, instructions, cycles,
-                       cycles / board.clock_hz, error)
+                       cycles / board.clock_hz, prediction_error(board))
+
+
+def prediction_error(board: Board) -> dict[str, float]:
+    """90th percentile of the relative error of 'code', 'instructions', 'cycles', of
+    random networks that the fit did not see."""
+    model = _models()[board.core]
+    return {name: model[name]['error']['p90']
+            for name in ('code', 'instructions', 'cycles')}
 
 
 def exact_table_bytes(g: Generated) -> int:
