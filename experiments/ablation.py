@@ -59,7 +59,7 @@ def spend(config, workdir: pathlib.Path, budget: int) -> tuple[float, int, int]:
     except Enough:
         pass
     kept = within(records.networks(), budget)
-    volume = loop.hypervolume_of(kept, built.memory, built.reference)
+    volume = loop.hypervolume_of(kept, built.objectives)
     programs = sum(r['programs'] or 0 for r in records.rounds())
     spent = _epochs(records.rows())
     records.set_meta('ablation', repr(volume))
