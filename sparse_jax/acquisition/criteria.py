@@ -18,17 +18,17 @@ from sparse_jax.acquisition.scoring import Criterion, generator
 from sparse_jax.surrogate.base import Surrogate
 
 
-def _exactly(known, f):
-    """f [.., K, Q] with known [Q, K] in its place where finite."""
-    known = known.T
-    return jnp.where(jnp.isnan(known), f, known)
+def _exactly(facts, f):
+    """Model values f [.., K, Q] in the objectives' units, or what is known instead."""
+    known = facts.known.T
+    return jnp.where(jnp.isnan(known), f * facts.scale.T, known)
 
 
 # Thompson sampling: SpArSe's own.
 
 
-def _thompson_value(surrogate, arrays, x, active, known):
-    f = _exactly(known, surrogate.evaluate(arrays['paths'], x, active)[0])
+def _thompson_value(surrogate, arrays, x, active, facts):
+    f = _exactly(facts, surrogate.evaluate(arrays['paths'], x, active)[0])
     return scalarize.chebyshev(arrays['weights'][:, None], f, axis=0)
 
 
@@ -46,10 +46,10 @@ def thompson(surrogate: Surrogate, state: Any, weights: np.ndarray) -> Criterion
 # Lower confidence bound ("UCB" of a maximiser).
 
 
-def _bound_value(surrogate, arrays, x, active, known):
+def _bound_value(surrogate, arrays, x, active, facts):
     mean, var = surrogate.moments(arrays['state'], x, active)
     low = surrogate.unwarp(arrays['state'], mean - arrays['beta'] * jnp.sqrt(var))
-    return scalarize.chebyshev(arrays['weights'][:, None], _exactly(known, low), axis=0)
+    return scalarize.chebyshev(arrays['weights'][:, None], _exactly(facts, low), axis=0)
 
 
 def lower_bound(
@@ -67,15 +67,15 @@ def lower_bound(
 # Monte Carlo criteria that know the earlier picks of the batch.
 
 
-def _draws(surrogate, arrays, x, active, known):
+def _draws(surrogate, arrays, x, active, facts):
     """Marginal draws [S, K, Q] given the fantasies, common random numbers."""
     mean, var = surrogate.conditional(arrays['fantasies'], x, active)
     z = mean + jnp.sqrt(var) * arrays['normal'][:, :, None]
-    return _exactly(known, surrogate.unwarp(arrays['fantasies'].state, z))
+    return _exactly(facts, surrogate.unwarp(arrays['fantasies'].state, z))
 
 
-def _improvement_value(surrogate, arrays, x, active, known):
-    f = _draws(surrogate, arrays, x, active, known)
+def _improvement_value(surrogate, arrays, x, active, facts):
+    f = _draws(surrogate, arrays, x, active, facts)
     scaled = (f - arrays['low'][:, None]) / arrays['span'][:, None]
     g = scalarize.augmented_chebyshev(arrays['weights'][:, None], scaled, axis=1)
     return -jnp.maximum(arrays['best'][:, None] - g, 0.0).mean(0)
@@ -106,8 +106,8 @@ def expected_improvement(
     return Criterion(surrogate, prepare, _improvement_value, True, weights)
 
 
-def _hypervolume_value(surrogate, arrays, x, active, known):
-    f = _draws(surrogate, arrays, x, active, known)
+def _hypervolume_value(surrogate, arrays, x, active, facts):
+    f = _draws(surrogate, arrays, x, active, facts)
     gain = (arrays['reference'][:, None] - f) / arrays['span'][:, None]
     gain = jnp.maximum(gain, 0.0).astype(jnp.float32)
     # min_k gain_k / direction_k, one objective at a time: [S, Q, L] stays fused.
@@ -155,10 +155,11 @@ def _imagine(surrogate, key, state, pending, num_draws):
     """Fantasies, their values [S, q, K] in the objectives' units, normals [S, K]."""
     key, key_normal = jax.random.split(key)
     fantasies, values = _fantasise(surrogate, key, state, pending, num_draws)
+    known, scale = pending.facts
     values = np.swapaxes(np.asarray(values), 1, 2)
-    values = np.where(np.isnan(pending.known), values, pending.known)
+    values = np.where(np.isnan(known), values * scale, known)
     normal = scalarize.quasi_normal(
-        generator(key_normal), num_draws, pending.known.shape[1])
+        generator(key_normal), num_draws, known.shape[1])
     return fantasies, values, normal
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sparse_jax.acquisition import scoring
 from sparse_jax.acquisition.groups import GroupRules, siblings
-from sparse_jax.acquisition.scoring import Criterion, Pending, generator
+from sparse_jax.acquisition.scoring import Criterion, Facts, Pending, generator
 from sparse_jax.types import Domain, PRNGKey
 
 
@@ -36,8 +36,8 @@ class Problem(NamedTuple):
     """What decides, besides the criterion, whether a point may be suggested."""
 
     domain: Domain
-    known: Callable[[np.ndarray], np.ndarray]
-    """(x [N, D]) -> [N, K] exactly known objectives, NaN elsewhere."""
+    facts: Callable[[np.ndarray], Facts]
+    """(x [N, D]) -> what is known of them."""
     refuse: Callable[[np.ndarray], np.ndarray]
     """(x [N, D]) -> [N] bool: cannot meet a hard budget."""
     feasible: Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -170,16 +170,16 @@ class Scorer(NamedTuple):
     problem: Problem
     config: MaximizeConfig
 
-    def inputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x, its activity and its known objectives."""
+    def inputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, Facts]:
+        """x, its activity and what is known of it."""
         x = np.asarray(x, np.float64)
         active = np.asarray(self.problem.domain.activity(x), np.float64)
-        return x, active, np.asarray(self.problem.known(x), np.float64)
+        return x, active, self.problem.facts(x)
 
     def __call__(self, x: np.ndarray, level: float | None) -> tuple[np.ndarray, float]:
         """Scores [N], weighted by feasibility, and the level they shrink towards."""
-        x, active, known = self.inputs(x)
-        value = scoring.score(self.criterion, self.arrays, x, active, known,
+        x, active, facts = self.inputs(x)
+        value = scoring.score(self.criterion, self.arrays, x, active, facts,
                               chunk=self.config.chunk)
         value = np.nan_to_num(value, nan=np.inf, posinf=np.finfo(float).max)
         if level is None:
@@ -229,10 +229,10 @@ def _climb(batch, scorer, x, value, level):
         return x, value
     order = np.argsort(value, kind='stable')[: config.elite]
     start = np.resize(x[order], (config.elite, x.shape[1]))
-    start, active, known = scorer.inputs(start)
-    if not active.all() or not np.isnan(known).all():
+    start, active, facts = scorer.inputs(start)
+    if not active.all() or not np.isnan(facts.known).all():
         return x, value
-    climbed = scoring.ascend(scorer.criterion, scorer.arrays, start, active, known,
+    climbed = scoring.ascend(scorer.criterion, scorer.arrays, start, active, facts,
                              steps=config.ascent_steps)
     return _join(batch, scorer, x, value, level, climbed)
 
@@ -267,18 +267,19 @@ def select(
     random elsewhere. pool [Q, D] holds the first candidates of every pick."""
     batch = empty_batch()
     size, dim = len(scored), problem.domain.dim
-    num_objectives = problem.known(pool[:1]).shape[1]
+    num_objectives = problem.facts(pool[:1]).known.shape[1]
     for i, by_score in enumerate(scored):
         key, key_prepare, key_pick = jax.random.split(key, 3)
         if not by_score:
             pick_random(key_pick, problem, batch)
             continue
-        pending = Pending(np.zeros((size, dim)), np.zeros((size, dim)),
-                          np.full((size, num_objectives), np.nan), np.arange(size) < i)
+        pending = Pending(
+            np.zeros((size, dim)), np.zeros((size, dim)),
+            Facts.nothing(size, num_objectives), np.arange(size) < i)
         scorer = Scorer(criterion, None, problem, config)
         if i:
             parts = scorer.inputs(np.array(batch.x))
-            for whole, part in zip(pending[:3], parts):
+            for whole, part in zip(*map(jax.tree.leaves, (pending[:3], parts))):
                 whole[:i] = part
         arrays = criterion.prepare(key_prepare, i, pending)
         pick(key_pick, batch, scorer._replace(arrays=arrays), pool)

@@ -12,6 +12,21 @@ from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.types import Array, PRNGKey
 
 
+class Facts(NamedTuple):
+    """What is known of Q points before they are evaluated."""
+
+    known: np.ndarray
+    """[Q, K] exactly known objectives, NaN elsewhere."""
+    scale: np.ndarray
+    """[Q, K] the surrogate models an objective as a multiple of this."""
+
+    @classmethod
+    def nothing(cls, num: int, num_objectives: int) -> 'Facts':
+        """Nothing known, objectives modelled as they are."""
+        shape = (num, num_objectives)
+        return cls(np.full(shape, np.nan), np.ones(shape))
+
+
 class Pending(NamedTuple):
     """Earlier picks of the same batch, at fixed size q."""
 
@@ -19,8 +34,8 @@ class Pending(NamedTuple):
     """[q, D]"""
     active: np.ndarray
     """[q, D]"""
-    known: np.ndarray
-    """[q, K] exactly known objectives, NaN elsewhere."""
+    facts: Facts
+    """Of the q points."""
     mask: np.ndarray
     """[q] bool."""
 
@@ -31,8 +46,8 @@ class Criterion(NamedTuple):
     surrogate: Surrogate
     prepare: Callable[[PRNGKey, int, Pending], Any]
     """(key, pick, pending) -> arrays."""
-    value: Callable[[Surrogate, Any, Array, Array, Array], Array]
-    """(surrogate, arrays, x [Q, D], active [Q, D], known [Q, K]) -> [Q]."""
+    value: Callable[[Surrogate, Any, Array, Array, Facts], Array]
+    """(surrogate, arrays, x [Q, D], active [Q, D], facts) -> [Q]."""
     improvement: bool
     """Values are minus an improvement: zero means that nothing is gained."""
     weights: np.ndarray | None = None
@@ -45,20 +60,21 @@ def generator(key: PRNGKey) -> np.random.Generator:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _score_jit(value, surrogate, arrays, x, active, known):
-    return value(surrogate, arrays, x, active, known)
+def _score_jit(value, surrogate, arrays, x, active, facts):
+    return value(surrogate, arrays, x, active, facts)
 
 
 def score(
     criterion: Criterion, arrays: Any, x: np.ndarray, active: np.ndarray,
-    known: np.ndarray, *, chunk: int,
+    facts: Facts, *, chunk: int,
 ) -> np.ndarray:
     """Values of x [Q, D] -> [Q], in pieces of `chunk` rows so that one program serves
     any Q."""
     out = []
     for start in range(0, len(x), chunk):
         rows = slice(start, start + chunk)
-        parts = [_fill(a[rows], chunk) for a in (x, active, known)]
+        parts = jax.tree.map(
+            lambda a, rows=rows: _fill(a[rows], chunk), (x, active, facts))
         with jax.enable_x64(True):
             found = _score_jit(criterion.value, criterion.surrogate, arrays, *parts)
         out.append(np.asarray(found)[: len(x[rows])])
@@ -72,11 +88,11 @@ def _fill(rows, size):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=('steps', 'rate'))
-def _ascend_jit(value, surrogate, arrays, x, active, known, *, steps, rate):
+def _ascend_jit(value, surrogate, arrays, x, active, facts, *, steps, rate):
     """Projected Adam on every row at once; the best point met of each row."""
 
     def total(x):
-        values = value(surrogate, arrays, x, active, known)
+        values = value(surrogate, arrays, x, active, facts)
         return values.sum(), values  # rows are independent
 
     gradient = jax.grad(total, has_aux=True)
@@ -100,16 +116,16 @@ def _ascend_jit(value, surrogate, arrays, x, active, known, *, steps, rate):
     carry = (x, zeros, zeros, x, jnp.full(x.shape[0], jnp.inf))
     (last, _, _, best, best_value), _ = jax.lax.scan(
         step, carry, jnp.arange(steps, dtype=x.dtype))
-    better = value(surrogate, arrays, last, active, known) < best_value
+    better = value(surrogate, arrays, last, active, facts) < best_value
     return jnp.where(better[:, None], last, best)
 
 
 def ascend(
     criterion: Criterion, arrays: Any, x: np.ndarray, active: np.ndarray,
-    known: np.ndarray, *, steps: int, rate: float = 0.03,
+    facts: Facts, *, steps: int, rate: float = 0.03,
 ) -> np.ndarray:
     """Gradient refinement of x [M, D] inside the cube, for continuous spaces only."""
     with jax.enable_x64(True):
         return np.asarray(_ascend_jit(
-            criterion.value, criterion.surrogate, arrays, x, active, known,
+            criterion.value, criterion.surrogate, arrays, x, active, facts,
             steps=steps, rate=rate))

@@ -53,7 +53,7 @@ class Objectives(NamedTuple):
 
     @property
     def log(self) -> tuple[bool, ...]:
-        """[K] which are modelled and measured on a logarithmic scale: all costs."""
+        """[K] which enter the hypervolume as their logarithm: all costs."""
         return tuple(name != 'error' for name in self.names)
 
     @property

@@ -13,14 +13,14 @@ from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.model.lowering import Lowering, default_lowering
-from sparse_jax.objectives import graph_costs
 from sparse_jax.search import algorithms, device_memory
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.chip import judge, on_chip
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.evaluate import Evaluator
+from sparse_jax.search.facts import facts_of
 from sparse_jax.search.least import cannot_fit
-from sparse_jax.search.objectives import COUNTED, Objectives, counted
+from sparse_jax.search.objectives import Objectives
 from sparse_jax.search.programs import Programs, Recipe, make_mesh, share
 from sparse_jax.search.settings import (
     ConfigError,
@@ -33,7 +33,6 @@ from sparse_jax.search.settings import (
     train_config,
 )
 from sparse_jax.search.stages import staged
-from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import Space, sparse_space
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.training.train import TrainData
@@ -121,12 +120,13 @@ def make_algorithm(
     """
     s, batch = config.search, config.search.batch
     bounds, count = np.array(aims.bounds, float), len(aims.names)
-    known = _known(space, aims) if config.pruning.method == 'none' else None
+    facts = functools.partial(
+        facts_of, space, aims, prunes=config.pruning.method != 'none')
     rules = Rules(
         s.initial, max_groups=s.max_groups or None, new_groups=s.new_groups or None,
-        initial_groups=s.initial_groups or None, known=known, refuse=evaluator.refuse)
+        initial_groups=s.initial_groups or None, facts=facts, refuse=evaluator.refuse)
     model = algorithms.Model(
-        log_objectives=aims.log, rho=s.rho, maximize=EFFORT,
+        log_objectives=(True,) * count, rho=s.rho, maximize=EFFORT,
         layout=layout,
         propose=random_and_morphs(domain, num_random=256, num_morphs=256))
     common = dict(batch=batch, rules=rules)
@@ -143,20 +143,6 @@ def make_algorithm(
     if s.algorithm == 'aging_evolution':
         return algorithms.aging_evolution(domain, bounds=bounds, **common)
     return algorithms.nsga2(domain, num_objectives=count, **common)
-
-
-def _known(space, aims):
-    """Counted costs are exact functions of the point where nothing is pruned."""
-    columns = [(k, name) for k, name in enumerate(aims.names) if name in COUNTED]
-
-    def known(rows):
-        values = np.full((len(rows), len(aims.names)), np.nan)
-        for i, graph in enumerate(encoding.graphs(space, rows)):
-            totals = graph_costs.graph_totals(graph)
-            for k, name in columns:
-                values[i, k] = counted(totals, name, aims)
-        return values
-    return known
 
 
 def _recipe(config, training, networks):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.acquisition import criteria, scalarize, scoring
+from sparse_jax.acquisition.scoring import Facts
 from sparse_jax.objectives import pareto
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.surrogate.gp import GPConfig, gp
@@ -29,16 +30,16 @@ def _setting():
 
 def _pending(points=()):
     pending = scoring.Pending(
-        np.zeros((3, 2)), np.ones((3, 2)), np.full((3, 2), np.nan), np.zeros(3, bool))
+        np.zeros((3, 2)), np.ones((3, 2)), Facts.nothing(3, 2), np.zeros(3, bool))
     for i, point in enumerate(points):
         pending.x[i], pending.mask[i] = point, True
     return pending
 
 
-def _score(criterion, x, pending=None, known=None):
+def _score(criterion, x, pending=None, **facts):
     arrays = criterion.prepare(jax.random.key(3), 0, pending or _pending())
-    known = np.full((len(x), 2), np.nan) if known is None else known
-    return scoring.score(criterion, arrays, x, np.ones_like(x), known, chunk=4)
+    facts = Facts.nothing(len(x), 2)._replace(**facts)
+    return scoring.score(criterion, arrays, x, np.ones_like(x), facts, chunk=4)
 
 
 def _draws(state, x, num=4000):
@@ -106,8 +107,8 @@ def test_thompson_draws_differ_by_key_and_stay_themselves():
     criterion = criteria.thompson(SURROGATE, state, np.ones((2, 2)))
     first, same, other = (criterion.prepare(jax.random.key(s), 0, _pending())
                           for s in (1, 1, 2))
-    known = np.full((6, 2), np.nan)
-    a, b, c = (scoring.score(criterion, arrays, x, np.ones_like(x), known, chunk=4)
+    facts = Facts.nothing(6, 2)
+    a, b, c = (scoring.score(criterion, arrays, x, np.ones_like(x), facts, chunk=4)
                for arrays in (first, same, other))
     np.testing.assert_array_equal(a, b)
     assert not np.allclose(a, c)
@@ -125,13 +126,46 @@ def test_known_objectives_enter_exactly(name):
     np.testing.assert_allclose(_score(criterion, x, known=known), known[:, 1])
 
 
+@pytest.mark.parametrize('name', ['thompson', 'lower_bound'])
+def test_scales_multiply_the_model(name):
+    """The largest weighted objective is the second one, at its own scale per point."""
+    state, _, x = _setting()
+    weights = np.array([[1e-9, 1.0]])
+    criterion = {
+        'thompson': lambda: criteria.thompson(SURROGATE, state, weights),
+        'lower_bound': lambda: criteria.lower_bound(
+            SURROGATE, state, weights, beta=0.0)}[name]()
+    known = np.stack([np.full(6, -1e9), np.full(6, np.nan)], 1)
+    scale = np.stack([np.ones(6), np.arange(6) + 2.0], 1)
+    plain, scaled = (_score(criterion, x, known=known, scale=s)
+                     for s in (np.ones((6, 2)), scale))
+    np.testing.assert_allclose(scaled, plain * scale[:, 1])
+
+
+def test_scales_reach_the_picks_before():
+    """A pick that its scale makes worthless leaves the improvement of others alone; one
+    that it makes splendid takes of it."""
+    state, y, x = _setting()
+    criterion = criteria.expected_improvement(
+        SURROGATE, state, y, np.full((3, 2), 0.5), num_draws=64)
+    pending = _pending([x[0]])
+
+    def scored(factor):
+        facts = Facts(np.full((3, 2), np.nan), np.full((3, 2), factor))
+        return _score(criterion, x, pending._replace(facts=facts))
+
+    np.testing.assert_allclose(scored(1e6), _score(criterion, x), atol=1e-4)
+    splendid, worthless = scored(1e-6), scored(1e6)
+    assert (splendid >= worthless).all() and splendid.sum() > worthless.sum() + 1e-3
+
+
 def test_ascent_goes_downhill_inside_the_cube():
     _, _, x = _setting()
     criterion = _ehvi(64, 64)
     arrays = criterion.prepare(jax.random.key(3), 0, _pending())
-    active, known = np.ones_like(x), np.full((6, 2), np.nan)
-    score = lambda x: scoring.score(criterion, arrays, x, active, known, chunk=4)
-    climbed = scoring.ascend(criterion, arrays, x, active, known, steps=15)
+    active, facts = np.ones_like(x), Facts.nothing(6, 2)
+    score = lambda x: scoring.score(criterion, arrays, x, active, facts, chunk=4)
+    climbed = scoring.ascend(criterion, arrays, x, active, facts, steps=15)
     assert ((climbed >= 0) & (climbed <= 1)).all()
     assert (score(climbed) <= score(x) + 1e-12).all()
     assert score(climbed).min() < score(x).min()

@@ -6,7 +6,7 @@ import numpy as np
 from sparse_jax.acquisition import maximize
 from sparse_jax.acquisition.groups import MOST_LEADERS, GroupRules, siblings
 from sparse_jax.acquisition.maximize import MaximizeConfig, Problem
-from sparse_jax.acquisition.scoring import Criterion
+from sparse_jax.acquisition.scoring import Criterion, Facts
 from sparse_jax.search.cube import cube_domain
 
 CUBE = cube_domain(2)
@@ -17,7 +17,7 @@ HALVES = CUBE._replace(
         CUBE.sample(key, num) * [0.499, 1] + [0.0 if x[0] < 0.5 else 0.5, 0]))
 
 
-def _value(surrogate, arrays, x, active, known):
+def _value(surrogate, arrays, x, active, facts):
     """Distance to a target."""
     return ((x - arrays['target']) ** 2).sum(-1)
 
@@ -29,7 +29,7 @@ def _criterion(targets):
 
 def _problem(**changes):
     return Problem(
-        HALVES, lambda x: np.full((len(x), 2), np.nan),
+        HALVES, lambda x: Facts.nothing(len(x), 2),
         lambda x: np.zeros(len(x), bool), lambda x, active: np.ones(len(x)),
         frozenset(), GroupRules())._replace(**changes)
 

@@ -9,7 +9,7 @@ import pytest
 from sparse_jax import status
 from sparse_jax.acquisition.maximize import MaximizeConfig, identity
 from sparse_jax.acquisition.propose import random_and_morphs
-from sparse_jax.acquisition.scoring import generator
+from sparse_jax.acquisition.scoring import Facts, generator
 from sparse_jax.objectives import pareto
 from sparse_jax.search import algorithms as lib
 from sparse_jax.search import archive
@@ -227,12 +227,32 @@ def test_known_objectives_replace_the_model(key):
     propose = lambda key, state: np.concatenate([DOMAIN.sample(key, 16), best])
     algorithm = lib.mobo(
         DOMAIN, bounds=BOUNDS, batch=1, model=MODEL._replace(propose=propose),
-        rules=lib.Rules(num_initial=8, known=known))
+        rules=lib.Rules(num_initial=8, facts=lambda x: Facts(known(x), np.ones((
+            len(x), 2)))))
     x = DOMAIN.sample(key, 12)
     x = x[[name not in identity(best) for name in identity(x)]]
     state = algorithm.observe(algorithm.init(), x, _evaluate(x))
     suggested, _ = algorithm.suggest(key, state)
     np.testing.assert_array_equal(suggested, best)
+
+
+def test_scales_are_not_learned(key):
+    # The second objective is wild, but exactly a half of what is known before: the
+    # model has nothing to learn and the best of the pool is found at once.
+    wild = lambda x: np.exp(3 * np.sin(40 * x[:, :5]).sum(1))
+    facts = lambda x: Facts.nothing(len(x), 2)._replace(
+        scale=np.stack([np.ones(len(x)), wild(x)], 1))
+    pool = DOMAIN.sample(jax.random.key(5), 32)
+    algorithm = lib.mobo(
+        DOMAIN, bounds=BOUNDS, batch=1,
+        model=MODEL._replace(propose=lambda key, state: pool, maximize=MaximizeConfig(
+            rounds=0, children=1)),
+        rules=lib.Rules(num_initial=8, facts=facts))
+    x = DOMAIN.sample(key, 12)
+    y = np.stack([np.full(12, 1e-6), 0.5 * wild(x)], 1)
+    state = algorithm.observe(algorithm.init(), x, Evaluation(y, np.zeros(12, int)))
+    suggested, _ = algorithm.suggest(key, state)
+    np.testing.assert_array_equal(suggested[0], pool[wild(pool).argmin()])
 
 
 def test_failures_are_avoided(key):

@@ -93,7 +93,8 @@ def _bayesian(domain, num_objectives, batch, rules, model, criterion_of):
         good = ~np.isnan(state.y[: state.count]).any(1)
         if state.count < rules.num_initial or good.sum() < 2:
             return finish(random_batch(keys[0], problem, batch))
-        x, active, y, failed, mask = _padded(domain, state, model.tiers)
+        scale = problem.facts(state.x[: state.count]).scale
+        x, active, y, failed, mask = _padded(domain, state, scale, model.tiers)
         with one_blas_thread():
             fitted = Fitted(surrogate, surrogate.fit(keys[0], x, active, y, mask),
                             state.y[: state.count][good])
@@ -116,16 +117,17 @@ def _bayesian(domain, num_objectives, batch, rules, model, criterion_of):
     return assemble(domain, num_objectives, suggest)
 
 
-def _padded(domain: Domain, state: SearchState, tiers):
-    """x, activity, objectives, failure labels and mask at the surrogate's capacity."""
+def _padded(domain: Domain, state: SearchState, scale: np.ndarray, tiers):
+    """x, activity, objectives as multiples of `scale` [N, K], failure labels and mask
+    at the surrogate's capacity."""
     count = state.count
     size = capacity.tier(count, tiers)
     x = state.x[:count]
     active = np.asarray(domain.activity(x), float)
     failed = (state.status[:count] != status.OK).astype(float)
-    return (capacity.pad(x, size), capacity.pad(active, size),
-            capacity.pad(state.y[:count], size, np.nan), capacity.pad(failed, size),
-            np.arange(size) < count)
+    y = capacity.pad(state.y[:count] / scale, size, np.nan)
+    return (capacity.pad(x, size), capacity.pad(active, size), y,
+            capacity.pad(failed, size), np.arange(size) < count)
 
 
 def mobo(

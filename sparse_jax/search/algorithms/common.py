@@ -9,6 +9,7 @@ import numpy as np
 from sparse_jax.acquisition import maximize
 from sparse_jax.acquisition.groups import GroupRules
 from sparse_jax.acquisition.maximize import Batch, Problem
+from sparse_jax.acquisition.scoring import Facts
 from sparse_jax.search import archive
 from sparse_jax.types import (
     Domain,
@@ -18,7 +19,7 @@ from sparse_jax.types import (
     SuggestInfo,
 )
 
-Known = Callable[[np.ndarray], np.ndarray]
+KnownFacts = Callable[[np.ndarray], Facts]
 Refuse = Callable[[np.ndarray], np.ndarray]
 Suggest = Callable[[PRNGKey, SearchState], tuple[np.ndarray, SuggestInfo]]
 
@@ -35,8 +36,8 @@ class Rules(NamedTuple):
     None for any."""
     initial_groups: int | None = None
     """The same for a batch of initial points."""
-    known: Known | None = None
-    """(x [N, D]) -> [N, K] objectives known exactly before training, NaN elsewhere."""
+    facts: KnownFacts | None = None
+    """(x [N, D]) -> what is known of the points before they are evaluated."""
     refuse: Refuse | None = None
     """(x [N, D]) -> [N] bool: points that cannot meet a hard budget."""
 
@@ -56,7 +57,7 @@ def problem_of(
         groups = groups._replace(seen=dict(zip(domain.group(x), x)))
     return Problem(
         domain,
-        rules.known or (lambda x: np.full((len(x), num_objectives), np.nan)),
+        rules.facts or (lambda x: Facts.nothing(len(x), num_objectives)),
         rules.refuse or (lambda x: np.zeros(len(x), bool)),
         lambda x, active: np.ones(len(x)),
         frozenset(maximize.identity(x)), groups)
