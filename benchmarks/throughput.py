@@ -88,7 +88,7 @@ def caller(program: Program, programs: Programs, members: list[Candidate], worke
         program.template)
     inherited = jax.device_put(Inherited(zeros(None), zeros(bool)))
     calls = [jax.device_put((
-        jax.random.split(jax.random.key(start), slots),
+        jax.random.key_data(jax.random.split(jax.random.key(start), slots)),
         stack(members[start:start + slots]), inherited, np.ones(slots, bool)))
         for start in range(0, len(members), slots)]
 

@@ -8,11 +8,12 @@ raising --config.search.rounds extends it. Where an objective or a budget is mea
 on a board, the front is verified on the emulated one at the end.
 """
 
+import jax
 from absl import flags
 
 from launch import cli, progress, tables, verified, workdir
 from sparse_jax.export import MissingToolError
-from sparse_jax.search import loop, settings, setup, study
+from sparse_jax.search import hosts, loop, settings, setup, study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -20,6 +21,15 @@ WORKDIR = cli.define_workdir('Folder of the study; it is made, or continued.', F
 VERIFY = flags.DEFINE_bool(
     'verify', None, 'Verify the front on the emulated board at the end; by default if '
     'an objective or a budget is measured on it.', flag_values=FLAGS)
+HOSTS = flags.DEFINE_integer(
+    'hosts', 1, 'Processes of one search, one per host; start each with --host and the '
+    'same other flags.', 1, flag_values=FLAGS)
+HOST = flags.DEFINE_integer(
+    'host', 0, 'Number of this process; 0 runs the search, the others assist.', 0,
+    flag_values=FLAGS)
+COORDINATOR = flags.DEFINE_string(
+    'coordinator', '', 'ADDRESS:PORT of host 0, where there are several.',
+    flag_values=FLAGS)
 VERIFIED_IMAGES = 100
 """Test images at the end of a search; launch.verify runs all."""
 
@@ -37,10 +47,25 @@ def verify_front(built, records, folder):
         tables.line(tables.console(), f'front not verified: {error}')
 
 
+def join_hosts():
+    """Connect the processes of a search over several hosts."""
+    if HOST.value >= HOSTS.value:
+        cli.fail(f'--host={HOST.value}: no such host; allowed: 0 to {HOSTS.value - 1}')
+    if HOSTS.value > 1 and ':' not in COORDINATOR.value:
+        cli.fail(f'--coordinator={COORDINATOR.value}: not an address; allowed: '
+                 'ADDRESS:PORT of host 0')
+    if HOSTS.value > 1:
+        jax.distributed.initialize(COORDINATOR.value, HOSTS.value, HOST.value)
+
+
 def main(argv):
     del argv
     config, folder = CONFIG.value, WORKDIR.value
+    join_hosts()
     settings.check(config)
+    if not hosts.leads():
+        setup.build(config).evaluator.assist()
+        return
     # Before the data is loaded and the folder made: it fails fast, changing nothing.
     workdir.check_config(folder, config)
     built = setup.build(config)
@@ -56,6 +81,7 @@ def main(argv):
                      cli.INTERRUPTED)
         finally:
             records.close()
+            hosts.tell(None)
 
 
 if __name__ == '__main__':

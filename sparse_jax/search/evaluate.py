@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from sparse_jax import status
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, split, stack
 from sparse_jax.objectives import graph_costs
+from sparse_jax.search import hosts
 from sparse_jax.search.chip import Judge
 from sparse_jax.search.outcome import CurvePoint, Outcome, Pruned, Trial, Weights
-from sparse_jax.search.programs import AXIS, Inherited, Program, Programs, Trained
+from sparse_jax.search.programs import Inherited, Program, Programs, Trained
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
@@ -87,6 +86,18 @@ class Evaluator:
             yield self._run(program, group, parents)
             self.programs.count(group.skeleton, len(group.trials))
 
+    def assist(self) -> None:
+        """Take part in the calls of the host that runs the search, until it ends."""
+        while (call := hosts.hear()) is not None:
+            graph = encoding.graph(self.space, call.row)
+            skeleton, candidate = split(
+                graph, encoding.decode(self.space, call.row), self.policy)
+            program = self.programs.get(skeleton, candidate)
+            shapes = (np.zeros(0), candidate, Inherited(
+                program.template, program.template), np.zeros(0))
+            arguments = jax.tree.unflatten(jax.tree.structure(shapes), call.leaves)
+            self.programs.call(program, arguments, call.epochs)
+
     def _screen(self, graph):
         if not graph.feasible():
             return status.INFEASIBLE
@@ -155,14 +166,14 @@ class Evaluator:
         inherited = [self._inherit(program, t, g, parents) for t, g in zip(
             group.trials, group.graphs)]
         active = np.arange(len(order)) == [order.index(i) for i in order]
-        keys = jnp.stack([jax.random.fold_in(self.root_key, t.number)
-                          for t in member(group.trials)])
-        place = lambda tree: jax.device_put(tree, NamedSharding(
-            self.programs.recipe.mesh, PartitionSpec(AXIS)))
-        result = jax.device_get(program.run(
-            place(keys), place(stack(member(group.candidates))),
-            place(jax.tree.map(lambda *a: np.stack(a), *member(inherited))),
-            place(active), self.programs.shared, jnp.int32(group.epochs)))
+        keys = np.stack([
+            jax.random.key_data(jax.random.fold_in(self.root_key, t.number))
+            for t in member(group.trials)])
+        arguments = (keys, stack(member(group.candidates)),
+                     jax.tree.map(lambda *a: np.stack(a), *member(inherited)), active)
+        hosts.tell(hosts.Call(
+            group.trials[0].row, group.epochs, jax.tree.leaves(arguments)))
+        result = self.programs.call(program, arguments, group.epochs)
         slots = [order.index(i) for i in range(len(group.trials))]
         return [self._outcome(trial, graph, group.skeleton, jax.tree.map(
             lambda leaf, slot=slot: leaf[slot], result))

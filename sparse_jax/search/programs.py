@@ -22,7 +22,7 @@ from sparse_jax.objectives.measure import (
     threshold_curve,
 )
 from sparse_jax.pruning.method import PruningMethod
-from sparse_jax.search import device_memory
+from sparse_jax.search import device_memory, hosts
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.finetune import finetune
 from sparse_jax.training.step import TrainInfo
@@ -87,7 +87,7 @@ class Program(NamedTuple):
     """A compiled program and what it cost to get."""
 
     run: Callable
-    """(keys, candidates, inherited, active, shared, epochs) -> Trained, batched."""
+    """(key data, candidates, inherited, active, shared, epochs) -> Trained, batched."""
     skeleton: Skeleton
     seconds: float
     """Wall-clock of tracing and compiling."""
@@ -144,7 +144,8 @@ def batched(skeleton: Skeleton, recipe: Recipe) -> Callable:
     """
     one = functools.partial(evaluate_one, skeleton=skeleton, recipe=recipe)
 
-    def local(keys, candidates, inherited, active, shared, epochs):
+    def local(key_data, candidates, inherited, active, shared, epochs):
+        keys = jax.random.wrap_key_data(key_data)
         if recipe.lowering.mapping == 'vmap':
             return jax.vmap(one, in_axes=(0, 0, 0, None, None))(
                 keys, candidates, inherited, shared, epochs)
@@ -214,6 +215,12 @@ class Programs:
             del self._pending[skeleton]
         return self.get(skeleton, candidate)
 
+    def call(self, program: Program, arguments: tuple, epochs: int) -> Trained:
+        """Run a program on host arrays (key data, candidates, inherited, active);
+        the result is on the host, and on all hosts."""
+        placed = hosts.place(self.recipe.mesh, AXIS, arguments)
+        return hosts.gather(program.run(*placed, self.shared, np.int32(epochs)))
+
     def is_ready(self, skeleton: Skeleton) -> bool:
         """Whether the program has been compiled."""
         future = self._pending.get(skeleton)
@@ -251,11 +258,11 @@ class Programs:
         wide = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
             (slots, *np.shape(leaf)), dtype or leaf.dtype, sharding=split)
         arguments = (
-            jax.device_put(jax.random.split(jax.random.key(0), slots), split),
+            wide(np.zeros(2, np.uint32)),
             jax.tree.map(lambda leaf: wide(np.asarray(leaf)), candidate),
             Inherited(jax.tree.map(wide, weights),
                       jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)),
-            wide(np.zeros((), bool)), self.shared, jnp.int32(0))
+            wide(np.zeros((), bool)), self.shared, np.int32(0))
         recipe = self.recipe._replace(slots=slots)
         return jax.jit(batched(skeleton, recipe)).lower(*arguments).compile()
 
@@ -282,12 +289,12 @@ class Programs:
 
 
 def make_mesh(devices: int = 0) -> Mesh:
-    """A mesh over the first `devices` local devices, all of them for 0."""
-    chosen = jax.local_devices()[: devices or None]
+    """A mesh over the first `devices` devices of all hosts, all of them for 0."""
+    chosen = jax.devices()[: devices or None]
     return Mesh(np.array(chosen), (AXIS,))
 
 
 def share(mesh: Mesh, training: TrainData, validation: TrainData, order_key) -> Shared:
     """Put the data on every device once."""
-    return jax.device_put(
-        Shared(training, validation, order_key), NamedSharding(mesh, PartitionSpec()))
+    data = jax.tree.map(np.asarray, (training, validation))
+    return Shared(*hosts.place(mesh, None, data), order_key)

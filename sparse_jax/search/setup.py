@@ -13,7 +13,7 @@ from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.model.lowering import Lowering, default_lowering
-from sparse_jax.search import algorithms, device_memory
+from sparse_jax.search import algorithms, device_memory, hosts
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.chip import judge, on_chip
 from sparse_jax.search.domain import sparse_domain
@@ -154,6 +154,7 @@ def _recipe(config, training, networks):
     devices = mesh.devices.size
     if lowering.mapping == 'map':
         slots, workers = devices, runtime.workers or os.cpu_count() or 1
+        workers = workers if hosts.alone() else 1  # calls in the same order everywhere
     else:
         slots, workers = -(-config.search.batch // devices) * devices, 1
     method = pruning_method(config)

@@ -24,7 +24,6 @@ from sparse_jax.search.algorithms.common import (
 from sparse_jax.surrogate import capacity, feasibility
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.embedding import Layout
-from sparse_jax.surrogate.gp import GPConfig, gp
 from sparse_jax.surrogate.threads import one_blas_thread
 from sparse_jax.types import Domain, PRNGKey, SearchAlgorithm, SearchState
 
@@ -76,6 +75,9 @@ def layout_of(domain: Domain, kind: str = 'neutral') -> Layout:
 
 
 def _default_gp(layout, log):
+    # Importing gpjax starts the devices; several hosts must have been joined before.
+    from sparse_jax.surrogate.gp import GPConfig, gp
+
     return gp(GPConfig(layout, log))
 
 
