@@ -8,7 +8,6 @@ raising --config.search.rounds extends it. Where an objective or a budget is mea
 on a board, the front is verified on the emulated one at the end.
 """
 
-import jax
 from absl import flags
 
 from launch import cli, progress, tables, verified, workdir
@@ -55,7 +54,7 @@ def join_hosts():
         cli.fail(f'--coordinator={COORDINATOR.value}: not an address; allowed: '
                  'ADDRESS:PORT of host 0')
     if HOSTS.value > 1:
-        jax.distributed.initialize(COORDINATOR.value, HOSTS.value, HOST.value)
+        hosts.join(COORDINATOR.value, HOSTS.value, HOST.value)
 
 
 def main(argv):
@@ -65,6 +64,7 @@ def main(argv):
     settings.check(config)
     if not hosts.leads():
         setup.build(config).evaluator.assist()
+        hosts.leave()
         return
     # Before the data is loaded and the folder made: it fails fast, changing nothing.
     workdir.check_config(folder, config)
@@ -82,6 +82,7 @@ def main(argv):
         finally:
             records.close()
             hosts.tell(None)
+            hosts.leave()
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -28,7 +29,7 @@ def sync_front(
     folder = pathlib.Path(workdir).resolve() / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {path_of(workdir, number): number for number in front}
-    with ocp.StandardCheckpointer() as checkpointer:
+    with _checkpointer() as checkpointer:
         for path, number in wanted.items():
             if not path.exists():
                 # Orbax writes to a temporary name and renames: a kill leaves no half.
@@ -48,9 +49,18 @@ def restore(workdir: str | pathlib.Path, number: int) -> Weights:
     path = path_of(workdir, number)
     if not path.exists():
         raise FileNotFoundError(path)
-    with ocp.StandardCheckpointer() as checkpointer:
+    with _checkpointer() as checkpointer:
         tree = checkpointer.restore(path)
     return Weights(*(_untag(tree.get(part, {})) for part in Weights._fields))
+
+
+def _checkpointer():
+    """A checkpointer of this process alone: hosts that assist do not wait for it."""
+    this = jax.process_index()
+    return ocp.StandardCheckpointer(
+        multiprocessing_options=ocp.options.MultiprocessingOptions(
+            primary_host=this, active_processes={this},
+            barrier_sync_key_prefix=f'host{this}'))
 
 
 def _tree(weights: Weights):

@@ -25,6 +25,23 @@ class Call(NamedTuple):
     """The batched arguments, [slots, ...] each."""
 
 
+def join(coordinator: str, count: int, index: int) -> None:
+    """Connect the processes of one search; before anything touches a device.
+
+    coordinator: ADDRESS:PORT of process 0.
+    """
+    jax.distributed.initialize(coordinator, count, index)
+    # Opens the connections now: later a host may wait long for one that compiles, and
+    # opening them has a short time limit.
+    _broadcast(np.zeros(1))
+
+
+def leave() -> None:
+    """Disconnect, once the search has ended."""
+    if not alone():
+        jax.distributed.shutdown()
+
+
 def alone() -> bool:
     """Whether this is the only process."""
     return jax.process_count() == 1
