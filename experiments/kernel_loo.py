@@ -1,15 +1,17 @@
-"""Which kernel suits the conditional space: leave-one-out log density on real trials.
+"""Which surrogate suits the conditional space: leave-one-out density on real trials.
 
     python -m experiments.kernel_loo WORKDIR [WORKDIR ...]
 
-For the recorded trials of each study prints, per objective, the mean leave-one-out
-log density (standardised, log sizes; higher is better) of the kernels that
-`surrogate/embedding.py` describes, and of `flat`, which takes the canonical
-coordinates as they are.
+For the recorded trials of each study prints, per objective, the mean leave-one-out log
+density (of the error, of the logarithms of costs; higher is better) of the kernels that
+`surrogate/embedding.py` describes, of `flat`, which takes the canonical coordinates as
+they are, and of the default kernel without one of two transformations: costs as shares
+of the cost before pruning, the error as its logarithm.
 """
 
 import argparse
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -18,54 +20,74 @@ from launch.workdir import open_study
 from sparse_jax.search import settings
 from sparse_jax.search.algorithms.bayesian import layout_of
 from sparse_jax.search.domain import sparse_domain
-from sparse_jax.search.loop import objectives_of
+from sparse_jax.search.facts import facts_of
+from sparse_jax.search.objectives import objectives_of
 from sparse_jax.surrogate import capacity, embedding, posterior
 from sparse_jax.surrogate.gp import GPConfig, gp
 from sparse_jax.surrogate.threads import one_blas_thread
 
-KINDS = (*embedding.KINDS, 'flat')
+
+class Variant(NamedTuple):
+    """One way to model the objectives."""
+
+    kind: str = 'neutral'
+    shares: bool = True
+    log_error: bool = True
+
+
+VARIANTS = {kind: Variant(kind) for kind in (*embedding.KINDS, 'flat')} | {
+    'neutral, costs as they are': Variant(shares=False),
+    'neutral, error as it is': Variant(log_error=False)}
 
 
 def trials(workdir):
-    """(domain, x [N, D], y [N, 3]) of the finished trials of a study."""
-    config, _, space, records, memory = open_study(workdir)
+    """(names, domain, x [N, D], y [N, K], scale [N, K]) of a study's good trials."""
+    config, _, space, records, aims = open_study(workdir)
     rows = [row for row in records.rows() if row.ok]
     domain = sparse_domain(space, settings.tier_policy(config))
-    return (domain, np.array([row.trial.row for row in rows]),
-            np.array([objectives_of(row, memory) for row in rows]))
+    x = np.array([row.trial.row for row in rows])
+    scale = facts_of(space, aims, x, prunes=config.pruning.method != 'none').scale
+    return (aims.names, domain, x,
+            np.array([objectives_of(row, aims) for row in rows]), scale)
 
 
-def scores(kind, domain, x, y):
-    """Mean leave-one-out log density of each objective, [3]."""
-    layout = layout_of(domain, 'neutral' if kind == 'flat' else kind)
+def scores(variant, domain, x, y, scale):
+    """Mean leave-one-out log density of each objective, [K]."""
+    flat = variant.kind == 'flat'
+    layout = layout_of(domain, 'neutral' if flat else variant.kind)
     active = np.asarray(domain.activity(x), float)
-    if kind == 'flat':
+    if flat:
         active = np.ones_like(active)
         layout = dataclasses.replace(layout, conditional=(False,) * domain.dim)
     size = capacity.tier(len(x))
-    surrogate = gp(GPConfig(layout, (False, True, True), restarts=4))
+    log = (variant.log_error,) + (True,) * (y.shape[1] - 1)
+    surrogate = gp(GPConfig(layout, log, restarts=4))
+    modelled = y / scale if variant.shares else y
     with one_blas_thread():
         state = surrogate.fit(
             jax.random.key(0), capacity.pad(x, size), capacity.pad(active, size),
-            capacity.pad(y, size, np.nan), np.arange(size) < len(x))
+            capacity.pad(modelled, size, np.nan), np.arange(size) < len(x))
         with jax.enable_x64(True):
-            return np.asarray(jax.jit(posterior.leave_one_out)(state))
+            density = np.asarray(jax.jit(posterior.leave_one_out)(state))
+    # From model units to the error, and to the logarithms of costs.
+    density = density - np.log(np.asarray(state.warp.scale))
+    if variant.log_error:
+        density[0] -= np.log(np.maximum(y[:, 0], 1e-9)).mean()
+    return density
 
 
 def main(argv=None):
-    """Prints a Markdown table."""
+    """Prints a Markdown table: means over the studies."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('workdir', nargs='+')
-    header = ('study', 'trials', 'kernel', *settings.OBJECTIVES, 'mean')
+    studies = [trials(workdir) for workdir in parser.parse_args(argv).workdir]
+    header = ('surrogate', *studies[0][0], 'mean')
     print('| ' + ' | '.join(header) + ' |\n' + '|---' * len(header) + '|')
-    for workdir in parser.parse_args(argv).workdir:
-        domain, x, y = trials(workdir)
-        for kind in KINDS:
-            found = scores(kind, domain, x, y)
-            cells = [f'{v:.3f}' for v in (*found, found.mean())]
-            print(f'| {workdir} | {len(x)} | {kind} | ' + ' | '.join(cells) + ' |',
-                  flush=True)
+    for name, variant in VARIANTS.items():
+        found = np.mean([scores(variant, *study[1:]) for study in studies], 0)
+        cells = [f'{v:.3f}' for v in (*found, found.mean())]
+        print(f'| {name} | ' + ' | '.join(cells) + ' |', flush=True)
 
 
 if __name__ == '__main__':

@@ -102,6 +102,11 @@ def print_summary(setup, study) -> None:
         console,
         f'seconds: compile {total("compile_seconds"):.0f} (overlaps training), '
         f'train {total("train_seconds"):.0f}, suggest {total("suggest_seconds"):.0f}')
+    mean = lambda name: sum(r['info'].get(name, 0.0) for r in rounds) / len(rounds)
+    tables.line(
+        console,
+        f'padding: {mean("padding_waste"):.1f} times the products of the true '
+        f'networks, {100 * mean("bucket_fill"):.0f} % of the programs\' slots used')
     best = [r['hypervolume'] for r in rounds if r['hypervolume'] is not None]
     reference = ', '.join(f'{v:.3g}' for v in aims.reference)
     costs = ', '.join(

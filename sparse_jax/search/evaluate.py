@@ -66,6 +66,22 @@ class Evaluator:
         graphs = encoding.graphs(self.space, rows)
         return np.array([self._screen(graph) != status.OK for graph in graphs], bool)
 
+    def padding(self, trials: list[Trial]) -> dict[str, float]:
+        """What compiled programs cost beside the networks themselves.
+
+        'padding_waste': multiply-accumulates of the padded networks over those of
+        the true ones; 'bucket_fill': share of the programs' slots that is used.
+        """
+        _, groups = self._group(trials)
+        macs = lambda graph: graph_costs.graph_totals(graph).macs
+        padded = sum(len(g.trials) * macs(g.skeleton.graph) for g in groups)
+        true = sum(macs(graph) for g in groups for graph in g.graphs)
+        slots = self.programs.recipe.slots
+        taken = sum(-(-len(g.trials) // slots) * slots for g in groups)
+        used = sum(len(g.trials) for g in groups)
+        return {'padding_waste': padded / max(true, 1),
+                'bucket_fill': used / max(taken, 1)}
+
     def evaluate(
         self, trials: list[Trial], parents: Parents = lambda number: None,
         announce: Callable[[str, int], None] = lambda phase, members: None,

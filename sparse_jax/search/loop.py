@@ -143,9 +143,9 @@ def _evaluate(setup, study, trials, round_, told):
         round_, compile_seconds=programs.seconds() - before[1],
         train_seconds=train_seconds, programs=len(programs.uses) - before[0],
         hypervolume=hypervolume_of(rows, setup.objectives),
-        info={'groups': groups, 'trials': len(trials),
-              'measure_seconds': measure_seconds,
-              'wall_seconds': time.perf_counter() - begin})
+        info=setup.evaluator.padding(trials) | {
+            'groups': groups, 'trials': len(trials), 'measure_seconds': measure_seconds,
+            'wall_seconds': time.perf_counter() - begin})
 
 
 def _observe(setup, state, members):

@@ -10,7 +10,7 @@ from sparse_jax.config import flatten
 from sparse_jax.export import boards
 from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
-from sparse_jax.search.objectives import COSTS, DEFAULT, Objectives
+from sparse_jax.search.objectives import COSTS, Objectives
 from sparse_jax.space.sparse_space import PRIORS
 from sparse_jax.training.config import TrainConfig
 
@@ -18,7 +18,6 @@ ALGORITHMS = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi', 'aging_evolution', 'ns
               'random')
 MEMORY_MODELS = {'input+output': 'working_memory',
                  'input+weights': 'working_memory_weights'}
-OBJECTIVES = DEFAULT
 
 
 class ConfigError(ValueError):

@@ -131,3 +131,12 @@ def test_other_faults_of_the_device_are_raised(evaluator, trials, monkeypatch):
     _failing(monkeypatch, evaluator, 'INTERNAL: the chip is on fire')
     with pytest.raises(jax.errors.JaxRuntimeError, match='on fire'):
         _outcomes(evaluator, trials)
+
+
+def test_padding_by_hand(evaluator):
+    """6 maps of 4x4 become 8 maps of 5x5 for a window of 2 to 3; then 3 classes."""
+    row = tiny_study.base_row(evaluator.space)
+    found = evaluator.padding([Trial(0, row, EPOCHS)])
+    assert found == {
+        'padding_waste': (25 * 9 * 8 + 32 * 3) / (16 * 9 * 6 + 24 * 3),
+        'bucket_fill': 0.5}
