@@ -3,8 +3,9 @@
     python -m experiments.ablation --seeds=3 --budget=960 --out=runs/ablation
 
 Every variant searches the digits until it has spent `budget` training epochs; the table
-gives the hypervolume reached (mean and range over the seeds), all on validation data.
-Finished runs are kept in `out` and not repeated.
+gives the hypervolume reached at thirds of the budget (mean and range over the seeds),
+all on validation data. Finished runs are kept in `out` and not repeated; each is a
+workdir that launch.report can read.
 """
 
 import argparse
@@ -14,8 +15,10 @@ import sqlite3
 import jax
 import numpy as np
 
+from launch.workdir import start_study
 from sparse_jax.config import default_config
 from sparse_jax.search import loop, setup, study
+from sparse_jax.search.objectives import hypervolume_of
 
 VARIANTS = {
     'random, own cut only': {'algorithm': 'random', 'inherit': False, 'cuts': ()},
@@ -46,25 +49,25 @@ class Enough(Exception):
     """The budget of epochs is spent."""
 
 
-def spend(config, workdir: pathlib.Path, budget: int) -> tuple[float, int, int]:
-    """Search until the budget; (hypervolume, epochs spent, programs compiled)."""
-    built, records = setup.build(config), study.Study(workdir)
+def spend(config, workdir: pathlib.Path, budget: int) -> tuple[list[float], int]:
+    """Search until the budget; (hypervolume at thirds of it, programs compiled)."""
+    built, records = setup.build(config), start_study(str(workdir), config)
 
     def stop_when_spent(news):
         if news.phase == 'finished round' and _epochs(records.rows()) >= budget:
             raise Enough
 
-    try:
-        loop.run(built, records, stop_when_spent)
-    except Enough:
-        pass
-    kept = within(records.networks(), budget)
-    volume = loop.hypervolume_of(kept, built.objectives)
+    if _epochs(records.rows()) < budget:
+        try:
+            loop.run(built, records, stop_when_spent)
+        except Enough:
+            pass
+    networks = records.networks()
+    volumes = [hypervolume_of(within(networks, share * budget // 3), built.objectives)
+               for share in (1, 2, 3)]
     programs = sum(r['programs'] or 0 for r in records.rounds())
-    spent = _epochs(records.rows())
-    records.set_meta('ablation', repr(volume))
     records.close()
-    return volume, spent, programs
+    return volumes, programs
 
 
 def within(rows: list, budget: int) -> list:
@@ -90,7 +93,9 @@ def main():
     cache = pathlib.Path('~/.cache/sparse_jax/xla').expanduser()
     jax.config.update('jax_compilation_cache_dir', str(cache))
     rounds = 2 * arguments.budget // (8 * arguments.epochs)
-    print('| variant | hypervolume | range | programs |\n|---|---|---|---|')
+    print('| variant | ' + ' | '.join(
+        f'{share * arguments.budget // 3} epochs' for share in (1, 2, 3))
+        + ' | programs |\n|---|---|---|---|---|')
     for name, changes in VARIANTS.items():
         found = []
         for seed in range(arguments.seeds):
@@ -100,9 +105,10 @@ def main():
                 found.append(spend(config, folder, arguments.budget))
             except sqlite3.Error as error:
                 raise SystemExit(f'{folder}: {error}') from None
-        volumes, programs = ([run[i] for run in found] for i in (0, 2))
-        print(f'| {name} | {np.mean(volumes):.3f} | {min(volumes):.3f} to '
-              f'{max(volumes):.3f} | {np.mean(programs):.1f} |', flush=True)
+        volumes = np.array([volumes for volumes, _ in found])
+        cells = [f'{v.mean():.3f} ({v.min():.3f} to {v.max():.3f})' for v in volumes.T]
+        programs = np.mean([programs for _, programs in found])
+        print(f'| {name} | ' + ' | '.join(cells) + f' | {programs:.1f} |', flush=True)
 
 
 if __name__ == '__main__':
