@@ -100,7 +100,7 @@ def default_config() -> ml_collections.ConfigDict:
             # Changes speed, not results (beyond rounding between device kinds).
             'conv': 'auto',      # patches or native
             'mapping': 'auto',   # map or vmap
-            'devices': 0,        # 0 for all local devices
+            'devices': 0,        # 0 for all; several hosts use all of theirs
             'memory': 0.0,       # GiB of a device to use; 0 for what it reports
             'workers': 0,        # calls in flight; 0 for one per CPU core
         }),

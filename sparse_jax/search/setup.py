@@ -150,7 +150,7 @@ def _recipe(config, training, networks):
     runtime = config.runtime
     pick = lambda name, default: default if runtime[name] == 'auto' else runtime[name]
     lowering = Lowering(pick('conv', chosen.conv), pick('mapping', chosen.mapping))
-    mesh = make_mesh(runtime.devices)
+    mesh = make_mesh(runtime.devices if hosts.alone() else 0)
     devices = mesh.devices.size
     if lowering.mapping == 'map':
         slots, workers = devices, runtime.workers or os.cpu_count() or 1
