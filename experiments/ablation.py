@@ -3,22 +3,24 @@
     python -m experiments.ablation --seeds=3 --budget=960 --out=runs/ablation
 
 Every variant searches the digits until it has spent `budget` training epochs; the table
-gives the hypervolume reached at thirds of the budget (mean and range over the seeds),
-all on validation data. Finished runs are kept in `out` and not repeated; each is a
-workdir that launch.report can read.
+gives what it reached, mean and every seed, all on validation data. Finished runs are
+kept in `out` and not repeated; each is a workdir that launch.report can read.
 """
 
 import argparse
 import pathlib
 import sqlite3
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from launch.workdir import start_study
 from sparse_jax.config import default_config
-from sparse_jax.search import loop, setup, study
-from sparse_jax.search.objectives import hypervolume_of
+from sparse_jax.objectives import pareto
+from sparse_jax.search import loop, setup
+from sparse_jax.search.objectives import hypervolume_of, objectives_of
+from sparse_jax.search.study import PENDING, StudyError
 
 VARIANTS = {
     'random, own cut only': {'algorithm': 'random', 'inherit': False, 'cuts': ()},
@@ -49,8 +51,22 @@ class Enough(Exception):
     """The budget of epochs is spent."""
 
 
-def spend(config, workdir: pathlib.Path, budget: int) -> tuple[list[float], int]:
-    """Search until the budget; (hypervolume at thirds of it, programs compiled)."""
+class Result(NamedTuple):
+    """What one search reached."""
+
+    inside: list[float]
+    """Hypervolume below 10 % error and both soft budgets, at thirds of the epochs."""
+    wide: float
+    """Hypervolume as the study has it, below chance and 16 times the budgets."""
+    error: float
+    """Least error within both budgets."""
+    size: float
+    """Smallest model with at most 5 % error, bytes; NaN for none."""
+    programs: int
+
+
+def spend(config, workdir: pathlib.Path, budget: int) -> Result:
+    """Search until the budget and say what was reached."""
     built, records = setup.build(config), start_study(str(workdir), config)
 
     def stop_when_spent(news):
@@ -62,12 +78,24 @@ def spend(config, workdir: pathlib.Path, budget: int) -> tuple[list[float], int]
             loop.run(built, records, stop_when_spent)
         except Enough:
             pass
-    networks = records.networks()
-    volumes = [hypervolume_of(within(networks, share * budget // 3), built.objectives)
-               for share in (1, 2, 3)]
+    parts = [within(records.networks(), share * budget // 3) for share in (1, 2, 3)]
     programs = sum(r['programs'] or 0 for r in records.rounds())
     records.close()
-    return volumes, programs
+    aims = built.objectives
+    values = np.stack([objectives_of(row, aims) for row in parts[-1] if row.ok])
+    fits = (values[:, 1:] <= aims.bounds[1:]).all(1)
+    small = values[values[:, 0] <= 0.05, 1]
+    return Result(
+        [_inside(rows, aims) for rows in parts], hypervolume_of(parts[-1], aims),
+        values[fits, 0].min(initial=1.0), small.min() if len(small) else np.nan,
+        programs)
+
+
+def _inside(rows, aims):
+    """Hypervolume of (error, log10 costs) below 10 % and the soft budgets."""
+    values = np.stack([objectives_of(row, aims) for row in rows if row.ok])
+    values[:, 1:] = np.log10(np.maximum(values[:, 1:], 1.0))
+    return pareto.hypervolume(values, np.array([0.1, *np.log10(aims.bounds[1:])]))
 
 
 def within(rows: list, budget: int) -> list:
@@ -79,7 +107,7 @@ def within(rows: list, budget: int) -> list:
 
 
 def _epochs(rows):
-    return sum(row.trial.epochs for row in rows if row.status != study.PENDING)
+    return sum(row.trial.epochs for row in rows if row.status != PENDING)
 
 
 def main():
@@ -93,22 +121,31 @@ def main():
     cache = pathlib.Path('~/.cache/sparse_jax/xla').expanduser()
     jax.config.update('jax_compilation_cache_dir', str(cache))
     rounds = 2 * arguments.budget // (8 * arguments.epochs)
-    print('| variant | ' + ' | '.join(
-        f'{share * arguments.budget // 3} epochs' for share in (1, 2, 3))
-        + ' | programs |\n|---|---|---|---|---|')
-    for name, changes in VARIANTS.items():
+    budgets = [share * arguments.budget // 3 for share in (1, 2, 3)]
+    header = ['variant', *(f'inside, {b} epochs' for b in budgets), 'wide',
+              'error in budgets %', 'smallest at 5 %, B', 'programs']
+    print('| ' + ' | '.join(header) + ' |\n' + '|---' * len(header) + '|')
+    for number, (name, changes) in enumerate(VARIANTS.items()):
         found = []
         for seed in range(arguments.seeds):
             config = configure(changes, seed, arguments.epochs, rounds)
-            folder = arguments.out / f'{list(VARIANTS).index(name)}_{seed}'
+            folder = arguments.out / f'{number}_{seed}'
             try:
                 found.append(spend(config, folder, arguments.budget))
-            except sqlite3.Error as error:
+            except (sqlite3.Error, StudyError) as error:
                 raise SystemExit(f'{folder}: {error}') from None
-        volumes = np.array([volumes for volumes, _ in found])
-        cells = [f'{v.mean():.3f} ({v.min():.3f} to {v.max():.3f})' for v in volumes.T]
-        programs = np.mean([programs for _, programs in found])
-        print(f'| {name} | ' + ' | '.join(cells) + f' | {programs:.1f} |', flush=True)
+        print('| ' + ' | '.join([name, *_cells(found)]) + ' |', flush=True)
+
+
+def _cells(found: list[Result]) -> list[str]:
+    """Means, and the values of all seeds."""
+    inside = zip(*(result.inside for result in found))
+    columns = [(values, '.4f', 1) for values in inside] + [
+        ([r.wide for r in found], '.2f', 1), ([r.error for r in found], '.1f', 100),
+        ([r.size for r in found], '.0f', 1), ([r.programs for r in found], '.0f', 1)]
+    return [f'{np.mean(values) * scale:{form}} '
+            f'({", ".join(f"{v * scale:{form}}" for v in values)})'
+            for values, form, scale in columns]
 
 
 if __name__ == '__main__':
