@@ -143,8 +143,9 @@ def _cells(found: list[Result]) -> list[str]:
     columns = [(values, '.4f', 1) for values in inside] + [
         ([r.wide for r in found], '.2f', 1), ([r.error for r in found], '.1f', 100),
         ([r.size for r in found], '.0f', 1), ([r.programs for r in found], '.0f', 1)]
-    return [f'{np.mean(values) * scale:{form}} '
-            f'({", ".join(f"{v * scale:{form}}" for v in values)})'
+    text = lambda v, form: 'none' if np.isnan(v) else f'{v:{form}}'
+    return [f'{text(np.mean(values) * scale, form)} '
+            f'({", ".join(text(v * scale, form) for v in values)})'
             for values, form, scale in columns]
 
 
