@@ -1,12 +1,13 @@
 """A whole search over the full space: few padded programs against exact ones.
 
-python -m benchmarks.compile [--candidates=200] [--batch=16] [--exact=24]
+python -m benchmarks.compile [--candidates=208] [--batch=16] [--exact=16]
 python -m benchmarks.compile --tiers=300      skeletons and padding waste by tiers
 
 Searches MNIST-shaped images (28x28, 10 classes, made from a seed) with the default
 tiers and an empty compilation cache, runs the same search again from that cache, and
 trains every n-th of its networks with one exact program each and no cache. Candidates
-train `--epochs` short epochs, all from fresh weights.
+train `--epochs` short epochs, all from fresh weights; they have at most `--macs`
+products before pruning.
 """
 
 import contextlib
@@ -56,7 +57,7 @@ def config(path, args, tiers: str):
         'data.validation_size': args.images // 4,
         'search.batch': args.batch, 'search.rounds': -(-args.candidates // args.batch),
         'search.inherit': False, 'search.initial': 2 * args.batch,
-        'train.epochs': args.epochs, 'tiers.widths': policy.widths,
+        'train.epochs': args.epochs, 'limits.max_macs': args.macs, 'tiers.widths': policy.widths,
         'tiers.units': policy.units, 'tiers.kernels': policy.kernels})
     return tree
 
@@ -160,8 +161,8 @@ def tiers(count: int) -> str:
 
 def main():
     args = timing.parser(
-        __doc__, candidates=200, batch=16, epochs=2, images=1024, exact=24,
-        policy='default', tiers=0).parse_args()
+        __doc__, candidates=208, batch=16, epochs=1, images=512, macs=1_000_000,
+        exact=16, policy='default', tiers=0).parse_args()
     print(timing.machine())
     print(tiers(args.tiers) if args.tiers else measure(args))
 
