@@ -57,8 +57,9 @@ def config(path, args, tiers: str):
         'data.validation_size': args.images // 4,
         'search.batch': args.batch, 'search.rounds': -(-args.candidates // args.batch),
         'search.inherit': False, 'search.initial': 2 * args.batch,
-        'train.epochs': args.epochs, 'limits.max_macs': args.macs, 'tiers.widths': policy.widths,
-        'tiers.units': policy.units, 'tiers.kernels': policy.kernels})
+        'train.epochs': args.epochs, 'limits.max_macs': args.macs,
+        'tiers.widths': policy.widths, 'tiers.units': policy.units,
+        'tiers.kernels': policy.kernels})
     return tree
 
 
