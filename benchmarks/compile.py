@@ -99,9 +99,8 @@ def exactly(tree, rows: list[Row]) -> tuple[setup.Setup, float, float]:
 
 
 def trained(rows: list[Row]) -> list[Row]:
-    """Rows that needed a program: not refused by their size."""
-    refused = ('infeasible', 'over_budget')
-    return [row for row in rows if row.status not in refused]
+    """Rows that needed a program: not refused before training."""
+    return [row for row in rows if row.costs is not None]
 
 
 def measure(args) -> str:

@@ -23,7 +23,8 @@ from sparse_jax.search.objectives import hypervolume_of, objectives_of
 from sparse_jax.search.study import PENDING, StudyError
 
 VARIANTS = {
-    'random, own cut only': {'algorithm': 'random', 'inherit': False, 'cuts': ()},
+    'random, same limits on programs': {
+        'algorithm': 'random', 'inherit': False, 'cuts': ()},
     'backbone: own cut only, fresh weights': {'inherit': False, 'cuts': ()},
     '+ threshold curves': {'inherit': False},
     '+ inheritance': {},
@@ -93,7 +94,8 @@ def spend(config, workdir: pathlib.Path, budget: int) -> Result:
 
 def _inside(rows, aims):
     """Hypervolume of (error, log10 costs) below 10 % and the soft budgets."""
-    values = np.stack([objectives_of(row, aims) for row in rows if row.ok])
+    values = np.array([objectives_of(row, aims) for row in rows if row.ok])
+    values = values.reshape(-1, len(aims.names))
     values[:, 1:] = np.log10(np.maximum(values[:, 1:], 1.0))
     return pareto.hypervolume(values, np.array([0.1, *np.log10(aims.bounds[1:])]))
 

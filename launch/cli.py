@@ -16,12 +16,14 @@ import jax
 from absl import flags
 
 from launch import config_flag, usage
+from sparse_jax.acquisition.maximize import NothingLeftError
 from sparse_jax.data import DataError
 from sparse_jax.search.settings import ConfigError
 from sparse_jax.search.study import StudyError
 from sparse_jax.space.network_file import NetworkFileError
 
-PERSONS_ERRORS = (ConfigError, DataError, StudyError, NetworkFileError)
+PERSONS_ERRORS = (
+    ConfigError, DataError, StudyError, NetworkFileError, NothingLeftError)
 """Their message is one line that names the value and what is accepted."""
 
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)

@@ -34,7 +34,8 @@ WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
 TRIAL = flags.DEFINE_string(
     'trial', 'best', 'best, or a trial as launch.report names it.')
 BOARD = flags.DEFINE_string(
-    'board', 'microbit', f'{", ".join(boards.names())}, or the path of a JSON file.')
+    'board', None, f'{", ".join(boards.names())}, or the path of a JSON file; '
+    'by default the board of the study.')
 OUT = flags.DEFINE_string('out', None, 'Folder to write.', required=True)
 METHOD = flags.DEFINE_enum(
     'method', 'minmax', ['minmax', 'percentile', 'mse', 'fixed'],
@@ -67,8 +68,9 @@ def chosen_row(records, objectives):
 
 
 def write(board):
-    """Writes the export folder of the chosen network."""
+    """Writes the export folder of the chosen network; no board is the study's."""
     config, dataset, space, records, objectives = open_study(WORKDIR.value)
+    board = board or settings.board(config)
     row = chosen_row(records, objectives)
     method = settings.pruning_method(config)
     net = fronts.member(records, space, row, dataset, method).net
@@ -94,7 +96,7 @@ def write(board):
 def main(argv):
     del argv
     try:
-        write(boards.load(BOARD.value))
+        write(boards.load(BOARD.value) if BOARD.value else None)
         if VERIFY.value:
             verify(OUT.value, compiler=COMPILER.value)
             print(verification_text(read_report(OUT.value)), end='')

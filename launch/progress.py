@@ -102,7 +102,8 @@ def print_summary(setup, study) -> None:
         console,
         f'seconds: compile {total("compile_seconds"):.0f} (overlaps training), '
         f'train {total("train_seconds"):.0f}, suggest {total("suggest_seconds"):.0f}')
-    mean = lambda name: sum(r['info'].get(name, 0.0) for r in rounds) / len(rounds)
+    known = [r['info'] for r in rounds if r['info'].get('padding_waste')]
+    mean = lambda name: sum(i[name] for i in known) / max(len(known), 1)
     tables.line(
         console,
         f'padding: {mean("padding_waste"):.1f} times the products of the true '

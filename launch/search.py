@@ -50,25 +50,32 @@ def join_hosts():
     """Connect the processes of a search over several hosts."""
     if HOST.value >= HOSTS.value:
         cli.fail(f'--host={HOST.value}: no such host; allowed: 0 to {HOSTS.value - 1}')
-    if HOSTS.value > 1 and ':' not in COORDINATOR.value:
+    address, _, port = COORDINATOR.value.rpartition(':')
+    if HOSTS.value > 1 and not (address and port.isdigit()):
         cli.fail(f'--coordinator={COORDINATOR.value}: not an address; allowed: '
                  'ADDRESS:PORT of host 0')
     if HOSTS.value > 1:
+        tables.line(tables.console(), f'waiting for {HOSTS.value} hosts')
         hosts.join(COORDINATOR.value, HOSTS.value, HOST.value)
 
 
-def main(argv):
-    del argv
-    config, folder = CONFIG.value, WORKDIR.value
-    join_hosts()
-    settings.check(config)
-    if not hosts.leads():
-        setup.build(config).evaluator.assist()
-        hosts.leave()
-        return
-    # Before the data is loaded and the folder made: it fails fast, changing nothing.
-    workdir.check_config(folder, config)
-    built = setup.build(config)
+def prepare(config, folder):
+    """The objects of the search, once all hosts have them."""
+    try:
+        settings.check(config)
+        if hosts.leads():
+            # Before the data is loaded: it fails fast, changing nothing.
+            workdir.check_config(folder, config)
+        built = setup.build(config)
+    except BaseException:
+        hosts.agree(None)
+        raise
+    hosts.agree(setup.fingerprint(built))
+    return built
+
+
+def search(built, config, folder):
+    """Run the search in its workdir and say what it found."""
     with study.lock(folder):
         records = workdir.start_study(folder, config)
         try:
@@ -81,8 +88,24 @@ def main(argv):
                      cli.INTERRUPTED)
         finally:
             records.close()
+
+
+def main(argv):
+    del argv
+    join_hosts()
+    try:
+        built = prepare(CONFIG.value, WORKDIR.value)
+        if not hosts.leads():
+            built.evaluator.assist()
+            return
+        try:
+            search(built, CONFIG.value, WORKDIR.value)
+        finally:
             hosts.tell(None)
-            hosts.leave()
+    except hosts.HostsError as error:
+        cli.fail(error)
+    finally:
+        hosts.leave()
 
 
 if __name__ == '__main__':

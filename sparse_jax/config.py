@@ -101,7 +101,8 @@ def default_config() -> ml_collections.ConfigDict:
             'conv': 'auto',      # patches or native
             'mapping': 'auto',   # map or vmap
             'devices': 0,        # 0 for all; several hosts use all of theirs
-            'memory': 0.0,       # GiB of a device to use; 0 for what it reports
+            # GiB of a device for vmapped programs; 0 for what it reports.
+            'memory': 0.0,
             'workers': 0,        # calls in flight; 0 for one per CPU core
         }),
     })

@@ -36,7 +36,8 @@ class GroupRules(NamedTuple):
             return open_
         fresh = sum(group not in self.seen for group in open_)
         if self.new is not None and fresh >= self.new:
-            return list(dict.fromkeys([*open_, *self.seen]))
+            # With nothing seen, something must be opened.
+            return list(dict.fromkeys([*open_, *self.seen])) or None
         return None
 
 

@@ -32,6 +32,10 @@ class MaximizeConfig:
     part of the way from the best score to the pool's median."""
 
 
+class NothingLeftError(ValueError):
+    """The hard budget refuses every new point; the message is one line."""
+
+
 class Problem(NamedTuple):
     """What decides, besides the criterion, whether a point may be suggested."""
 
@@ -108,7 +112,7 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
 
     Where the open groups are used up another one is opened (counted as overflow);
     where the space is used up, points evaluated before come back (counted as
-    repeats). Raises a ValueError when the hard budget refuses everything.
+    repeats). Raises a NothingLeftError when the hard budget refuses everything.
     """
     fallbacks = [('', problem)]
     free = problem._replace(groups=GroupRules())
@@ -130,15 +134,16 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
                     batch.counts[count] += 1
                 return x
     refused = sum(map(bool, batch.refused.values()))
-    raise ValueError(
-        f'no new point meets the hard budget in {len(fallbacks) * tries * num} draws '
-        f'({refused} different points refused)')
+    raise NothingLeftError(
+        f'config.limits and config.budgets refuse every new network: none in '
+        f'{len(fallbacks) * tries * num} draws met them, {refused} different ones '
+        'were refused')
 
 
 def _leaders(problem, batch):
     """A point of every group that the next pick may fall into, None for any group."""
     allowed = problem.groups.allowed(batch.groups)
-    if allowed is None:
+    if not allowed:
         return None
     return [batch.x[batch.groups.index(g)] if g in batch.groups
             else problem.groups.seen[g] for g in allowed]

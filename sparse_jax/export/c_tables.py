@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
+from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, UnfitNetworkError
 
 LAYER_STRUCT_BYTES = 44
 """sizeof(layer) with 32-bit pointers."""
@@ -58,7 +58,7 @@ def layer_numbers(net: QuantizedNet, node: QuantizedNode, count_bytes: int) -> l
         extent = (1 if step else node.weight.shape[1]), k, k
     words = [len(node.weight), step, plane, width, *extent, out[1], out[2]]
     if max(words) > 0xFFFF or node.pool > 0xFF:
-        raise ValueError(f'layer {node.name}: a dimension exceeds 65535')
+        raise UnfitNetworkError(f'layer {node.name}: a dimension exceeds 65535')
     return [*words, node.pool, count_bytes, zero, node.low]
 
 

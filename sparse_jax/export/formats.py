@@ -18,7 +18,7 @@ import dataclasses
 
 import numpy as np
 
-from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
+from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, UnfitNetworkError
 
 FORMATS = ('dense', 'bitmap', 'gap')
 
@@ -84,7 +84,7 @@ def _gap(rows, place):
     streams = [_pairs(row, place) for row in rows]
     counts = np.array([len(s) // 2 for s in streams], np.int64)
     if counts.max(initial=0) > 0xFFFF:
-        raise ValueError('a channel has more than 65535 weights')
+        raise UnfitNetworkError('a channel has more than 65535 weights')
     count_bytes = 1 if counts.max(initial=0) <= 0xFF else 2
     index = counts.astype('<u2').view(np.uint8).reshape(-1, 2)[:, :count_bytes]
     return Encoded('gap', np.concatenate(streams).astype(np.uint8), index.ravel(),

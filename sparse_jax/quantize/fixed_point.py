@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from sparse_jax.quantize.quantized import UnfitNetworkError
+
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
     """A non-negative real multiplier as (int32 multiplier, shift)."""
@@ -21,7 +23,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     if shift < -31:
         return 0, 0
     if shift > 30:
-        raise ValueError(f'a multiplier of {real:g} does not fit 30 bits')
+        raise UnfitNetworkError(f'a multiplier of {real:g} does not fit 30 bits')
     return fixed, shift
 
 

@@ -11,6 +11,7 @@ from sparse_jax.quantize.quantized import (
     QTensor,
     QuantizedNet,
     QuantizedNode,
+    UnfitNetworkError,
     input_tensor,
 )
 from sparse_jax.quantize.ranges import Ranges, share, tensor_names
@@ -130,7 +131,7 @@ def _weight_scale(node, peak, per_channel_dense):
 def _check_accumulator(name, q, bias, shift):
     bound = np.abs(q).sum(axis=1) * 255.0 + np.abs(bias)
     if np.any(bound * 2.0 ** np.maximum(shift, 0) >= 2.0**31):
-        raise ValueError(f'layer {name}: its 32-bit accumulator could overflow')
+        raise UnfitNetworkError(f'layer {name}: its 32-bit accumulator could overflow')
 
 
 def _merge(node, tensors):
@@ -139,7 +140,8 @@ def _merge(node, tensors):
     scales = np.array([x.scale for x in inputs])
     if node.op == 'sum':
         if len(inputs) > _MAX_SUM_INPUTS:
-            raise ValueError(f'{node.name}: more than {_MAX_SUM_INPUTS} summands')
+            raise UnfitNetworkError(
+                f'{node.name}: more than {_MAX_SUM_INPUTS} summands')
         twice = 2.0 * scales.max()
         parts = quantize_multipliers(scales / twice)
         total = quantize_multipliers(

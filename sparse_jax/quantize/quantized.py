@@ -6,6 +6,11 @@ import numpy as np
 
 from sparse_jax.model.compact import CompactNet, Op
 
+
+class UnfitNetworkError(ValueError):
+    """A network that the int8 arithmetic or its tables cannot hold."""
+
+
 SUM_LEFT_SHIFT = 20
 """TFLite's ADD scales its inputs up by 2^20 before it aligns them."""
 

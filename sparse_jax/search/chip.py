@@ -17,7 +17,7 @@ from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives import pareto
 from sparse_jax.quantize import calibrate, emulate, pixel_grid, quantize
-from sparse_jax.quantize.quantized import QuantizedNet
+from sparse_jax.quantize.quantized import QuantizedNet, UnfitNetworkError
 from sparse_jax.search.objectives import Objectives, OnBoard, exceeded
 from sparse_jax.search.outcome import CurvePoint, Outcome, Pruned
 from sparse_jax.space.architecture import Graph
@@ -61,7 +61,7 @@ def on_chip(dataset: data.Dataset, board: Board | None, *, quantized: bool) -> C
         try:
             net = as_int8(net, dataset)
             costs = None if board is None else board_costs(net, board)
-        except ValueError:
+        except UnfitNetworkError:
             # A dimension past 65535, or an accumulator that could overflow.
             return None
         if quantized:

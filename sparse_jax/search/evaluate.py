@@ -76,8 +76,8 @@ class Evaluator:
         macs = lambda graph: graph_costs.graph_totals(graph).macs
         padded = sum(len(g.trials) * macs(g.skeleton.graph) for g in groups)
         true = sum(macs(graph) for g in groups for graph in g.graphs)
-        slots = self.programs.recipe.slots
-        taken = sum(-(-len(g.trials) // slots) * slots for g in groups)
+        calls = lambda g: -(-len(g.trials) // self.programs.slots(g.skeleton))
+        taken = sum(calls(g) * self.programs.slots(g.skeleton) for g in groups)
         used = sum(len(g.trials) for g in groups)
         return {'padding_waste': padded / max(true, 1),
                 'bucket_fill': used / max(taken, 1)}
@@ -98,6 +98,9 @@ class Evaluator:
             if not self.programs.is_ready(group.skeleton):
                 announce('compiling', len(group.trials))
             program = self.programs.get(group.skeleton, group.candidates[0])
+            if program is None:
+                yield [Outcome(t, status.OUT_OF_MEMORY) for t in group.trials]
+                continue
             announce('training', len(group.trials))
             yield self._run(program, group, parents)
             self.programs.count(group.skeleton, len(group.trials))
@@ -109,6 +112,11 @@ class Evaluator:
             skeleton, candidate = split(
                 graph, encoding.decode(self.space, call.row), self.policy)
             program = self.programs.get(skeleton, candidate)
+            slots = len(call.leaves[0])
+            if program is None or program.slots != slots:
+                raise hosts.HostsError(
+                    f'this host cannot run {slots} candidates per call as host 0 does; '
+                    'give all hosts the same config.runtime.memory')
             shapes = (np.zeros(0), candidate, Inherited(
                 program.template, program.template), np.zeros(0))
             arguments = jax.tree.unflatten(jax.tree.structure(shapes), call.leaves)
@@ -171,7 +179,8 @@ class Evaluator:
                 try:
                     outcomes += future.result()
                 except jax.errors.JaxRuntimeError as error:
-                    if 'RESOURCE_EXHAUSTED' not in str(error):
+                    # Of several hosts only some may have failed: no way to go on.
+                    if 'RESOURCE_EXHAUSTED' not in str(error) or not hosts.alone():
                         raise
                     raise OutOfMemory(outcomes) from None
         return outcomes

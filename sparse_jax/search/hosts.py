@@ -6,6 +6,7 @@ the others which network and which arrays, and all of them enter the call togeth
 With one process nothing is told and nothing changes.
 """
 
+import hashlib
 import io
 from typing import Any, NamedTuple
 
@@ -25,15 +26,45 @@ class Call(NamedTuple):
     """The batched arguments, [slots, ...] each."""
 
 
+class HostsError(RuntimeError):
+    """The hosts cannot work together; the message is one line."""
+
+
 def join(coordinator: str, count: int, index: int) -> None:
     """Connect the processes of one search; before anything touches a device.
 
     coordinator: ADDRESS:PORT of process 0.
     """
-    jax.distributed.initialize(coordinator, count, index)
+    # It would catch SIGTERM and do nothing about it.
+    jax.config.update('jax_enable_preemption_service', False)
+    jax.distributed.initialize(
+        coordinator, count, index, shutdown_timeout_seconds=10)
     # Opens the connections now: later a host may wait long for one that compiles, and
     # opening them has a short time limit.
     _broadcast(np.zeros(1))
+
+
+def agree(fingerprint: str | None) -> None:
+    """Make sure that all hosts are ready for the same search.
+
+    fingerprint: of everything that must be equal; None if this host failed.
+    Raises:
+      HostsError: another host failed, or has another fingerprint.
+    """
+    if alone():
+        return
+    digest = hashlib.sha256((fingerprint or '').encode()).digest()
+    own = np.frombuffer(bytes([fingerprint is not None]) + digest, np.uint8)
+    every = np.asarray(multihost_utils.process_allgather(own))
+    if fingerprint is None:
+        return
+    if not every[:, 0].all():
+        raise HostsError(f'host {int(every[:, 0].argmin())} could not start; see there')
+    other = (every != own).any(1)
+    if other.any():
+        raise HostsError(
+            f'host {int(other.argmax())} has another configuration, other data or '
+            'another version of jax; they must be equal')
 
 
 def leave() -> None:

@@ -126,16 +126,19 @@ def _parents(setup, study):
 def _evaluate(setup, study, trials, round_, told):
     programs = setup.programs
     before, begin = (len(programs.uses), programs.seconds()), time.perf_counter()
-    groups, train_seconds, measure_seconds = 0, 0.0, 0.0
+    groups, measure_seconds = 0, 0.0
     for outcomes in setup.evaluator.evaluate(
             trials, _parents(setup, study),
             announce=lambda phase, n: told(phase, members=n)):
         study.finish_trials(outcomes)
         groups += any(o.costs is not None for o in outcomes)
-        train_seconds += sum(o.train_seconds for o in outcomes)
         measure_seconds += sum(o.measure_seconds for o in outcomes)
         told('finished group', outcomes=tuple(outcomes))
     rows = study.networks()
+    # Of the whole round, though a resumed one may have trained a part of it only.
+    members = [row for row in study.rows() if row.round == round_]
+    trials = [row.trial for row in members]
+    train_seconds = sum(row.train_seconds or 0.0 for row in members)
     front = front_of(rows, setup.objectives)
     checkpoints.sync_front(
         study.workdir, sorted({row.trial.number for row in front}), study.weights)

@@ -188,6 +188,7 @@ class Programs:
         self.uses: dict[Skeleton, int] = {}
         """Candidates served by each program."""
         self._slots: dict[Skeleton, int] = {}
+        self._seconds = 0.0
         self._pending: dict[Skeleton, concurrent.futures.Future] = {}
         self._pool = concurrent.futures.ThreadPoolExecutor(1, 'compile')
         self._lock = threading.Lock()
@@ -199,8 +200,11 @@ class Programs:
                 self._pending[skeleton] = self._pool.submit(
                     self._compile, skeleton, candidate)
 
-    def get(self, skeleton: Skeleton, candidate: Candidate) -> Program:
-        """The program of a skeleton; waits for its compilation."""
+    def get(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
+        """The program of a skeleton; waits for its compilation.
+
+        None if the compiler runs out of memory with one candidate per device.
+        """
         self.prefetch(skeleton, candidate)
         return self._pending[skeleton].result()
 
@@ -230,9 +234,13 @@ class Programs:
         """Record that a program served some candidates."""
         self.uses[skeleton] = self.uses.get(skeleton, 0) + candidates
 
+    def slots(self, skeleton: Skeleton) -> int:
+        """Candidates per call of the program of a skeleton, as far as it is known."""
+        return self._slots.get(skeleton, self.recipe.slots)
+
     def seconds(self) -> float:
         """Seconds spent compiling so far."""
-        return sum(f.result().seconds for f in self._pending.values() if f.done())
+        return self._seconds
 
     def _fewer(self, slots):
         devices = self.recipe.mesh.devices.size
@@ -243,14 +251,26 @@ class Programs:
         start = time.perf_counter()
         weights = template(skeleton, self.recipe, candidate)
         slots = self._slots.get(skeleton) or self._predicted_slots(skeleton, weights)
-        while True:
-            run = self._compiled(skeleton, candidate, weights, slots)
+        run = None
+        while slots is not None:
+            self._slots[skeleton] = slots
+            run = self._try_to_compile(skeleton, candidate, weights, slots)
             fewer = self._fewer(slots)
-            if fewer is None or not self._exceeds(run):
+            if run is not None and (fewer is None or not self._exceeds(run)):
                 break
             slots = fewer
-        self._slots[skeleton] = slots
-        return Program(run, skeleton, time.perf_counter() - start, weights, slots)
+        seconds = time.perf_counter() - start
+        with self._lock:
+            self._seconds += seconds
+        return run and Program(run, skeleton, seconds, weights, slots)
+
+    def _try_to_compile(self, *arguments):
+        try:
+            return self._compiled(*arguments)
+        except jax.errors.JaxRuntimeError as error:
+            if 'RESOURCE_EXHAUSTED' not in str(error):
+                raise
+            return None
 
     def _compiled(self, skeleton, candidate, weights, slots):
         mesh = self.recipe.mesh

@@ -1,6 +1,8 @@
 """Configuration -> the objects of a search; with `settings`, its only reader."""
 
 import functools
+import hashlib
+import json
 import os
 from typing import NamedTuple
 
@@ -12,6 +14,7 @@ import numpy as np
 from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
+from sparse_jax.config import FREE, flatten
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.search import algorithms, device_memory, hosts
 from sparse_jax.search.algorithms import Rules
@@ -107,6 +110,17 @@ def _check_budgets(aims, domain, evaluator):
         raise ConfigError(
             f'config.budgets: {given} is not allowed with this space; allowed: budgets '
             f'that one of {len(rows)} random networks might meet after pruning')
+
+
+def fingerprint(built: Setup) -> str:
+    """Changes with everything that several hosts must have in common."""
+    chosen = {name: value for name, value in flatten(built.config.to_dict()).items()
+                 if not name.startswith(FREE)}
+    arrays = (part for split in (built.dataset.train, built.dataset.validation)
+              for part in (split.images, split.labels))
+    digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest()
+               for a in arrays]
+    return json.dumps([chosen, digests, jax.__version__], sort_keys=True)
 
 
 def make_algorithm(

@@ -57,8 +57,6 @@ def test_two_processes_find_what_one_finds(tmp_path):
 
 
 def test_a_call_survives_the_wire():
-
-
     leaves = [np.ones((2, 3), bool), np.uint32([[5], [6]])]
     call = hosts.Call(np.arange(3) / 3, 7, leaves)
     again = hosts._decode(hosts._encode(call))
@@ -69,6 +67,8 @@ def test_a_call_survives_the_wire():
         np.testing.assert_array_equal(left, right)
 
 
-def test_one_process_tells_nobody():
+def test_one_process_tells_nobody(monkeypatch):
     assert hosts.alone() and hosts.leads()
+    monkeypatch.setattr(hosts, '_broadcast', lambda array: pytest.fail('told'))
     hosts.tell(None)
+    hosts.agree(None)

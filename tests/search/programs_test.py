@@ -74,7 +74,9 @@ def test_a_group_that_ran_out_of_memory_is_split(wide, monkeypatch):
     trials = [Trial(i, row, 3) for i, row in enumerate(rows)]
     found = {o.trial.number: o for group in built.evaluator.evaluate(trials)
              for o in group}
-    real, sizes = built.programs.get, []
+    tight = Programs(built.programs.recipe, built.programs.shared)
+    monkeypatch.setattr(built.evaluator, 'programs', tight)
+    real, sizes = tight.get, []
 
     def get(*arguments):
         made = real(*arguments)
@@ -87,7 +89,7 @@ def test_a_group_that_ran_out_of_memory_is_split(wide, monkeypatch):
 
         return made._replace(run=run)
 
-    monkeypatch.setattr(built.programs, 'get', get)
+    monkeypatch.setattr(tight, 'get', get)
     split = {o.trial.number: o for group in built.evaluator.evaluate(trials)
              for o in group}
     assert max(sizes) == 4 and sizes.count(2) == 3
@@ -106,6 +108,7 @@ def test_devices_and_mapping_change_rounding_only(wide):
     one = wide[0].evaluator
     two = tiny_study.finished().setup.evaluator
     assert two.programs.recipe.mesh.devices.size == 2
+    assert one.programs.get(*_parts(wide[0])).slots == 4
     domain = tiny_study.small_domain(one.space, one.policy)
     rows = domain.sample(jax.random.key(6), 4)
     trials = [Trial(i, row, 2) for i, row in enumerate(rows)]

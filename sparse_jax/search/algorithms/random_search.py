@@ -1,4 +1,8 @@
-"""Independent draws from the prior: the baseline of every comparison."""
+"""Draws from the prior: the baseline of every comparison.
+
+Independent unless the rules limit the groups of a batch: then later draws are siblings
+of earlier ones, as for every other algorithm.
+"""
 
 from sparse_jax.search.algorithms.common import (
     RULES,
