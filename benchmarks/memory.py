@@ -23,8 +23,8 @@ def built_search(args, folder):
     """The objects of a vmapped search on one device."""
     tree = default_config()
     tree.update_from_flattened_dict({
-        'data.name': 'mnist_shaped', 'data.path': str(mnist_shaped(folder, 1024)),
-        'data.validation_size': 256, 'pruning.method': args.method,
+        'data.name': 'mnist_shaped', 'data.path': str(mnist_shaped(folder, 2048)),
+        'data.validation_size': 512, 'pruning.method': args.method,
         'search.batch': args.slots, 'runtime.mapping': 'vmap', 'runtime.devices': 1})
     return setup.build(tree)
 
