@@ -31,6 +31,10 @@ from sparse_jax.training.train import TrainData, initialise, train
 AXIS = 'candidate'
 FINETUNE = 1
 """Random stream beside that of training."""
+MOST_KEPT = 24
+"""Programs in memory at once. On a CPU each maps a thousand and more pieces of code,
+and an operating system allows a process some 65 000; what is dropped comes back from
+the persistent cache."""
 
 
 class Inherited(NamedTuple):
@@ -188,6 +192,7 @@ class Programs:
         self.uses: dict[Skeleton, int] = {}
         """Candidates served by each program."""
         self._slots: dict[Skeleton, int] = {}
+        self._served: list[Skeleton] = []
         self._seconds = 0.0
         self._pending: dict[Skeleton, concurrent.futures.Future] = {}
         self._pool = concurrent.futures.ThreadPoolExecutor(1, 'compile')
@@ -206,7 +211,13 @@ class Programs:
         None if the compiler runs out of memory with one candidate per device.
         """
         self.prefetch(skeleton, candidate)
-        return self._pending[skeleton].result()
+        program = self._pending[skeleton].result()
+        with self._lock:
+            self._served = [s for s in self._served if s != skeleton] + [skeleton]
+            for old in self._served[:-MOST_KEPT]:
+                self._pending.pop(old, None)
+            self._served = self._served[-MOST_KEPT:]
+        return program
 
     def smaller(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
         """The program of a skeleton for half as many candidates, after it ran out of

@@ -123,6 +123,20 @@ def test_devices_and_mapping_change_rounding_only(wide):
             left[i].weights.params, right[i].weights.params)
 
 
+def test_the_oldest_programs_are_dropped(monkeypatch):
+    built = tiny_study.finished().setup
+    programs = Programs(built.programs.recipe, built.programs.shared)
+    made = []
+    monkeypatch.setattr(
+        programs, '_compile', lambda name, _: made.append(name) or f'program {name}')
+    monkeypatch.setattr('sparse_jax.search.programs.MOST_KEPT', 2)
+    for name in 'abacbab':
+        assert programs.get(name, None) == f'program {name}'
+        assert programs.is_ready(name)
+    # c drops b, the second b drops a, the third a drops c.
+    assert made == ['a', 'b', 'c', 'b', 'a']
+
+
 def test_memory_of_arrays_by_hand():
     tree = {'a': np.zeros((3, 5), np.float32), 'b': jax.ShapeDtypeStruct((7,), bool),
             'key': jax.random.key(0)}
