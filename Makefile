@@ -3,6 +3,8 @@
 #   make test         install, run the tests
 PYTHON ?= python3
 VENV ?= .venv
+# Warnings of the build tools are not for the person who installs.
+PIP := PYTHONWARNINGS=ignore $(VENV)/bin/python -m pip install --quiet
 BIN := $(VENV)/bin
 WORKDIR ?= runs/digits
 CONFIG ?= experiments/digits.py
@@ -10,7 +12,7 @@ CONFIG ?= experiments/digits.py
 .PHONY: help quickstart test slow lint bench clean
 
 help:
-	@sed -n '1,4p' Makefile
+	@sed -n '1,3p' Makefile
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -18,12 +20,12 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.txt requirements-mcu.txt pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
-	$(BIN)/python -m pip install --quiet -e '.[mcu]'
+	$(PIP) --upgrade pip setuptools wheel
+	$(PIP) -e '.[mcu]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(BIN)/python -m pip install --quiet -e '.[mcu,dev]'
+	$(PIP) -e '.[mcu,dev]'
 	touch $@
 
 quickstart: $(VENV)/.installed
