@@ -109,7 +109,7 @@ def default_config() -> ml_collections.ConfigDict:
 
 
 FREE = ('runtime', 'search.rounds')
-"""Settings that may differ when a study continues."""
+"""Settings that may differ when a study continues, and between hosts."""
 
 
 def dumps(config: ml_collections.ConfigDict) -> str:
@@ -129,12 +129,15 @@ def flatten(tree: dict, prefix: str = '') -> dict:
     return flat
 
 
+def locked(tree: dict) -> dict:
+    """Flat settings that must agree when a study continues, or between hosts."""
+    return {name: value for name, value in flatten(tree).items()
+            if not any(name == f or name.startswith(f'{f}.') for f in FREE)}
+
+
 def differences(stored: dict, given: dict) -> list[str]:
     """Lines 'name: stored -> given' of settings that must agree and do not."""
-    old, new = flatten(stored), flatten(given)
-    lines = []
-    for name in sorted(old.keys() | new.keys()):
-        free = any(name == f or name.startswith(f'{f}.') for f in FREE)
-        if not free and old.get(name) != new.get(name):
-            lines.append(f'{name}: {old.get(name)!r} -> {new.get(name)!r}')
-    return lines
+    old, new = locked(stored), locked(given)
+    return [f'{name}: {old.get(name)!r} -> {new.get(name)!r}'
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)]

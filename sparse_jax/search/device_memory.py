@@ -28,6 +28,11 @@ def limit(gibibytes: float = 0.0) -> int | None:
     return None if most is None else int(SAFE * most)
 
 
+def ran_out(error: jax.errors.JaxRuntimeError) -> bool:
+    """Whether an error says that a device's memory did not suffice."""
+    return 'RESOURCE_EXHAUSTED' in str(error)
+
+
 def tree_bytes(tree: Any) -> int:
     """Bytes of all numeric arrays of a tree (concrete or abstract)."""
     return sum(math.prod(leaf.shape) * leaf.dtype.itemsize

@@ -12,7 +12,7 @@ from sparse_jax import status
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, split, stack
 from sparse_jax.objectives import graph_costs
-from sparse_jax.search import hosts
+from sparse_jax.search import device_memory, hosts
 from sparse_jax.search.chip import Judge
 from sparse_jax.search.outcome import CurvePoint, Outcome, Pruned, Trial, Weights
 from sparse_jax.search.programs import Inherited, Program, Programs, Trained
@@ -180,7 +180,7 @@ class Evaluator:
                     outcomes += future.result()
                 except jax.errors.JaxRuntimeError as error:
                     # Of several hosts only some may have failed: no way to go on.
-                    if 'RESOURCE_EXHAUSTED' not in str(error) or not hosts.alone():
+                    if not (device_memory.ran_out(error) and hosts.alone()):
                         raise
                     raise OutOfMemory(outcomes) from None
         return outcomes

@@ -136,7 +136,7 @@ def _evaluate(setup, study, trials, round_, told):
         told('finished group', outcomes=tuple(outcomes))
     rows = study.networks()
     # Of the whole round, though a resumed one may have trained a part of it only.
-    members = [row for row in study.rows() if row.round == round_]
+    members = [row for row in rows if row.round == round_ and row.offset is None]
     trials = [row.trial for row in members]
     train_seconds = sum(row.train_seconds or 0.0 for row in members)
     front = front_of(rows, setup.objectives)
@@ -165,8 +165,8 @@ def _teller(callback, setup, study, round_):
     total = rounds * setup.config.search.batch
 
     def told(phase, members=0, outcomes=()):
-        done = sum(row.status != PENDING for row in study.rows())
         networks = study.networks()
+        done = sum(row.status != PENDING and row.offset is None for row in networks)
         callback(Progress(
             phase, round_, rounds, done, total, members, outcomes,
             tuple(front_of(networks, setup.objectives)),

@@ -279,7 +279,7 @@ class Programs:
         try:
             return self._compiled(*arguments)
         except jax.errors.JaxRuntimeError as error:
-            if 'RESOURCE_EXHAUSTED' not in str(error):
+            if not device_memory.ran_out(error):
                 raise
             return None
 

@@ -14,7 +14,7 @@ import numpy as np
 from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
-from sparse_jax.config import FREE, flatten
+from sparse_jax.config import locked
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.search import algorithms, device_memory, hosts
 from sparse_jax.search.algorithms import Rules
@@ -114,12 +114,11 @@ def _check_budgets(aims, domain, evaluator):
 
 def fingerprint(built: Setup) -> str:
     """Changes with everything that several hosts must have in common."""
-    chosen = {name: value for name, value in flatten(built.config.to_dict()).items()
-                 if not name.startswith(FREE)}
     arrays = (part for split in (built.dataset.train, built.dataset.validation)
               for part in (split.images, split.labels))
     digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest()
                for a in arrays]
+    chosen = locked(built.config.to_dict())
     return json.dumps([chosen, digests, jax.__version__], sort_keys=True)
 
 

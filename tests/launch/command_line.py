@@ -1,8 +1,11 @@
-"""Runs a launcher in this process as its command line would."""
+"""Runs a launcher as its command line would, in this process or one of its own."""
 
+import subprocess
+import sys
 from typing import NamedTuple
 
 from launch import cli, describe, report, search, verify
+from tests import tiny_study
 
 LAUNCHERS = {'search': search, 'report': report, 'describe': describe,
              'verify': verify}
@@ -49,3 +52,25 @@ def _forget(values):
 def contents(folder) -> dict:
     """{path: bytes} of all files below a folder."""
     return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+
+def start_search(workdir, cache, settings: dict, *more: str) -> subprocess.Popen:
+    """`python -m launch.search` on the tiny images, as a process of its own."""
+    data = {'data.name': 'tiny', 'data.path': str(tiny_study.data_file()),
+            'data.validation_size': 60, 'data.test_size': 60}
+    return subprocess.Popen(
+        [sys.executable, '-m', 'launch.search', '--config=experiments/digits.py',
+         f'--workdir={workdir}', f'--cache_dir={cache}', *more,
+         *(f'--config.{name}={value}' for name, value in (data | settings).items())],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finish(*processes: subprocess.Popen) -> None:
+    """Wait until all have ended well; none is left behind."""
+    try:
+        for process in processes:
+            _, errors = process.communicate(timeout=600)
+            assert process.returncode == 0, errors
+    finally:
+        for process in processes:
+            process.kill()

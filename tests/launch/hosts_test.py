@@ -1,40 +1,18 @@
 """Two processes, as on two hosts, run the search that one process runs."""
 
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from sparse_jax.search import hosts
 from sparse_jax.search.study import Study
-from tests import tiny_study
+from tests.launch.command_line import finish, start_search
 
 SETTINGS = {
     'search.algorithm': 'random', 'search.rounds': 2, 'search.batch': 4,
     'search.initial_groups': 1, 'train.epochs': 6, 'train.batch_size': 32,
-    'data.name': 'tiny', 'data.validation_size': 60, 'data.test_size': 60,
     'limits.max_macs': 200_000}
-
-
-def _start(folder, workdir, *more):
-    settings = SETTINGS | {'data.path': str(tiny_study.data_file())}
-    return subprocess.Popen(
-        [sys.executable, '-m', 'launch.search', '--config=experiments/digits.py',
-         f'--workdir={folder / workdir}', f'--cache_dir={folder / "cache"}', *more,
-         *(f'--config.{name}={value}' for name, value in settings.items())],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def _finish(*processes):
-    try:
-        for process in processes:
-            _, errors = process.communicate(timeout=300)
-            assert process.returncode == 0, errors
-    finally:
-        for process in processes:
-            process.kill()
 
 
 @pytest.mark.slow
@@ -43,8 +21,10 @@ def test_two_processes_find_what_one_finds(tmp_path):
         free.bind(('localhost', 0))
         port = free.getsockname()[1]
     flags = ('--hosts=2', f'--coordinator=localhost:{port}')
-    _finish(*(_start(tmp_path, 'two', f'--host={i}', *flags) for i in range(2)))
-    _finish(_start(tmp_path, 'one'))
+    start = lambda name, *more: start_search(
+        tmp_path / name, tmp_path / 'cache', SETTINGS, *more)
+    finish(*(start('two', f'--host={i}', *flags) for i in range(2)))
+    finish(start('one'))
     one, two = (Study(tmp_path / name, create=False).rows() for name in ('one', 'two'))
     assert len(one) == len(two) == 8
     for left, right in zip(one, two):
