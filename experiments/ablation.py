@@ -1,6 +1,6 @@
-"""What threshold curves, inheritance and stages are worth, at equal training epochs.
+"""What threshold curves, inheritance, stages and the prior are worth, at equal epochs.
 
-    python -m experiments.ablation --seeds=3 --budget=960 --out=runs/ablation
+    python -m experiments.ablation --seeds=3,4,5 --budget=960 --out=runs/ablation
 
 Every variant searches the digits until it has spent `budget` training epochs; the table
 gives what it reached, mean and every seed, all on validation data. Finished runs are
@@ -29,6 +29,7 @@ VARIANTS = {
     '+ threshold curves': {'inherit': False},
     '+ inheritance': {},
     '+ stages': {'stages': True},
+    'the same, uniform prior': {'stages': True, 'prior': 'uniform'},
 }
 
 
@@ -41,6 +42,8 @@ def configure(changes: dict, seed: int, epochs: int, rounds: int):
     for name, value in changes.items():
         if name == 'cuts':
             config.pruning.cuts = value
+        elif name == 'prior':
+            config.space.prior = value
         elif name == 'stages':
             config.search.stages = (5 * rounds // 12, 7 * rounds // 12)
         else:
@@ -115,11 +118,12 @@ def _epochs(rows):
 def main():
     """Run what is missing and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--seeds', default='0,1,2', help='separated by commas')
     parser.add_argument('--epochs', type=int, default=20, help='of a fresh candidate')
     parser.add_argument('--budget', type=int, default=960, help='epochs per search')
     parser.add_argument('--out', type=pathlib.Path, default='runs/ablation')
     arguments = parser.parse_args()
+    seeds = [int(seed) for seed in arguments.seeds.split(',')]
     cache = pathlib.Path('~/.cache/sparse_jax/xla').expanduser()
     jax.config.update('jax_compilation_cache_dir', str(cache))
     rounds = 2 * arguments.budget // (8 * arguments.epochs)
@@ -129,7 +133,7 @@ def main():
     print('| ' + ' | '.join(header) + ' |\n' + '|---' * len(header) + '|')
     for number, (name, changes) in enumerate(VARIANTS.items()):
         found = []
-        for seed in range(arguments.seeds):
+        for seed in seeds:
             config = configure(changes, seed, arguments.epochs, rounds)
             folder = arguments.out / f'{number}_{seed}'
             try:

@@ -22,9 +22,9 @@ class Curve(NamedTuple):
     costs: memory.Costs
     empty: jax.Array
     """bool: nothing is left of the network."""
-    folded: dict | None = None
-    """Params of the pruned networks, if they were asked for."""
-    units: dict | None = None
+    folded: dict | None
+    """Params of the pruned networks; None where nobody asked for them."""
+    units: dict | None
     """{tensor: [cuts, C] bool} units that remain, likewise."""
 
 
@@ -34,7 +34,6 @@ class Measurement(NamedTuple):
     error: jax.Array
     """1 - accuracy of the pruned deterministic network."""
     costs: memory.Costs
-    unpruned: memory.Costs
     status: jax.Array
     """int32 code of `sparse_jax.status`."""
 
@@ -56,14 +55,6 @@ def prune(
     pruned = live(skeleton, candidate, kept)
     means = method.mean(state.params, state.aux)
     return pruned, deploy.fold_and_mask(skeleton, means, state.stats, pruned)
-
-
-def unpruned_costs(skeleton: Skeleton, candidate: Candidate) -> memory.Costs:
-    """Costs of the network before pruning."""
-    valid = sizes.valid_weights(skeleton, candidate)
-    everything = {name: leaf['kernel'] for name, leaf in valid.items()}
-    whole = live(skeleton, candidate, everything)
-    return memory.total(memory.layer_costs(skeleton, candidate, whole))
 
 
 def error_rate(
@@ -93,36 +84,41 @@ def measure(
     folded: dict, *, skeleton: Skeleton, how: str = 'patches',
 ) -> Measurement:
     """Measure what `prune` left of a trained state on validation data."""
-    error = error_rate(folded, candidate, validation, skeleton=skeleton, how=how)
-    costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
-    last = skeleton.graph.nodes[-1].name
-    empty = ~pruned.kernel[last].any()
+    error, costs, empty = _left(
+        candidate, validation, pruned, folded, skeleton=skeleton, how=how)
+    return Measurement(error, costs, verdict(state, empty))
+
+
+def verdict(state: TrainState, empty: jax.Array) -> jax.Array:
+    """int32 code of `sparse_jax.status` of a training and what pruning left of it."""
     code = jnp.where(diverged(state), status.NONFINITE,
                      jnp.where(empty, status.EMPTY, status.OK))
-    return Measurement(
-        error, costs, unpruned_costs(skeleton, candidate), code.astype(jnp.int32))
+    return code.astype(jnp.int32)
 
 
 def threshold_curve(
     state: TrainState, candidate: Candidate, validation: TrainData,
-    offsets: tuple[float, ...], *, skeleton: Skeleton, method: PruningMethod,
-    how: str = 'patches', networks: bool = False,
+    offsets: jax.Array, *, skeleton: Skeleton, method: PruningMethod,
+    how: str = 'patches',
 ) -> Curve:
-    """Error and costs of one training at every shift of the log alpha cut.
+    """What one training leaves at every shift [cuts] of the log alpha cut.
 
-    One cut after another: a batch of candidates holds its images once, not once per
-    cut. With `networks` also what each cut leaves, for measurements on the host.
+    One cut after another: they share one piece of compiled code, and a batch of
+    candidates holds its images once, not once per cut.
     """
     def at(offset):
         pruned, folded = prune(
             state, candidate, skeleton=skeleton, method=method, offset=offset)
-        costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
-        error = error_rate(
-            folded, candidate, validation, skeleton=skeleton, how=how)
-        last = skeleton.graph.nodes[-1].name
-        curve = Curve(error, costs, ~pruned.kernel[last].any())
-        if networks:
-            return curve._replace(folded=folded, units=pruned.units)
-        return curve
+        return Curve(
+            *_left(candidate, validation, pruned, folded, skeleton=skeleton, how=how),
+            folded, pruned.units)
 
     return jax.lax.map(at, jnp.asarray(offsets, jnp.float32))
+
+
+def _left(candidate, validation, pruned, folded, *, skeleton, how):
+    """(error, costs, whether it is empty) of a pruned network."""
+    error = error_rate(folded, candidate, validation, skeleton=skeleton, how=how)
+    costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
+    last = skeleton.graph.nodes[-1].name
+    return error, costs, ~pruned.kernel[last].any()

@@ -232,7 +232,7 @@ class Evaluator:
         ran = result.info.accuracy[: trial.epochs]
         outcome = Outcome(
             trial, int(measured.status), float('nan'), _totals(measured.costs),
-            _totals(measured.unpruned), accuracy=tuple(float(a) for a in ran))
+            graph_costs.graph_totals(graph), accuracy=tuple(float(a) for a in ran))
         if outcome.status != status.OK:
             return outcome
         exact = lambda tree: weight_trees.extract(skeleton, graph, tree)

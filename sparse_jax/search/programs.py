@@ -20,6 +20,7 @@ from sparse_jax.objectives.measure import (
     measure,
     prune,
     threshold_curve,
+    verdict,
 )
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.search import device_memory, hosts
@@ -116,20 +117,41 @@ def evaluate_one(
     state, info = train(
         train_key, state, candidate, shared.training, shared.order_key, epochs,
         config=recipe.config, how=recipe.lowering.conv, **fixed)
-    pruned, folded = prune(state, candidate, **fixed)
-    if recipe.finetune_epochs:
-        folded = finetune(
-            jax.random.fold_in(train_key, FINETUNE), folded, pruned, candidate,
-            shared.training, shared.order_key, recipe.finetune_epochs,
-            skeleton=skeleton, config=recipe.config, how=recipe.lowering.conv)
-    measured = measure(
-        state, candidate, shared.validation, pruned, folded, skeleton=skeleton,
-        how=recipe.lowering.conv)
-    curve = threshold_curve(
-        state, candidate, shared.validation, recipe.cuts, how=recipe.lowering.conv,
-        networks=recipe.networks, **fixed) if recipe.cuts else None
+    measured, folded, units, curve = _pruned(
+        train_key, state, candidate, shared, skeleton=skeleton, recipe=recipe)
     weights = (state.params, state.aux, state.stats)
-    return Trained(weights, folded, pruned.units, info, measured, curve)
+    return Trained(weights, folded, units, info, measured, curve)
+
+
+def _pruned(key, state, candidate, shared, *, skeleton, recipe):
+    """Prune and measure at the candidate's own cut and at those of the recipe."""
+    how = recipe.lowering.conv
+    fixed = dict(skeleton=skeleton, method=recipe.method)
+    along = functools.partial(
+        threshold_curve, state, candidate, shared.validation, how=how, **fixed)
+    if not recipe.finetune_epochs:
+        # The own cut is the first of the curve: compiled once with the others.
+        found = along(jnp.stack([candidate.log_alpha_offset, *recipe.cuts]))
+        own, curve = (jax.tree.map(lambda leaf, at=at: leaf[at], found)
+                      for at in (0, slice(1, None)))
+        measured = Measurement(own.error, own.costs, verdict(state, own.empty))
+        return measured, own.folded, own.units, _asked(curve, recipe)
+    pruned, folded = prune(state, candidate, **fixed)
+    folded = finetune(
+        jax.random.fold_in(key, FINETUNE), folded, pruned, candidate,
+        shared.training, shared.order_key, recipe.finetune_epochs,
+        skeleton=skeleton, config=recipe.config, how=how)
+    measured = measure(state, candidate, shared.validation, pruned, folded,
+                       skeleton=skeleton, how=how)
+    curve = along(jnp.array(recipe.cuts)) if recipe.cuts else None
+    return measured, folded, pruned.units, _asked(curve, recipe)
+
+
+def _asked(curve, recipe):
+    """Of a curve what the recipe wants: all, without networks, or nothing."""
+    if not recipe.cuts:
+        return None
+    return curve if recipe.networks else curve._replace(folded=None, units=None)
 
 
 def template(skeleton: Skeleton, recipe: Recipe, candidate: Candidate) -> tuple:
