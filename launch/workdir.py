@@ -37,7 +37,7 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
 
 
 def start_study(workdir: str, config: ml_collections.ConfigDict) -> study.Study:
-    """Lock the configuration and open the study, made if it is new.
+    """Lock the configuration and open the study; folder and study are made if new.
 
     Raises:
       StudyError: the folder holds something else, or cannot be written.
@@ -45,6 +45,7 @@ def start_study(workdir: str, config: ml_collections.ConfigDict) -> study.Study:
     check_config(workdir, config)
     path = pathlib.Path(workdir) / CONFIG_FILE
     if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, config)
     records = study.Study(workdir)
     # Again, as rounds and runtime settings may change; not before the study opened.
