@@ -24,18 +24,23 @@ from sparse_jax.data.synthetic import draw
 from sparse_jax.model.skeleton import EXACT, TierPolicy, pad
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import loop, setup
+from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.evaluate import Trial
 from sparse_jax.search.study import Row, Study
 from sparse_jax.space import encoding
 
 POLICIES = {
     'default': TierPolicy(),
-    'fine': TierPolicy(tuple(2 * i for i in range(1, 51)),
-                       tuple(2**i for i in range(3, 11)),
-                       ((2, 2), (3, 3), (4, 4), (5, 5))),
+    'fine': TierPolicy(tuple(2 * i for i in range(1, 51))),
+    'kernel ranges': TierPolicy(kernels=((2, 3), (4, 5))),
+    'wide': TierPolicy((4, 8, 16, 32, 64, 100), (16, 64, 256, 1024)),
+    'wide, kernel ranges': TierPolicy(
+        (4, 8, 16, 32, 64, 100), (16, 64, 256, 1024), ((2, 3), (4, 5))),
     'coarse': TierPolicy((16, 100), (64, 1024), ((2, 5),)),
     'exact': EXACT,
 }
+SIBLINGS = 32
+"""Points that share a program, drawn for each of as many random points."""
 CACHE_MISS = '/jax/compilation_cache/cache_misses'
 
 
@@ -141,22 +146,30 @@ def _search_line(name, built, rows, records, wall, misses):
 
 
 def tiers(count: int) -> str:
-    """Distinct skeletons and padding waste of random points, by policy; no timing."""
+    """What a tier policy shares and what it wastes, on random points; no timing."""
     built = setup.build(default_config())
     rows = built.domain.sample(jax.random.key(0), count)
     rows = rows[~built.evaluator.refuse(rows)]
     graphs = encoding.graphs(built.space, rows)
+    morphed = encoding.graphs(
+        built.space, built.domain.perturb(jax.random.key(1), rows))
     table = []
     for name, policy in POLICIES.items():
         padded = [pad(g, policy) for g in graphs]
         waste = [graph_costs.graph_totals(p.graph).macs
                  / max(1, graph_costs.graph_totals(g).macs)
                  for p, g in zip(padded, graphs)]
-        table.append([name, len(graphs), len(set(padded)),
-                      f'{len(graphs) / len(set(padded)):.1f}',
+        same = [pad(child, policy) == p for child, p in zip(morphed, padded)]
+        domain, found = sparse_domain(built.space, policy), []
+        for i, row in enumerate(rows[:SIBLINGS]):
+            near = domain.resample(jax.random.key(i), row, SIBLINGS)
+            found.append(len(set(encoding.graphs(built.space, near))))
+        table.append([name, len(graphs), len(set(padded)), f'{np.mean(same):.0%}',
+                      timing.spread(np.array(found), digits=0),
                       timing.spread(np.array(waste))])
-    return timing.table(['tiers', 'random points', 'skeletons', 'points per skeleton',
-                         'padded / true MACs'], table)
+    return timing.table(
+        ['tiers', 'random points', 'skeletons', 'morphs in the same program',
+         f'networks among {SIBLINGS} siblings', 'padded / true MACs'], table)
 
 
 def main():

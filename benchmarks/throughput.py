@@ -60,7 +60,7 @@ def candidates(size: int, count: int) -> tuple[Skeleton, list[Candidate]]:
             np.array([*rng.integers(2, 4, 2), 1], np.int32), np.zeros(3, np.float32),
             number(0), number(rng.uniform(0.1, 1)), number(0), number(5), number(10),
             number(10 ** rng.uniform(-3.5, -2.5))))
-    return pad(graph(size), TierPolicy()), members
+    return pad(graph(size), TierPolicy(kernels=((2, 3), (4, 5)))), members
 
 
 def compiled(size: int, slots: int, lowering: Lowering) -> tuple[Program, Programs]:

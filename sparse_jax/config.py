@@ -92,9 +92,9 @@ def default_config() -> ml_collections.ConfigDict:
             'child_epochs': 0.5,  # share of train.epochs that an heir trains
         }),
         'tiers': d({
-            'widths': (4, 8, 16, 32, 64, 100),
-            'units': (16, 64, 256, 1024),
-            'kernels': ((2, 3), (4, 5)),
+            'widths': (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100),
+            'units': (8, 16, 32, 64, 128, 256, 512, 1024),
+            'kernels': ((2, 2), (3, 3), (4, 4), (5, 5)),
         }),
         'runtime': d({
             # Changes speed, not results (beyond rounding between device kinds).

@@ -29,7 +29,7 @@ from sparse_jax.training import TrainConfig, TrainData, initialise, train
 from tests import sampled, unit_reference
 
 SHAPES = ((8, 8, 1), (28, 28, 1), (32, 32, 3), (11, 9, 3), (5, 6, 1))
-POLICY = skeleton.TierPolicy()
+POLICY = sampled.RANGES
 CONFIG = TrainConfig(epochs=1, batch_size=8)
 
 

@@ -29,6 +29,10 @@ train_jit = functools.partial(
 """The same for programs with gradients, which level 0 of XLA's CPU backend gets wrong
 (NaN gradients of noisy networks, jaxlib 0.10.2)."""
 
+RANGES = TierPolicy(
+    (4, 8, 16, 32, 64, 100), (16, 64, 256, 1024), kernels=((2, 3), (4, 5)))
+"""Pads more than the default, kernels too."""
+
 
 class Group(NamedTuple):
     """Points of one skeleton."""

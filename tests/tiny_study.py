@@ -16,6 +16,7 @@ from sparse_jax.search import loop, setup
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.study import Study
 from sparse_jax.space import encoding, network_file
+from tests import sampled
 
 BATCH, ROUNDS, CUT = 2, 2, -1.0
 POINT = {
@@ -53,7 +54,10 @@ def settings() -> dict:
         'data.name': 'tiny', 'data.path': str(data_file()),
         'data.validation_size': 60, 'data.test_size': 60, 'train.epochs': 8,
         'train.batch_size': 32, 'search.algorithm': 'random', 'search.rounds': ROUNDS,
-        'search.batch': BATCH, 'pruning.cuts': (CUT,)}
+        'search.batch': BATCH, 'pruning.cuts': (CUT,),
+        # Kernels are padded too, which the default tiers do not.
+        'tiers.widths': sampled.RANGES.widths, 'tiers.units': sampled.RANGES.units,
+        'tiers.kernels': sampled.RANGES.kernels}
 
 
 def config(**changes):

@@ -4,7 +4,8 @@ A point becomes a `Skeleton` (static, hashable: it decides the compiled program)
 `Candidate` (arrays: widths, kernels and every training setting). Both depend on the
 point alone, never on what else is in the batch. Depth, layer types, pools, branches,
 batch norm and input down-sampling are always static; how finely widths, kernels and
-FC units are is the `TierPolicy`'s choice: coarse tiers compile less and pad more.
+FC units are is the `TierPolicy`'s choice: coarse tiers share more and pad more
+(docs/performance.md has the table).
 """
 
 import bisect
@@ -27,9 +28,9 @@ class TierPolicy:
       kernels: (low, high) ranges whose members share a program; (3, 3) is exact.
     """
 
-    widths: tuple[int, ...] = (4, 8, 16, 32, 64, 100)
-    units: tuple[int, ...] = (16, 64, 256, 1024)
-    kernels: tuple[tuple[int, int], ...] = ((2, 3), (4, 5))
+    widths: tuple[int, ...] = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100)
+    units: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 1024)
+    kernels: tuple[tuple[int, int], ...] = ((2, 2), (3, 3), (4, 4), (5, 5))
 
     def width(self, n: int) -> int:
         """Tier of a channel count."""

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sparse_jax.model import network, weights
-from sparse_jax.model.skeleton import TierPolicy, split
+from sparse_jax.model.skeleton import split
 from sparse_jax.space import architecture
 from sparse_jax.space.sparse_space import sparse_space
+from tests import sampled
 
 SHAPE, CLASSES = (7, 7, 1), 4
 SPACE = sparse_space(SHAPE, CLASSES)
@@ -22,7 +23,7 @@ BASE = {d.name: d.neutral_value() for d in SPACE.dimensions} | {
 
 def _logits(point, params, images):
     graph = architecture.resolve(point, SHAPE, CLASSES)
-    skeleton, candidate = split(graph, point, TierPolicy())
+    skeleton, candidate = split(graph, point, sampled.RANGES)
     x = jnp.moveaxis(network.prepare_images(skeleton, images), 0, -1)
     return network.SparseNet(skeleton).apply({'params': params}, candidate, x)
 
@@ -30,7 +31,7 @@ def _logits(point, params, images):
 def _trained(point, seed):
     """(graph, exact params with random biases, logits on fixed images)."""
     graph = architecture.resolve(point, SHAPE, CLASSES)
-    skeleton, candidate = split(graph, point, TierPolicy())
+    skeleton, candidate = split(graph, point, sampled.RANGES)
     params = network.init(jax.random.key(seed), skeleton, candidate)['params']
     rng = np.random.default_rng(seed)
     for leaf in params.values():
@@ -48,7 +49,7 @@ def _child(parent_point, change, seed=0):
     expected = _logits(parent_point, padded_parent, images)
     point = parent_point | change
     child = architecture.resolve(point, SHAPE, CLASSES)
-    skeleton, candidate = split(child, point, TierPolicy())
+    skeleton, candidate = split(child, point, sampled.RANGES)
     fresh = network.init(jax.random.key(seed + 1), skeleton, candidate)['params']
     values, mask = weights.embed(skeleton, child, graph, exact, fresh, preserve=True)
     params = jax.tree.map(jnp.where, mask, values, fresh)

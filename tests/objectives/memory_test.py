@@ -42,7 +42,7 @@ LENET = Graph((28, 28, 1), 1, False, (
     Node('classifier', 'dense', ('fc1',), 10, relu=False)))
 
 
-@pytest.mark.parametrize('policy', [EXACT, TierPolicy()], ids=['exact', 'padded'])
+@pytest.mark.parametrize('policy', [EXACT, sampled.RANGES], ids=['exact', 'padded'])
 def test_lenet(policy):
     """20-50-500-10 of Caffe: 431080 parameters, "12 KB SRAM" under (6)."""
     costs, layers = _costs(LENET, policy)

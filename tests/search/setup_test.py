@@ -77,5 +77,6 @@ def test_differences_show_both_values_of_settings_that_bind():
     assert differences(stored, changed.to_dict()) == []
     changed.search.batch, changed.tiers.units = 3, (16,)
     assert differences(stored, changed.to_dict()) == [
-        'search.batch: 8 -> 3', 'tiers.units: [16, 64, 256, 1024] -> [16]']
+        'search.batch: 8 -> 3',
+        'tiers.units: [8, 16, 32, 64, 128, 256, 512, 1024] -> [16]']
     assert differences({}, {'seed': 1}) == ['seed: None -> 1']
