@@ -12,7 +12,7 @@ from absl import flags
 
 from launch import cli
 from launch.tables import limits_text
-from launch.workdir import open_study
+from launch.workdir import find_network, open_study
 from sparse_jax import data
 from sparse_jax.export import (
     ExportData,
@@ -52,19 +52,14 @@ COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
 
 def chosen_row(records, objectives):
     """The row of the study that --trial names."""
-    rows = records.networks()
     if TRIAL.value == 'best':
-        best = best_under(front_of(rows, objectives), objectives)
+        best = best_under(front_of(records.networks(), objectives), objectives)
         if best is None:
             raise study.StudyError(
                 f'no network within {limits_text(objectives)} yet: search on, or name '
                 'one with --trial')
         return best
-    for row in rows:
-        if row.name == TRIAL.value:
-            return row
-    raise study.StudyError(f'--trial={TRIAL.value}: no such trained network; allowed: '
-                           'best, or a trial as launch.report names it')
+    return find_network(records, TRIAL.value, other='best, ')
 
 
 def write(board):

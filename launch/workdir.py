@@ -82,8 +82,12 @@ def open_study(workdir: str):
     return config, dataset, space, records, objectives
 
 
-def find_network(records: study.Study, name: str) -> study.Row:
+def find_network(
+    records: study.Study, name: str, *, other: str = ''
+) -> study.Row:
     """The network that launch.report calls `name`: '24', or '24@-1' at another cut.
+
+    `other` is what the flag accepts besides, for the message.
 
     Raises:
       StudyError: there is none of this name.
@@ -96,7 +100,8 @@ def find_network(records: study.Study, name: str) -> study.Row:
     allowed = f'{trials[0]} to {trials[-1]}' if trials else 'none yet, search first'
     if any(row.offset is not None for row in rows):
         allowed += ', also as TRIAL@CUT where launch.report lists it'
-    raise study.StudyError(f'--trial={name}: no such trial; allowed: {allowed}')
+    raise study.StudyError(
+        f'--trial={name}: no such trial; allowed: {other}{allowed}')
 
 
 def _check_writable(workdir):

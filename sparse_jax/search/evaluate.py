@@ -48,21 +48,18 @@ class Evaluator:
 
     def __init__(
         self, space: Space, policy: TierPolicy, programs: Programs, root_key: jax.Array,
-        *, max_weights: int = 0, max_macs: int = 0,
-        cannot_fit: Callable[[Graph], bool] = lambda graph: False,
+        *, refuses: Callable[[Graph], bool] = lambda graph: False,
         judge: Judge = lambda graph, outcome: outcome,
     ):
+        """refuses: which feasible exact graphs are not worth training.
+        judge: what becomes of an outcome, measured in int8 or over a budget."""
         self.space, self.policy, self.programs = space, policy, programs
         self.root_key = root_key
-        self.limits = (max_weights, max_macs)
-        self.cannot_fit = cannot_fit
+        self.refuses = refuses
         self.judge = judge
 
     def refuse(self, rows: np.ndarray) -> np.ndarray:
-        """[N, D] -> [N] bool: not worth training.
-
-        Too large before pruning, or over a hard budget whatever pruning removes.
-        """
+        """[N, D] -> [N] bool: infeasible or not worth training."""
         graphs = encoding.graphs(self.space, rows)
         return np.array([self._screen(graph) != status.OK for graph in graphs], bool)
 
@@ -125,11 +122,7 @@ class Evaluator:
     def _screen(self, graph):
         if not graph.feasible():
             return status.INFEASIBLE
-        costs = graph_costs.graph_totals(graph)
-        values = (costs.model_size, costs.macs)
-        over = any(limit and value > limit for limit, value in zip(self.limits, values))
-        refused = over or self.cannot_fit(graph)
-        return status.OVER_BUDGET if refused else status.OK
+        return status.OVER_BUDGET if self.refuses(graph) else status.OK
 
     def _group(self, trials):
         refused, groups = [], {}

@@ -25,6 +25,18 @@ class Least(NamedTuple):
     unless it is depthwise and works in place."""
 
 
+def not_worth_training(
+    graph: Graph, *, max_weights: int, max_macs: int, objectives: Objectives,
+    prunes: bool,
+) -> bool:
+    """Whether a feasible exact graph is over a limit before pruning (0 for none), or
+    over a hard budget whatever pruning removes."""
+    costs = graph_totals(graph)
+    large = any(limit and value > limit for limit, value in (
+        (max_weights, costs.model_size), (max_macs, costs.macs)))
+    return large or cannot_fit(graph, objectives, prunes)
+
+
 def cannot_fit(graph: Graph, objectives: Objectives, prunes: bool) -> bool:
     """Whether no training of a feasible exact graph meets the hard budgets.
 

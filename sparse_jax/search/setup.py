@@ -22,7 +22,7 @@ from sparse_jax.search.chip import judge, on_chip
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.evaluate import Evaluator
 from sparse_jax.search.facts import facts_of
-from sparse_jax.search.least import cannot_fit
+from sparse_jax.search.least import not_worth_training
 from sparse_jax.search.objectives import Objectives
 from sparse_jax.search.programs import Programs, Recipe, make_mesh, share
 from sparse_jax.search.settings import (
@@ -85,10 +85,11 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     chip = on_chip(dataset, board(config) if aims.on_board else None,
                    quantized=config.objectives.quantized) if measured else None
     evaluator = Evaluator(
-        space, policy, programs, trial_key, max_weights=config.limits.max_weights,
-        max_macs=config.limits.max_macs,
-        cannot_fit=functools.partial(
-            cannot_fit, objectives=aims, prunes=config.pruning.method != 'none'),
+        space, policy, programs, trial_key,
+        refuses=functools.partial(
+            not_worth_training, max_weights=config.limits.max_weights,
+            max_macs=config.limits.max_macs, objectives=aims,
+            prunes=config.pruning.method != 'none'),
         judge=functools.partial(judge, objectives=aims, chip=chip))
     _check_budgets(aims, domain, evaluator)
     make = functools.partial(

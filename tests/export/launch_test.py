@@ -44,7 +44,7 @@ def test_export_verifies_the_whole_test_set(workdir, tmp_path):
 
 
 @pytest.mark.parametrize('arguments, words', [
-    (('--trial=999',), 'no such trained network'),
+    (('--trial=999',), 'no such trial; allowed: best, '),
     (('--trial=4', '--board=z80'), 'unknown board'),
 ])
 def test_bad_input_is_one_line(workdir, tmp_path, arguments, words):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
+from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import evaluate
 from sparse_jax.search.evaluate import Trial
 from sparse_jax.space import encoding
@@ -86,7 +87,7 @@ def test_an_infeasible_point_is_a_status(evaluator, trials, together):
 def test_a_network_over_the_budget_is_refused(evaluator, trials):
     tight = evaluate.Evaluator(
         evaluator.space, evaluator.policy, evaluator.programs, evaluator.root_key,
-        max_weights=1)
+        refuses=lambda graph: graph_totals(graph).model_size > 1)
     assert tight.refuse(np.stack([t.row for t in trials])).all()
     outcomes = _outcomes(tight, trials).values()
     assert {o.status for o in outcomes} == {status.OVER_BUDGET}

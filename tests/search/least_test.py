@@ -13,7 +13,7 @@ from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.search.evaluate import Evaluator
-from sparse_jax.search.least import Least, cannot_fit, least
+from sparse_jax.search.least import Least, cannot_fit, least, not_worth_training
 from sparse_jax.search.objectives import Objectives
 from sparse_jax.search.outcome import Trial
 from sparse_jax.search.settings import ConfigError
@@ -119,11 +119,22 @@ def test_only_costs_with_a_bound_refuse():
     assert not cannot_fit(graph, fives, prunes=True)
 
 
+def test_limits_before_pruning():
+    """40 inputs, 3 classes: 123 parameters, 120 products."""
+    graph = _graph(Node('classifier', 'dense', ('input',), 3, relu=False))
+    refuses = lambda weights, macs, *budgets: not_worth_training(
+        graph, max_weights=weights, max_macs=macs, prunes=True,
+        objectives=Objectives(budgets=budgets))
+    assert not refuses(0, 0) and not refuses(123, 120)
+    assert refuses(122, 0) and refuses(0, 119)
+    assert refuses(0, 0, ('working_memory', 42.0))
+
+
 def test_what_cannot_fit_is_not_trained():
     old = tiny_study.finished().setup.evaluator
     evaluator = Evaluator(
         old.space, old.policy, old.programs, old.root_key,
-        cannot_fit=functools.partial(
+        refuses=functools.partial(
             cannot_fit, objectives=Objectives(budgets=(('ram', 36.0),)), prunes=True))
     row = tiny_study.base_row(old.space)
     assert evaluator.refuse(row[None]).all() and not old.refuse(row[None]).any()
