@@ -1,21 +1,22 @@
 """Seconds of one suggestion of q = 8 points with 3 objectives on the SpArSe space.
 
-python -m benchmarks.suggestion [--trials=64,256] [--rounds=3] [--botorch=1]
+python -m benchmarks.suggestion [--trials=64,256] [--rounds=3]
+                                [--peers=botorch-qnparego,botorch-qnehvi]
 
 CPU seconds count all threads; unlike the wall clock they hardly depend on what else
-the machine does. BoTorch (three GPs, noisy expected hypervolume improvement, points
-chosen one after another, on the unit cube) is measured once where it is installed.
+the machine does. BoTorch (requirements-bench.txt; one thread, its tutorial's settings)
+is measured once, on the same trials as points of the unit cube.
 """
 
 import functools
-import importlib.util
-import os
 import time
+import types
 
 import jax
 import numpy as np
 
 from benchmarks import timing
+from experiments.optimiser_peers import PEERS
 from sparse_jax.config import default_config
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import setup
@@ -46,36 +47,17 @@ def timed(call) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def botorch_call(state: SearchState):
-    """The same suggestion by BoTorch's default settings."""
-    import torch
-    from botorch.acquisition.multi_objective.logei import (
-        qLogNoisyExpectedHypervolumeImprovement,
-    )
-    from botorch.fit import fit_gpytorch_mll
-    from botorch.models import ModelListGP, SingleTaskGP
-    from botorch.optim import optimize_acqf
-    from gpytorch.mlls import SumMarginalLogLikelihood
-
-    torch.set_num_threads(os.cpu_count())
-    x = torch.tensor(state.x[: state.count])
+def peer_call(name: str, state: SearchState):
+    """The same suggestion by BoTorch: logarithms of the costs, all standardised."""
     y = state.y[: state.count].copy()
     y[:, 1:] = np.log(y[:, 1:])
-    y = -torch.tensor((y - y.mean(0)) / y.std(0))
-
-    def call():
-        model = ModelListGP(*(SingleTaskGP(x, y[:, i:i + 1]) for i in range(3)))
-        fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
-        score = qLogNoisyExpectedHypervolumeImprovement(
-            model, y.min(0).values, x, prune_baseline=True)
-        unit = torch.stack([torch.zeros(x.shape[1]), torch.ones(x.shape[1])])
-        optimize_acqf(score, unit.double(), q=Q, num_restarts=10, raw_samples=512,
-                      sequential=True)
-
-    return call
+    y = (y - y.mean(0)) / y.std(0)
+    x = state.x[: state.count]
+    problem = types.SimpleNamespace(dim=x.shape[1], reference=y.max(0))
+    return functools.partial(PEERS[name](problem, Q, 0), 0, x, y)
 
 
-def measure(trials: list[int], rounds: int, with_botorch: bool) -> str:
+def measure(trials: list[int], rounds: int, peers: list[str]) -> str:
     """The Markdown table."""
     config = default_config()
     config.search.batch = Q
@@ -89,19 +71,19 @@ def measure(trials: list[int], rounds: int, with_botorch: bool) -> str:
         wall, cpu = np.array([timed(call) for call in calls[1:]]).T
         rows.append(['sparse_jax', count, f'{first:.1f}', timing.spread(wall),
                      timing.spread(cpu), ''])
-        if with_botorch and importlib.util.find_spec('botorch'):
-            theirs = timed(botorch_call(state))
-            rows.append(['BoTorch qLogNEHVI', count, '', f'{theirs[0]:.2f}',
-                         f'{theirs[1]:.2f}', f'{np.median(cpu) / theirs[1]:.2f}'])
+        for name in peers:
+            theirs = timed(peer_call(name, state))
+            rows.append([name, count, '', f'{theirs[0]:.2f}', f'{theirs[1]:.2f}',
+                         f'1 / {theirs[1] / np.median(cpu):.0f}'])
     return timing.table(['suggestion of 8', 'trials', 'first call s', 'wall s', 'CPU s',
                          'CPU ratio'], rows)
 
 
 def main():
-    args = timing.parser(__doc__, trials='64,256', rounds=3, botorch=1).parse_args()
+    args = timing.parser(__doc__, trials='64,256', rounds=3, peers='').parse_args()
     print(timing.machine())
     print(measure([int(n) for n in args.trials.split(',')], args.rounds,
-                  bool(args.botorch)))
+                  [name for name in args.peers.split(',') if name]))
 
 
 if __name__ == '__main__':

@@ -22,7 +22,9 @@ from sparse_jax.data.synthetic import draw
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
 from sparse_jax.pruning import METHODS
+from sparse_jax.search import hosts
 from sparse_jax.search.programs import (
+    AXIS,
     Inherited,
     Program,
     Programs,
@@ -63,14 +65,16 @@ def candidates(size: int, count: int) -> tuple[Skeleton, list[Candidate]]:
     return pad(graph(size), TierPolicy(kernels=((2, 3), (4, 5)))), members
 
 
-def compiled(size: int, slots: int, lowering: Lowering) -> tuple[Program, Programs]:
+def compiled(
+    size: int, slots: int, lowering: Lowering, devices: int = 1
+) -> tuple[Program, Programs]:
     """The search's own training program with `slots` candidates per call."""
     images, labels = draw(0, 2 * BATCH + STEPS * BATCH, shape=(size, size, 1),
                           num_classes=10)
     x = jnp.asarray(images, jnp.float32) / 128 - 1
     data = TrainData(x, jnp.asarray(labels))
     part = lambda rows: TrainData(*(leaf[rows] for leaf in data))
-    mesh = make_mesh(1)
+    mesh = make_mesh(devices)
     shared = share(mesh, part(slice(0, STEPS * BATCH)), part(slice(-2 * BATCH, None)),
                    jax.random.key(1))
     recipe = Recipe(METHODS['sparse_vd'](), TrainConfig(MAX_EPOCHS, BATCH), lowering,
@@ -86,9 +90,9 @@ def caller(program: Program, programs: Programs, members: list[Candidate], worke
     zeros = lambda dtype: jax.tree.map(
         lambda leaf: np.zeros((slots, *leaf.shape), dtype or leaf.dtype),
         program.template)
-    inherited = jax.device_put(Inherited(zeros(None), zeros(bool)))
-    calls = [jax.device_put((
-        jax.random.key_data(jax.random.split(jax.random.key(start), slots)),
+    inherited = Inherited(zeros(None), zeros(bool))
+    calls = [hosts.place(programs.recipe.mesh, AXIS, (
+        np.asarray(jax.random.key_data(jax.random.split(jax.random.key(start), slots))),
         stack(members[start:start + slots]), inherited, np.ones(slots, bool)))
         for start in range(0, len(members), slots)]
 
