@@ -1,0 +1,25 @@
+"""Studies in folders."""
+
+import pytest
+
+from launch import workdir
+from sparse_jax.search.study import StudyError
+from tests import tiny_study
+
+
+def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
+    folder, config = tmp_path / 'new' / 'deep', tiny_study.config()
+    for rounds in (2, 3):  # rounds may grow
+        config.search.rounds = rounds
+        workdir.start_study(str(folder), config).close()
+        assert workdir.read_config(str(folder)).search.rounds == rounds
+    with pytest.raises(StudyError, match='seed: 0 -> 1'):
+        workdir.start_study(str(folder), tiny_study.config(seed=1))
+
+
+def test_an_unknown_network_is_named_with_those_there_are(tmp_path):
+    records = workdir.start_study(str(tmp_path), tiny_study.config())
+    line = '--trial=7: no such trial; allowed: best, none yet'
+    with pytest.raises(StudyError, match=line):
+        workdir.find_network(records, '7', other='best, ')
+    records.close()
