@@ -89,10 +89,11 @@ class Evaluator:
             yield refused
         for group in groups:
             self.programs.prefetch(group.skeleton, group.candidates[0])
-        # Groups whose program exists train first, while the others compile.
-        groups.sort(key=lambda g: not self.programs.is_ready(g.skeleton))
-        for group in groups:
-            if not self.programs.is_ready(group.skeleton):
+        while groups:
+            # Whichever program exists runs next, while the others compile.
+            waiting = [not self.programs.is_ready(g.skeleton) for g in groups]
+            group = groups.pop(int(np.argmin(waiting)))
+            if all(waiting):
                 announce('compiling', len(group.trials))
             program = self.programs.get(group.skeleton, group.candidates[0])
             if program is None:

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ MOST_KEPT = 24
 """Programs in memory at once. On a CPU each maps a thousand and more pieces of code,
 and an operating system allows a process some 65 000; what is dropped comes back from
 the persistent cache."""
+MOST_COMPILING = 4
+"""Programs compiled at once; each takes up to a few gigabytes of memory."""
 
 
 class Inherited(NamedTuple):
@@ -217,7 +220,9 @@ class Programs:
         self._served: list[Skeleton] = []
         self._seconds = 0.0
         self._pending: dict[Skeleton, concurrent.futures.Future] = {}
-        self._pool = concurrent.futures.ThreadPoolExecutor(1, 'compile')
+        # Compiling one program hardly uses a second core.
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            min(MOST_COMPILING, os.cpu_count() or 1), 'compile')
         self._lock = threading.Lock()
 
     def prefetch(self, skeleton: Skeleton, candidate: Candidate) -> None:
