@@ -15,7 +15,8 @@ from sparse_jax.objectives import graph_costs
 from sparse_jax.search import device_memory, hosts
 from sparse_jax.search.chip import Judge
 from sparse_jax.search.outcome import CurvePoint, Outcome, Pruned, Trial, Weights
-from sparse_jax.search.programs import Inherited, Program, Programs, Trained
+from sparse_jax.search.programs import Program, Programs
+from sparse_jax.search.recipe import Inherited, Trained
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space

@@ -24,7 +24,8 @@ from sparse_jax.search.evaluate import Evaluator
 from sparse_jax.search.facts import facts_of
 from sparse_jax.search.least import not_worth_training
 from sparse_jax.search.objectives import Objectives
-from sparse_jax.search.programs import Programs, Recipe, make_mesh, share
+from sparse_jax.search.programs import Programs
+from sparse_jax.search.recipe import Recipe, make_mesh, share
 from sparse_jax.search.settings import (
     ConfigError,
     board,

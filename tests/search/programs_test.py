@@ -8,7 +8,8 @@ from sparse_jax import status
 from sparse_jax.model.skeleton import split
 from sparse_jax.search import device_memory
 from sparse_jax.search.evaluate import Trial
-from sparse_jax.search.programs import Programs, make_mesh
+from sparse_jax.search.programs import Programs
+from sparse_jax.search.recipe import make_mesh
 from sparse_jax.space import encoding
 from tests import tiny_study
 
