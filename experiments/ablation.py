@@ -30,6 +30,7 @@ VARIANTS = {
     '+ inheritance': {},
     '+ stages': {'stages': True},
     'the same, uniform prior': {'stages': True, 'prior': 'uniform'},
+    'the same, expected hypervolume': {'stages': True, 'algorithm': 'ehvi'},
 }
 
 
