@@ -19,7 +19,7 @@ COMMANDS = {
     'throughput': 'benchmarks.throughput --k=1,4,8 --seconds=3',
     'suggestion': 'benchmarks.suggestion --trials=64,256,1024 --rounds=3',
     'scaling': 'benchmarks.scaling',
-    'compile': 'benchmarks.compile --candidates=96 --exact=10',
+    'compile': 'benchmarks.compile --exact=10',
     'tiers': 'benchmarks.compile --tiers=300',
     'evaluation': 'benchmarks.evaluation',
     'memory': 'benchmarks.memory',

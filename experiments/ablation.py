@@ -31,6 +31,7 @@ VARIANTS = {
     '+ stages': {'stages': True},
     'the same, uniform prior': {'stages': True, 'prior': 'uniform'},
     'the same, expected hypervolume': {'stages': True, 'algorithm': 'ehvi'},
+    'the same, two new programs a round': {'stages': True, 'new_groups': 2},
 }
 
 

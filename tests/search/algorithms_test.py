@@ -120,6 +120,13 @@ def test_suggestions_are_legal_distinct_and_new(name, key):
 
 
 @EVERY
+def test_all_start_from_the_same_points(name, key):
+    """Comparisons between algorithms are paired."""
+    first = [_make(n).suggest(key, _make(n).init())[0] for n in (name, 'random_search')]
+    np.testing.assert_array_equal(*first)
+
+
+@EVERY
 def test_the_key_decides(name, key):
     algorithm = _make(name)
     state = _run(algorithm, 3, key)

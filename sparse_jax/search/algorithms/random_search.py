@@ -4,6 +4,8 @@ Independent unless the rules limit the groups of a batch: then later draws are s
 of earlier ones, as for every other algorithm.
 """
 
+import jax
+
 from sparse_jax.search.algorithms.common import (
     RULES,
     Rules,
@@ -22,6 +24,7 @@ def random_search(
 
     def suggest(key, state):
         problem = problem_of(domain, rules, state, num_objectives)
-        return finish(random_batch(key, problem, batch))
+        # The first of a split, as in the other algorithms: all start alike.
+        return finish(random_batch(jax.random.split(key)[0], problem, batch))
 
     return assemble(domain, num_objectives, suggest)
