@@ -25,13 +25,16 @@ from sparse_jax.search.study import PENDING, StudyError
 VARIANTS = {
     'random, same limits on programs': {
         'algorithm': 'random', 'inherit': False, 'cuts': ()},
-    'backbone: own cut only, fresh weights': {'inherit': False, 'cuts': ()},
-    '+ threshold curves': {'inherit': False},
-    '+ inheritance': {},
-    '+ stages': {'stages': True},
-    'the same, uniform prior': {'stages': True, 'prior': 'uniform'},
-    'the same, expected hypervolume': {'stages': True, 'algorithm': 'ehvi'},
-    'the same, two new programs a round': {'stages': True, 'new_groups': 2},
+    'backbone: own cut only, fresh weights': {
+        'algorithm': 'sparse', 'inherit': False, 'cuts': ()},
+    '+ threshold curves': {'algorithm': 'sparse', 'inherit': False},
+    '+ inheritance': {'algorithm': 'sparse'},
+    '+ stages': {'algorithm': 'sparse', 'stages': True},
+    'the same, uniform prior': {
+        'algorithm': 'sparse', 'stages': True, 'prior': 'uniform'},
+    'the same, expected hypervolume': {'algorithm': 'ehvi', 'stages': True},
+    'the same, two new programs a round': {
+        'algorithm': 'sparse', 'stages': True, 'new_groups': 2},
 }
 
 
