@@ -17,8 +17,8 @@ PAGE = pathlib.Path(__file__).parents[1] / 'docs' / 'performance.md'
 COMMANDS = {
     'step': 'benchmarks.step --rounds=5',
     'throughput': 'benchmarks.throughput --k=1,4,8 --seconds=3',
-    'suggestion': (
-        'benchmarks.suggestion --trials=64,256,1024 --rounds=3 --peers=botorch-qnparego'),
+    'suggestion': ('benchmarks.suggestion --trials=64,256,1024 --rounds=3 '
+                   '--peers=botorch-qnparego'),
     'scaling': 'benchmarks.scaling',
     'compile': 'benchmarks.compile --exact=10',
     'tiers': 'benchmarks.compile --tiers=300',
