@@ -1,6 +1,6 @@
 """A whole search over the full space: few padded programs against exact ones.
 
-python -m benchmarks.compile [--candidates=208] [--batch=16] [--exact=16]
+python -m benchmarks.compile [--candidates=208] [--batch=16] [--exact=8]
 python -m benchmarks.compile --tiers=300      skeletons and padding waste by tiers
 
 Searches MNIST-shaped images (28x28, 10 classes, made from a seed) with the default
@@ -174,8 +174,8 @@ def tiers(count: int) -> str:
 
 def main():
     args = timing.parser(
-        __doc__, candidates=208, batch=16, epochs=1, images=512, macs=1_000_000,
-        exact=16, policy='default', tiers=0).parse_args()
+        __doc__, candidates=208, batch=16, epochs=1, images=512, macs=20_000_000,
+        exact=8, policy='default', tiers=0).parse_args()
     print(timing.machine())
     print(tiers(args.tiers) if args.tiers else measure(args))
 

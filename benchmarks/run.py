@@ -20,7 +20,7 @@ COMMANDS = {
     'suggestion': ('benchmarks.suggestion --trials=64,256,1024 --rounds=3 '
                    '--peers=botorch-qnparego'),
     'scaling': 'benchmarks.scaling',
-    'compile': 'benchmarks.compile --exact=10',
+    'compile': 'benchmarks.compile',
     'tiers': 'benchmarks.compile --tiers=300',
     'evaluation': 'benchmarks.evaluation',
     'memory': 'benchmarks.memory',
