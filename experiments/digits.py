@@ -7,7 +7,7 @@ from sparse_jax.config import default_config
 
 
 def get_config():
-    """40 candidates in five rounds, about three minutes on two CPU cores."""
+    """40 candidates in five rounds, one to two minutes on two CPU cores."""
     config = default_config()
     config.objectives.error = 0.03
     config.search.rounds = 5
