@@ -11,8 +11,14 @@ import functools
 import os
 
 from benchmarks import timing
-from benchmarks.throughput import STEPS, caller, candidates, compiled, epochs_for
-from sparse_jax.model.lowering import Lowering, default_lowering
+from benchmarks.throughput import (
+    STEPS,
+    caller,
+    candidates,
+    compiled,
+    epochs_for,
+    lowering_of,
+)
 
 
 def measure(
@@ -20,8 +26,7 @@ def measure(
     rounds: int,
 ) -> str:
     """The Markdown table; gains are over the first number of devices."""
-    chosen = default_lowering()
-    lowering = Lowering(chosen.conv, mapping or chosen.mapping)
+    lowering = lowering_of(mapping)
     rows = []
     for size in sizes:
         _, members = candidates(size, k)
@@ -50,10 +55,9 @@ def main():
         os.environ['XLA_FLAGS'] = (
             f'{os.environ.get("XLA_FLAGS", "")} '
             f'--xla_force_host_platform_device_count={args.simulate}')
-    whole = lambda text: [int(part) for part in text.split(',')]
     print(timing.machine())
-    print(measure(whole(args.sizes), whole(args.devices), args.k, args.mapping,
-                  args.seconds, args.rounds))
+    print(measure(timing.whole(args.sizes), timing.whole(args.devices), args.k,
+                  args.mapping, args.seconds, args.rounds))
 
 
 if __name__ == '__main__':

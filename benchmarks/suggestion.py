@@ -92,8 +92,7 @@ def main():
         print('BoTorch is not installed (requirements-bench.txt)', file=sys.stderr)
         peers = []
     print(timing.machine())
-    print(measure([int(n) for n in args.trials.split(',')], args.rounds, peers,
-                  args.peer_trials))
+    print(measure(timing.whole(args.trials), args.rounds, peers, args.peer_trials))
 
 
 if __name__ == '__main__':

@@ -44,6 +44,12 @@ def graph(size: int, widths: tuple[int, int] = (8, 16)) -> Graph:
         Node('classifier', 'dense', ('second',), 10, relu=False)))
 
 
+def lowering_of(mapping: str) -> Lowering:
+    """The machine's lowering, with another mapping unless it is empty."""
+    chosen = default_lowering()
+    return Lowering(chosen.conv, mapping or chosen.mapping)
+
+
 def candidates(size: int, count: int) -> tuple[Skeleton, list[Candidate]]:
     """Networks of different widths, kernels and settings in one skeleton."""
     rng, members = np.random.default_rng(0), []
@@ -115,12 +121,11 @@ def measure(
     workers: int,
 ) -> str:
     """The Markdown table; rates of K together, and of the same K one after another."""
-    chosen = default_lowering()
-    lowering = Lowering(chosen.conv, mapping or chosen.mapping)
+    lowering = lowering_of(mapping)
     workers = workers or (os.cpu_count() if lowering.mapping == 'map' else 1)
     rows = []
     for size in sizes:
-        single, alone = compiled(size, 1, Lowering(chosen.conv, 'map'))
+        single, alone = compiled(size, 1, lowering_of('map'))
         for k in ks:
             _, members = candidates(size, k)
             apart = caller(single, alone, members)
@@ -150,10 +155,9 @@ def main():
                            workers=0)
     parser.add_argument('--mapping', choices=('map', 'vmap'), default='')
     args = parser.parse_args()
-    whole = lambda text: [int(part) for part in text.split(',')]
     print(timing.machine())
-    print(measure(whole(args.sizes), whole(args.k), args.mapping, args.seconds,
-                  args.rounds, args.workers))
+    print(measure(timing.whole(args.sizes), timing.whole(args.k), args.mapping,
+                  args.seconds, args.rounds, args.workers))
     extra = {'gpjax', 'tensorflow_datasets', 'ml_collections'} & set(sys.modules)
     assert not extra, f'imported: {extra}'
 

@@ -56,6 +56,11 @@ def machine() -> str:
             f'Python {platform.python_version()}')
 
 
+def whole(text: str) -> list[int]:
+    """'1,4' -> [1, 4]."""
+    return [int(part) for part in text.split(',')]
+
+
 def parser(doc: str, **defaults) -> argparse.ArgumentParser:
     """Arguments --name of the defaults' types."""
     made = argparse.ArgumentParser(
