@@ -5,6 +5,7 @@ import pytest
 
 from sparse_jax import data, pruning
 from sparse_jax.config import default_config, differences, flatten
+from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.search import settings, setup
 from sparse_jax.search.settings import ConfigError
 from tests import tiny_study
@@ -80,3 +81,7 @@ def test_differences_show_both_values_of_settings_that_bind():
         'search.batch: 8 -> 3',
         'tiers.units: [8, 16, 32, 64, 128, 256, 512, 1024] -> [16]']
     assert differences({}, {'seed': 1}) == ['seed: None -> 1']
+
+
+def test_default_tiers_are_those_of_the_library():
+    assert settings.tier_policy(default_config()) == TierPolicy()
