@@ -1,42 +1,21 @@
 """Random points, their morphs and random cuts, from the table to the shrunk network.
 
 The cuts are counted on the host: the code of the library runs with NumPy in place of
-JAX, so that no point waits for a compiler; some skeletons are trained and pruned as
-compiled programs besides.
+JAX, so that no point waits for a compiler. `fuzz_training_test` trains the points.
 """
 
 import json
 
-import jax
 import numpy as np
 import pytest
 
-from sparse_jax.model import (
-    compact,
-    connectivity,
-    deploy,
-    network,
-    shrink,
-    sizes,
-    skeleton,
-    weights,
-)
-from sparse_jax.objectives import compact_costs, graph_costs, measure, memory
-from sparse_jax.pruning import METHODS
-from sparse_jax.space import encoding, morphisms, network_file
-from sparse_jax.space.sparse_space import sparse_space
-from sparse_jax.training import TrainConfig, TrainData, initialise, train
+from sparse_jax.model import connectivity, shrink, sizes, skeleton, weights
+from sparse_jax.objectives import compact_costs, graph_costs, memory
+from sparse_jax.space import encoding, network_file
 from tests import sampled, unit_reference
+from tests.fuzz_points import points, spaces
 
-SHAPES = ((8, 8, 1), (28, 28, 1), (32, 32, 3), (11, 9, 3), (5, 6, 1))
 POLICY = sampled.RANGES
-CONFIG = TrainConfig(epochs=1, batch_size=8)
-
-
-def _spaces():
-    return [sparse_space(shape, 4 + i, prior=prior)
-            for i, shape in enumerate(SHAPES)
-            for prior in ('log-uniform', 'log-uniform', 'uniform')]
 
 
 @pytest.fixture
@@ -44,22 +23,6 @@ def on_host(monkeypatch):
     for module in (sizes, connectivity, memory):
         monkeypatch.setattr(module, 'jnp', np)
     monkeypatch.setattr(sizes, '_halved', lambda n, pool: n // pool)
-
-
-def _points(seed, count):
-    """(space, row) of `count` draws from the priors and of a morph of each."""
-    spaces = _spaces()
-    for i, space in enumerate(spaces):
-        number = (count + len(spaces) - 1 - i) // len(spaces)
-        key = jax.random.fold_in(jax.random.key(seed), i)
-        rows = encoding.sample(jax.random.fold_in(key, 0), space, number)
-        children = morphisms.morph(jax.random.fold_in(key, 1), space, rows)
-        both = np.concatenate([rows, children])
-        assert (np.abs(rows - children) > 1e-9).any(axis=1).all()
-        assert encoding.feasible(space, both).all()
-        np.testing.assert_allclose(
-            encoding.canonical(space, both), both, rtol=0, atol=1e-12)
-        yield from ((space, row) for row in both)
 
 
 def _check_encoding(space, row, graph):
@@ -120,7 +83,7 @@ def _check_cut(rng, padded, candidate, graph):
 def _fuzz(seed, count):
     """Returns how many points were checked, how many cuts left a network, skeletons."""
     rng, checked, lively, groups = np.random.default_rng(seed), 0, 0, {}
-    for space, row in _points(seed, count):
+    for space, row in points(seed, count):
         graph = encoding.graph(space, row)
         point = _check_encoding(space, row, graph)
         padded, candidate = skeleton.split(graph, point, POLICY)
@@ -143,9 +106,9 @@ def test_points_morphs_and_cuts(on_host):
 def _refusals(seed, count):
     """Raw draws from the cube, feasible or not -> (built, reasons)."""
     rng, built, reasons = np.random.default_rng(seed), 0, []
-    spaces = _spaces()
+    every = spaces()
     for i in range(count):
-        space = spaces[i % len(spaces)]
+        space = every[i % len(every)]
         row = encoding.snap(space, rng.random((1, len(space.dimensions))))[0]
         try:
             network_file.check(space, encoding.active_point(space, row))
@@ -166,40 +129,6 @@ def test_a_raw_draw_builds_or_is_refused_with_a_reason():
         assert 'allowed: ' in reason and '\n' not in reason
 
 
-def _check_training(rng, padded, graph, candidate, name):
-    """One compiled step and one compiled cut; the shrunk network is the masked one."""
-    method, fixed = METHODS[name](), {'skeleton': padded}
-    images = rng.normal(size=(8, *graph.input_shape)).astype(np.float32)
-    labels = rng.integers(0, graph.num_classes, 8).astype(np.int32)
-
-    def program(key, candidate):
-        data = TrainData(images, labels)
-        state = initialise(key, candidate, method=method, config=CONFIG, **fixed)
-        state, info = train(key, state, candidate, data, key, method=method,
-                            config=CONFIG, **fixed)
-        # An untrained posterior has no redundant weights: the cut is far out.
-        pruned, folded = measure.prune(
-            state, candidate, method=method, offset=-8.0, **fixed)
-        x = jax.numpy.moveaxis(network.prepare_images(padded, images), 0, -1)
-        logits = deploy.predict(padded, folded, candidate, x)
-        layers = memory.layer_costs(padded, candidate, pruned)
-        return info.loss, folded, pruned.units, logits.T, memory.total(layers)
-
-    loss, folded, units, logits, total = jax.device_get(
-        sampled.quick_jit(program)(jax.random.key(int(rng.integers(1 << 30))),
-                                   candidate))
-    assert np.isfinite(loss).all() and np.isfinite(logits).all()
-    shapes = graph.shapes()
-    units = {n: u[:shapes[n][0]] for n, u in units.items()}
-    net = shrink.shrink(graph, weights.extract(padded, graph, folded), units,
-                        mean=0.0, std=1.0)
-    scale = np.abs(logits).max() + 1e-6
-    np.testing.assert_allclose(
-        compact.logits(net, images) / scale, logits / scale, atol=2e-5)
-    if np.any(net.nodes[-1].weight):
-        np.testing.assert_allclose(total, compact_costs.costs(net), rtol=1e-6)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize('seed', range(2, 12))
 def test_five_thousand_points_and_their_morphs(on_host, seed):
@@ -213,22 +142,3 @@ def test_ten_thousand_raw_draws_build_or_are_refused():
     built, reasons = _refusals(3, 10_000)
     assert built > 3000 and len(reasons) > 3000
     assert all('allowed: ' in reason and '\n' not in reason for reason in reasons)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize('name', METHODS)
-def test_sampled_skeletons_train_and_shrink(name):
-    """15 skeletons of every method, 3 of each image shape."""
-    seed = list(METHODS).index(name)
-    rng, done = np.random.default_rng(seed), {}
-    for space, row in _points(20 + seed, 60):
-        graph = encoding.graph(space, row)
-        padded, candidate = skeleton.split(
-            graph, encoding.decode(space, row), POLICY)
-        shape = graph.input_shape
-        enough = sum(s == shape for s in done.values()) >= 3
-        if padded in done or enough or sampled.num_weights(padded) > 300_000:
-            continue
-        done[padded] = shape
-        _check_training(rng, padded, graph, candidate, name)
-    assert len(done) == 15 and set(done.values()) == set(SHAPES)

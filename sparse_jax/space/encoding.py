@@ -164,7 +164,8 @@ def _numbers(space, rows, name):
 
 def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
     """`num` canonical feasible rows drawn from the prior, [num, D]."""
-    rng, kept, found = generator(key), [], 0
+    rng, found = generator(key), 0
+    kept = [np.empty((0, len(space.dimensions)))]
     while found < num:
         rows = snap(space, rng.random((2 * num + 8, len(space.dimensions))))
         kept.append(rows[feasible(space, rows)])

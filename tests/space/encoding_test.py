@@ -87,6 +87,7 @@ def test_samples_depend_on_the_key_alone(space, rows, key):
     np.testing.assert_array_equal(encoding.sample(key, space, 300), rows)
     other = encoding.sample(jax.random.key(9), space, 300)
     assert (np.abs(other - rows).max(axis=1) > 0).all()
+    assert encoding.sample(key, space, 0).shape == (0, 53)
 
 
 def test_feasible_agrees_with_hand_counted_sizes(space):
