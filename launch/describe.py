@@ -126,7 +126,8 @@ def describe_trial(console):
         print_rows(console, f'trial {TRIAL.value}, {name} pruning', rows,
                    graph_costs.totals(rows))
     accuracy = 100 * (1 - member.row.error)
-    tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %')
+    tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %'
+                         f'{_in_float(config, member.row)}')
     if member.row.on_board is not None:
         costs = [f'{label.title} {label.text(value)}' for label, value in zip(
             (tables.LABELS[name] for name in BOARD), member.row.on_board)]
@@ -135,6 +136,14 @@ def describe_trial(console):
     if not member.row.ok:
         over = ', '.join(exceeded(member.row, objectives))
         tables.line(console, f'over its budget of {over or "what can be generated"}')
+
+
+def _in_float(config, row):
+    """What quantisation costs a trial; its curve is known in int8 only."""
+    if not config.objectives.quantized:
+        return ''
+    before = row.float_error
+    return ' (int8)' if before is None else f' (int8; {100 * (1 - before):.2f} % before)'
 
 
 def main(argv):

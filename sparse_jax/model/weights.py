@@ -10,6 +10,7 @@ import math
 import jax
 import numpy as np
 
+from sparse_jax.model.layers import NORM_EPSILON
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.space.architecture import Graph, Node
 
@@ -39,8 +40,10 @@ def embed(
       padded: tree of the child's padded shapes (arrays or `ShapeDtypeStruct`s).
       preserve: keep the parent's function where shapes allow (for weight means): an
         inherited unit ignores new inputs and new taps, and a convolution that the
-        parent lacks starts as the identity. Exact unless a larger VALID window or an
-        added layer removes pixels that were read.
+        parent lacks starts as the identity (in training its batch norm still
+        normalises). Exact unless a larger VALID window or an added layer removes
+        pixels that were read, or an added layer has fewer maps than it reads, as the
+        first half of a DownsampledConv2D.
 
     Returns:
       (values, mask): trees of `padded`'s shapes; mask is True where inherited.
@@ -51,7 +54,7 @@ def embed(
     wide = _nodes(skeleton.graph)
     for name, leaves in padded.items():
         node = name.removesuffix(NORM)
-        if node not in theirs and preserve and name == node:
+        if node not in theirs and preserve:
             _start_as_identity(values[name], mask[name], ours[node], child)
         if node not in theirs or name not in tree or ours[node].op != theirs[node].op:
             continue
@@ -60,7 +63,7 @@ def embed(
             if source is None:
                 continue
             target = (values[name][variable], mask[name][variable])
-            if preserve and variable == 'kernel' and ours[node].op != 'depthwise':
+            if preserve and variable == 'kernel':
                 shared = min(ours[node].channels, theirs[node].channels)
                 target[1][:shared] = True
             if ours[node].op == 'dense' and _per_input(variable, source):
@@ -74,9 +77,14 @@ def embed(
 
 def _start_as_identity(values, mask, node, child):
     """Let the first maps of a new convolution pass their input on."""
-    kernel = values.get('kernel')
-    if kernel is None or node.op == 'dense':
+    if node.op == 'dense':
         return
+    if 'scale' in values:
+        # With the running moments of a fresh norm, 0 and 1.
+        values['scale'][: node.channels] = math.sqrt(1.0 + NORM_EPSILON)
+        mask['scale'][: node.channels] = True
+        return
+    kernel = values['kernel']
     if node.op == 'depthwise':
         kernel[: node.channels, 0, 0] = 1.0
         mask['kernel'][: node.channels] = True

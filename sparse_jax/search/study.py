@@ -72,6 +72,9 @@ class Row(NamedTuple):
     """Shift of the cut, for a point of a trial's threshold curve; None for its own."""
     on_board: OnBoard | None = None
     """None unless an objective or a budget needed it."""
+    float_error: float | None = None
+    """Error before quantisation, where `error` is that of the int8 network; None for
+    points of threshold curves."""
 
     @property
     def name(self) -> str:
@@ -191,7 +194,8 @@ class Study:
         names = ', '.join([*_MEASURED, *(f'unpruned_{c}' for c in _COSTS)])
         found = self._db.execute(
             'SELECT number, coordinates, epochs, parent, round, status, point, '
-            f'train_seconds, {names} FROM trials ORDER BY number').fetchall()
+            f'train_seconds, float_error, {names} FROM trials ORDER BY number'
+        ).fetchall()
         return [self._row(values) for values in found]
 
     def curve_rows(self) -> list[Row]:
@@ -200,7 +204,8 @@ class Study:
         found = self._db.execute(
             f'SELECT trial, offset, status, {", ".join(_MEASURED)} FROM curves '
             'ORDER BY trial, offset').fetchall()
-        return [own[number]._replace(offset=offset, status=state, **_measured(figures))
+        return [own[number]._replace(offset=offset, status=state, float_error=None,
+                                     **_measured(figures))
                 for number, offset, state, *figures in found if number in own]
 
     def networks(self) -> list[Row]:
@@ -223,11 +228,11 @@ class Study:
     @staticmethod
     def _row(values):
         (number, coordinates, epochs, parent, round_, state, point, seconds,
-         *figures) = values
+         float_error, *figures) = values
         unpruned = figures[len(_MEASURED):]
         trial = Trial(number, np.array(json.loads(coordinates)), epochs, parent)
         return Row(trial, round_, state, json.loads(point), train_seconds=seconds,
-                   unpruned=_tuple(Totals, unpruned),
+                   unpruned=_tuple(Totals, unpruned), float_error=float_error,
                    **_measured(figures[:len(_MEASURED)]))
 
 

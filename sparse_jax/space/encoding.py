@@ -242,30 +242,59 @@ def _canonical_budget(space, point):
     if not names or not net.feasible():
         return
     fan_in = architecture.fan_ins(net, architecture.block_ends(point))
-    units = architecture.fc_units(point, fan_in)
+    _write_budget(space, point, architecture.fc_units(point, fan_in), fan_in)
+
+
+def _write_budget(space, point, units, fan_in):
+    """Set total and fractions so that the branches have `units`, or if no step of the
+    table gives these, the next larger ones."""
+    names = architecture.branches(point)
     # A branch has its units while its share of the budget lies in [low, high).
     low = {b: units[b] * fan_in[b] if units[b] > 1 else 0 for b in names}
     high = {b: (units[b] + 1) * fan_in[b] for b in names}
     lowest, highest = sum(low.values()), sum(high.values())
     total = _grid_value(space['total-fc-layer-weights'], lowest, highest)
-    if total < highest:
+    if lowest <= total < highest:
         position = (total - lowest) / (highest - lowest)
         share = {b: low[b] + position * (high[b] - low[b]) for b in names}
-    else:
-        # Only for a sum, whose smallest branch counts: the first one, here.
+    elif len(names) > 1 and point['merge-type'] == 'Sum' and total >= highest:
+        # Its smallest branch counts: the first one, here.
         first, rest = names[0], names[1:]
         share = {first: (units[first] + 0.5) * fan_in[first]}
         scale = (total - share[first]) / sum(fan_in[b] for b in rest)
         share |= {b: scale * fan_in[b] for b in rest}
+    else:
+        share = {b: total * high[b] / highest for b in names}
     point['total-fc-layer-weights'] = total
     if len(names) > 1:
         point.update({f'weight-fraction-{b}-branch': share[b] / total for b in names})
 
 
+def keep_units(space: Space, row: np.ndarray, like: architecture.Graph) -> np.ndarray:
+    """A feasible row [D] whose FC branches have the units that they have in `like`.
+
+    The budget and its fractions follow; where no step of the table gives these units
+    the branches have the next larger ones, or what the largest budget gives. A row
+    with other branches than `like` is returned as it is.
+    """
+    point = decode(space, row)
+    names = architecture.branches(point)
+    theirs = {n.name: n.channels for n in like.nodes if n.op == 'dense'}
+    if set(theirs) - {architecture.CLASSIFIER} != {f'{b}-fc' for b in names} or (
+            not names):
+        return row
+    net = architecture.resolve(point, space.input_shape, space.num_classes)
+    fan_in = architecture.fan_ins(net, architecture.block_ends(point))
+    _write_budget(space, point, {b: theirs[f'{b}-fc'] for b in names}, fan_in)
+    return encode(space, point)
+
+
 def _grid_value(dimension, lowest, highest):
-    """The grid value nearest to the middle of [lowest, highest), or the next above."""
+    """The grid value nearest to the middle of [lowest, highest), or the next above, or
+    the last."""
     step = int(dimension.step)
     first = max(-(-lowest // step) * step, int(dimension.low))
+    first = min(first, int(dimension.high))
     last = min((highest - 1) // step * step, int(dimension.high))
     middle = step * round((lowest + highest) / (2 * step))
     return max(min(middle, last), first)

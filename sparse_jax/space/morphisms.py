@@ -15,6 +15,9 @@ PRUNING = ('zero-regularization-epochs', 'annealing-epochs', 'alpha', 'pretraini
            'log-alpha-offset', 'pruning-threshold-')
 """Name prefixes of the rows that stage 2 may change."""
 
+_LOCAL = (*PRUNING, 'learning-rate', 'batch-norm', 'num-fc-layers', 'total-fc-',
+          'weight-fraction-', 'left-branch', 'right-branch', 'merge-type')
+"""Rows that do not change what the FC layers read, or are about these layers."""
 SPREAD = 0.15
 """Standard deviation of a numeric edit, in unit coordinates."""
 _TRIES = 12
@@ -44,6 +47,7 @@ def morph(
         edited = encoding.snap(
             space, _edit(rng, space, rows[open_rows], only_pruning))
         fine = encoding.feasible(space, edited)
+        edited[fine] = _keep_units(space, rows[open_rows[fine]], edited[fine])
         edited[fine] = encoding.canonical(space, edited[fine])
         fine &= (np.abs(edited - rows[open_rows]) > 1e-9).any(axis=1)
         result[open_rows[fine]] = edited[fine]
@@ -65,6 +69,19 @@ def _edit(rng, space, rows, only_pruning):
         edited[chosen, i] = _changed(rng, space.dimensions[i], rows[chosen, i])
     awake = encoding.activity(space, edited) & ~active
     return np.where(awake, rng.random(rows.shape), edited)
+
+
+def _keep_units(space, rows, edited):
+    """Let the FC budget follow edits of what the FC layers read: a wider layer would
+    otherwise take units from them, and their weights could not be inherited."""
+    columns = [i for i, name in enumerate(space.names) if not name.startswith(_LOCAL)]
+    budget = space.index('total-fc-layer-weights')
+    follows = (edited != rows)[:, columns].any(axis=1) & encoding.activity(
+        space, edited)[:, budget]
+    for i in np.flatnonzero(follows):
+        like = encoding.graph(space, rows[i])
+        edited[i] = encoding.keep_units(space, edited[i], like)
+    return edited
 
 
 def _changed(rng, dimension, u):

@@ -4,7 +4,7 @@ import pytest
 
 from sparse_jax import data
 from sparse_jax.quantize import int8_accuracy
-from sparse_jax.search import evaluate, front, loop, settings, study
+from sparse_jax.search import front, loop, settings, study
 from sparse_jax.search.chip import CALIBRATION
 from tests import tiny_study
 
@@ -45,6 +45,13 @@ def test_the_report_can_measure_int8_too(searched):
     assert found == {m.row.name: measure(m.net, test) for m in members}
 
 
-def test_float_error_is_kept_beside_it():
-    outcome = evaluate.Outcome(evaluate.Trial(0, None, 1), 0, 0.25, float_error=0.5)
-    assert (outcome.error, outcome.float_error) == (0.25, 0.5)
+def test_the_float_error_of_the_own_cut_is_kept_beside_it(searched):
+    built, records = searched
+    dataset, method = built.dataset, settings.pruning_method(built.config)
+    for row in records.networks():
+        if row.offset is not None:
+            assert row.float_error is None
+            continue
+        net = front.member(records, built.space, row, dataset, method).net
+        assert row.float_error == pytest.approx(
+            1 - front.accuracy(net, dataset.validation), abs=1e-6)

@@ -47,6 +47,27 @@ def test_every_kind_of_row_is_edited(rows, children):
     assert not missing
 
 
+def test_fc_layers_keep_their_units_when_what_they_read_changes():
+    """Or get the next more that the table's steps of the budget allow."""
+    rows = encoding.sample(jax.random.key(5), SPACE, 400)
+    children = morphisms.morph(jax.random.key(6), SPACE, rows)
+    units = lambda graph: {n.name: n.channels for n in graph.nodes
+                           if n.op == 'dense' and n.name.endswith('-fc')}
+    elsewhere = [i for i, name in enumerate(SPACE.names) if name.startswith(
+        ('num-filters', 'kernel-size', 'layer-type', 'num-conv', 'pool-'))]
+    kept = []
+    for parent, child in zip(rows, children):
+        if (np.abs(parent - child)[elsewhere] < 1e-9).all():
+            continue
+        before, after = (units(encoding.graph(SPACE, row)) for row in (parent, child))
+        if not before or before.keys() != after.keys():
+            continue
+        budget = encoding.decode(SPACE, child)['total-fc-layer-weights']
+        assert budget == 800_000 or all(after[b] >= before[b] for b in before)
+        kept.append(before == after)
+    assert len(kept) > 100 and np.mean(kept) > 0.8
+
+
 def test_only_pruning_keeps_the_network(rows):
     children = morphisms.morph(jax.random.key(2), SPACE, rows, only_pruning=True)
     changed = np.abs(rows - children) > 1e-9
