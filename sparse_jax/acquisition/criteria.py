@@ -18,17 +18,16 @@ from sparse_jax.acquisition.scoring import Criterion, generator
 from sparse_jax.surrogate.base import Surrogate
 
 
-def _exactly(facts, f):
-    """Model values f [.., K, Q] in the objectives' units, or what is known instead."""
-    known = facts.known.T
-    return jnp.where(jnp.isnan(known), f * facts.scale.T, known)
+def _within(facts, f):
+    """Model values f [.., K, Q] in the objectives' units, within what is known."""
+    return jnp.clip(f * facts.scale.T, facts.low.T, facts.high.T)
 
 
 # Thompson sampling: SpArSe's own.
 
 
 def _thompson_value(surrogate, arrays, x, active, facts):
-    f = _exactly(facts, surrogate.evaluate(arrays['paths'], x, active)[0])
+    f = _within(facts, surrogate.evaluate(arrays['paths'], x, active)[0])
     return scalarize.chebyshev(arrays['weights'][:, None], f, axis=0)
 
 
@@ -49,7 +48,7 @@ def thompson(surrogate: Surrogate, state: Any, weights: np.ndarray) -> Criterion
 def _bound_value(surrogate, arrays, x, active, facts):
     mean, var = surrogate.moments(arrays['state'], x, active)
     low = surrogate.unwarp(arrays['state'], mean - arrays['beta'] * jnp.sqrt(var))
-    return scalarize.chebyshev(arrays['weights'][:, None], _exactly(facts, low), axis=0)
+    return scalarize.chebyshev(arrays['weights'][:, None], _within(facts, low), axis=0)
 
 
 def lower_bound(
@@ -71,7 +70,7 @@ def _draws(surrogate, arrays, x, active, facts):
     """Marginal draws [S, K, Q] given the fantasies, common random numbers."""
     mean, var = surrogate.conditional(arrays['fantasies'], x, active)
     z = mean + jnp.sqrt(var) * arrays['normal'][:, :, None]
-    return _exactly(facts, surrogate.unwarp(arrays['fantasies'].state, z))
+    return _within(facts, surrogate.unwarp(arrays['fantasies'].state, z))
 
 
 def _improvement_value(surrogate, arrays, x, active, facts):
@@ -155,11 +154,10 @@ def _imagine(surrogate, key, state, pending, num_draws):
     """Fantasies, their values [S, q, K] in the objectives' units, normals [S, K]."""
     key, key_normal = jax.random.split(key)
     fantasies, values = _fantasise(surrogate, key, state, pending, num_draws)
-    known, scale = pending.facts
-    values = np.swapaxes(np.asarray(values), 1, 2)
-    values = np.where(np.isnan(known), values * scale, known)
+    low, high, scale = pending.facts
+    values = np.clip(np.swapaxes(np.asarray(values), 1, 2) * scale, low, high)
     normal = scalarize.quasi_normal(
-        generator(key_normal), num_draws, known.shape[1])
+        generator(key_normal), num_draws, values.shape[2])
     return fantasies, values, normal
 
 

@@ -44,13 +44,14 @@ class GroupRules(NamedTuple):
 def siblings(
     key: PRNGKey, domain: Domain, leaders: list[np.ndarray], num: int
 ) -> np.ndarray:
-    """About num random points that have the groups of the leaders [D], [num', D]."""
+    """About num random points that have the groups of the leaders [D], [num', D], in
+    random order: a caller may take the first."""
     key, key_choice = jax.random.split(key)
+    rng = generator(key_choice)
     if len(leaders) > MOST_LEADERS:
-        chosen = generator(key_choice).choice(
-            len(leaders), MOST_LEADERS, replace=False)
+        chosen = rng.choice(len(leaders), MOST_LEADERS, replace=False)
         leaders = [leaders[i] for i in chosen]
     keys = jax.random.split(key, len(leaders))
     share = -(-num // len(leaders))
-    return np.concatenate([
-        domain.resample(k, leader, share) for k, leader in zip(keys, leaders)])
+    return rng.permutation(np.concatenate([
+        domain.resample(k, leader, share) for k, leader in zip(keys, leaders)]))

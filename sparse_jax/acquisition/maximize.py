@@ -33,7 +33,7 @@ class MaximizeConfig:
 
 
 class NothingLeftError(ValueError):
-    """The hard budget refuses every new point; the message is one line."""
+    """Limits and hard budgets refuse every point; the message is one line."""
 
 
 class Problem(NamedTuple):
@@ -81,9 +81,13 @@ def _remember(memory, names, x, function):
     return [memory[name] for name in names]
 
 
-def admit(problem: Problem, batch: Batch, x: np.ndarray) -> np.ndarray:
-    """Rows of x [N, D] that are new, distinct, and not refused -> [M, D]."""
-    barred = problem.taken.union(identity(np.array(batch.x)) if batch.x else ())
+def admit(
+    problem: Problem, batch: Batch, x: np.ndarray, *, again: bool = False
+) -> np.ndarray:
+    """Rows of x [N, D] that are new, distinct, and not refused -> [M, D]; with
+    `again`, members of the batch count as new."""
+    chosen = identity(np.array(batch.x)) if batch.x and not again else ()
+    barred = problem.taken.union(chosen)
     rows = {name: i for i, name in enumerate(identity(x)) if name not in barred}
     if not rows:
         return x[:0]
@@ -111,31 +115,32 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
     """At least one, mostly `num` admissible random points, [M, D].
 
     Where the open groups are used up another one is opened (counted as overflow);
-    where the space is used up, points evaluated before come back (counted as
-    repeats). Raises a NothingLeftError when the hard budget refuses everything.
+    where the space is used up, points evaluated before come back, those of this batch
+    last (counted as repeats). Raises a NothingLeftError when everything is refused.
     """
-    fallbacks = [('', problem)]
-    free = problem._replace(groups=GroupRules())
     leaders = _leaders(problem, batch)
+    free = problem._replace(groups=GroupRules())
+    fallbacks = [('', problem, False)]
     if leaders is not None:
-        fallbacks.append(('overflow', free))
-    if problem.taken:
-        fallbacks.append(('repeats', free._replace(taken=frozenset())))
-    for count, rules in fallbacks:
+        fallbacks.append(('overflow', free, False))
+    used = free._replace(taken=frozenset())
+    fallbacks += [('repeats', used, False)] * bool(problem.taken)
+    fallbacks += [('repeats', used, True)] * bool(batch.x)
+    for count, rules, again in fallbacks:
         for _ in range(tries):
             key, key_draw = jax.random.split(key)
             if rules is problem and leaders is not None:
                 x = siblings(key_draw, rules.domain, leaders, num)
             else:
                 x = rules.domain.sample(key_draw, num)
-            x = in_groups(rules, batch, admit(rules, batch, x))
+            x = in_groups(rules, batch, admit(rules, batch, x, again=again))
             if len(x):
                 if count:
                     batch.counts[count] += 1
                 return x
     refused = sum(map(bool, batch.refused.values()))
     raise NothingLeftError(
-        f'config.limits and config.budgets refuse every new network: none in '
+        'limits and budgets refuse every point: none in '
         f'{len(fallbacks) * tries * num} draws met them, {refused} different ones '
         'were refused')
 
@@ -204,7 +209,8 @@ def pick(key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray) -> None:
     if len(x) < config.children:
         more = draw(key_draw, problem, batch, config.children)
         batch.spare.append(more)
-        x = admit(problem, batch, np.concatenate([x, more]))
+        # Not admitted again: they may be repeats, where nothing else is left.
+        x = np.concatenate([x, more])
     value, level = scorer(x, None)
     tolerance = config.reuse * max(float(np.median(value) - value.min()), 0.0)
     for _ in range(config.rounds):
@@ -235,7 +241,7 @@ def _climb(batch, scorer, x, value, level):
     order = np.argsort(value, kind='stable')[: config.elite]
     start = np.resize(x[order], (config.elite, x.shape[1]))
     start, active, facts = scorer.inputs(start)
-    if not active.all() or not np.isnan(facts.known).all():
+    if not active.all() or np.isfinite([facts.low, facts.high]).any():
         return x, value
     climbed = scoring.ascend(scorer.criterion, scorer.arrays, start, active, facts,
                              steps=config.ascent_steps)
@@ -272,7 +278,7 @@ def select(
     random elsewhere. pool [Q, D] holds the first candidates of every pick."""
     batch = empty_batch()
     size, dim = len(scored), problem.domain.dim
-    num_objectives = problem.facts(pool[:1]).known.shape[1]
+    num_objectives = problem.facts(pool[:1]).scale.shape[1]
     for i, by_score in enumerate(scored):
         key, key_prepare, key_pick = jax.random.split(key, 3)
         if not by_score:

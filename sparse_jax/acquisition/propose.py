@@ -28,6 +28,12 @@ def everything(state: SearchState) -> np.ndarray:
     return state.x[: state.count][rows]
 
 
+def front_and_everything(state: SearchState) -> np.ndarray:
+    """Every measured point, and as many rows again of the front, [P, D]."""
+    every = everything(state)
+    return np.concatenate([every, np.resize(front(state), every.shape)])
+
+
 def morphs(
     key: PRNGKey, perturb: Perturb, parents: np.ndarray, num: int, *, depth: int
 ) -> np.ndarray:
@@ -45,21 +51,19 @@ def morphs(
 
 def random_and_morphs(
     domain: Domain, *, num_random: int = 512, num_morphs: int = 512, depth: int = 3,
-    parents: Parents = front, perturb: Perturb | None = None,
+    parents: Parents = front,
 ) -> Propose:
-    """Draws from the prior beside morphs of the parents (by default the front).
+    """Draws from the prior beside morphs of the parents.
 
-    The stages of SpArSe are other parents and another `perturb`, with no draws from
-    the prior. Without any parent everything comes from the prior.
+    Without any parent everything comes from the prior.
     """
-    edit = perturb or domain.perturb
-
     def propose(key, state):
         key_random, key_morphs = jax.random.split(key)
         reference = parents(state)
         if not len(reference):
             return domain.sample(key_random, num_random + num_morphs)
-        parts = [morphs(key_morphs, edit, reference, num_morphs, depth=depth)]
+        parts = [morphs(
+            key_morphs, domain.perturb, reference, num_morphs, depth=depth)]
         if num_random:
             parts.append(domain.sample(key_random, num_random))
         return np.concatenate(parts)

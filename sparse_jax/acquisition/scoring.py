@@ -15,8 +15,10 @@ from sparse_jax.types import Array, PRNGKey
 class Facts(NamedTuple):
     """What is known of Q points before they are evaluated."""
 
-    known: np.ndarray
-    """[Q, K] exactly known objectives, NaN elsewhere."""
+    low: np.ndarray
+    """[Q, K] lower bounds of the objectives, -inf for none."""
+    high: np.ndarray
+    """[Q, K] upper bounds, inf for none; where both are equal nothing is learned."""
     scale: np.ndarray
     """[Q, K] the surrogate models an objective as a multiple of this."""
 
@@ -24,7 +26,7 @@ class Facts(NamedTuple):
     def nothing(cls, num: int, num_objectives: int) -> 'Facts':
         """Nothing known, objectives modelled as they are."""
         shape = (num, num_objectives)
-        return cls(np.full(shape, np.nan), np.ones(shape))
+        return cls(np.full(shape, -np.inf), np.full(shape, np.inf), np.ones(shape))
 
 
 class Pending(NamedTuple):

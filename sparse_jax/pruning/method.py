@@ -19,7 +19,7 @@ class PruningMethod(NamedTuple):
 
     `score` is the method's evidence that a weight is superfluous, on the scale of
     log alpha: weights (or groups) scoring at least `default_cut` plus the candidate's
-    offset are removed. It broadcasts against the kernel.
+    offset are removed, those scoring -inf never. It broadcasts against the kernel.
     """
 
     name: str
@@ -52,16 +52,17 @@ def keep(
     A weight is dropped if its score reaches `default_cut + offset`, or if the
     magnitude of its posterior mean is below its layer's threshold (the literal
     reading of the table's pruning-thresholds row; for a structured method the
-    largest magnitude of the group counts).
+    largest magnitude of the group counts). A weight of exactly 0 is none.
     """
-    means, scores, masks = kernels(method.mean(params, aux)), {}, {}
+    means, masks = kernels(method.mean(params, aux)), {}
     scores = method.score(params, aux)
     for name, mean in means.items():
         size = jnp.abs(mean)
         if method.structured:
             size = size.max(axis=group_axes(mean), keepdims=True)
         cut = scores[name] < method.default_cut + offset
-        masks[name] = valid[name]['kernel'] & cut & (size >= thresholds[name])
+        large = (size >= thresholds[name]) | jnp.isneginf(scores[name])
+        masks[name] = valid[name]['kernel'] & cut & large & (mean != 0)
     return masks
 
 

@@ -75,23 +75,27 @@ def on_chip(dataset: data.Dataset, board: Board | None, *, quantized: bool) -> C
 def judge(
     graph: Graph, outcome: Outcome, *, objectives: Objectives, chip: Chip | None
 ) -> Outcome:
-    """Measure a successful outcome and its curve, and hold them to the budgets.
+    """Measure a trained outcome and its curve, and hold them to the budgets.
 
     The networks of the curve are dropped. Of a measured curve only the points remain
     that no other point of the training beats in everything known before measuring.
-    A network that cannot be generated counts as over budget.
+    A network that cannot be generated counts as over budget. Where the trial's own cut
+    leaves nothing, its curve may still hold networks.
     """
     begin = time.thread_time()
     curve, found = outcome.curve, OnChip(None, None)
     if chip is not None:
         measured = _once(graph, chip)
-        found = measured(Pruned(outcome.weights.folded, outcome.weights.units))
+        if outcome.status == status.OK:
+            found = measured(Pruned(outcome.weights.folded, outcome.weights.units))
         pairs = [(point, measured(point.pruned)) for point in _worth_measuring(curve)]
         curve = tuple(_apply(point, its) for point, its in pairs if its is not None)
     curve = tuple(point._replace(pruned=None, fits=not exceeded(point, objectives))
                   for point in curve)
     seconds = time.thread_time() - begin
     outcome = outcome._replace(curve=curve, measure_seconds=seconds)
+    if outcome.status != status.OK:
+        return outcome
     if found is None:
         return outcome._replace(status=status.OVER_BUDGET)
     outcome = _apply(outcome, found)

@@ -228,7 +228,7 @@ class Evaluator:
         outcome = Outcome(
             trial, int(measured.status), float('nan'), _totals(measured.costs),
             graph_costs.graph_totals(graph), accuracy=tuple(float(a) for a in ran))
-        if outcome.status != status.OK:
+        if outcome.status == status.NONFINITE:
             return outcome
         exact = lambda tree: weight_trees.extract(skeleton, graph, tree)
         weights = Weights(*(exact(t) for t in result.weights), exact(result.folded),

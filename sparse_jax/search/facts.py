@@ -6,6 +6,7 @@ import numpy as np
 
 from sparse_jax.acquisition.scoring import Facts
 from sparse_jax.objectives import graph_costs
+from sparse_jax.search.least import least
 from sparse_jax.search.objectives import COUNTED, Objectives, counted
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import Space
@@ -20,23 +21,27 @@ def facts_of(
 ) -> Facts:
     """What is known of canonical rows [N, D].
 
-    Without pruning, counted costs are exact functions of the point. With it, the
-    surrogate models every cost as a share of the cost before pruning: what pruning
-    leaves is learned, what the architecture decides is not.
+    The surrogate models every cost as a share of the cost before pruning: what pruning
+    leaves is learned, what the architecture decides is not. A counted cost lies between
+    that of the cheapest path and that before pruning; where both are equal, as always
+    without pruning, it is an exact function of the point.
     """
     facts = Facts.nothing(len(rows), len(objectives.names))
     for i, graph in enumerate(encoding.graphs(space, rows)):
-        facts.known[i], facts.scale[i] = _of_graph(graph, objectives, prunes)
+        for of_all, of_one in zip(facts, _of_graph(graph, objectives, prunes)):
+            of_all[i] = of_one
     return facts
 
 
 @functools.lru_cache(maxsize=65_536)
 def _of_graph(graph, objectives, prunes):
-    totals = graph_costs.graph_totals(graph)
-    known, scale = [np.nan], [1.0]
+    """[K] lower bounds, upper bounds and scales."""
+    totals, bounds = graph_costs.graph_totals(graph), least(graph, prunes)
+    low, high, scale = [0.0], [1.0], [1.0]
     for name in objectives.names[1:]:
         before = float(counted(totals, _LIKE.get(name, name), objectives))
-        exact = not prunes and name in COUNTED
-        known.append(before if exact else np.nan)
+        known = name in COUNTED
+        low.append(float(counted(bounds, name, objectives)) if known else -np.inf)
+        high.append(before if known else np.inf)
         scale.append(max(before, 1.0))
-    return known, scale
+    return low, high, scale

@@ -58,8 +58,8 @@ def _bound(bounds, name, objectives):
 def least(graph: Graph, prunes: bool = True) -> Least:
     """Lower bounds of the costs of a feasible exact graph.
 
-    Without pruning the first four are the network's own costs (the table's magnitude
-    thresholds, at most 1e-3, are neglected).
+    Without pruning the first four are the network's own costs (weights that happen to
+    be exactly 0 are neglected).
     """
     if not prunes:
         return Least(*graph_totals(graph), _unpruned_ram(graph))

@@ -13,7 +13,7 @@ import numpy as np
 
 from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
-from sparse_jax.acquisition.propose import random_and_morphs
+from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.config import locked
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.search import algorithms, device_memory, hosts
@@ -125,10 +125,11 @@ def fingerprint(built: Setup) -> str:
 
 
 def make_algorithm(
-    config, aims: Objectives, domain: Domain, *, space: Space, evaluator: Evaluator,
-    layout: Layout,
+    config, aims: Objectives, domain: Domain, references: Parents, *, space: Space,
+    evaluator: Evaluator, layout: Layout,
 ) -> SearchAlgorithm:
-    """The configured search algorithm over a domain, which a stage may restrict.
+    """The configured search algorithm over a domain, which a stage may restrict, with
+    morphs of `references`.
 
     `layout` is the surrogate's view of the whole domain: one for all stages, so that
     the surrogate is compiled once.
@@ -143,7 +144,8 @@ def make_algorithm(
     model = algorithms.Model(
         log_objectives=(True,) * count, rho=s.rho, maximize=EFFORT,
         layout=layout,
-        propose=random_and_morphs(domain, num_random=256, num_morphs=256))
+        propose=random_and_morphs(domain, num_random=256, num_morphs=256,
+                                  parents=references))
     common = dict(batch=batch, rules=rules)
     if s.algorithm == 'random':
         return algorithms.random_search(domain, num_objectives=count, **common)

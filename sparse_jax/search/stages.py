@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from sparse_jax.acquisition import propose
+from sparse_jax.acquisition.propose import Parents
 from sparse_jax.space import morphisms
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.types import Domain, SearchAlgorithm, SearchState
@@ -23,6 +24,12 @@ MORPH_DEPTH = 3
 def stage_of(round_: int, starts: tuple[int, ...]) -> int:
     """1, 2 or 3 for a round, given the rounds at which stages 2 and 3 start."""
     return 1 + sum(round_ >= start for start in starts)
+
+
+REFERENCES = {1: propose.front_and_everything, 2: propose.front_and_everything,
+              3: propose.front}
+"""Whose morphs the surrogate chooses from: of any network, half of them of the front;
+in stage 3 of the front alone."""
 
 
 def restrict(domain: Domain, space: Space, state: SearchState, stage: int) -> Domain:
@@ -46,17 +53,18 @@ def restrict(domain: Domain, space: Space, state: SearchState, stage: int) -> Do
 
 
 def staged(
-    make: Callable[[Domain], SearchAlgorithm], domain: Domain, space: Space, *,
+    make: Callable[[Domain, Parents], SearchAlgorithm], domain: Domain, space: Space, *,
     batch: int, starts: tuple[int, ...],
 ) -> SearchAlgorithm:
-    """`make(domain)` in stage 1, on the restricted domain afterwards."""
-    free = make(domain)
+    """`make(domain, references)` in stage 1, on the restricted domain afterwards."""
+    free = make(domain, REFERENCES[1])
 
     def suggest(key: jax.Array, state: SearchState):
         stage = stage_of(state.count // batch, starts)
         if stage == 1 or not len(propose.front(state)):
             return free.suggest(key, state)
-        return make(restrict(domain, space, state, stage)).suggest(key, state)
+        restricted = restrict(domain, space, state, stage)
+        return make(restricted, REFERENCES[stage]).suggest(key, state)
 
     return SearchAlgorithm(free.init, suggest, free.observe)
 

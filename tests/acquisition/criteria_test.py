@@ -123,7 +123,14 @@ def test_known_objectives_enter_exactly(name):
         'lower_bound': lambda: criteria.lower_bound(
             SURROGATE, state, weights, beta=1.0)}[name]()
     known = np.stack([np.full(6, -50.0), np.arange(6) + 10.0], 1)
-    np.testing.assert_allclose(_score(criterion, x, known=known), known[:, 1])
+    np.testing.assert_allclose(
+        _score(criterion, x, low=known, high=known), known[:, 1])
+    # A bound holds what the model says; one beyond it changes nothing.
+    free = _score(criterion, x)
+    most = np.full((6, 2), np.median(free))
+    np.testing.assert_allclose(
+        _score(criterion, x, high=most), np.minimum(free, most[:, 0]))
+    np.testing.assert_allclose(_score(criterion, x, high=most + 1e6), free)
 
 
 @pytest.mark.parametrize('name', ['thompson', 'lower_bound'])
@@ -135,9 +142,9 @@ def test_scales_multiply_the_model(name):
         'thompson': lambda: criteria.thompson(SURROGATE, state, weights),
         'lower_bound': lambda: criteria.lower_bound(
             SURROGATE, state, weights, beta=0.0)}[name]()
-    known = np.stack([np.full(6, -1e9), np.full(6, np.nan)], 1)
+    low, high = ([-1e9, sign * np.inf] * np.ones((6, 2)) for sign in (-1, 1))
     scale = np.stack([np.ones(6), np.arange(6) + 2.0], 1)
-    plain, scaled = (_score(criterion, x, known=known, scale=s)
+    plain, scaled = (_score(criterion, x, low=low, high=high, scale=s)
                      for s in (np.ones((6, 2)), scale))
     np.testing.assert_allclose(scaled, plain * scale[:, 1])
 
@@ -151,7 +158,7 @@ def test_scales_reach_the_picks_before():
     pending = _pending([x[0]])
 
     def scored(factor):
-        facts = Facts(np.full((3, 2), np.nan), np.full((3, 2), factor))
+        facts = Facts.nothing(3, 2)._replace(scale=np.full((3, 2), factor))
         return _score(criterion, x, pending._replace(facts=facts))
 
     np.testing.assert_allclose(scored(1e6), _score(criterion, x), atol=1e-4)

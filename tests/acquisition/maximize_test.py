@@ -93,6 +93,22 @@ def test_siblings_come_from_few_leaders():
     leaders = [np.array([i / 20, 0.0]) for i in range(20)]
     x = siblings(jax.random.key(0), domain, leaders, 64)
     assert asked == [8] * MOST_LEADERS and len(np.unique(x[:, 0])) == MOST_LEADERS
+    firsts = {siblings(jax.random.key(i), domain, leaders[:2], 4)[0, 0]
+              for i in range(10)}
+    assert firsts == {0.0, 0.05}
+
+
+def test_random_picks_spread_over_the_open_groups():
+    quarters = CUBE._replace(
+        group=lambda x: [int(4 * row[0]) for row in np.asarray(x)],
+        resample=lambda key, x, num: CUBE.sample(key, num) * [0.249, 1] + [
+            int(4 * x[0]) / 4, 0])
+    problem = _problem(domain=quarters, groups=GroupRules(new=3))
+    batch = maximize.empty_batch()
+    for key in jax.random.split(jax.random.key(0), 60):
+        maximize.pick_random(key, problem, batch)
+    opened = {group: batch.groups.count(group) for group in set(batch.groups)}
+    assert len(opened) == 3 and min(opened.values()) >= 10
 
 
 def test_infeasible_regions_lose():
@@ -129,3 +145,32 @@ def test_identity_ignores_the_sign_of_zero():
 def test_random_picks_have_no_score():
     batch = _select(_problem(), [[0.2, 0.3]] * 2, scored=np.array([False, True]))
     assert np.isnan(batch.score[0]) and np.isfinite(batch.score[1])
+
+
+def _grid(size):
+    """A space of `size` points."""
+    at = lambda key, num: (np.random.default_rng(
+        np.asarray(jax.random.key_data(key)).tolist()).integers(size, size=num) / size)
+    sample = lambda key, num: np.stack([at(key, num), np.zeros(num)], 1)
+    return CUBE._replace(
+        levels=np.array([size, 1]), sample=sample,
+        perturb=lambda key, x: sample(key, len(x)))
+
+
+def test_a_used_up_space_gives_repeats():
+    domain = _grid(4)
+    every = np.stack([np.arange(4) / 4, np.zeros(4)], 1)
+    problem = _problem(domain=domain, taken=frozenset(maximize.identity(every)))
+    batch = maximize.select(
+        jax.random.key(0), _criterion([[0.2, 0.0]] * 6), problem, every,
+        scored=np.array([True, True, False, True, True, True]), config=CONFIG)
+    assert len(batch.x) == 6 and batch.counts['repeats'] >= 6
+    assert len(set(maximize.identity(np.array(batch.x)))) == 4
+
+
+def test_a_batch_may_be_larger_than_the_space():
+    batch = maximize.empty_batch()
+    for key in jax.random.split(jax.random.key(0), 6):
+        maximize.pick_random(key, _problem(domain=_grid(4)), batch)
+    assert len(set(maximize.identity(np.array(batch.x[:4])))) == 4
+    assert batch.counts['repeats'] == 2

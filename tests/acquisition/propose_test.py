@@ -25,9 +25,11 @@ def test_the_default_pool(num_random):
     state = SearchState(x, y, np.array([0, 0, 0, 2]), 4)
     np.testing.assert_array_equal(propose.front(state), x[:2])
     np.testing.assert_array_equal(propose.everything(state), x[:3])
-    pool = propose.random_and_morphs(
-        CUBE, num_random=num_random, num_morphs=7, perturb=lambda key, x: x)(
-            jax.random.key(0), state)
+    np.testing.assert_array_equal(
+        propose.front_and_everything(state), x[[0, 1, 2, 0, 1, 0]])
+    still = CUBE._replace(perturb=lambda key, x: x)
+    pool = propose.random_and_morphs(still, num_random=num_random, num_morphs=7)(
+        jax.random.key(0), state)
     assert len(pool) == 7 + num_random
     assert {tuple(row) for row in pool[:7]} <= {tuple(row) for row in x[:2]}
     empty = state._replace(count=0)

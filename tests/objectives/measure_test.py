@@ -82,9 +82,10 @@ def test_a_whole_network():
 
 def test_thresholds_and_offsets_of_the_candidate_cut():
     """Weights below their own layer's threshold go; of the other layer they stay."""
-    method = METHODS['none']()
+    method = METHODS['none']()._replace(score=METHODS['magnitude']().score)
     state = _state(method)
-    candidate = CANDIDATE._replace(threshold=np.array([0.0, 0.4], np.float32))
+    candidate = CANDIDATE._replace(
+        threshold=np.array([0.0, 0.4], np.float32), log_alpha_offset=np.float32(100))
     kernel = np.abs(np.asarray(state.params['classifier']['kernel']))
     keep = kernel >= 0.4
     assert 2 <= keep.sum() <= 10

@@ -189,7 +189,7 @@ def test_refused_points_are_never_suggested(name, key):
 @EVERY
 def test_an_impossible_budget_is_one_clear_line(name, key):
     algorithm = _make(name, refuse=lambda x: np.ones(len(x), bool))
-    with pytest.raises(ValueError, match='refuse every new network'):
+    with pytest.raises(ValueError, match='limits and budgets refuse every point'):
         algorithm.suggest(key, algorithm.init())
 
 
@@ -234,8 +234,8 @@ def test_known_objectives_replace_the_model(key):
     propose = lambda key, state: np.concatenate([DOMAIN.sample(key, 16), best])
     algorithm = lib.mobo(
         DOMAIN, bounds=BOUNDS, batch=1, model=MODEL._replace(propose=propose),
-        rules=lib.Rules(num_initial=8, facts=lambda x: Facts(known(x), np.ones((
-            len(x), 2)))))
+        rules=lib.Rules(num_initial=8, facts=lambda x: Facts(
+            known(x), known(x), np.ones((len(x), 2)))))
     x = DOMAIN.sample(key, 12)
     x = x[[name not in identity(best) for name in identity(x)]]
     state = algorithm.observe(algorithm.init(), x, _evaluate(x))

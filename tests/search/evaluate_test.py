@@ -94,17 +94,32 @@ def test_a_network_over_the_budget_is_refused(evaluator, trials):
     assert all(o.weights is None for o in outcomes)
 
 
-def test_a_diverged_candidate_leaves_its_neighbours(
-        evaluator, trials, together, monkeypatch):
+def _change(monkeypatch, evaluator, trial, **values):
+    """Give the candidate of one trial settings that no point has."""
     real = evaluate.split
 
     def split(graph, point, policy):
         skeleton, candidate = real(graph, point, policy)
-        if point == encoding.decode(evaluator.space, trials[1].row):
-            candidate = candidate._replace(learning_rate=np.float32(1e30))
+        if point == encoding.decode(evaluator.space, trial.row):
+            candidate = candidate._replace(
+                **{name: np.float32(value) for name, value in values.items()})
         return skeleton, candidate
 
     monkeypatch.setattr(evaluate, 'split', split)
+
+
+def test_the_curve_of_a_trial_that_its_own_cut_empties_is_kept(
+        evaluator, trials, together, monkeypatch):
+    _change(monkeypatch, evaluator, trials[1], log_alpha_offset=-100.0)
+    found = _outcomes(evaluator, trials[:2])[1]
+    assert found.status == status.EMPTY and found.costs.macs == 0
+    assert found.curve == together[1].curve and found.curve[0].costs.macs > 0
+    assert found.weights is not None
+
+
+def test_a_diverged_candidate_leaves_its_neighbours(
+        evaluator, trials, together, monkeypatch):
+    _change(monkeypatch, evaluator, trials[1], learning_rate=1e30)
     found = _outcomes(evaluator, trials)
     assert found[1].status == status.NONFINITE
     assert np.isnan(found[1].error) and found[1].weights is None

@@ -54,8 +54,16 @@ def test_test_data_is_loaded_once(setup, study, monkeypatch):
     assert fronts.test_accuracies(study, members[:1], spec) == {'0': first['0']}
 
 
+def test_a_trial_that_its_own_cut_empties_offers_its_curve(setup, study):
+    row = study.rows()[0]._replace(status='empty')
+    with pytest.raises(StudyError, match='trial 0: empty, it has no network'):
+        _member(setup, study, row)
+    cut = study.curve_rows()[0]
+    assert _member(setup, study, cut).net.nodes
+
+
 def test_a_trial_without_weights_is_one_line(setup, study):
     row = study.rows()[0]
     row = row._replace(trial=row.trial._replace(number=99), status='nonfinite')
-    with pytest.raises(StudyError, match='trial 99: nonfinite, it has no weights'):
+    with pytest.raises(StudyError, match='trial 99: nonfinite, it has no network'):
         _member(setup, study, row)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
+from sparse_jax.acquisition import propose
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import archive, lineage, stages
@@ -93,11 +94,12 @@ def test_stage_three_starts_from_the_front():
 
 def test_staged_algorithms_follow_the_rounds():
     state, points = _state()
-    seen = []
+    seen, parents = [], []
 
-    def make(domain):
+    def make(domain, references):
         def suggest(key, state):
             seen.append(domain)
+            parents.append(references)
             return domain.sample(key, 3), None
         return archive_triple(suggest)
 
@@ -110,6 +112,8 @@ def test_staged_algorithms_follow_the_rounds():
     algorithm.suggest(jax.random.key(0), algorithm.init())
     algorithm.suggest(jax.random.key(0), state)
     assert seen[0] is DOMAIN and seen[1] is not DOMAIN
+    algorithm.suggest(jax.random.key(0), state._replace(count=6))
+    assert parents == [propose.front_and_everything] * 2 + [propose.front]
     rows = seen[1].sample(jax.random.key(3), 8)
     graphs = set(encoding.graphs(SPACE, points))
     assert set(encoding.graphs(SPACE, rows)) <= graphs

@@ -154,6 +154,13 @@ def test_a_point_of_the_curve_may_fit_where_its_trial_does_not():
     assert [p.fits for p in outcome.curve] == [True, False]
 
 
+def test_an_empty_network_is_not_measured_but_its_curve_is():
+    empty = _outcome(3.0, 2.0)._replace(status=status.EMPTY)
+    outcome, asked = _judge(empty, 1.0)
+    assert asked == [2.0] and outcome.status == status.EMPTY
+    assert outcome.on_board is None and not outcome.curve[0].fits
+
+
 def test_what_cannot_be_generated_is_over_budget():
     outcome, _ = _judge(_outcome(9.0, 2.0, 9.0), 10.0)
     assert outcome.status == status.OVER_BUDGET and outcome.on_board is None

@@ -186,8 +186,8 @@ def ehvi(
 ) -> SearchAlgorithm:
     """Expected hypervolume improvement below reference [K], greedy within the batch.
 
-    While nothing observed is below the reference it is moved up to a tenth beyond the
-    worst of the front, so that there is something to improve.
+    While nothing observed is below the reference it is moved up beyond the worst of the
+    front, by a tenth of what was observed, so that there is something to improve.
     """
     reference = np.asarray(reference, float)
 
@@ -196,8 +196,9 @@ def ehvi(
         front = fitted.y[pareto.non_dominated(fitted.y)]
         bound = reference
         if not (front < reference).all(1).any():
-            worst = front.max(0)
-            bound = np.maximum(bound, worst + 0.1 * (worst - front.min(0)) + 1e-9)
+            worst, spread = front.max(0), np.ptp(fitted.y, axis=0)
+            margin = np.where(spread > 0, spread, np.maximum(abs(worst), 1e-9))
+            bound = np.maximum(bound, worst + 0.1 * margin)
         return criteria.hypervolume_improvement(
             fitted.surrogate, fitted.state, front, bound, num_draws=num_draws,
             num_directions=num_directions)

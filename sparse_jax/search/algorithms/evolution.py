@@ -101,7 +101,10 @@ def nsga2(
     """
 
     def survivors(y):
-        return np.lexsort((-pareto.crowding(y), pareto.ranks(y)))[:population]
+        ranks, distance = pareto.ranks(y), np.zeros(len(y))
+        for rank in np.unique(ranks):
+            distance[ranks == rank] = pareto.crowding(y[ranks == rank])
+        return np.lexsort((-distance, ranks))[:population]
 
     def breed(key, x, y, i):
         del i
