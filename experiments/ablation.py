@@ -33,8 +33,7 @@ VARIANTS = {
     'the same, uniform prior': {
         'algorithm': 'sparse', 'stages': True, 'prior': 'uniform'},
     'the same, expected hypervolume': {'algorithm': 'ehvi', 'stages': True},
-    'the same, two new programs a round': {
-        'algorithm': 'sparse', 'stages': True, 'new_groups': 2},
+    'the default: expected hypervolume, one stage': {'algorithm': 'ehvi'},
 }
 
 

@@ -67,6 +67,12 @@ def derive(seed: jax.Array, salt: str) -> jax.Array:
     return scramble(seed ^ np.array([word, ~word], np.uint32))
 
 
+def per_row(seed: jax.Array, count: int) -> jax.Array:
+    """Seed [2] -> [2, count] seeds; those of the first rows do not depend on count."""
+    rows = scramble(np.arange(1, count + 1, dtype=np.uint32))
+    return scramble(seed[:, None] ^ np.stack([rows, ~rows]))
+
+
 def indices(shape: tuple[int, ...], strides: tuple[int, ...]) -> jax.Array:
     """Index of every element of `shape` as if it lay in an array with `strides`.
 

@@ -46,6 +46,20 @@ def element_ids(sources: tuple, image_size: tuple[int, int]) -> np.ndarray:
     return counter_noise.scramble(np.concatenate(ids))
 
 
+def _noise_grid(seed, shape, image_size):
+    """(seed, shape, strides) that give every activation noise of its own."""
+    if len(shape) == 2:
+        return seed, shape, (MAX_BATCH, 1)
+    height, width = image_size
+    plane = height * width * MAX_BATCH
+    strides = (plane, width * MAX_BATCH, MAX_BATCH, 1)
+    if plane * MAX_INPUT_MAPS <= 1 << 32:
+        return seed, shape, strides
+    # The index would wrap and repeat the noise of another map: a seed for each.
+    seeds = counter_noise.per_row(seed, shape[0]).reshape(2, -1, 1, 1, 1)
+    return seeds, (1, *shape[1:]), strides
+
+
 class Weighted(nn.Module):
     """A convolution, depthwise convolution or dense product of one `Node`.
 
@@ -113,11 +127,9 @@ class Weighted(nn.Module):
         """Local reparametrisation (Kingma et al. 2015; Molchanov et al. 2017)."""
         variance = jnp.where(valid, variance, 0.0)
         spread = jnp.sqrt(self._product(jnp.square(view), variance) + EPSILON)
-        height, width = self.image_size
-        strides = (height * width * MAX_BATCH, width * MAX_BATCH, MAX_BATCH, 1)
-        strides = strides if mean.ndim == 4 else (MAX_BATCH, 1)
-        index = counter_noise.indices(mean.shape, strides)
-        noise = counter_noise.fast_normal(counter_noise.derive(seed, 'weight'), index)
+        seed = counter_noise.derive(seed, 'weight')
+        seed, shape, strides = _noise_grid(seed, mean.shape, self.image_size)
+        noise = counter_noise.fast_normal(seed, counter_noise.indices(shape, strides))
         return mean + noise_scale * spread * noise
 
     def _draw_scale(self, group_mean, index, noise_scale, seed):
@@ -147,7 +159,8 @@ class Weighted(nn.Module):
         axes = tuple(range(1, len(self.fan_shape)))
         fan_in = jnp.maximum(valid.sum(axis=axes, keepdims=True), 1)
         values = counter_noise.normal(seed, index)
-        return jnp.where(valid, values * jnp.sqrt(2.0 / fan_in), 0.0)
+        scale = jnp.sqrt(2.0 / fan_in.astype(values.dtype))
+        return jnp.where(valid, values * scale, 0.0)
 
 
 class MaskedBatchNorm(nn.Module):

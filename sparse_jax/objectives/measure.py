@@ -61,8 +61,14 @@ def error_rate(
     folded: dict, candidate: Candidate, data: TrainData, *, skeleton: Skeleton,
     chunk: int = 512, how: str = 'patches',
 ) -> jax.Array:
-    """Share of `data` that the pruned network gets wrong, in chunks of images."""
+    """Share of `data` that the pruned network gets wrong, in chunks of images.
+
+    Raises:
+      ValueError: `data` has no images.
+    """
     num = data.labels.shape[0]
+    if not num:
+        raise ValueError('data has no images')
     chunk = min(chunk, num)
     padded = -(-num // chunk) * chunk
     rows = jnp.arange(padded).reshape(-1, chunk)

@@ -12,6 +12,9 @@ from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.training import schedules
 from sparse_jax.training.config import TrainConfig
 
+EPSILON_ROOT = 1e-20
+"""Far below the square of Adam's own epsilon."""
+
 
 class TrainState(NamedTuple):
     """What the next step needs; checkpointed."""
@@ -38,10 +41,11 @@ class TrainInfo(NamedTuple):
 def optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """Adam without its rate, which is traced and differs between candidates.
 
-    One flat vector: a handful of operations instead of a handful per layer.
+    One flat vector: a handful of operations instead of a handful per layer. The root
+    has a gradient where a weight has none, so that a training can be differentiated.
     """
     clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-    return optax.flatten(optax.chain(*clip, optax.scale_by_adam()))
+    return optax.flatten(optax.chain(*clip, optax.scale_by_adam(eps_root=EPSILON_ROOT)))
 
 
 def init_state(params, aux, stats, config: TrainConfig) -> TrainState:
@@ -93,8 +97,10 @@ def train_step(
     updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
     rate = candidate.learning_rate * schedules.rate_factor(
         state.step / total, config.decay)
-    params = jax.tree.map(lambda p, u: p - rate * u, state.params, updates[0])
-    aux = jax.tree.map(
-        lambda p, u: p - rate * config.variational_rate * u, state.aux, updates[1])
+    moved = lambda p, u, rate: p - (rate * u).astype(p.dtype)
+    params = jax.tree.map(lambda p, u: moved(p, u, rate), state.params, updates[0])
+    aux = jax.tree.map(lambda p, u: moved(p, u, rate * config.variational_rate),
+                       state.aux, updates[1])
     new = TrainState(params, aux, stats, opt_state, state.step + 1)
-    return new, TrainInfo(entropy, accuracy, coefficient)
+    info = TrainInfo(entropy, accuracy, coefficient)
+    return new, TrainInfo(*(value.astype(jnp.float32) for value in info))

@@ -46,15 +46,23 @@ def train(  # noqa: PLR0913 - five inputs and four static settings
       state: from `initialise`, or inherited from a parent.
       order_key: order of the images, the same for all candidates of a search: a
         batch of candidates reads every image once.
-      num_epochs: how many of the `config.epochs` to run; traced, so that shorter
-        runs share the compiled program. The schedule stretches over these epochs.
+      num_epochs: how many of the `config.epochs` to run, at most all; traced, so that
+        shorter runs share the compiled program. The schedule stretches over these
+        epochs. One number for all candidates of a vmap: the epochs left out cost
+        nothing then.
       valid: masks of the weights that exist; by default all of the candidate's.
 
     Returns:
       The trained state and per-epoch `TrainInfo` of shape [config.epochs], NaN for
-      epochs that did not run.
+      epochs that did not run. A second call with the state is another run, with a
+      schedule of its own, that goes on from the weights and Adam's moments.
+
+    Raises:
+      ValueError: `data` has no images.
     """
     num_images = data.labels.shape[0]
+    if not num_images:
+        raise ValueError('data has no images')
     batch = min(config.batch_size, num_images)
     per_epoch = num_images // batch
     images = network.prepare_images(skeleton, data.images)
@@ -62,7 +70,8 @@ def train(  # noqa: PLR0913 - five inputs and four static settings
     if valid is None:
         valid = sizes.valid_weights(skeleton, candidate)
     net = network.SparseNet(skeleton, how)
-    limit = jnp.asarray(config.epochs if num_epochs is None else num_epochs)
+    limit = config.epochs if num_epochs is None else num_epochs
+    limit = jnp.minimum(jnp.asarray(limit), config.epochs)
     schedule = (config, per_epoch, limit * per_epoch, num_images)
 
     def step(state, rows):

@@ -138,3 +138,19 @@ def test_batch_norm_uses_the_true_pixels_only():
     np.testing.assert_allclose(new['batch_stats']['mean'], 0.25 * mean, rtol=1e-4)
     np.testing.assert_allclose(
         new['batch_stats']['var'], 0.75 + 0.25 * var, rtol=1e-4)
+
+
+@pytest.mark.parametrize('size', [96, 128])
+def test_maps_of_large_images_have_noise_of_their_own(size):
+    """A single index of map, row, column and image wraps at 128x128 after 64 maps."""
+    node = Node('conv', 'conv', ('input',), 66, 1, 1, relu=False)
+    kernel = np.zeros((66, 1, 1, 1), np.float32)
+    noise = {'variance': jnp.ones(kernel.shape)}
+    y = _noisy(node, ((1, size, size),), kernel, noise,
+               jnp.ones((1, size, size, 1)), (size, size)).reshape(66, -1)
+    correlation = np.corrcoef(y) - np.eye(66)
+    assert np.abs(correlation).max() < 6 / size
+    assert abs(y.mean()) < 0.01 and abs(y.std() - 1) < 0.01
+    fewer = _noisy(node, ((1, size, size),), kernel[:3], {
+        'variance': noise['variance'][:3]}, jnp.ones((1, size, size, 1)), (size, size))
+    np.testing.assert_array_equal(fewer.reshape(3, -1), y[:3])

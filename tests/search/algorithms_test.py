@@ -13,6 +13,7 @@ from sparse_jax.acquisition.scoring import Facts, generator
 from sparse_jax.objectives import pareto
 from sparse_jax.search import algorithms as lib
 from sparse_jax.search import archive
+from sparse_jax.search.algorithms.evolution import fittest
 from sparse_jax.surrogate.gp import TRACES, GPConfig, gp
 from sparse_jax.types import Domain, Evaluation
 
@@ -322,3 +323,14 @@ def test_models_beat_random_search(name, key):
     chance = np.median([
         volume(_run(_make('random_search'), 10, jax.random.key(s))) for s in range(5)])
     assert found > chance
+
+
+def test_crowding_counts_within_a_front():
+    """Of the second front both ends come first, then what is far from its neighbours
+    there; the first front is close to some of them."""
+    first = np.array([[0.0, 4], [1, 3], [2, 2], [3, 1], [4, 0]])
+    second = np.array([[5.0, 15], [5.1, 14.9], [5.2, 14.8], [14, 6], [15, 5]])
+    order = fittest(np.concatenate([second, first])).tolist()
+    assert set(order[:5]) == {5, 6, 7, 8, 9} and set(order[:2]) == {5, 9}
+    # Sides of the boxes: .1 + .1 of point 1, 8.9 + 8.9 of 2, 9.8 + 9.8 of 3, by 10.
+    assert set(order[5:7]) == {0, 4} and order[7:] == [3, 2, 1]

@@ -217,3 +217,41 @@ def test_bayesian_compression_learns_and_removes_groups():
     share = [run.measurement.costs.model_size / _before(filters, 3).model_size
              for run, filters in zip(runs, (6, 8, 8))]
     assert max(share[:2]) < 0.5
+
+
+@pytest.mark.parametrize('name', ['sparse_vd', 'bayes_compress'])
+def test_a_training_can_be_differentiated(name):
+    """The gradient of the final loss by the learning rate is that of differences, and
+    training runs alike in 64-bit mode."""
+    rng = np.random.default_rng(0)
+    data = TrainData(rng.normal(size=(16, 8, 8, 1)).astype(np.float32),
+                     rng.integers(0, 4, 16).astype(np.int32))
+    fixed = dict(skeleton=pad(_graph(6, 3), POLICY), method=METHODS[name](),
+                 config=TrainConfig(epochs=2, batch_size=8))
+    keys = jax.random.split(jax.random.key(0), 3)
+
+    def loss(rate):
+        candidate = _candidate()._replace(learning_rate=rate)
+        state = initialise(keys[0], candidate, **fixed)
+        _, info = train(keys[1], state, candidate, data, keys[2], **fixed)
+        return info.loss[-1]
+
+    run, rate = sampled.train_jit(loss), np.float32(0.003)
+    slope = float(sampled.train_jit(jax.grad(loss))(rate))
+    step = np.float32(3e-5)
+    assert slope == pytest.approx(
+        float(run(rate + step) - run(rate - step)) / float(2 * step), rel=0.03)
+    with jax.enable_x64(True):
+        wide = sampled.train_jit(loss)(rate)
+    assert wide.dtype == np.float32
+    np.testing.assert_allclose(wide, run(rate), rtol=1e-3)
+
+
+def test_no_images_is_one_clear_line():
+    empty = TrainData(np.zeros((0, 8, 8, 1), np.float32), np.zeros(0, np.int32))
+    fixed = dict(skeleton=pad(_graph(6, 3), POLICY), method=METHODS['none'](),
+                 config=CONFIG)
+    key = jax.random.key(0)
+    state = initialise(key, _candidate(), **fixed)
+    with pytest.raises(ValueError, match='data has no images'):
+        train(key, state, _candidate(), empty, key, **fixed)

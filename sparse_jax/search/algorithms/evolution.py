@@ -100,12 +100,6 @@ def nsga2(
     copy, and is then edited once, which also makes it canonical.
     """
 
-    def survivors(y):
-        ranks, distance = pareto.ranks(y), np.zeros(len(y))
-        for rank in np.unique(ranks):
-            distance[ranks == rank] = pareto.crowding(y[ranks == rank])
-        return np.lexsort((-distance, ranks))[:population]
-
     def breed(key, x, y, i):
         del i
         key_parent, key_edit = jax.random.split(key)
@@ -117,4 +111,12 @@ def nsga2(
         return domain.perturb(key_edit, np.where(other, x[mates[1]], x[mates[0]]))
 
     return _evolutionary(domain, num_objectives, batch, rules,
-                         lambda key: (None, breed), survivors)
+                         lambda key: (None, breed), lambda y: fittest(y)[:population])
+
+
+def fittest(y: np.ndarray) -> np.ndarray:
+    """Rows of y [N, K] by front, within a front by crowding distance, [N]."""
+    ranks, distance = pareto.ranks(y), np.zeros(len(y))
+    for rank in np.unique(ranks):
+        distance[ranks == rank] = pareto.crowding(y[ranks == rank])
+    return np.lexsort((-distance, ranks))
