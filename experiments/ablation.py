@@ -75,7 +75,8 @@ class Result(NamedTuple):
 
 def spend(config, workdir: pathlib.Path, budget: int) -> Result:
     """Search until the budget and say what was reached."""
-    built, records = setup.build(config), start_study(str(workdir), config)
+    built = setup.build(config)
+    records = start_study(str(workdir), config, built.dataset)
 
     def stop_when_spent(news):
         if news.phase == 'finished round' and _epochs(records.rows()) >= budget:

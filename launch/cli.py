@@ -137,5 +137,6 @@ def use_cache(folder: str) -> None:
     except OSError as error:
         fail(f'--cache_dir {str(path)!r}: {error.strerror}')
     jax.config.update('jax_compilation_cache_dir', str(path))
-    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
+    # All of them: the many small ones are what a second run would wait for.
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', 0)

@@ -54,7 +54,7 @@ def task_shape():
         sparse_space(shape, CLASSES.value)
     except ValueError:
         cli.fail(f'--input_shape={",".join(SHAPE.value)} --num_classes='
-                 f'{CLASSES.value}: allowed: height,width,channels of at least 1, '
+                 f'{CLASSES.value}: allowed: height,width,channels of at least 2,2,1, '
                  'and 2 or more classes')
     return shape, CLASSES.value
 
@@ -142,8 +142,9 @@ def _in_float(config, row):
     """What quantisation costs a trial; its curve is known in int8 only."""
     if not config.objectives.quantized:
         return ''
-    before = row.float_error
-    return ' (int8)' if before is None else f' (int8; {100 * (1 - before):.2f} % before)'
+    if row.float_error is None:
+        return ' (int8)'
+    return f' (int8; {100 * (1 - row.float_error):.2f} % before)'
 
 
 def main(argv):

@@ -3,8 +3,9 @@
     python -m launch.export --workdir=runs/digits --trial=best --out=DIR
 
 `best` is the front member of least validation error within the study's budgets; other
-trials are named as in launch.report (24, or 24@-1). The whole test part goes along:
-every logit of it is compared on the emulated board. --noverify only writes the folder.
+trials are named as in launch.report (24, or 24@-1). The images of the whole test part
+go along, without labels: every logit is compared on the emulated board. --noverify only
+writes the folder.
 """
 
 import jax
@@ -24,7 +25,7 @@ from sparse_jax.export import (
     verification_text,
     verify,
 )
-from sparse_jax.quantize import finetune
+from sparse_jax.quantize import finetune, int8_accuracy
 from sparse_jax.search import front as fronts
 from sparse_jax.search import settings, study
 from sparse_jax.search.chip import CALIBRATION
@@ -74,18 +75,18 @@ def write(board):
         net, ranges = finetune(
             jax.random.key(0), net, train.images, train.labels, steps=STEPS.value,
             method=METHOD.value)
-    test = data.load_test(settings.data_spec(config))
     # What a search measured in int8 is exported with the same calibration.
     int8 = objectives.on_board or config.objectives.quantized
-    images = ExportData(train.images[:CALIBRATION if int8 else 1000], test.images,
-                        test.labels)
-    report = export_network(
-        net, images, board, OUT.value, ranges=ranges, method=METHOD.value,
-        weight_format=FORMAT.value)
-    accuracy = report['accuracy']
-    print(f'written: {OUT.value}, trial {row.name}, test accuracy '
-          f'{100 * accuracy["int8"]:.2f} % in int8 '
-          f'({100 * accuracy["float"]:.2f} % in float)')
+    calibration = train.images[:CALIBRATION if int8 else 1000]
+    test = data.load_test(settings.data_spec(config))
+    export_network(
+        net, ExportData(calibration, test.images), board, OUT.value, ranges=ranges,
+        method=METHOD.value, weight_format=FORMAT.value)
+    accuracy = int8_accuracy(net, calibration, *dataset.validation, ranges=ranges,
+                             method=METHOD.value)
+    print(f'written: {OUT.value}, trial {row.name}, validation accuracy '
+          f'{100 * accuracy:.2f} % in int8 '
+          f'({100 * fronts.accuracy(net, dataset.validation):.2f} % in float)')
 
 
 def main(argv):

@@ -13,7 +13,7 @@ _PLAIN = 'finished group'
 
 
 class Reporter:
-    """A live bar on a terminal, one line per finished group elsewhere."""
+    """A line per finished group and round, and on a terminal a live bar."""
 
     def __init__(self, setup, study):
         self.console = tables.console()
@@ -44,6 +44,9 @@ class Reporter:
             n=f'{news.done}/{news.total} hv {news.hypervolume:.3f}')
         if news.phase == _PLAIN:
             tables.line(self.console, self._line(news, left))
+        if news.phase == 'finished round':
+            tables.line(self.console, f'round {news.round + 1}/{news.rounds}  '
+                                      f'{_round_text(self.study.rounds()[news.round])}')
 
     def _time_left(self, news):
         fresh = news.done - self.done_before
@@ -70,6 +73,17 @@ class Reporter:
                             if o.status != status.OK})
             text += f'  {failed} {"/".join(names)}'
         return text + (f'  {left}' if left else '')
+
+
+def _round_text(record):
+    """Where the time of a round went."""
+    seconds = [f'{name} {record[f"{name}_seconds"] or 0.0:.1f} s'
+               for name in ('suggest', 'compile', 'train')]
+    info = record['info']
+    return (f'took {", ".join(seconds)}; {record["programs"]} new programs, padding '
+            f'{info["padding_waste"]:.1f}, slots {100 * info["bucket_fill"]:.0f} %; '
+            f'refused {info.get("refused", 0):.0f} of '
+            f'{info.get("considered", 0):.0f} proposals')
 
 
 def _duration(seconds):
@@ -108,6 +122,9 @@ def print_summary(setup, study) -> None:
         console,
         f'padding: {mean("padding_waste"):.1f} times the products of the true '
         f'networks, {100 * mean("bucket_fill"):.0f} % of the programs\' slots used')
+    counted = lambda name: sum(r['info'].get(name, 0) for r in rounds)
+    tables.line(console, f'refused before training: {counted("refused"):.0f} of '
+                         f'{counted("considered"):.0f} proposals')
     best = [r['hypervolume'] for r in rounds if r['hypervolume'] is not None]
     reference = ', '.join(f'{v:.3g}' for v in aims.reference)
     costs = ', '.join(

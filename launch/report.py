@@ -45,11 +45,12 @@ def write_csv(path, members, objectives, tests):
 
 
 def write_networks(folder, members):
-    """The network file of every front member, for launch.describe."""
+    """The network file of every trial on the front, for launch.describe: what was
+    trained, whatever the cut."""
     folder.mkdir(exist_ok=True)
-    for m in members:
-        path = folder / f'trial_{m.row.trial.number:06d}.json'
-        path.write_text(json.dumps(m.row.point, indent=2) + '\n')
+    for number, point in {m.row.trial.number: m.row.point for m in members}.items():
+        path = folder / f'trial_{number:06d}.json'
+        path.write_text(json.dumps(point, indent=2) + '\n')
 
 
 def best_text(rows, objectives, tests):

@@ -77,7 +77,7 @@ def prepare(config, folder):
 def search(built, config, folder):
     """Run the search in its workdir and say what it found."""
     with study.lock(folder):
-        records = workdir.start_study(folder, config)
+        records = workdir.start_study(folder, config, built.dataset)
         try:
             with progress.Reporter(built, records) as reporter:
                 loop.run(built, records, reporter)

@@ -13,6 +13,7 @@ from sparse_jax.search import settings, study
 from sparse_jax.space.sparse_space import sparse_space
 
 CONFIG_FILE = 'config.json'
+DATA = 'data'
 
 
 def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
@@ -36,8 +37,10 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
             f'(stored -> given): {"; ".join(changed)}')
 
 
-def start_study(workdir: str, config: ml_collections.ConfigDict) -> study.Study:
-    """Lock the configuration and open the study; folder and study are made if new.
+def start_study(
+    workdir: str, config: ml_collections.ConfigDict, dataset: data.Dataset
+) -> study.Study:
+    """Lock configuration and data and open the study; it is made if it is new.
 
     Raises:
       StudyError: the folder holds something else, or cannot be written.
@@ -48,9 +51,25 @@ def start_study(workdir: str, config: ml_collections.ConfigDict) -> study.Study:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, config)
     records = study.Study(workdir)
+    check_data(records, dataset)
+    records.set_meta(DATA, data.digest(dataset))
     # Again, as rounds and runtime settings may change; not before the study opened.
     _write(path, config)
     return records
+
+
+def check_data(records: study.Study, dataset: data.Dataset) -> None:
+    """Refuse other data than a study was made with.
+
+    Raises:
+      StudyError: some image or label is another one.
+    """
+    if records.meta(DATA) not in (None, data.digest(dataset)):
+        records.close()
+        raise study.StudyError(
+            f'workdir {str(records.workdir)!r}: the images or labels of '
+            f'{dataset.name!r} have changed since this study began; allowed: the data '
+            'as they were, or another workdir')
 
 
 def read_config(workdir: str) -> ml_collections.ConfigDict:
@@ -76,6 +95,7 @@ def open_study(workdir: str):
     settings.check(config)
     records = study.Study(workdir, create=False)
     dataset = data.load(settings.data_spec(config))
+    check_data(records, dataset)
     space = sparse_space(
         dataset.input_shape, dataset.num_classes, prior=config.space.prior)
     objectives = settings.objectives(config, dataset.num_classes)

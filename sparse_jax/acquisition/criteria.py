@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.acquisition import scalarize
-from sparse_jax.acquisition.scoring import Criterion, generator
+from sparse_jax.acquisition.scoring import Criterion
+from sparse_jax.host_random import generator
 from sparse_jax.surrogate.base import Surrogate
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax.acquisition.scoring import generator
+from sparse_jax.host_random import generator
 from sparse_jax.types import Domain, PRNGKey
 
 MOST_LEADERS = 8

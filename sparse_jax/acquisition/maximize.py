@@ -9,7 +9,8 @@ import numpy as np
 
 from sparse_jax.acquisition import scoring
 from sparse_jax.acquisition.groups import GroupRules, siblings
-from sparse_jax.acquisition.scoring import Criterion, Facts, Pending, generator
+from sparse_jax.acquisition.scoring import Criterion, Facts, Pending
+from sparse_jax.host_random import generator
 from sparse_jax.types import Domain, PRNGKey
 
 

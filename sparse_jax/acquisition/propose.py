@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from sparse_jax.acquisition.scoring import generator
+from sparse_jax.host_random import generator
 from sparse_jax.objectives import pareto
 from sparse_jax.types import Domain, PRNGKey, SearchState
 
@@ -14,6 +14,7 @@ Propose = Callable[[PRNGKey, SearchState], np.ndarray]
 Parents = Callable[[SearchState], np.ndarray]
 """(state) -> [P, D] the points whose morphs may be proposed."""
 Perturb = Callable[[PRNGKey, np.ndarray], np.ndarray]
+"""(key, x [N, D]) -> [N, D] one random edit of each row."""
 
 
 def front(state: SearchState) -> np.ndarray:

@@ -56,11 +56,6 @@ class Criterion(NamedTuple):
     """[q, K] scalarization weights of the picks, where there are any."""
 
 
-def generator(key: PRNGKey) -> np.random.Generator:
-    """A NumPy generator that is a function of a JAX key."""
-    return np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
-
-
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _score_jit(value, surrogate, arrays, x, active, facts):
     return value(surrogate, arrays, x, active, facts)

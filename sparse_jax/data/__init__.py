@@ -1,6 +1,6 @@
 """Labelled images: fixed parts for the search, a test part for the report."""
 
-from sparse_jax.data.dataset import Dataset, Split, normalise
+from sparse_jax.data.dataset import Dataset, Split, digest, normalise
 from sparse_jax.data.errors import DataError
 from sparse_jax.data.loading import load, load_test
 from sparse_jax.data.spec import DataSpec
@@ -13,6 +13,7 @@ __all__ = [
     'Split',
     'load',
     'load_test',
+    'digest',
     'normalise',
     'synthetic',
 ]

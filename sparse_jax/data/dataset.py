@@ -7,6 +7,7 @@ every place that can.
 """
 
 import dataclasses
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,16 @@ class Dataset:
         return tuple(self.train.images.shape[1:])
 
 
+def digest(dataset: Dataset) -> str:
+    """Changes with every pixel and label that a search may look at."""
+    found = hashlib.sha256()
+    for split in (dataset.train, dataset.validation):
+        for array in split:
+            found.update(str((array.dtype.str, array.shape)).encode())
+            found.update(np.ascontiguousarray(array))
+    return found.hexdigest()
+
+
 def normalise(images: np.ndarray, mean: float, std: float) -> np.ndarray:
     """Returns (images - mean) / std as float32, any shape; works on JAX arrays too."""
     return (images.astype(np.float32) - np.float32(mean)) / np.float32(std)
@@ -70,8 +81,13 @@ def assemble(
 ) -> Dataset:
     """Returns the `Dataset` of two parts, with the statistics of the train part.
 
-    Raises `DataError` where training makes no sense: one class, or equal pixels.
+    Raises `DataError` where training makes no sense: one class, equal pixels, or images
+    without room for a convolution.
     """
+    height, width = train.images.shape[1:3]
+    if min(height, width) < 2:
+        raise DataError(f'{name!r}: images of {height}x{width} pixels; '
+                        'accepted: 2x2 or more')
     present = np.unique(train.labels)
     if len(present) < 2:
         raise DataError(

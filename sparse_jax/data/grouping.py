@@ -25,6 +25,8 @@ def parse(grouping: str, class_names: tuple[str, ...]) -> tuple[
     num = len(class_names)
     if not grouping:
         return np.arange(num, dtype=np.int32), class_names
+    if num < 2:
+        raise _bad(grouping, f'the data have {num} class', num)
     half = num // 2
     text = f'0-{half - 1}/{half}-{num - 1}' if grouping == 'binary' else grouping
     table = np.full(num, -1, np.int32)
@@ -55,6 +57,6 @@ def _members(group: str, num: int, grouping: str):
 
 
 def _bad(grouping: str, reason: str, num: int) -> DataError:
-    return DataError(
-        f'classes={grouping!r}: {reason}; accepted: empty, binary, or groups such as '
-        f'0-{num - 2}/{num - 1} that hold each of the {num} classes once')
+    groups = ('' if num < 2 else ', binary, or groups such as '
+              f'0-{num - 2}/{num - 1} that hold each of the {num} classes once')
+    return DataError(f'classes={grouping!r}: {reason}; accepted: empty{groups}')

@@ -8,7 +8,7 @@ import numpy as np
 from sparse_jax.export import boards, folder
 from sparse_jax.export.analytic import analytic_cost
 from sparse_jax.export.budget import check_plan
-from sparse_jax.export.c_source import Generated, generate
+from sparse_jax.export.c_source import generate
 from sparse_jax.export.errors import ExportError
 from sparse_jax.export.facts import gather_facts
 from sparse_jax.export.toolchain import TEMPLATES, linker_script
@@ -108,13 +108,6 @@ def _files(g, board, codes, expected):
             text = text.replace('@@', g.name.upper()).replace('@', g.name)
         texts[template] = text
     return texts
-
-
-def firmware_sources(g: Generated) -> dict[str, str]:
-    """The C files of the firmware, start code apart."""
-    text = (TEMPLATES / 'firmware.c').read_text()
-    return {f'{g.name}.c': g.source, f'{g.name}.h': g.header,
-            'firmware.c': text.replace('@@', g.name.upper()).replace('@', g.name)}
 
 
 def vectors_header(codes: np.ndarray, expected: np.ndarray) -> str:

@@ -65,10 +65,9 @@ def error_rate(
 
     Raises:
       ValueError: `data` has no images.
+      AssertionError: images or labels of another shape.
     """
-    num = data.labels.shape[0]
-    if not num:
-        raise ValueError('data has no images')
+    num = data.count()
     chunk = min(chunk, num)
     padded = -(-num // chunk) * chunk
     rows = jnp.arange(padded).reshape(-1, chunk)

@@ -49,8 +49,3 @@ def append(
     new = SearchState(state.x.copy(), state.y.copy(), state.status.copy(), end)
     new.x[rows], new.y[rows], new.status[rows] = x, y, code
     return new
-
-
-def measured(state: SearchState) -> np.ndarray:
-    """Rows with a successful evaluation, [count] bool."""
-    return state.status[: state.count] == status.OK

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sparse_jax.acquisition.scoring import generator
+from sparse_jax.host_random import generator
 from sparse_jax.types import Domain
 
 SCALES = (1e-3, 0.3)

@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 
+from sparse_jax.host_random import generator
 from sparse_jax.model.skeleton import Skeleton, TierPolicy, pad
 from sparse_jax.space import encoding, morphisms
 from sparse_jax.space.sparse_space import Space
@@ -47,7 +48,7 @@ def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
     Structure stays; every other active dimension is redrawn with probability one
     half, widths and kernels inside their tier.
     """
-    rng = encoding.generator(key)
+    rng = generator(key)
     skeleton, = skeletons(space, policy, row)
     free = np.array([_is_free(name) for name in space.names])
     free &= encoding.activity(space, row[None])[0]

@@ -1,7 +1,6 @@
 """Configuration -> the objects of a search; with `settings`, its only reader."""
 
 import functools
-import hashlib
 import json
 import os
 from typing import NamedTuple
@@ -92,7 +91,7 @@ def build(config: ml_collections.ConfigDict) -> Setup:
             max_macs=config.limits.max_macs, objectives=aims,
             prunes=config.pruning.method != 'none'),
         judge=functools.partial(judge, objectives=aims, chip=chip))
-    _check_budgets(aims, domain, evaluator)
+    _check_reachable(config, aims, domain, evaluator)
     make = functools.partial(
         make_algorithm, config, aims, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(domain))
@@ -102,26 +101,24 @@ def build(config: ml_collections.ConfigDict) -> Setup:
                  aims)
 
 
-def _check_budgets(aims, domain, evaluator):
-    """Refuse budgets that no network can meet, rather than search for one."""
-    if not aims.budgets:
-        return
+def _check_reachable(config, aims, domain, evaluator):
+    """Refuse limits and budgets that no network meets, rather than search for one."""
     rows = domain.sample(jax.random.key(0), SCREENED)
-    if evaluator.refuse(rows).all():
-        given = ', '.join(f'{name} {most:g}' for name, most in aims.budgets)
-        raise ConfigError(
-            f'config.budgets: {given} is not allowed with this space; allowed: budgets '
-            f'that one of {len(rows)} random networks might meet after pruning')
+    if not evaluator.refuse(rows).all():
+        return
+    given = [f'limits.{name} {most}' for name, most in config.limits.items() if most]
+    given += [f'budgets.{name} {most:g}' for name, most in aims.budgets]
+    raise ConfigError(
+        f'config: {", ".join(given)}: not allowed together with this space; allowed: '
+        f'limits that one of {len(rows)} random networks is within before pruning, and '
+        'budgets that it might meet after it')
 
 
 def fingerprint(built: Setup) -> str:
     """Changes with everything that several hosts must have in common."""
-    arrays = (part for split in (built.dataset.train, built.dataset.validation)
-              for part in (split.images, split.labels))
-    digests = [hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest()
-               for a in arrays]
     chosen = locked(built.config.to_dict())
-    return json.dumps([chosen, digests, jax.__version__], sort_keys=True)
+    return json.dumps([chosen, data.digest(built.dataset), jax.__version__],
+                      sort_keys=True)
 
 
 def make_algorithm(

@@ -11,14 +11,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from sparse_jax.host_random import generator
 from sparse_jax.space import architecture
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
-
-
-def generator(key: jax.Array) -> np.random.Generator:
-    """Host random numbers from a JAX key, which is consumed."""
-    return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
-
 
 MAX_REMEMBERED = 100_000
 

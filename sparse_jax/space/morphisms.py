@@ -8,6 +8,7 @@ batch norm and all training and pruning settings (SpArSe appendix B as reconstru
 import jax
 import numpy as np
 
+from sparse_jax.host_random import generator
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import Space
 
@@ -38,7 +39,7 @@ def morph(
     `only_pruning`, returned as it is).
     """
     first, second = jax.random.split(key)
-    rng = encoding.generator(first)
+    rng = generator(first)
     rows = np.atleast_2d(rows)
     result, open_rows = rows.copy(), np.arange(len(rows))
     for _ in range(_TRIES):

@@ -77,10 +77,11 @@ def sparse_space(
     """
     if prior not in PRIORS:
         raise ValueError(f'prior {prior!r}: allowed: {", ".join(PRIORS)}')
-    if len(input_shape) != 3 or min(input_shape) < 1 or num_classes < 2:
+    fine = len(input_shape) == 3 and min(input_shape) >= 1 and min(input_shape[:2]) >= 2
+    if not fine or num_classes < 2:
         raise ValueError(
-            f'input_shape {input_shape}, num_classes {num_classes}: need '
-            '(height, width, channels) of at least 1 each and 2 or more classes')
+            f'input_shape {input_shape}, num_classes {num_classes}: need (height, '
+            'width, channels) of at least 2, 2 and 1, and 2 or more classes')
     log = prior == 'log-uniform'
     rows = _input_rows(input_shape) + _training_rows() + _fc_rows(log)
     for k in range(1, MAX_BLOCKS + 1):

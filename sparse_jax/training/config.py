@@ -39,8 +39,3 @@ class TrainConfig:
                 raise ValueError(
                     f'train.{name}: {getattr(self, name)!r} is not allowed; '
                     f'allowed: {allowed[name]}')
-
-    @property
-    def table_epochs(self) -> float:
-        """Epochs of this run per epoch of the search table."""
-        return self.epochs / 100.0

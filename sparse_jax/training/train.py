@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -19,6 +20,14 @@ class TrainData(NamedTuple):
     """[N, H, W, C] float32, normalised."""
     labels: jax.Array
     """[N] int32."""
+
+    def count(self) -> int:
+        """N, once the shapes are checked."""
+        chex.assert_rank((self.images, self.labels), (4, 1))
+        chex.assert_equal_shape_prefix((self.images, self.labels), 1)
+        if not len(self.labels):
+            raise ValueError('data has no images')
+        return len(self.labels)
 
 
 def initialise(
@@ -59,10 +68,9 @@ def train(  # noqa: PLR0913 - five inputs and four static settings
 
     Raises:
       ValueError: `data` has no images.
+      AssertionError: images or labels of another shape.
     """
-    num_images = data.labels.shape[0]
-    if not num_images:
-        raise ValueError('data has no images')
+    num_images = data.count()
     batch = min(config.batch_size, num_images)
     per_epoch = num_images // batch
     images = network.prepare_images(skeleton, data.images)

@@ -69,6 +69,7 @@ CASES = (
     _setting('unknown board', 'objectives.board=z80', "'z80'", 'microbit'),
     _setting('negative budget', 'budgets.ram=-1', 'budgets.ram: -1', '0 (no budget)'),
     _setting('budget that nothing meets', 'budgets.ram=5', 'ram 5', 'might meet'),
+    _setting('limit that nothing is within', 'limits.max_weights=1', 'max_weights 1'),
     _setting('soft bound of nothing', 'objectives.latency=0', 'latency: 0.0'),
     _setting('negative seed', 'seed=-1', 'seed: -1', '0 to 4294967295'),
     _setting('too large a seed', 'seed=4294967296', '0 to 4294967295'),
@@ -92,12 +93,18 @@ CASES = (
             '--config.data.path={dir}/nosuch.npz', words=('nosuch.npz', '.npz file')),
     _search('empty data set', '--config.data.name=own',
             '--config.data.path={dir}/empty.npz', words=('empty.npz',)),
+    _search('images without room for a convolution', '--config.data.name=own',
+            '--config.data.path={dir}/thin.npz', words=('1x64 pixels', '2x2 or more')),
+    _search('one class in two groups', '--config.data.name=own_binary',
+            '--config.data.path={dir}/thin.npz', words=('1 class', 'accepted: empty')),
     _search('truncated idx file', '--config.data.name=own',
             '--config.data.path={dir}/idx', words=('train-images', 'expected')),
     _search('no validation images', '--config.data.validation_size=0',
             words=('validation_size: 0', '1 or more')),
     _search('workdir of another configuration', '--config.search.batch=3',
             workdir='--workdir={dir}/study', words=('search.batch: 2 -> 3', 'another')),
+    Case('report on a study whose data have changed', 'report',
+         ('--workdir={dir}/other_data',), ('images or labels', 'have changed')),
     _search('workdir that is a file', workdir='--workdir={dir}/empty.py',
             words=('empty.py', 'is a file')),
     _search('workdir below a file', workdir='--workdir={dir}/empty.py/run',
@@ -137,7 +144,7 @@ CASES = (
     Case('trial out of range', 'describe', ('--workdir={dir}/study', '--trial=99'),
          ('--trial=99', '0 to 3')),
     Case('trial that failed', 'describe', ('--workdir={dir}/failed', '--trial=1'),
-         ('trial 1', 'nonfinite', 'no weights')),
+         ('trial 1', 'nonfinite', 'no network')),
     Case('network file missing', 'describe', ('--network={dir}/nosuch.json',),
          ('nosuch.json', 'No such file')),
     Case('network file that is not JSON', 'describe', ('--network={dir}/syntax.py',),
@@ -177,6 +184,8 @@ def prepare(folder: pathlib.Path) -> None:
     for name, change in changes.items():
         (folder / f'{name}.json').write_text(json.dumps(point | change))
     np.savez(folder / 'empty.npz', X=np.zeros((0, 6, 6), np.uint8), y=np.zeros(0, int))
+    np.savez(folder / 'thin.npz', X=np.zeros((99, 1, 64), np.uint8),
+             y=np.zeros(99, int))
     (folder / 'idx').mkdir()
     head = np.array([2051, 10, 4, 4], '>u4').tobytes()
     (folder / 'idx' / 'train-images-idx3-ubyte').write_bytes(head + bytes(99))
@@ -191,7 +200,7 @@ def _studies(folder):
     shutil.copytree(tiny_study.finished().workdir, good)
     (good / 'config.json').write_text(dumps(tiny_study.config()))
     names = ('bad_config', 'no_config', 'other_config', 'bad_study', 'half_study',
-             'no_trials', 'failed', 'old_study', 'old_config')
+             'no_trials', 'failed', 'old_study', 'old_config', 'other_data')
     copies = {name: shutil.copytree(good, folder / name) for name in names}
     (copies['bad_config'] / 'config.json').write_text('{"seed": ')
     (copies['no_config'] / 'config.json').unlink()
@@ -205,6 +214,7 @@ def _studies(folder):
     for name, statements in {
             'old_study': ("UPDATE meta SET value='2' WHERE key='version'",),
             'no_trials': ('DELETE FROM weights', 'DELETE FROM trials'),
+            'other_data': ("INSERT INTO meta VALUES ('data', 'of yesterday')",),
             'failed': ("UPDATE trials SET status='nonfinite' WHERE number=1",
                        'DELETE FROM weights WHERE trial=1')}.items():
         with contextlib.closing(sqlite3.connect(copies[name] / 'study.sqlite')) as db:

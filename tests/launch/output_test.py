@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -68,11 +69,17 @@ def test_a_terminal_has_a_live_bar(monkeypatch, tmp_path):
     assert '\x1b[2K' in text and 'finished round' in text and '━' in text
 
 
-def test_elsewhere_there_is_one_line_for_a_group(monkeypatch, tmp_path):
+def test_elsewhere_there_is_one_line_for_a_group_and_one_for_a_round(
+        monkeypatch, tmp_path):
     lines = _watch(monkeypatch, tmp_path, io.StringIO()).splitlines()
-    assert len(lines) == tiny_study.ROUNDS
+    assert len(lines) == 2 * tiny_study.ROUNDS
     assert all(line.startswith('round ') and len(line) > 80 for line in lines)
-    assert 'left' in lines[0] and 'left' not in lines[-1]
+    assert 'left' in lines[0] and 'left' not in lines[-2]
+    for line in lines[1::2]:
+        assert re.fullmatch(
+            r'round ./.  took suggest [\d.]+ s, compile [\d.]+ s, train [\d.]+ s; '
+            r'\d+ new programs, padding [\d.]+, slots \d+ %; '
+            r'refused \d+ of \d+ proposals', line), line
 
 
 def test_lines_are_not_wrapped_nor_read_as_markup():

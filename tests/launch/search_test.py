@@ -35,13 +35,15 @@ def workdir(made, capsys):
 
 def test_the_output_of_a_search(workdir):
     lines = workdir.with_name('out.txt').read_text().splitlines()
-    groups = [line for line in lines if line.startswith('round ')]
-    assert len(groups) == tiny_study.ROUNDS
+    both = [line for line in lines if line.startswith('round ')]
+    groups = [line for line in both if ' took ' not in line]
+    assert len(groups) == tiny_study.ROUNDS and len(both) == 2 * tiny_study.ROUNDS
     assert all(('candidates' in g and 'hypervolume' in g and 'best of group' in g)
                for g in groups)
     assert any('XLA training programs: 1 compiled, 4.0 candidates each' in line
                for line in lines)
     assert any(line.startswith('seconds: compile') for line in lines)
+    assert any(line.startswith('refused before training: ') for line in lines)
     assert {p.name for p in workdir.iterdir()} == {
         '.lock', 'checkpoints', 'config.json', 'study.sqlite'}
 

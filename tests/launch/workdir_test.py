@@ -1,5 +1,7 @@
 """Studies in folders."""
 
+import dataclasses
+
 import pytest
 
 from launch import workdir
@@ -9,16 +11,24 @@ from tests import tiny_study
 
 def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
     folder, config = tmp_path / 'new' / 'deep', tiny_study.config()
+    images = tiny_study.finished().setup.dataset
     for rounds in (2, 3):  # rounds may grow
         config.search.rounds = rounds
-        workdir.start_study(str(folder), config).close()
+        workdir.start_study(str(folder), config, images).close()
         assert workdir.read_config(str(folder)).search.rounds == rounds
     with pytest.raises(StudyError, match='seed: 0 -> 1'):
-        workdir.start_study(str(folder), tiny_study.config(seed=1))
+        workdir.start_study(str(folder), tiny_study.config(seed=1), images)
+    changed = images.train._replace(labels=images.train.labels[::-1])
+    other = dataclasses.replace(images, train=changed)
+    config.search.rounds = 4
+    with pytest.raises(StudyError, match="labels of 'tiny' have changed since"):
+        workdir.start_study(str(folder), config, other)
+    assert workdir.read_config(str(folder)).search.rounds == 3
 
 
 def test_an_unknown_network_is_named_with_those_there_are(tmp_path):
-    records = workdir.start_study(str(tmp_path), tiny_study.config())
+    records = workdir.start_study(
+        str(tmp_path), tiny_study.config(), tiny_study.finished().setup.dataset)
     line = '--trial=7: no such trial; allowed: best, none yet'
     with pytest.raises(StudyError, match=line):
         workdir.find_network(records, '7', other='best, ')

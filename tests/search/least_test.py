@@ -12,11 +12,13 @@ from sparse_jax.export.schedule import schedule
 from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.quantize import calibrate, quantize
+from sparse_jax.search import loop
 from sparse_jax.search.evaluate import Evaluator
 from sparse_jax.search.least import Least, cannot_fit, least, not_worth_training
 from sparse_jax.search.objectives import Objectives
 from sparse_jax.search.outcome import Trial
 from sparse_jax.search.settings import ConfigError
+from sparse_jax.search.study import Study
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.space.sparse_space import sparse_space
@@ -143,11 +145,30 @@ def test_what_cannot_fit_is_not_trained():
 
 
 def test_budgets_that_nothing_meets_are_one_line():
-    with pytest.raises(ConfigError, match='config.budgets: ram 10 is not allowed'):
+    with pytest.raises(ConfigError, match='budgets.ram 10: not allowed together'):
         tiny_study.build(budgets__ram=10)
 
 
-def test_budgets_refuse_suggestions_and_count_them():
+def test_limits_that_nothing_is_within_are_one_line():
+    with pytest.raises(ConfigError, match='config: limits.max_weights 1: not allowed'):
+        tiny_study.build(limits__max_weights=1, limits__max_macs=0)
+
+
+def test_refused_proposals_are_counted(tmp_path):
+    free = tiny_study.finished().setup
+    rows = free.domain.sample(jax.random.key(0), 200)
+    middle = int(np.median([graph_totals(g).model_size for g in encoding.graphs(
+        free.space, rows)]))
+    built = tiny_study.build(limits__max_weights=middle, search__rounds=1)
+    study = Study(tmp_path)
+    loop.run(built, study)
+    info = study.rounds()[0]['info']
+    study.close()
+    # A random pick looks at 16 siblings or one free draw of the domain at least.
+    assert 0 < info['refused'] < info['considered'] and info['considered'] >= 16
+
+
+def test_budgets_refuse_suggestions():
     built = tiny_study.build(budgets__working_memory=150)
     rows = built.domain.sample(jax.random.key(0), 64)
     expected = [least(g).working_memory > 150

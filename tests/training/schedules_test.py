@@ -50,7 +50,3 @@ def test_bad_settings_are_one_line(name, bad, allowed):
         TrainConfig(**{name: bad})
     assert str(caught.value) == (
         f'train.{name}: {bad!r} is not allowed; allowed: {allowed}')
-
-
-def test_table_epochs_scale_with_the_run():
-    assert TrainConfig(epochs=40).table_epochs == pytest.approx(0.4)

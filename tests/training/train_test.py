@@ -255,3 +255,6 @@ def test_no_images_is_one_clear_line():
     state = initialise(key, _candidate(), **fixed)
     with pytest.raises(ValueError, match='data has no images'):
         train(key, state, _candidate(), empty, key, **fixed)
+    short = TrainData(np.zeros((3, 8, 8, 1), np.float32), np.zeros(2, np.int32))
+    with pytest.raises(AssertionError, match='prefix'):
+        train(key, state, _candidate(), short, key, **fixed)

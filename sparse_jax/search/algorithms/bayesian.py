@@ -11,7 +11,7 @@ from sparse_jax import status
 from sparse_jax.acquisition import criteria, maximize, scalarize
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Propose, random_and_morphs
-from sparse_jax.acquisition.scoring import Criterion, generator
+from sparse_jax.host_random import generator
 from sparse_jax.objectives import pareto
 from sparse_jax.search.algorithms.common import (
     RULES,
@@ -25,7 +25,7 @@ from sparse_jax.surrogate import capacity, feasibility
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.surrogate.threads import one_blas_thread
-from sparse_jax.types import Domain, PRNGKey, SearchAlgorithm, SearchState
+from sparse_jax.types import Domain, SearchAlgorithm, SearchState
 
 MANY = 128
 """Capacity up to which failures are modelled by the objectives' own programs."""
@@ -60,9 +60,6 @@ class Fitted(NamedTuple):
     state: Any
     y: np.ndarray
     """[N, K] successful observations."""
-
-
-Criterium = Callable[[PRNGKey, Fitted], Criterion]
 
 
 def layout_of(domain: Domain, kind: str = 'neutral') -> Layout:

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from sparse_jax.acquisition import maximize, scalarize
-from sparse_jax.acquisition.scoring import generator
+from sparse_jax.host_random import generator
 from sparse_jax.objectives import pareto
 from sparse_jax.search.algorithms.common import (
     RULES,

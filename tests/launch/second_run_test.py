@@ -1,0 +1,39 @@
+"""A second run of the same search compiles nothing: the persistent cache has it all."""
+
+import subprocess
+import sys
+
+from tests import tiny_study
+
+PROGRAM = '''
+import collections, sys
+import jax
+events = collections.Counter()
+jax.monitoring.register_event_listener(lambda event, **_: events.update([event]))
+from launch import cli, search
+cli.run(search.main, search.FLAGS, ['search', *sys.argv[1:]])
+asked = events['/jax/compilation_cache/compile_requests_use_cache']
+print(asked, events['/jax/compilation_cache/cache_hits'])
+'''
+SETTINGS = {
+    'data.name': 'tiny', 'data.path': str(tiny_study.data_file()),
+    'data.validation_size': 60, 'data.test_size': 60, 'train.epochs': 1,
+    'search.rounds': 3, 'search.batch': 2, 'search.initial': 4,
+    'search.initial_groups': 1, 'search.max_groups': 1, 'limits.max_macs': 20_000}
+
+
+def _search(folder, cache):
+    """(programs that were asked for, those found in the cache) of one process."""
+    flags = [f'--config.{name}={value}' for name, value in SETTINGS.items()]
+    found = subprocess.run(
+        [sys.executable, '-c', PROGRAM, '--config=experiments/digits.py',
+         f'--workdir={folder}', f'--cache_dir={cache}', *flags],
+        capture_output=True, text=True, timeout=300)
+    assert found.returncode == 0, found.stderr
+    return tuple(map(int, found.stdout.splitlines()[-1].split()))
+
+
+def test_a_second_run_compiles_nothing(tmp_path):
+    asked, hits = _search(tmp_path / 'first', tmp_path / 'cache')
+    assert asked > hits
+    assert _search(tmp_path / 'again', tmp_path / 'cache') == (asked, asked)
