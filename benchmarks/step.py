@@ -8,16 +8,14 @@ Without torch the PyTorch columns are left out.
 """
 
 import functools
-import importlib.util
 import os
 import time
 
 import jax
 import numpy as np
 
-from benchmarks import timing
+from benchmarks import floor, timing
 from sparse_jax.model.skeleton import Candidate, Skeleton
-from sparse_jax.objectives import graph_costs
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
@@ -80,49 +78,20 @@ def torch_steps(size: int, method: str, steps: int, threads: int):
         images(size, steps * BATCH), MAPS[size], POOLED[size], method, BATCH, threads)
 
 
-def flops(size: int, method: str) -> float:
-    """Products and sums of one step: forward, and backward to weights and inputs.
-
-    Noisy layers multiply twice, by means and by variances; nothing flows back to the
-    image.
-    """
-    rows = graph_costs.layer_rows(graph(size))
-    every = sum(row.macs for row in rows)
-    products = 1 if method == 'none' else 2
-    return 2.0 * BATCH * products * (3 * every - rows[0].macs)
-
-
-def matmul_rate(size: int = 768, tries: int = 20) -> float:
-    """Flop/s of a large square product on the same cores: what no step exceeds."""
-    a = jax.numpy.ones((size, size))
-    product = jax.jit(lambda a: a @ a)
-    jax.block_until_ready(product(a))
-    seconds = []
-    for _ in range(tries):
-        begin = time.process_time()
-        jax.block_until_ready(product(a))
-        seconds.append(time.process_time() - begin)
-    return 2.0 * size**3 / min(seconds)
-
-
-def has_torch() -> bool:
-    return importlib.util.find_spec('torch') is not None
-
-
 def measure(rounds: int, steps: int, threads: int) -> str:
     """The Markdown table; CPU milliseconds of a step, all threads counted."""
-    rows, rate = [], matmul_rate()
+    rows, rate = [], floor.matmul_rate(clock=time.process_time)
     for size in (28, 8):
         for method in METHOD_NAMES:
             calls = {'jax': jax_steps(size, method, steps)}
-            if has_torch():
+            if timing.has_torch():
                 calls['torch'] = torch_steps(size, method, steps, threads)
             taken = timing.interleaved(calls, rounds, clock=timing.both)
-            floor = 1e3 * flops(size, method) / rate
-            rows.append([f'{METHOD_NAMES[method]}, {size}x{size}', f'{floor:.2f}']
+            least = floor.step_flops(graph(size), BATCH, noisy=method != 'none') / rate
+            rows.append([f'{METHOD_NAMES[method]}, {size}x{size}', f'{1e3 * least:.2f}']
                         + _columns(taken, 1e3 / steps))
     header = ['step', 'floor ms', 'sparse_jax CPU ms']
-    if has_torch():
+    if timing.has_torch():
         header += ['PyTorch CPU ms', 'ratio of CPU time', 'ratio of wall-clock']
     return timing.table(header, rows)
 

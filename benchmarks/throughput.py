@@ -3,8 +3,11 @@
 python -m benchmarks.throughput [--k=1,4,8] [--mapping=map|vmap] [--seconds=4]
                                 [--sizes=8,28] [--workers=0]
 
-Candidate-steps per second (batch 128, SpVD) on synthetic images. Needs nothing beyond
-jax, flax, optax and numpy; runs unchanged on an accelerator.
+Candidate-steps per second (batch 128, SpVD) on synthetic images; beside them the same
+networks one after another, in eager PyTorch one after another where it is installed,
+and the floor (benchmarks.floor) of the true networks. A training is 10 epochs of 55 000
+images. Needs nothing beyond jax, flax, optax and numpy and runs unchanged on an
+accelerator.
 """
 
 import concurrent.futures
@@ -17,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import timing
+from benchmarks import floor, timing
 from sparse_jax.data.synthetic import draw
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
@@ -31,16 +34,20 @@ from sparse_jax.training.train import TrainData
 
 BATCH, STEPS = 128, 10
 """Images of a step, steps of an epoch."""
+TRAINING = 10 * (55_000 // BATCH)
+"""Steps of a training of MNIST."""
 MAX_EPOCHS = 4096
 """Epochs of the programs; how many of them run is data."""
 
 
-def graph(size: int, widths: tuple[int, int] = (8, 16)) -> Graph:
-    """conv 3x3, pool, conv 3x3, pool from 12x12 on, FC 10."""
+def graph(size: int, widths: tuple[int, int] = (8, 16),
+          kernels: tuple[int, int] = (3, 3)) -> Graph:
+    """conv, pool, conv, pool from 12x12 on, FC 10."""
     pool = 2 if size >= 12 else 1
+    sides = [(k, k) for k in kernels]
     return Graph((size, size, 1), 1, False, (
-        Node('first', 'conv', ('input',), widths[0], 3, 3, pool=2),
-        Node('second', 'conv', ('first',), widths[1], 3, 3, pool=pool),
+        Node('first', 'conv', ('input',), widths[0], *sides[0], pool=2),
+        Node('second', 'conv', ('first',), widths[1], *sides[1], pool=pool),
         Node('classifier', 'dense', ('second',), 10, relu=False)))
 
 
@@ -116,6 +123,35 @@ def epochs_for(run, seconds: float) -> int:
     return int(np.clip(seconds / each, 1, MAX_EPOCHS))
 
 
+def torch_caller(size: int, members: list[Candidate], threads: int):
+    """(epochs) -> None: the same widths, with kernels of 3, in eager PyTorch."""
+    from benchmarks import torch_step
+
+    images, labels = draw(0, STEPS * BATCH, shape=(size, size, 1), num_classes=10)
+    data = images.astype(np.float32) / 128 - 1, labels
+    pooled = (0, 1) if size >= 12 else (0,)
+    runs = [torch_step.steps(data, tuple(map(int, m.channels[:2])), pooled, 'sparse_vd',
+                             BATCH, threads) for m in members]
+
+    def run(epochs):
+        for one in runs:
+            for _ in range(epochs):
+                one()
+
+    return run
+
+
+def floor_seconds(size: int, members: list[Candidate], rates: tuple) -> float:
+    """Seconds of one step of every member at (flop/s, bytes/s)."""
+    total = 0.0
+    for member in members:
+        exact = graph(size, tuple(map(int, member.channels[:2])),
+                      tuple(map(int, member.kernel[:2])))
+        total += max(floor.step_flops(exact, BATCH, noisy=True) / rates[0],
+                     floor.step_bytes(exact, BATCH, noisy=True) / rates[1])
+    return total
+
+
 def measure(
     sizes: list[int], ks: list[int], mapping: str, seconds: float, rounds: int,
     workers: int,
@@ -123,7 +159,7 @@ def measure(
     """The Markdown table; rates of K together, and of the same K one after another."""
     lowering = lowering_of(mapping)
     workers = workers or (os.cpu_count() if lowering.mapping == 'map' else 1)
-    rows = []
+    rows, limits = [], (floor.matmul_rate(), floor.copy_rate())
     for size in sizes:
         single, alone = compiled(size, 1, lowering_of('map'))
         for k in ks:
@@ -138,16 +174,25 @@ def measure(
             epochs = epochs_for(together, seconds / rounds)
             calls = {'together': functools.partial(together, epochs),
                      'apart': functools.partial(apart, epochs)}
+            if timing.has_torch():
+                calls['torch'] = functools.partial(
+                    torch_caller(size, members, os.cpu_count()), epochs)
             taken = timing.interleaved(calls, rounds)
             rates = {name: k * epochs * STEPS / s for name, s in taken.items()}
+            least = floor_seconds(size, members, limits) * epochs * STEPS
             rows.append([
                 f'{size}x{size}', k, timing.spread(rates['together'], digits=0),
                 timing.spread(rates['apart'], digits=0),
                 timing.spread(taken['apart'] / taken['together']),
+                timing.spread(taken['torch'] / taken['together'])
+                if 'torch' in taken else '',
+                timing.spread(least / taken['together'], 100, digits=0),
+                timing.spread(3600 * rates['together'] / TRAINING, digits=0),
                 f'{program.seconds:.1f}'])
     return timing.table(
         ['images', 'K', f'together ({lowering.mapping}), candidate-steps/s',
-         'one after another, candidate-steps/s', 'gain', 'compile s'], rows)
+         'one after another, candidate-steps/s', 'gain', 'gain over PyTorch',
+         '% of the floor', 'trainings an hour', 'compile s'], rows)
 
 
 def main():

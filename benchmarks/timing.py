@@ -1,6 +1,7 @@
 """Interleaved timing: figures of one run, compared round by round."""
 
 import argparse
+import importlib.util
 import os
 import platform
 import time
@@ -59,6 +60,11 @@ def machine() -> str:
 def whole(text: str) -> list[int]:
     """'1,4' -> [1, 4]."""
     return [int(part) for part in text.split(',')]
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed."""
+    return importlib.util.find_spec('torch') is not None
 
 
 def parser(doc: str, **defaults) -> argparse.ArgumentParser:

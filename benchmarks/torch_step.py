@@ -9,7 +9,7 @@ EPSILON = 1e-8
 
 def _weights(size, maps, pooled):
     """He-initialised [(kernel, bias)] of the convolutions and the classifier."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(0)
     layers, inputs, side = [], 1, size
     for i, outputs in enumerate(maps):
         layers.append((outputs, inputs, 3, 3))
@@ -89,10 +89,15 @@ def _logits(x, layers, pooled):
 
 
 def steps(data, maps, pooled, method, batch, threads):
-    """A call that runs one epoch; Adam with two rates, one tensor list each."""
+    """A call that runs one epoch; Adam with two rates, one tensor list each.
+
+    On an accelerator where torch has one.
+    """
     torch.set_num_threads(threads)
-    x = torch.from_numpy(data[0]).permute(0, 3, 1, 2).contiguous()
-    labels = torch.from_numpy(data[1]).long()
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    torch.set_default_device(device)
+    x = torch.from_numpy(data[0]).to(device).permute(0, 3, 1, 2).contiguous()
+    labels = torch.from_numpy(data[1]).to(device).long()
     layers = [(kernel.requires_grad_(), bias.requires_grad_(),
                {k: v.requires_grad_() for k, v in _posterior(kernel, method).items()})
               for kernel, bias in _weights(x.shape[2], maps, pooled)]

@@ -38,9 +38,9 @@ def test_export_verifies_the_whole_test_set(workdir, tmp_path):
     report = json.loads((out / 'report.json').read_text())
     result = report['verification']
     assert result['logits'] == 'bit-equal'
-    assert result['images'] == result['test_set'] == 300
+    assert result['images'] == result['test_set'] == report['accuracy']['test_images']
     # No test label is looked at.
-    assert report['accuracy'] is None and result['accuracy'] is None
+    assert report['accuracy']['int8'] is None and result['accuracy'] is None
     assert 'validation accuracy' in done.stdout
     again = _launch('verify', f'--out={out}')
     assert again.returncode == 0 and again.stdout in done.stdout
