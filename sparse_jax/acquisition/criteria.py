@@ -134,7 +134,7 @@ def hypervolume_improvement(
 
     def scalars(points, rays):
         gain = (reference - points) / span
-        return np.asarray(scalarize.hypervolume_scalar(rays, gain[..., None, :]))
+        return scalarize.hypervolume_scalar(rays, gain[..., None, :])
 
     def prepare(key, pick, pending):
         key, key_rays = jax.random.split(key)

@@ -1,6 +1,5 @@
 """Many objectives into one number, by random weights; smaller is better."""
 
-import jax.numpy as jnp
 import numpy as np
 from scipy.special import gamma
 
@@ -47,15 +46,16 @@ def directions(rng: np.random.Generator, num_objectives: int, num: int) -> np.nd
     return normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
 
-def hypervolume_scalar(direction: Array, gain: Array) -> Array:
-    """min_k (gain_k / direction_k)_+ ^ K over the last axis.
+def hypervolume_scalar(direction: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """min_k (gain_k / direction_k)_+ ^ K over the last axis, on the host: the front of
+    a growing archive would be compiled for every length.
 
     gain [.., K] is reference minus objective. The mean over directions of the largest
     value in a set is its hypervolume, up to `hypervolume_constant` (Zhang and
     Golovin 2020, lemma 5).
     """
     num_objectives = direction.shape[-1]
-    ratio = jnp.maximum(gain, 0.0) / jnp.maximum(direction, 1e-9)
+    ratio = np.maximum(gain, 0.0) / np.maximum(direction, 1e-9)
     return ratio.min(-1) ** num_objectives
 
 

@@ -3,6 +3,7 @@
 import functools
 import math
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -150,6 +151,24 @@ def test_structures_dtypes_and_determinism(method):
     again = (f(params, aux) for f in (method.noise, method.mean, method.score))
     for first, second in zip((noise, mean, score), again):
         jax.tree.map(np.testing.assert_array_equal, first, second)
+
+
+def test_one_trace_serves_every_candidate(method):
+    """Weights, posterior, cut and thresholds are data."""
+    chex.clear_trace_counter()
+    valid = _valid()
+
+    @sampled.train_jit
+    @chex.assert_max_traces(n=1)
+    def everything(params, aux, offset, threshold):
+        kept = keep(method, params, aux, valid, offset=offset,
+                    thresholds=dict.fromkeys(SHAPES, threshold))
+        return method.penalty(params, aux, valid), method.mean(params, aux), kept
+
+    for i in range(3):
+        params = _params(i)
+        chex.assert_tree_all_finite(everything(
+            params, _aux(method, params, i), np.float32(i), np.float32(1e-3 * i)))
 
 
 def test_all_functions_vmap(method):
