@@ -1,6 +1,6 @@
 """LeNet-300-100 and LeNet-5-Caffe on MNIST: the pruning methods against their papers.
 
-Both networks lie outside the searched space and are built by hand; training, cutting
+Both networks lie outside the searched space, in files of their nodes; training, cutting
 and counting are the library's. DIR holds the four MNIST idx files.
 
     python -m experiments.lenet --data=DIR --net=lenet-300-100 --method=sparse_vd
@@ -8,6 +8,7 @@ and counting are the library's. DIR holds the four MNIST idx files.
 
 import argparse
 import functools
+import pathlib
 import time
 from typing import NamedTuple
 
@@ -19,22 +20,13 @@ from sparse_jax.data import DataSpec, load, load_test, normalise
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives.measure import error_rate, prune
 from sparse_jax.pruning import METHODS
-from sparse_jax.space.architecture import CLASSIFIER, POOL, Graph, Node
+from sparse_jax.space import graph_file, network_file
+from sparse_jax.space.architecture import Graph
 from sparse_jax.training import TrainConfig, TrainData, initialise, train
 
-_LAST = dict(name=CLASSIFIER, op='dense', channels=10, relu=False)
-_IMAGE = ((28, 28, 1), 1, False)
-NETWORKS = {
-    'lenet-300-100': Graph(*_IMAGE, (
-        Node('fc1', 'dense', ('input',), 300),
-        Node('fc2', 'dense', ('fc1',), 100),
-        Node(inputs=('fc2',), **_LAST))),
-    'lenet-5': Graph(*_IMAGE, (
-        Node('conv1', 'conv', ('input',), 20, 5, 5, pool=POOL),
-        Node('conv2', 'conv', ('conv1',), 50, 5, 5, pool=POOL),
-        Node('fc1', 'dense', ('conv2',), 500),
-        Node(inputs=('fc1',), **_LAST))),
-}
+_FOLDER = pathlib.Path(__file__).parent / 'networks'
+NETWORKS = {name: graph_file.parse(network_file.document(_FOLDER / f'{name}.json'))
+            for name in ('lenet-300-100', 'lenet-5')}
 """784-300-100-10, and 20-50-500-10 with 5x5 convolutions and 2x2 pools."""
 
 

@@ -3,8 +3,9 @@
     python -m launch.describe --network=FILE.json
     python -m launch.describe --workdir=runs/digits --trial=24@-1
 
-The first reads a network file with the names of the search table; the second shows a
-trained member of a study before and after pruning. --json is for machines.
+The first reads a network file: names of the search table with their values, or any
+network as a list of nodes (experiments/networks/*.json); the second shows a trained
+member of a study before and after pruning. --json is for machines.
 """
 
 import json
@@ -21,7 +22,7 @@ from sparse_jax.objectives import compact_costs, graph_costs
 from sparse_jax.search import front as fronts
 from sparse_jax.search import settings
 from sparse_jax.search.objectives import BOARD, exceeded
-from sparse_jax.space import architecture, network_file
+from sparse_jax.space import architecture, graph_file, network_file
 from sparse_jax.space.sparse_space import sparse_space
 
 FLAGS = cli.new_flags()
@@ -91,12 +92,22 @@ def print_rows(console, title, rows, totals):
     tables.show(console, table)
 
 
+def read_graph():
+    """The exact graph of the network file."""
+    document = network_file.document(NETWORK.value)
+    if graph_file.is_graph(document):
+        try:
+            return graph_file.parse(document)
+        except network_file.NetworkFileError as error:
+            cli.fail(f'{NETWORK.value}: {error}')
+    shape, classes = task_shape()
+    point = network_file.read(sparse_space(shape, classes), NETWORK.value)
+    return architecture.resolve(point, shape, classes)
+
+
 def describe_network(console):
     """A network file, before any training."""
-    shape, classes = task_shape()
-    space = sparse_space(shape, classes)
-    point = network_file.read(space, NETWORK.value)
-    graph = architecture.resolve(point, shape, classes)
+    graph = read_graph()
     rows = graph_costs.layer_rows(graph)
     totals = graph_costs.totals(rows)
     if JSON.value:

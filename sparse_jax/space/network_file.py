@@ -3,6 +3,7 @@
 import difflib
 import json
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -51,16 +52,25 @@ def read(space: Space, path: str | pathlib.Path) -> dict:
     Raises:
       NetworkFileError: the file is missing, is not JSON, or `check` refuses it.
     """
-    try:
-        point = json.loads(pathlib.Path(path).read_text())
-    except OSError as error:
-        raise NetworkFileError(f'{path}: {error.strerror}') from None
-    except (ValueError, RecursionError) as error:
-        raise NetworkFileError(f'{path}: not JSON: {error}') from None
+    point = document(path)
     try:
         return check(space, point)
     except NetworkFileError as error:
         raise NetworkFileError(f'{path}: {error}') from None
+
+
+def document(path: str | pathlib.Path) -> Any:
+    """The JSON of a network file.
+
+    Raises:
+      NetworkFileError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(pathlib.Path(path).read_text())
+    except OSError as error:
+        raise NetworkFileError(f'{path}: {error.strerror}') from None
+    except (ValueError, RecursionError) as error:
+        raise NetworkFileError(f'{path}: not JSON: {error}') from None
 
 
 def dumps(space: Space, row: np.ndarray) -> str:

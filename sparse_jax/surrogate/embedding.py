@@ -12,7 +12,7 @@ base kernel, being plain maps into a Euclidean space):
   conditional dimension gives (sin, cos)(pi r x) / l, an inactive one (0, 0).
 
 An unordered dimension gives its one-hot code over sqrt(2) l, so that two different
-levels are 1 / l apart (a Hamming distance). docs/optimisers.md compares the three by
+levels are 1 / l apart (a Hamming distance). docs/ablation.md compares the three by
 leave-one-out densities of recorded trials.
 """
 

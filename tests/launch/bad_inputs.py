@@ -156,6 +156,8 @@ CASES = (
          ('kernel-sise', 'mean kernel-size-block-1-layer-1')),
     Case('wrong value in a network file', 'describe', ('--network={dir}/value.json',),
          ("'big'", 'alpha')),
+    Case('list of nodes that make no network', 'describe',
+         ('--network={dir}/nodes.json',), ('nodes.json', "'image'", 'allowed: input')),
     Case('image shape of two numbers', 'describe',
          ('--network={dir}/large.json', '--input_shape=4,4', '--num_classes=3'),
          ('--input_shape=4,4', 'height,width,channels')),
@@ -183,6 +185,9 @@ def prepare(folder: pathlib.Path) -> None:
                'key': {'kernel-sise-block-1-layer-1': 3}, 'value': {'alpha': 'big'}}
     for name, change in changes.items():
         (folder / f'{name}.json').write_text(json.dumps(point | change))
+    nodes = [{'name': 'fc', 'op': 'dense', 'inputs': ['image'], 'channels': 3}]
+    (folder / 'nodes.json').write_text(json.dumps(
+        {'input_shape': [4, 4, 1], 'nodes': nodes}))
     np.savez(folder / 'empty.npz', X=np.zeros((0, 6, 6), np.uint8), y=np.zeros(0, int))
     np.savez(folder / 'thin.npz', X=np.zeros((99, 1, 64), np.uint8),
              y=np.zeros(99, int))

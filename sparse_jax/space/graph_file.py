@@ -1,0 +1,128 @@
+"""Networks outside the searched space, as JSON files of their nodes.
+
+    {"input_shape": [28, 28, 1],
+     "nodes": [{"name": "fc1", "op": "dense", "inputs": ["input"], "channels": 300},
+               {"name": "classifier", "op": "dense", "inputs": ["fc1"],
+                "channels": 10, "relu": false}]}
+
+The keys are the fields of `architecture.Graph` and `architecture.Node`.
+"""
+
+import math
+from typing import Any
+
+from sparse_jax.space.architecture import CLASSIFIER, Graph, Node
+from sparse_jax.space.network_file import NetworkFileError
+
+OPS = ('conv', 'depthwise', 'dense', 'sum')
+_POSITIVE = 'a whole number of at least 1'
+_GRAPH = ('input_shape', 'downsample', 'squeeze_depth', 'nodes')
+_NODE = {'name': str, 'op': str, 'inputs': list, 'channels': int, 'kernel': int,
+         'relu': bool, 'batch_norm': bool, 'pool': int}
+_REQUIRED = ('name', 'op', 'inputs', 'channels')
+
+
+def is_graph(document: Any) -> bool:
+    """Whether a JSON document lists nodes, rather than values of the table."""
+    return isinstance(document, dict) and 'nodes' in document
+
+
+def parse(document: dict) -> Graph:
+    """The exact graph of a document.
+
+    Raises:
+      NetworkFileError: unknown key, wrong value, or nodes that make no network.
+    """
+    _known(document, _GRAPH, 'the network')
+    shape, nodes = document.get('input_shape'), document['nodes']
+    if not (isinstance(shape, list) and len(shape) == 3 and all(map(_positive, shape))):
+        raise _wrong('input_shape', shape, '[height, width, channels]')
+    downsample = document.get('downsample', 1)
+    if not _positive(downsample) or downsample > min(shape[:2]):
+        raise _wrong('downsample', downsample, f'1 to {min(shape[:2])}')
+    squeeze = document.get('squeeze_depth', False)
+    if not isinstance(squeeze, bool):
+        raise _wrong('squeeze_depth', squeeze, 'true, false')
+    if not isinstance(nodes, list) or not nodes:
+        raise _wrong('nodes', nodes, 'a list of one node or more')
+    graph = Graph(tuple(shape), downsample, squeeze, ())
+    for document in nodes:
+        graph = _with(graph, document)
+    last = graph.nodes[-1]
+    if (last.name, last.op, last.relu) != (CLASSIFIER, 'dense', False):
+        raise NetworkFileError(
+            f'the last node is {last.name!r}; allowed: {CLASSIFIER!r}, of op dense, '
+            'with relu false')
+    return graph
+
+
+def _with(graph, document):
+    """The graph with one node more, checked against those before it."""
+    if not isinstance(document, dict):
+        raise _wrong('nodes', document, 'a list of objects')
+    name = document.get('name')
+    _known(document, tuple(_NODE), f'node {name!r:.60}')
+    for key in _REQUIRED:
+        if key not in document:
+            raise NetworkFileError(f'node {name!r:.60}: missing key {key!r}')
+    for key, value in document.items():
+        fine = _positive(value) if _NODE[key] is int else isinstance(value, _NODE[key])
+        if not fine:
+            allowed = {str: 'a text', list: 'a list of tensors', int: _POSITIVE,
+                       bool: 'true, false'}[_NODE[key]]
+            raise _wrong(f'node {name!r:.60}: {key}', value, allowed)
+    if document['op'] not in OPS:
+        raise _wrong(f'node {name!r}: op', document['op'], ', '.join(OPS))
+    before = graph.shapes()
+    if name in before:
+        raise NetworkFileError(f'node {name!r}: the name is taken')
+    for source in document['inputs']:
+        if source not in before:
+            raise _wrong(f'node {name!r}: input', source, ', '.join(before))
+    kernel = document.get('kernel', 1)
+    node = Node(**(document | {'inputs': tuple(document['inputs']), 'kernel': kernel,
+                               'kernel_low': kernel}))
+    _check_inputs(node, [before[source] for source in node.inputs])
+    grown = Graph(graph.input_shape, graph.downsample, graph.squeeze_depth,
+                  (*graph.nodes, node))
+    if min(grown.shapes()[name]) < 1:
+        raise NetworkFileError(
+            f'node {name!r}: its kernel of {node.kernel} and pool of {node.pool} leave '
+            f'nothing of {"x".join(map(str, before[node.inputs[0]][1:]))} pixels')
+    return grown
+
+
+def _check_inputs(node, shapes):
+    """Refuse tensors that an operation cannot read."""
+    images = [len(shape) == 3 for shape in shapes]
+    if node.op in ('conv', 'depthwise'):
+        fine, allowed = images == [True], 'one feature map'
+    elif node.op == 'dense':
+        fine, allowed = len(images) > 0, 'one tensor or more'
+    else:
+        lengths = {math.prod(shape) for shape in shapes}
+        fine = len(shapes) > 1 and not any(images) and lengths == {node.channels}
+        allowed = 'two vectors or more, of as many units as its channels'
+    if fine and node.op == 'depthwise':
+        fine, allowed = shapes[0][0] == node.channels, 'as many maps as its channels'
+    if fine and node.op in ('dense', 'sum'):
+        fine, allowed = node.kernel == node.pool == 1, 'no kernel and no pool'
+    if not fine:
+        raise NetworkFileError(
+            f'node {node.name!r}: {node.op} cannot read {list(node.inputs)}; allowed: '
+            f'{allowed}')
+
+
+def _known(document, allowed, where):
+    for key in document:
+        if key not in allowed:
+            raise NetworkFileError(f'{where}: unknown key {key!r:.60}; allowed: '
+                                   f'{", ".join(allowed)}')
+
+
+def _positive(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _wrong(what, value, allowed):
+    return NetworkFileError(f'{what}: {value!r:.60} is not allowed; allowed: {allowed}')
