@@ -1,8 +1,9 @@
 """Predicted memory of training programs against what the compiler plans.
 
-python -m benchmarks.memory [--networks=6] [--slots=4] [--method=sparse_vd]
+python -m benchmarks.memory [--networks=4] [--slots=1,4,16] [--method=sparse_vd]
 
-Random networks of the full space on MNIST-shaped images, all slots at once (vmapped).
+Random networks of the full space on MNIST-shaped images; so many candidates at once,
+vmapped.
 """
 
 import math
@@ -19,44 +20,53 @@ from sparse_jax.search import device_memory, setup
 from sparse_jax.space import encoding
 
 
-def built_search(args, folder):
+def built_search(method, slots, folder):
     """The objects of a vmapped search on one device."""
     tree = default_config()
     tree.update_from_flattened_dict({
         'data.name': 'mnist_shaped', 'data.path': str(mnist_shaped(folder, 2048)),
-        'data.validation_size': 512, 'pruning.method': args.method,
-        'search.batch': args.slots, 'runtime.mapping': 'vmap', 'runtime.devices': 1})
+        'data.validation_size': 512, 'pruning.method': method,
+        'search.batch': slots, 'runtime.mapping': 'vmap', 'runtime.devices': 1})
     return setup.build(tree)
 
 
 def measure(args) -> str:
     """The Markdown table."""
+    slots = timing.whole(args.slots)
     with tempfile.TemporaryDirectory() as folder:
-        built = built_search(args, pathlib.Path(folder))
+        searches = [built_search(args.method, k, pathlib.Path(folder)) for k in slots]
+    built = searches[0]
     rows = built.domain.sample(jax.random.key(7), 8 * args.networks)
     rows = rows[~built.evaluator.refuse(rows)][: args.networks]
-    shared = device_memory.tree_bytes(built.programs.shared)
-    table = []
-    for row in rows:
-        graph = encoding.graph(built.space, row)
-        skeleton, candidate = split(
-            graph, encoding.decode(built.space, row), built.evaluator.policy)
-        program = built.programs.get(skeleton, candidate)
-        weights = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(
-            program.template[0]))
-        predicted = shared + args.slots * device_memory.per_candidate(
+    table = [_line(searches, slots, row) for row in rows]
+    return timing.table(
+        ['layers', 'padded weights',
+         *(f'K = {k}: predicted / planned MB' for k in slots)], table)
+
+
+def _line(searches, slots, row):
+    """One network: what is predicted and what the compiler plans, for every K."""
+    built, cells = searches[0], []
+    graph = encoding.graph(built.space, row)
+    skeleton, candidate = split(
+        graph, encoding.decode(built.space, row), built.evaluator.policy)
+    for of_k, k in zip(searches, slots):
+        program = of_k.programs.get(skeleton, candidate)
+        predicted = device_memory.tree_bytes(of_k.programs.shared)
+        predicted += k * device_memory.per_candidate(
             skeleton, program.template,
-            batch_size=built.programs.recipe.config.batch_size)
+            batch_size=of_k.programs.recipe.config.batch_size)
         planned = device_memory.compiled_bytes(program.run)
-        table.append([len(graph.nodes), weights, f'{predicted / 1e6:.0f}',
-                      f'{planned / 1e6:.0f}', f'{predicted / planned:.2f}'])
-    return timing.table(['layers', 'padded weights', 'predicted MB', 'planned MB',
-                         'predicted / planned'], table)
+        cells.append(f'{predicted / 1e6:.0f} / {planned / 1e6:.0f} = '
+                     f'{predicted / planned:.2f}')
+    weights = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(
+        program.template[0]))
+    return [len(graph.nodes), weights, *cells]
 
 
 def main():
     args = timing.parser(
-        __doc__, networks=6, slots=4, method='sparse_vd').parse_args()
+        __doc__, networks=4, slots='1,4,16', method='sparse_vd').parse_args()
     print(timing.machine())
     print(measure(args))
 

@@ -25,7 +25,8 @@ class Lowering:
 
 
 def default_lowering(backend: str | None = None) -> Lowering:
-    """The measured choice for a backend ('cpu', 'gpu', 'tpu'); this one by default."""
+    """The choice for a backend ('cpu', 'gpu', 'tpu'); this one by default. Measured on
+    CPUs only: elsewhere `benchmarks.throughput` compares the mappings."""
     backend = backend or jax.default_backend()
     return Lowering('patches', 'map' if backend == 'cpu' else 'vmap')
 

@@ -19,7 +19,8 @@ class Surrogate(NamedTuple):
     """Independent models of K objectives over a mixed conditional space.
 
     `fit`, `predict` and `sample` are called from the host and return host arrays;
-    the others may be traced. Points are x [.., D] in the unit cube beside
+    the others may be traced, and compute in 64 bits: inside `jax.enable_x64(True)`.
+    Points are x [.., D] in the unit cube beside
     active [.., D] bool. Model units are warped and standardised; `unwarp` turns
     them into the objectives' own units.
     """

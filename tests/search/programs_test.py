@@ -109,17 +109,32 @@ def test_devices_and_mapping_change_rounding_only(wide):
     two = tiny_study.finished().setup.evaluator
     assert two.programs.recipe.mesh.devices.size == 2
     assert one.programs.get(*_parts(wide[0])).slots == 4
-    domain = tiny_study.small_domain(one.space, one.policy)
-    rows = domain.sample(jax.random.key(6), 4)
-    trials = [Trial(i, row, 2) for i, row in enumerate(rows)]
-    left, right = ({o.trial.number: o for group in e.evaluate(trials) for o in group}
-                   for e in (one, two))
+    left, right = _four_outcomes(one), _four_outcomes(two)
     for i in range(4):
         assert left[i].status == right[i].status
         np.testing.assert_allclose(left[i].accuracy, right[i].accuracy, atol=0.02)
         jax.tree.map(
             lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3),
             left[i].weights.params, right[i].weights.params)
+
+
+def _four_outcomes(evaluator):
+    """{number: outcome} of four trials of two epochs."""
+    domain = tiny_study.small_domain(evaluator.space, evaluator.policy)
+    rows = domain.sample(jax.random.key(6), 4)
+    trials = [Trial(i, row, 2) for i, row in enumerate(rows)]
+    return {o.trial.number: o for group in evaluator.evaluate(trials) for o in group}
+
+
+def test_sharding_changes_nothing():
+    """Two candidates per device, on one device and on two: equal to the last bit."""
+    left, right = (_four_outcomes(tiny_study.build(
+        runtime__mapping='vmap', runtime__devices=devices, search__batch=2 * devices
+    ).evaluator) for devices in (1, 2))
+    for i in range(4):
+        assert left[i].accuracy == right[i].accuracy
+        assert (left[i].error, left[i].costs) == (right[i].error, right[i].costs)
+        assert tiny_study.same_weights(left[i].weights, right[i].weights)
 
 
 def test_the_oldest_programs_are_dropped(monkeypatch):
