@@ -150,9 +150,12 @@ def _search_line(name, built, rows, records, wall, compiled):
             f'{wall:.1f}', f'{wall / len(rows):.2f}']
 
 
-def tiers(count: int) -> str:
+def tiers(args) -> str:
     """What a tier policy shares and what it wastes, on random points; no timing."""
-    built = setup.build(default_config())
+    count = args.tiers
+    with tempfile.TemporaryDirectory() as folder:
+        path = mnist_shaped(pathlib.Path(folder), args.images)
+        built = setup.build(config(path, args, 'default'))
     rows = built.domain.sample(jax.random.key(0), count)
     rows = rows[~built.evaluator.refuse(rows)]
     graphs = encoding.graphs(built.space, rows)
@@ -182,7 +185,7 @@ def main():
         __doc__, candidates=208, batch=16, epochs=1, images=512, macs=20_000_000,
         exact=8, policy='default', tiers=0).parse_args()
     print(timing.machine())
-    print(tiers(args.tiers) if args.tiers else measure(args))
+    print(tiers(args) if args.tiers else measure(args))
 
 
 if __name__ == '__main__':

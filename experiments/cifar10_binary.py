@@ -18,5 +18,7 @@ def get_config():
     config.objectives.error = 0.3
     config.search.rounds = 25
     config.search.batch = 16
+    config.search.max_groups = 8
+    config.search.initial_groups = 4
     config.search.initial = 48
     return config

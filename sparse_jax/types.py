@@ -33,7 +33,8 @@ class Domain(NamedTuple):
     group: Callable[[np.ndarray], list[Hashable]]
     """(x [N, D]) -> N labels; equal labels share one compiled training program."""
     resample: Callable[[PRNGKey, np.ndarray, int], np.ndarray]
-    """(key, x [D], num) -> [num, D] other points that have the group of x."""
+    """(key, x [D], num) -> [num', D] other points that have the group of x; fewer than
+    num where there are no more."""
 
 
 class Evaluation(NamedTuple):
@@ -75,6 +76,7 @@ class SearchAlgorithm(NamedTuple):
 
     init: Callable[[], SearchState]
     suggest: Callable[[PRNGKey, SearchState], tuple[np.ndarray, SuggestInfo]]
-    """(key, state) -> ([B, D] distinct canonical points, info)."""
+    """(key, state) -> ([B, D] canonical points, info); distinct and new unless the
+    space is used up."""
     observe: Callable[[SearchState, np.ndarray, Evaluation], SearchState]
     """(state, x [B, D], evaluation) -> state."""

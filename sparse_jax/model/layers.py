@@ -85,7 +85,9 @@ class Weighted(nn.Module):
         """
         kernel = self.param(
             'kernel', lambda _: self._initial_kernel(seed, valid['kernel']))
-        group = self._noise('group_mean')
+        group, variance = self._noise('group_mean'), self._noise('variance')
+        if seed is None and not (group is None and variance is None):
+            raise ValueError("a network with noise needs rngs={'noise': key}")
         is_dense = self.node.op == 'dense'
         if group is not None and is_dense:
             names = element_ids(self.sources, self.image_size)
@@ -93,7 +95,6 @@ class Weighted(nn.Module):
             x = x * self._draw_scale(group, index, noise_scale, seed)
         view = self._view(x)
         y = self._product(view, jnp.where(valid['kernel'], kernel, 0.0))
-        variance = self._noise('variance')
         if variance is not None:
             y = self._perturb(view, y, variance, valid['kernel'], noise_scale, seed)
         if group is not None and not is_dense:

@@ -154,3 +154,13 @@ def test_maps_of_large_images_have_noise_of_their_own(size):
     fewer = _noisy(node, ((1, size, size),), kernel[:3], {
         'variance': noise['variance'][:3]}, jnp.ones((1, size, size, 1)), (size, size))
     np.testing.assert_array_equal(fewer.reshape(3, -1), y[:3])
+
+
+def test_noise_without_a_key_is_one_clear_line():
+    node = Node('fc', 'dense', ('input',), 2, relu=False)
+    layer = Weighted(node, (2, 3), ((3,),), (1, 1))
+    variables = {'params': {'kernel': jnp.ones((2, 3))},
+                 'noise': {'variance': jnp.ones((2, 3))}}
+    with pytest.raises(ValueError, match="needs rngs={'noise': key}"):
+        layer.apply(variables, jnp.ones((3, 4)), {'kernel': jnp.ones((2, 3), bool)},
+                    1.0, None)
