@@ -22,6 +22,6 @@ def get_config():
     config.search.rounds = 25
     config.search.batch = 16
     config.search.max_groups = 8
-    config.search.initial_groups = 4  # 34 programs in all, 12 candidates each
+    config.search.initial_groups = 4  # at most 34 programs
     config.search.initial = 48
     return config
