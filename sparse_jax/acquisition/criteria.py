@@ -18,9 +18,6 @@ from sparse_jax.acquisition.scoring import Criterion
 from sparse_jax.host_random import generator
 from sparse_jax.surrogate.base import Surrogate
 
-TINY = 1e-12
-"""Least value that a logarithm is taken of."""
-
 
 def _within(facts, f):
     """Model values f [.., K, Q] in the objectives' units, within what is known."""
@@ -111,7 +108,6 @@ def expected_improvement(
 
 def _hypervolume_value(surrogate, arrays, x, active, facts):
     f = _draws(surrogate, arrays, x, active, facts)
-    f = jnp.where(arrays['log'][:, None], jnp.log(jnp.maximum(f, TINY)), f)
     gain = (arrays['reference'][:, None] - f) / arrays['span'][:, None]
     gain = jnp.maximum(gain, 0.0).astype(jnp.float32)
     # min_k gain_k / direction_k, one objective at a time: [S, Q, L] stays fused.
@@ -125,24 +121,19 @@ def _hypervolume_value(surrogate, arrays, x, active, facts):
 
 def hypervolume_improvement(
     surrogate: Surrogate, state: Any, front: np.ndarray, reference: np.ndarray, *,
-    num_draws: int, num_directions: int, log: np.ndarray | bool = False,
+    num_draws: int, num_directions: int,
 ) -> Criterion:
     """Expected gain of hypervolume over front [P, K], below reference [K].
 
-    Objectives with log [K] true enter the hypervolume as their logarithms, as those
-    whose ratios matter do. The hypervolume is a mean over directions (Zhang and
-    Golovin 2020), which costs the same for any number of objectives and any front; the
-    expectation is a mean over draws in which the earlier picks of the batch count as
-    observed.
+    The hypervolume is a mean over directions (Zhang and Golovin 2020), which costs
+    the same for any number of objectives and any front; the expectation is a mean
+    over draws in which the earlier picks of the batch count as observed.
     """
+    span = np.maximum(reference - front.min(0), 1e-12)
     num_objectives = len(reference)
-    log = np.broadcast_to(log, num_objectives)
-    enter = lambda f: np.where(log, np.log(np.maximum(f, TINY)), f)
-    reference = enter(reference)
-    span = np.maximum(reference - enter(front).min(0), 1e-12)
 
     def scalars(points, rays):
-        gain = (reference - enter(points)) / span
+        gain = (reference - points) / span
         return scalarize.hypervolume_scalar(rays, gain[..., None, :])
 
     def prepare(key, pick, pending):
@@ -153,7 +144,7 @@ def hypervolume_improvement(
         taken = scalars(values, rays) * pending.mask[:, None]
         return {
             'fantasies': fantasies, 'normal': normal, 'reference': reference,
-            'log': log, 'span': span, 'inverse': 1.0 / np.maximum(rays, 1e-9),
+            'span': span, 'inverse': 1.0 / np.maximum(rays, 1e-9),
             'best': np.maximum(best, taken.max(1)),
         }
 

@@ -149,30 +149,6 @@ def test_scales_multiply_the_model(name):
     np.testing.assert_allclose(scaled, plain * scale[:, 1])
 
 
-def test_the_hypervolume_of_logarithms_is_that_of_a_log_objective():
-    """As if the front, the draws and the reference were logarithms, by brute force."""
-    state, y, x = _setting()
-    front = y[pareto.non_dominated(y)] + 0.1
-    logged, plain = (criteria.hypervolume_improvement(
-        SURROGATE, state, front, REFERENCE + 1.0, num_draws=256, num_directions=512,
-        log=log) for log in ((False, True), False))
-    arrays = logged.prepare(jax.random.key(3), 0, _pending())
-    assert arrays['reference'][1] == pytest.approx(np.log(REFERENCE[1] + 1.0))
-    f = _draws(state, x, 512)
-    gain = np.maximum(np.stack([
-        REFERENCE[0] + 1.0 - f[:, 0],
-        np.log(REFERENCE[1] + 1.0) - np.log(np.maximum(f[:, 1], 1e-12))], 1), 0)
-    enter = np.stack([front[:, 0], np.log(front[:, 1])], 1)
-    bound = np.array([REFERENCE[0] + 1.0, np.log(REFERENCE[1] + 1.0)])
-    before = pareto.hypervolume(enter, bound)
-    slow = [np.mean([pareto.hypervolume(np.vstack([enter, bound - g]), bound) - before
-                     for g in gain[:, :, q]]) for q in range(6)]
-    scale = scalarize.hypervolume_constant(2) * (bound - enter.min(0)).prod()
-    np.testing.assert_allclose(
-        -_score(logged, x) * scale, slow, rtol=0.15, atol=0.02 * max(slow))
-    assert np.abs(_score(logged, x) - _score(plain, x)).max() > 1e-3
-
-
 def test_scales_reach_the_picks_before():
     """A pick that its scale makes worthless leaves the improvement of others alone; one
     that it makes splendid takes of it."""

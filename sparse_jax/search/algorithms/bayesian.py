@@ -180,11 +180,9 @@ def qnparego(
 def ehvi(
     domain: Domain, *, reference: np.ndarray, batch: int, rules: Rules = RULES,
     model: Model = MODEL, num_draws: int = 32, num_directions: int = 256,
-    log: tuple[bool, ...] | bool = False,
 ) -> SearchAlgorithm:
     """Expected hypervolume improvement below reference [K], greedy within the batch.
 
-    log [K]: objectives that enter the hypervolume as their logarithms.
     While nothing observed is below the reference it is moved up beyond the worst of the
     front, by a tenth of what was observed, so that there is something to improve.
     """
@@ -200,6 +198,6 @@ def ehvi(
             bound = np.maximum(bound, worst + 0.1 * margin)
         return criteria.hypervolume_improvement(
             fitted.surrogate, fitted.state, front, bound, num_draws=num_draws,
-            num_directions=num_directions, log=np.asarray(log))
+            num_directions=num_directions)
 
     return _bayesian(domain, len(reference), batch, rules, model, criterion)
