@@ -52,7 +52,7 @@ def _line(searches, slots, row):
         graph, encoding.decode(built.space, row), built.evaluator.policy)
     for of_k, k in zip(searches, slots):
         program = of_k.programs.get(skeleton, candidate)
-        predicted = device_memory.tree_bytes(of_k.programs.shared)
+        predicted = device_memory.of_data(of_k.programs.shared)
         predicted += k * device_memory.per_candidate(
             skeleton, program.template,
             batch_size=of_k.programs.recipe.config.batch_size)

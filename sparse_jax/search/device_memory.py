@@ -40,6 +40,12 @@ def tree_bytes(tree: Any) -> int:
                if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key))
 
 
+def of_data(shared: Any) -> int:
+    """Predicted bytes of the images of a search: as they are, and once more as a
+    program prepares them for its skeleton."""
+    return 2 * tree_bytes(shared)
+
+
 def per_candidate(skeleton: Skeleton, weights: Any, *, batch_size: int) -> int:
     """Predicted bytes that training one candidate takes while others run beside it.
 

@@ -174,7 +174,7 @@ class Programs:
         slots = self.recipe.slots
         if self.memory is None or self.recipe.lowering.mapping == 'map':
             return slots
-        shared = device_memory.tree_bytes(self.shared)
+        shared = device_memory.of_data(self.shared)
         each = device_memory.per_candidate(
             skeleton, weights, batch_size=self.recipe.config.batch_size)
         devices = self.recipe.mesh.devices.size

@@ -60,7 +60,7 @@ def test_too_many_candidates_are_never_compiled(wide):
     recipe, shared = built.programs.recipe, built.programs.shared
     each = device_memory.per_candidate(
         skeleton, program.template, batch_size=recipe.config.batch_size)
-    room = lambda n: device_memory.tree_bytes(shared) + int(n * each)
+    room = lambda n: device_memory.of_data(shared) + int(n * each)
     slots = lambda memory: Programs(recipe, shared, memory)._predicted_slots(
         skeleton, program.template)
     assert [slots(m) for m in (None, room(4), room(3.9), room(1.9), 1)] == [
