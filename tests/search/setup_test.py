@@ -1,13 +1,17 @@
 """Settings: everything that no search can run with is one line before the data."""
 
+import jax
 import numpy as np
 import pytest
 
 from sparse_jax import data, pruning
 from sparse_jax.config import default_config, differences, flatten
 from sparse_jax.model.skeleton import TierPolicy
+from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import settings, setup
 from sparse_jax.search.settings import ConfigError
+from sparse_jax.space import encoding
+from sparse_jax.types import Evaluation
 from tests import tiny_study
 
 BAD = [
@@ -85,3 +89,29 @@ def test_differences_show_both_values_of_settings_that_bind():
 
 def test_default_tiers_are_those_of_the_library():
     assert settings.tier_policy(default_config()) == TierPolicy()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', settings.ALGORITHMS)
+def test_every_algorithm_suggests_networks_within_the_rules(name):
+    """Of the digits' space: canonical, feasible, new, in few programs, not refused."""
+    config = default_config()
+    config.search.update({'algorithm': name, 'batch': 4, 'initial': 8,
+                          'initial_groups': 1, 'new_groups': 1, 'max_groups': 2})
+    built = setup.build(config)
+    state, seen, programs = built.algorithm.init(), set(), set()
+    for i in range(4):
+        x, _ = built.algorithm.suggest(jax.random.key(i), state)
+        assert x.shape == (4, len(built.space.dimensions))
+        np.testing.assert_allclose(encoding.canonical(built.space, x), x, atol=1e-12)
+        assert encoding.feasible(built.space, x).all()
+        assert not built.evaluator.refuse(x).any()
+        seen |= {row.round(9).tobytes() for row in x}
+        groups = set(built.domain.group(x))
+        assert len(groups) <= 2 and len(groups - programs) <= 1
+        programs |= groups
+        sizes = np.array([graph_totals(g).model_size for g in encoding.graphs(
+            built.space, x)], float)
+        y = np.stack([1 / np.log(sizes + 2), 0.3 * sizes, sizes**0.5], axis=1)
+        state = built.algorithm.observe(state, x, Evaluation(y, np.zeros(4, int)))
+    assert len(seen) == 16
