@@ -3,12 +3,12 @@
 Groups are the output maps of a convolution and the input elements of a dense layer.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.pruning.method import (
     PruningMethod,
+    capped,
     group_axes,
     kernels,
     log_uniform_kl,
@@ -75,28 +75,8 @@ def bayes_compress(
         'bayes_compress', True, cut, init, noise, penalty, mean, score)
 
 
-_CAP = np.log(np.float32(MAX_VARIANCE))
-
-
 def _log_sigma2(leaf):
-    return _capped(leaf['log_sigma2'])
-
-
-@jax.custom_vjp
-def _capped(x):
-    """min(x, _CAP) that can be left again: beyond, only downward steps pass."""
-    return jnp.minimum(x, _CAP)
-
-
-def _capped_forward(x):
-    return _capped(x), x > _CAP
-
-
-def _capped_backward(beyond, gradient):
-    return (jnp.where(beyond & (gradient < 0), 0.0, gradient),)
-
-
-_capped.defvjp(_capped_forward, _capped_backward)
+    return capped(leaf['log_sigma2'], float(np.log(MAX_VARIANCE)))
 
 
 def _group_log_alpha(leaf):

@@ -5,6 +5,7 @@ layers own; `aux` holds what the method adds to them (variances, group scales) a
 trained beside them. `valid` marks the weights that the candidate really has.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -69,6 +70,24 @@ def keep(
 def group_axes(kernel: jax.Array) -> tuple[int, ...]:
     """Axes within one group: all but outputs of a convolution, or inputs of a dense."""
     return (0,) if kernel.ndim == 2 else tuple(range(1, kernel.ndim))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+def capped(x: jax.Array, most: float) -> jax.Array:
+    """min(x, most) that can be left again: beyond, only downward steps pass."""
+    return jnp.minimum(x, most)
+
+
+def _capped_forward(x, most):
+    return capped(x, most), x > most
+
+
+def _capped_backward(most, beyond, gradient):
+    del most
+    return (jnp.where(beyond & (gradient < 0), 0.0, gradient),)
+
+
+capped.defvjp(_capped_forward, _capped_backward)
 
 
 def log_uniform_kl(log_alpha: jax.Array) -> jax.Array:

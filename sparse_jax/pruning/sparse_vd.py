@@ -3,12 +3,22 @@
 import jax
 import jax.numpy as jnp
 
-from sparse_jax.pruning.method import PruningMethod, kernels, log_uniform_kl
+from sparse_jax.pruning.method import (
+    PruningMethod,
+    capped,
+    kernels,
+    log_uniform_kl,
+)
 
 EPSILON = 1e-8
 RANGE = (-20.0, 8.0)
 """Of log alpha. The published code clips at -8, where a fresh weight above e^-1 has no
 gradient and is never pruned: with fan-ins of 4 to 25 that is every fifth weight."""
+
+
+MAX_LOG_SIGMA2 = 4.0
+"""Cap of the noise. Adam moves a variance that nothing depends on as fast as any other:
+networks that lost their input drifted to infinite variances."""
 
 
 def log_alpha(mean: jax.Array, log_sigma2: jax.Array) -> jax.Array:
@@ -29,7 +39,7 @@ def sparse_vd(*, init_log_sigma2: float = -10.0, cut: float = 3.0) -> PruningMet
 
     def noise(params, aux):
         del params
-        return {name: {'variance': jnp.exp(leaf['log_sigma2'])}
+        return {name: {'variance': jnp.exp(capped(leaf['log_sigma2'], MAX_LOG_SIGMA2))}
                 for name, leaf in aux.items()}
 
     def penalty(params, aux, valid):
