@@ -51,25 +51,26 @@ def start_study(
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, config)
     records = study.Study(workdir)
-    check_data(records, dataset)
-    records.set_meta(DATA, data.digest(dataset))
+    records.set_meta(DATA, check_data(records, dataset))
     # Again, as rounds and runtime settings may change; not before the study opened.
     _write(path, config)
     return records
 
 
-def check_data(records: study.Study, dataset: data.Dataset) -> None:
-    """Refuse other data than a study was made with.
+def check_data(records: study.Study, dataset: data.Dataset) -> str:
+    """The digest of the data, refused if a study was made with others.
 
     Raises:
       StudyError: some image or label is another one.
     """
-    if records.meta(DATA) not in (None, data.digest(dataset)):
+    digest = data.digest(dataset)
+    if records.meta(DATA) not in (None, digest):
         records.close()
         raise study.StudyError(
             f'workdir {str(records.workdir)!r}: the images or labels of '
             f'{dataset.name!r} have changed since this study began; allowed: the data '
             'as they were, or another workdir')
+    return digest
 
 
 def read_config(workdir: str) -> ml_collections.ConfigDict:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax import data, status
+from sparse_jax import data
 from sparse_jax.model import compact
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
@@ -45,8 +45,7 @@ def member(
       StudyError: the trial was not trained, or nothing is left of it at this cut.
     """
     weights = study.weights(row.trial.number)
-    empty = row.offset is None and row.status == status.name(status.EMPTY)
-    if weights is None or empty:
+    if weights is None or row.empty:
         raise StudyError(f'trial {row.trial.number}: {row.status}, it has no network')
     graph = encoding.graph(space, row.trial.row)
     if row.offset is not None:

@@ -20,7 +20,6 @@ from sparse_jax.space import encoding
 from sparse_jax.types import Evaluation, SearchState
 
 SUGGEST_STREAM = 3
-EMPTY = status.name(status.EMPTY)
 
 
 class Progress(NamedTuple):
@@ -102,7 +101,7 @@ def _as_trials(setup, points, first, round_, rows):
     search, epochs = setup.config.search, setup.config.train.epochs
     heir = max(1, round(search.child_epochs * epochs))
     # The posterior of a network that its own cut empties hardly recovers.
-    references = [row for row in rows if row.trained and row.status != EMPTY
+    references = [row for row in rows if row.trained and not row.empty
                   ] if search.inherit else []
     if stage_of(round_, tuple(search.stages)) == 3:
         references = front_of(references, setup.objectives)

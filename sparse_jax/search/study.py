@@ -88,6 +88,11 @@ class Row(NamedTuple):
         return self.status == status.NAMES[status.OK]
 
     @property
+    def empty(self) -> bool:
+        """Whether pruning left nothing of it at this cut."""
+        return self.status == status.NAMES[status.EMPTY]
+
+    @property
     def trained(self) -> bool:
         """Whether it has weights: also if it then was over a budget."""
         return self.error is not None

@@ -46,8 +46,8 @@ def parse(document: dict) -> Graph:
     if not isinstance(nodes, list) or not nodes:
         raise _wrong('nodes', nodes, 'a list of one node or more')
     graph = Graph(tuple(shape), downsample, squeeze, ())
-    for document in nodes:
-        graph = _with(graph, document)
+    for node in nodes:
+        graph = _with(graph, node)
     last = graph.nodes[-1]
     if (last.name, last.op, last.relu) != (CLASSIFIER, 'dense', False):
         raise NetworkFileError(
