@@ -21,6 +21,7 @@ from sparse_jax.export import (
     MissingToolError,
     boards,
     export_network,
+    folder,
     read_report,
     verification_text,
     verify,
@@ -65,6 +66,7 @@ def chosen_row(records, objectives):
 
 def write(board):
     """Writes the export folder of the chosen network; no board is the study's."""
+    folder.check_target(OUT.value)
     config, dataset, space, records, objectives = open_study(WORKDIR.value)
     board = board or settings.board(config)
     row = chosen_row(records, objectives)

@@ -1,5 +1,6 @@
 """A study's folder: its locked configuration and the objects to read it with."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ from sparse_jax.search import settings, study
 from sparse_jax.space.sparse_space import sparse_space
 
 CONFIG_FILE = 'config.json'
-DATA = 'data'
+DATA, BOARD = 'data', 'board'
 
 
 def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
@@ -51,26 +52,34 @@ def start_study(
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, config)
     records = study.Study(workdir)
-    records.set_meta(DATA, check_data(records, dataset))
+    for name, value in check_inputs(records, config, dataset).items():
+        records.set_meta(name, value)
     # Again, as rounds and runtime settings may change; not before the study opened.
     _write(path, config)
     return records
 
 
-def check_data(records: study.Study, dataset: data.Dataset) -> str:
-    """The digest of the data, refused if a study was made with others.
+def check_inputs(
+    records: study.Study, config: ml_collections.ConfigDict, dataset: data.Dataset
+) -> dict[str, str]:
+    """What a study remembers of its data and board, refused if they were others.
 
     Raises:
-      StudyError: some image or label is another one.
+      StudyError: some image, label or figure of the board is another one.
     """
-    digest = data.digest(dataset)
-    if records.meta(DATA) not in (None, digest):
-        records.close()
-        raise study.StudyError(
-            f'workdir {str(records.workdir)!r}: the images or labels of '
-            f'{dataset.name!r} have changed since this study began; allowed: the data '
-            'as they were, or another workdir')
-    return digest
+    inputs = {DATA: (data.digest(dataset),
+                     f'the images or labels of {dataset.name!r} have')}
+    if settings.objectives(config, dataset.num_classes).on_board:
+        board = dataclasses.asdict(settings.board(config))
+        inputs[BOARD] = (json.dumps(board, sort_keys=True),
+                         f'the file of board {config.objectives.board!r} has')
+    for name, (value, what) in inputs.items():
+        if records.meta(name) not in (None, value):
+            records.close()
+            raise study.StudyError(
+                f'workdir {str(records.workdir)!r}: {what} changed since this study '
+                f'began; allowed: the same {name}, or another workdir')
+    return {name: value for name, (value, _) in inputs.items()}
 
 
 def read_config(workdir: str) -> ml_collections.ConfigDict:
@@ -96,7 +105,7 @@ def open_study(workdir: str):
     settings.check(config)
     records = study.Study(workdir, create=False)
     dataset = data.load(settings.data_spec(config))
-    check_data(records, dataset)
+    check_inputs(records, config, dataset)
     space = sparse_space(
         dataset.input_shape, dataset.num_classes, prior=config.space.prior)
     objectives = settings.objectives(config, dataset.num_classes)

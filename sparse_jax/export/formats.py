@@ -75,6 +75,9 @@ def encodings(net: QuantizedNet, node: QuantizedNode) -> dict[str, Encoded]:
 
 def choose(encoded: dict[str, Encoded], only: str = 'auto') -> Encoded:
     """The cheapest encoding, the simpler one if equal; or the one named by `only`."""
+    if only not in ('auto', *FORMATS):
+        raise ValueError(f'weight_format: {only!r} is not allowed; allowed: auto, '
+                         f'{", ".join(FORMATS)}')
     if only != 'auto':
         return encoded[only]
     return min(encoded.values(), key=lambda e: (e.bytes, FORMATS.index(e.format)))

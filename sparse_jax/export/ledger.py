@@ -1,16 +1,19 @@
 """Where every byte goes: from the analytic costs to the linked image.
 
 A ledger is a list of (what, bytes) whose sum is exactly the linked figure; its first
-row is the analytic one. `facts` is what `facts.gather_facts` returns.
+row is the analytic one. Bytes between the linker's symbols are alignment; all others
+must be accounted for. `facts` is what `facts.gather_facts` returns.
 """
 
 from sparse_jax.export.c_tables import TABLES
+from sparse_jax.export.errors import VerificationError
 from sparse_jax.export.facts import live_bytes, peak_step, weighted
 from sparse_jax.export.image import Image
 
 Ledger = list[tuple[str, int]]
 _START = ('Reset_Handler', 'halt', 'vectors')
 _FIRMWARE = ('main', 'classify', 'read_row', 'row_buffer', 'result')
+_RAM = ('.bss', '.data')
 
 
 def linked_tables(facts: dict, image: Image) -> dict[str, dict[str, int]]:
@@ -60,9 +63,10 @@ def flash_ledger(facts: dict, image: Image) -> Ledger:
         ('layer descriptors', part['descriptor']),
         ('tables merged or folded into code by the compiler', linked - written),
         *_code_groups(facts, image).items(),
+        ('alignment', image.flash - sum(
+            s.size for s in image.symbols if s.section != '.bss')),
     ]
-    rows.append(('alignment', image.flash - sum(size for _, size in rows)))
-    return [row for row in rows if row[1]]
+    return _checked(rows, image.flash, 'flash')
 
 
 def _code_groups(facts, image):
@@ -102,6 +106,22 @@ def ram_ledger(facts: dict, image: Image) -> Ledger:
         ('room to unpack weights into', arena['bytes'] - arena['tensors']),
         ('one row of the raw image', facts['image']['row_bytes']),
     ]
-    rows.append(('example firmware and alignment',
-                 image.static_ram - sum(size for _, size in rows)))
+    placed = {s.name: s.size for s in image.symbols if s.section in _RAM}
+    ours = (f'{facts["name"]}_arena', 'row_buffer')
+    rows += [('example firmware', sum(b for n, b in placed.items() if n not in ours)),
+             ('alignment', image.static_ram - sum(placed.values()))]
+    return _checked(rows, image.static_ram, 'RAM')
+
+
+def _checked(rows, linked, memory):
+    """The rows that are not empty.
+
+    Raises:
+      VerificationError: they do not add up to what was linked.
+    """
+    total = sum(size for _, size in rows)
+    if total != linked:
+        raise VerificationError(
+            f'{memory}: {total} B are accounted for, {linked} B are linked: please '
+            'report this')
     return [row for row in rows if row[1]]

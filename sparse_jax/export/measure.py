@@ -29,8 +29,8 @@ class Measurement(NamedTuple):
     """Exact: the arena, image and room to unpack weights included; no stack."""
     tables: int
     """Exact as written: weights in their stored format, biases, requantisation and
-    descriptors. The compiler may fold the 44-byte descriptor of a layer that has
-    a loop to itself into code."""
+    descriptors. Of a layer that has a loop to itself the compiler may fold the
+    descriptor and short tables into code."""
     flash: float
     """`tables` plus predicted code of the network; no reset code, no example."""
     instructions: float

@@ -24,6 +24,8 @@ from sparse_jax.quantize import (
 )
 
 VECTORS = 4
+TAKEN = ('main', 'firmware', 'start', 'vectors')
+"""Names of other files of an export."""
 
 
 class ExportData(NamedTuple):
@@ -50,15 +52,17 @@ def export_network(
 ) -> dict:
     """Quantises `net` and writes everything a device project needs to `out_dir`.
 
-    `ranges` are those of `finetune`; without them `method` calibrates. Returns the
-    report, which is also written as report.json. Run `verify` on the folder next.
+    `ranges` are those of `finetune`; without them `method` calibrates. The network, its
+    pixel codes included, depends on `data.calibration` alone. Returns the report, which
+    is also written as report.json. Run `verify` on the folder next.
     """
+    if name.lower() in TAKEN:
+        raise ExportError(f'name: {name!r} is not allowed: the export has a file of it')
     board = boards.load(board) if isinstance(board, str) else board
     folder.check_target(out_dir)
     _check_data(net, data)
     ranges = ranges or calibrate(net, data.calibration, method=method)
-    pixels = pixel_grid(np.concatenate([data.calibration, data.images]))
-    qnet = quantize(net, ranges, pixels=pixels)
+    qnet = quantize(net, ranges, pixels=pixel_grid(data.calibration))
     generated = generate(qnet, name=name, weight_format=weight_format)
     facts = gather_facts(generated, board, analytic_cost(net))
     check_plan(facts, board)
@@ -80,6 +84,9 @@ def _check_data(net, data):
         if np.shape(images)[1:] != tuple(net.input_shape) or len(images) == 0:
             raise ExportError(f'images {np.shape(images)} do not fit the network, '
                               f'which reads [N, {net.input_shape}]')
+    count = len(data.images)
+    if data.labels is not None and np.shape(data.labels) != (count,):
+        raise ExportError(f'labels {np.shape(data.labels)} do not fit {count} images')
     for node in net.nodes:
         for values in (node.weight, node.bias):
             if values is not None and not np.all(np.isfinite(values)):

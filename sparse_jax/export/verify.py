@@ -28,14 +28,16 @@ def verify(
     Runs every image of the export's test set (the first `limit` if given) and compares
     all logits with the integer emulator's. Returns the verification: bit-equality,
     flash, RAM and stack as linked and run, exact instructions, and *estimates* of
-    cycles, latency and energy. It is also added to report.json.
+    cycles, latency and energy. It is also added to report.json, in place of an earlier
+    one.
     """
+    if limit is not None and limit < 1:
+        raise ValueError(f'limit: {limit} is not allowed; allowed: 1 or more')
     report, tests = folder.read_report(out_dir), folder.read_testset(out_dir)
-    try:
-        board = boards.from_dict(report['board'])
-        check_plan(report, board)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ExportError(f'{out_dir}: report.json is damaged: {error!r}') from error
+    # Until this one has passed there is none.
+    folder.set_verification(out_dir, None)
+    board = boards.from_dict(report['board'])
+    check_plan(report, board)
     tool = find_compiler(board, compiler)
     image = read_image(compile_firmware(_sources(out_dir, report), board, tool), board)
     check_image(report, board, image)
@@ -54,7 +56,7 @@ def verify(
         'images': count, 'test_set': len(tests['codes']),
         'accuracy': _accuracy(outputs, tests['labels'][:count]),
         'stack': stack, **_sizes(report, image), **_costs(board, counts)}
-    folder.update_report(out_dir, verification=result)
+    folder.set_verification(out_dir, result)
     return result
 
 
@@ -100,8 +102,6 @@ def _accuracy(outputs, labels):
 
 def _sizes(report, image: Image):
     flash, ram = flash_ledger(report, image), ram_ledger(report, image)
-    assert sum(size for _, size in flash) == image.flash
-    assert sum(size for _, size in ram) == image.static_ram
     return {
         'flash': image.flash, 'static_ram': image.static_ram,
         'network': network_bytes(report, image), 'sections': image.sections,

@@ -71,12 +71,17 @@ def _tensors(net, ranges, image):
     for name in tensor_names(net):
         if name == 'input':
             continue
-        low, high = lows[groups[name]], highs[groups[name]]
-        span = high - low if high > low else 1.0
-        scale = float(np.float32(max(span / 255.0, least[groups[name]])))
+        group = groups[name]
+        low, span = lows[group], _span(lows[group], highs[group])
+        scale = float(np.float32(max(span / 255.0, least[group])))
         zero_point = int(np.clip(np.rint(-128.0 - low / scale), -128, 127))
         tensors[name] = QTensor(scale, zero_point)
     return tensors
+
+
+def _span(low, high):
+    """Width of a range; any will do for a tensor that is constant 0."""
+    return high - low if high > low else 1.0
 
 
 def _worst(node, lows, highs, groups, image):
@@ -89,7 +94,7 @@ def _worst(node, lows, highs, groups, image):
     for name in node.inputs:
         group = groups[name]
         reach.append(image.scale * 255.0 if name == 'input'
-                     else max(highs[group] - lows[group], 1e-6))
+                     else max(_span(lows[group], highs[group]), 1e-6))
     if node.weight is None:
         return float(sum(reach))
     rows = np.abs(np.asarray(node.weight, np.float64)).reshape(len(node.weight), -1)
@@ -146,6 +151,9 @@ def _merge(node, tensors):
         parts = quantize_multipliers(scales / twice)
         total = quantize_multipliers(
             np.array([twice / (2.0**SUM_LEFT_SHIFT * y.scale)]))
+        if total[1][0] > 0:
+            raise UnfitNetworkError(f'{node.name}: its summands are too large beside '
+                                    'their sum')
     else:
         same = [(x.scale, x.zero_point) == (y.scale, y.zero_point) for x in inputs]
         parts = quantize_multipliers(np.where(same, 0.0, scales / y.scale))

@@ -24,6 +24,7 @@ from sparse_jax.export import (
 from sparse_jax.export.bundle import firmware_program
 from sparse_jax.export.c_source import generate
 from sparse_jax.export.image import read_image
+from sparse_jax.export.ledger import flash_ledger, ram_ledger
 from sparse_jax.export.machine import Machine
 from sparse_jax.export.toolchain import compile_firmware, find_compiler
 from sparse_jax.model.compact import CompactNet, CompactNode
@@ -163,9 +164,9 @@ def test_linked_image_and_stack_must_fit(tmp_path):
     export_network(net, _data(net), _tiny_board(flash=1024), tmp_path / 'flash')
     with pytest.raises(VerificationError, match='the image takes .* too many'):
         verify(tmp_path / 'flash')
-    report = read_report(tmp_path / 'flash')
-    need = report['arena']['bytes']
-    export_network(net, _data(net), _tiny_board(ram=need + 4), tmp_path / 'ram')
+    net = _small_net(filters=5, side=22)
+    report = export_network(net, _data(net), _tiny_board(ram=1024), tmp_path / 'ram')
+    assert report['arena']['bytes'] == 1000
     with pytest.raises(VerificationError, match='leave no stack'):
         verify(tmp_path / 'ram')
 
@@ -217,14 +218,54 @@ def test_a_cortex_m0_rejects_code_for_an_m4():
 def test_damaged_reports_are_refused(tmp_path):
     net = _small_net()
     report = export_network(net, _data(net), 'microbit', tmp_path)
-    for broken in ({}, report['board'] | {'core': 'z80'}):
-        (tmp_path / 'report.json').write_text(json.dumps(report | {'board': broken}))
+    without = {k: v for k, v in report.items() if k != 'classes'}
+    for broken in (without, report | {'board': report['board'] | {'core': 'z80'}}):
+        (tmp_path / 'report.json').write_text(json.dumps(broken))
         with pytest.raises(ExportError, match='damaged'):
             verify(tmp_path)
     (tmp_path / 'report.json').write_text(json.dumps(report))
+    with np.load(tmp_path / 'testset.npz') as file:
+        arrays = dict(file)
+    np.savez(tmp_path / 'testset.npz', **arrays | {'labels': arrays['labels'][1:]})
+    with pytest.raises(ExportError, match='damaged'):
+        verify(tmp_path)
     (tmp_path / 'testset.npz').write_bytes(b'not a zip')
     with pytest.raises(ExportError, match='damaged'):
         verify(tmp_path)
+    with pytest.raises(ValueError, match='limit: 0 is not allowed'):
+        verify(tmp_path, limit=0)
+
+
+@needs_mcu
+def test_a_failed_verification_takes_back_the_earlier_one(tmp_path):
+    net = _small_net()
+    export_network(net, _data(net), 'microbit', tmp_path)
+    verify(tmp_path, limit=1)
+    assert read_report(tmp_path)['verification']['logits'] == 'bit-equal'
+    path = tmp_path / 'net.c'
+    source = path.read_text()
+    assert 'return (int8_t)(a < low' in source
+    path.write_text(source.replace('return (int8_t)(a < low', 'return (a < 0'))
+    with pytest.raises(VerificationError, match='wrong logits'):
+        verify(tmp_path)
+    assert 'verification' not in read_report(tmp_path)
+
+
+@needs_mcu
+def test_ledgers_that_do_not_add_up_are_refused(tmp_path):
+    net, board = _small_net(), load_board('microbit')
+    facts = export_network(net, _data(net), board, tmp_path)
+    source = {name: (tmp_path / name).read_text()
+              for name in ('net.c', 'net.h', 'firmware.c', 'start.c')}
+    image = read_image(compile_firmware(source, board, find_compiler(board)), board)
+    assert sum(dict(flash_ledger(facts, image)).values()) == image.flash
+    assert sum(dict(ram_ledger(facts, image)).values()) == image.static_ram
+    facts['layers'][0]['channels'] += 1
+    with pytest.raises(VerificationError, match='flash: .* accounted for'):
+        flash_ledger(facts, image)
+    facts['image']['row_bytes'] += 1
+    with pytest.raises(VerificationError, match='RAM: .* accounted for'):
+        ram_ledger(facts, image)
 
 
 def test_missing_compiler_says_what_to_install(monkeypatch):
@@ -240,6 +281,35 @@ def test_unknown_board_lists_the_known(tmp_path):
     path = tmp_path / 'mine.json'
     path.write_text('{"name": "mine"}')
     with pytest.raises(ExportError, match='not a board'):
+        load_board(str(path))
+
+
+@pytest.mark.parametrize('field, value, line', (
+    ('core', 'z80', "core: 'z80' is not allowed; allowed: one of cortex-m0"),
+    ('clock_hz', '16 MHz', "clock_hz: '16 MHz' .* a positive number"),
+    ('clock_hz', -16e6, 'clock_hz'), ('clock_hz', float('inf'), 'clock_hz'),
+    ('amperes', 'few', 'amperes'), ('volts', None, 'volts'), ('part', 3, 'part'),
+    ('cycles', {}, 'no cycles for'), ('cycles', [1], 'cycles'),
+    ('notes', 'unverified', 'a list of texts'), ('colour', 'red', 'unknown colour'),
+    ('flash', 7, 'an object of origin and bytes'),
+    ('flash', {'origin': 0, 'bytes': 0.5}, 'flash.bytes: 0.5 .* a multiple of 1024'),
+    ('ram', {'origin': 0x20000004, 'bytes': 16384}, 'ram.origin'),
+    ('ram', {'origin': 1024, 'bytes': 16384}, 'overlap'),
+    ('ram', {'origin': 0xFFFFFC00, 'bytes': 16384}, 'beyond')))
+def test_board_files_are_checked(tmp_path, field, value, line):
+    content = json.loads((boards.FOLDER / 'microbit.json').read_text())
+    path = tmp_path / 'mine.json'
+    path.write_text(json.dumps(content | {field: value}))
+    with pytest.raises(ExportError, match=f'not a board: .*{line}'):
+        load_board(str(path))
+    del content['volts']
+    path.write_text(json.dumps(content))
+    with pytest.raises(ExportError, match='volts missing'):
+        load_board(str(path))
+    content |= {'volts': 3, 'amperes': None}
+    content['cycles'] |= {'load': '2'}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ExportError, match="cycles.load: '2'"):
         load_board(str(path))
 
 
@@ -264,11 +334,38 @@ def test_foreign_folders_are_refused_and_earlier_exports_replaced(tmp_path):
     export_network(net, _data(net), 'generic', out, name='two')
     assert (out / 'two.c').exists() and not (out / 'one.c').exists()
     assert (out / 'notes.txt').read_text() == 'keep me'
+    (out / 'three.c').write_text('mine')
+    with pytest.raises(ExportError, match='three.c is not of an earlier export'):
+        export_network(net, _data(net), 'generic', out, name='three')
+    assert (out / 'three.c').read_text() == 'mine' and (out / 'two.c').exists()
     report = json.loads((out / 'report.json').read_text())
     report['files'] += ['../thesis.txt']
     (out / 'report.json').write_text(json.dumps(report))
-    export_network(net, _data(net), 'generic', out)
+    with pytest.raises(ExportError, match='not empty and not an earlier export'):
+        export_network(net, _data(net), 'generic', out)
     assert (tmp_path / 'thesis.txt').exists()
+    with pytest.raises(ExportError, match='thesis.txt is not a folder'):
+        export_network(net, _data(net), 'generic', tmp_path / 'thesis.txt' / 'out')
+
+
+@pytest.mark.parametrize('name', ('main', 'Firmware', 'start', 'vectors'))
+def test_names_of_our_own_files_are_refused(tmp_path, name):
+    net = _small_net()
+    with pytest.raises(ExportError, match='the export has a file of it'):
+        export_network(net, _data(net), 'generic', tmp_path, name=name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_test_images_do_not_decide_the_network(tmp_path):
+    net = _small_net()
+    floats = random_images(net, 20) / 255.0
+    bright = floats.copy()
+    bright[0, 0, 0] = 200.0
+    sources = []
+    for name, images in (('a', floats), ('b', bright), ('c', floats[:3])):
+        export_network(net, ExportData(floats, images), 'generic', tmp_path / name)
+        sources.append((tmp_path / name / 'net.c').read_text())
+    assert sources[0] == sources[1] == sources[2]
 
 
 def test_untrained_networks_and_wrong_images_are_refused(tmp_path):
@@ -280,3 +377,7 @@ def test_untrained_networks_and_wrong_images_are_refused(tmp_path):
     other = _small_net(side=14)
     with pytest.raises(ExportError, match='do not fit'):
         export_network(net, _data(other), 'generic', tmp_path)
+    with pytest.raises(ExportError, match=r'labels \(3,\) do not fit 20 images'):
+        export_network(net, _data(net)._replace(labels=[0, 1, 2]), 'generic', tmp_path)
+    with pytest.raises(ValueError, match="'zip' is not allowed; allowed: auto, dense"):
+        export_network(net, _data(net), 'generic', tmp_path, weight_format='zip')

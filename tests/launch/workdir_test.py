@@ -1,10 +1,12 @@
 """Studies in folders."""
 
 import dataclasses
+import json
 
 import pytest
 
 from launch import workdir
+from sparse_jax.export import boards
 from sparse_jax.search.study import StudyError
 from tests import tiny_study
 
@@ -24,6 +26,19 @@ def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
     with pytest.raises(StudyError, match="labels of 'tiny' have changed since"):
         workdir.start_study(str(folder), config, other)
     assert workdir.read_config(str(folder)).search.rounds == 3
+
+
+def test_a_study_keeps_its_board(tmp_path):
+    board, images = tmp_path / 'mine.json', tiny_study.finished().setup.dataset
+    board.write_text((boards.FOLDER / 'microbit.json').read_text())
+    config = tiny_study.config()
+    config.objectives.board, config.budgets.latency = str(board), 5.0
+    for _ in range(2):
+        workdir.start_study(str(tmp_path / 'run'), config, images).close()
+    faster = json.loads(board.read_text()) | {'clock_hz': 32e6}
+    board.write_text(json.dumps(faster))
+    with pytest.raises(StudyError, match='of board .*mine.json. has changed since'):
+        workdir.start_study(str(tmp_path / 'run'), config, images)
 
 
 def test_an_unknown_network_is_named_with_those_there_are(tmp_path):

@@ -46,6 +46,23 @@ def test_jax_emulator_is_bit_equal(seed, method):
     np.testing.assert_array_equal(emulate_jax(q, images), emulate(q, images))
 
 
+@pytest.mark.parametrize('small', (1e-3, 1e-6, 1e-8))
+def test_sums_with_a_dead_summand_are_scaled_down(small):
+    """The C of a sum has no left shift."""
+    def dense(name, source, diagonal, bias, relu=True):
+        return CompactNode(name, 'dense', (source,), diagonal * np.eye(2),
+                           np.full(2, bias), relu)
+
+    net = CompactNet((1, 2, 1), 1, False, 128.0, 60.0, (
+        dense('dead', 'input', -0.1, -5.0), dense('small', 'input', small, 0.0),
+        CompactNode('sum', 'sum', ('dead', 'small')),
+        dense('classifier', 'sum', 1 / small, 0.0, False)))
+    images = random_images(net, 50)
+    q = quantize(net, calibrate(net, images))
+    assert (q.nodes[2].shift <= 0).all()
+    np.testing.assert_array_equal(emulate_jax(q, images), emulate(q, images))
+
+
 @pytest.mark.parametrize('seed', range(100, 130))
 def test_pool_before_requantise_is_exact(seed):
     """The fused order (pool int32, rescale) equals TFLite's (rescale, pool int8)."""
