@@ -1,15 +1,18 @@
 """Programs: one per skeleton, counted; compiled once however often asked for."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
 
 from sparse_jax import status
 from sparse_jax.model.skeleton import split
+from sparse_jax.pruning import METHODS
 from sparse_jax.search import device_memory
 from sparse_jax.search.evaluate import Trial
 from sparse_jax.search.programs import Programs
-from sparse_jax.search.recipe import make_mesh
+from sparse_jax.search.recipe import Inherited, batched, make_mesh, template
 from sparse_jax.space import encoding
 from tests import tiny_study
 
@@ -156,3 +159,26 @@ def test_memory_of_arrays_by_hand():
             'key': jax.random.key(0)}
     assert device_memory.tree_bytes(tree) == 60 + 7
     assert device_memory.limit(0.5) == 2**29
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_the_program_lowers_for_accelerators(wide, name):
+    """To operations of XLA alone: no call into a library that is not here."""
+    built, _ = wide
+    skeleton, candidate = _parts(built)
+    recipe = built.programs.recipe._replace(method=METHODS[name]())
+    many = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
+        (recipe.slots, *leaf.shape), dtype or leaf.dtype)
+    weights = template(skeleton, recipe, candidate)
+    arguments = (
+        jax.ShapeDtypeStruct((recipe.slots, 2), np.uint32),
+        jax.tree.map(lambda leaf: many(np.asarray(leaf)), candidate),
+        Inherited(jax.tree.map(many, weights),
+                  jax.tree.map(lambda leaf: many(leaf, np.bool_), weights)),
+        jax.ShapeDtypeStruct((recipe.slots,), np.bool_), built.programs.shared,
+        np.int32(0))
+    traced = jax.jit(batched(skeleton, recipe)).trace(*arguments)
+    for platform in ('cuda', 'rocm', 'tpu'):
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert 'stablehlo.dot_general' in text
+        assert not re.findall(r'custom_call @(?!Sharding|SPMD)\w+', text)
