@@ -40,6 +40,8 @@ class Generated:
     symbols: dict[str, str]
     """{node: C identifier}."""
     kernels: dict[str, Kernel]
+    pairs: dict[str, int]
+    """{layer: pairs of the gap format}, those that bridge long distances included."""
 
 
 def generate(
@@ -73,8 +75,9 @@ def generate(
     parts += [push_row_function(net, plan), _infer(net, plan, chosen, symbols)]
     head = f'#include "{name}.h"\n\n' if guard else ''
     source = (head + '\n'.join(parts)).replace('@', f'{name}_')
+    counts = {layer: int(gap.counts.sum()) for layer, gap in pairs.items()}
     return Generated(name, net, plan, _header(net, plan, name), source, encoded,
-                     candidates, symbols, chosen)
+                     candidates, symbols, chosen, counts)
 
 
 def _identifiers(net):

@@ -76,7 +76,7 @@ def _product_work(g, node, rows, windows):
     if kernel.kind == 'bitmap':
         return {'bitmap_bits': positions * rows.size,
                 'bitmap_products': positions * kept}
-    pairs = encoded.counts.sum() if encoded.format == 'gap' else kept
+    pairs = g.pairs[node.name]
     doubles = windows * node.pool * (node.pool // 2)
     singles = positions - 2 * doubles
     work = {'double_calls': len(rows) * doubles, 'double_pairs': pairs * doubles,

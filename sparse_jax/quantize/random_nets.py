@@ -10,8 +10,9 @@ _SPARSITY = (0.0, 0.2, 0.5, 0.8, 0.95, 1.0)
 class _Builder:
     """Grows one network; `shapes` holds every tensor made so far."""
 
-    def __init__(self, rng, image):
+    def __init__(self, rng, image, maps, units):
         self.rng, self.nodes, self.shapes = rng, [], {'input': image}
+        self.maps, self.units = maps, units
 
     def pick(self, *options):
         return options[self.rng.integers(len(options))]
@@ -35,7 +36,7 @@ class _Builder:
         c, h, w = self.shapes[name]
         k = int(self.rng.integers(1, min(5, h, w) + 1))
         depthwise = bool(self.rng.random() < 0.3)
-        out = c if depthwise else int(self.rng.integers(1, 7))
+        out = c if depthwise else int(self.rng.integers(1, self.maps + 1))
         rows, columns = h - k + 1, w - k + 1
         pool = int(self.rng.integers(1, min(3, rows, columns) + 1))
         weight = self.weight(c, k, k) if depthwise else self.weight(out, c, k, k)
@@ -60,7 +61,7 @@ class _Builder:
         return name
 
     def merge(self, branches):
-        units = int(self.rng.integers(1, 12))
+        units = int(self.rng.integers(1, self.units + 1))
         if self.rng.random() < 0.5:
             names = [self.dense(b, units) for b in branches]
             return self.add('sum', names, (units,))
@@ -70,14 +71,20 @@ class _Builder:
         return self.add('concatenate', names, (size,))
 
 
-def random_net(seed: int, *, largest: int = 14) -> CompactNet:
-    """A legal network drawn from `seed`; images up to `largest` pixels a side."""
+def random_net(
+    seed: int, *, largest: int = 14, maps: int = 6, units: int = 11
+) -> CompactNet:
+    """A legal network drawn from `seed`; images up to `largest` pixels a side.
+
+    maps, units: most output maps of a convolution and units of a hidden dense layer.
+    """
     rng = np.random.default_rng(seed)
     h, w = (int(v) for v in rng.integers(1, largest + 1, size=2))
     c = int(rng.choice([1, 3]))
     rate = int(rng.integers(1, min(3, h, w) + 1))
     squeeze = bool(rng.random() < 0.5)
-    build = _Builder(rng, (1 if squeeze else c, h // rate, w // rate))
+    build = _Builder(rng, (1 if squeeze else c, h // rate, w // rate),
+                     maps, units)
     name = build.branch('input')
     for _ in range(int(rng.integers(0, 3))):
         count = int(rng.integers(1, 4))
