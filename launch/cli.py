@@ -57,8 +57,13 @@ def define_config(values: flags.FlagValues = flags.FLAGS):
 
 def define_workdir(help_text: str, values: flags.FlagValues = flags.FLAGS):
     """Define the required --workdir."""
-    return flags.DEFINE_string(
+    workdir = flags.DEFINE_string(
         'workdir', None, help_text, required=True, flag_values=values)
+    # As from an unset shell variable: it would be the current folder.
+    flags.register_validator(
+        'workdir', lambda value: value != '', 'is empty; allowed: a folder',
+        flag_values=values)
+    return workdir
 
 
 def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = None):
@@ -67,7 +72,18 @@ def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = N
     absl's own `app.run` is not used: it prints two lines for an unknown flag, and
     turns on the INFO messages of every library.
     """
-    argv = sys.argv if argv is None else argv
+    try:
+        _run(main, values, sys.argv if argv is None else argv)
+    except SystemExit as error:
+        if error.code == INTERRUPTED:
+            # Compilations and trainings cannot be cut short: do not wait for them.
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(INTERRUPTED)
+        raise
+
+
+def _run(main, values, argv):
     with _explained():
         if usage.is_asked_for(argv):
             print(usage.text(main, values), flush=True)

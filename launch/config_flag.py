@@ -64,7 +64,7 @@ def load(path: str) -> ml_collections.ConfigDict:
       ConfigError: missing or broken file, or settings that do not exist.
     """
     file, _, argument = path.partition(':')
-    if not pathlib.Path(file).is_file():
+    if not pathlib.Path(file).is_file() or not file.endswith('.py'):
         raise ConfigError(f'--config={path}: no such experiment file; allowed: a '
                           'Python file with get_config()')
     try:

@@ -32,7 +32,7 @@ NETWORK = flags.DEFINE_string(
 WORKDIR = flags.DEFINE_string(
     'workdir', None, 'Study that holds a trained network.', flag_values=FLAGS)
 TRIAL = flags.DEFINE_string(
-    'trial', None, 'Network of the study, as launch.report names it.',
+    'trial', None, 'best, or a network of the study as launch.report names it.',
     flag_values=FLAGS)
 SHAPE = flags.DEFINE_list(
     'input_shape', None, 'Image height,width,channels; those of config.data if absent.',
@@ -121,7 +121,7 @@ def describe_network(console):
 def describe_trial(console):
     """A trained member of a study, before and after pruning."""
     config, dataset, space, records, objectives = open_study(WORKDIR.value)
-    row = find_network(records, TRIAL.value)
+    row = find_network(records, TRIAL.value, objectives)
     member = fronts.member(
         records, space, row, dataset, settings.pruning_method(config))
     before = graph_costs.layer_rows(member.graph)
@@ -134,7 +134,7 @@ def describe_trial(console):
         print()
         return
     for name, rows in pairs:
-        print_rows(console, f'trial {TRIAL.value}, {name} pruning', rows,
+        print_rows(console, f'trial {row.name}, {name} pruning', rows,
                    graph_costs.totals(rows))
     accuracy = 100 * (1 - member.row.error)
     tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %'

@@ -12,7 +12,6 @@ import jax
 from absl import flags
 
 from launch import cli
-from launch.tables import limits_text
 from launch.workdir import find_network, open_study
 from sparse_jax import data
 from sparse_jax.export import (
@@ -28,9 +27,8 @@ from sparse_jax.export import (
 )
 from sparse_jax.quantize import finetune, int8_accuracy
 from sparse_jax.search import front as fronts
-from sparse_jax.search import settings, study
+from sparse_jax.search import settings
 from sparse_jax.search.chip import CALIBRATION
-from sparse_jax.search.objectives import best_under, front_of
 
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
 TRIAL = flags.DEFINE_string(
@@ -52,24 +50,12 @@ COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
                              'ziglang from pip, or a system arm-none-eabi-gcc.')
 
 
-def chosen_row(records, objectives):
-    """The row of the study that --trial names."""
-    if TRIAL.value == 'best':
-        best = best_under(front_of(records.networks(), objectives), objectives)
-        if best is None:
-            raise study.StudyError(
-                f'no network within {limits_text(objectives)} yet: search on, or name '
-                'one with --trial')
-        return best
-    return find_network(records, TRIAL.value, other='best, ')
-
-
 def write(board):
     """Writes the export folder of the chosen network; no board is the study's."""
     folder.check_target(OUT.value)
     config, dataset, space, records, objectives = open_study(WORKDIR.value)
     board = board or settings.board(config)
-    row = chosen_row(records, objectives)
+    row = find_network(records, TRIAL.value, objectives)
     method = settings.pruning_method(config)
     net = fronts.member(records, space, row, dataset, method).net
     train, ranges = dataset.train, None

@@ -86,7 +86,8 @@ def main(argv):
     members = [fronts.member(records, space, row, dataset, method)
                for row in front_of(rows, objectives)]
     if not members:
-        raise study.StudyError(f'workdir {str(workdir)!r}: no measured candidate yet')
+        raise study.StudyError(f'workdir {str(workdir)!r}: '
+                               f'{tables.nothing_text(rows, objectives)}')
     spec = settings.data_spec(config)
     measure = fronts.accuracy
     if config.objectives.quantized:

@@ -8,6 +8,7 @@ raising --config.search.rounds extends it. Where an objective or a budget is mea
 on a board, the front is verified on the emulated one at the end.
 """
 
+import numpy as np
 from absl import flags
 
 from launch import cli, progress, tables, verified, workdir
@@ -66,6 +67,7 @@ def prepare(config, folder):
         if hosts.leads():
             # Before the data is loaded: it fails fast, changing nothing.
             workdir.check_config(folder, config)
+            study.check_unlocked(folder)
         built = setup.build(config)
     except BaseException:
         hosts.agree(None)
@@ -75,10 +77,20 @@ def prepare(config, folder):
     return built
 
 
+def name_missing(dataset):
+    """One line for every part that lacks classes: a search would not show it."""
+    for name, part in (('training', dataset.train), ('validation', dataset.validation)):
+        missing = dataset.num_classes - len(np.unique(part.labels))
+        if missing:
+            tables.line(tables.console(), f'warning: {missing} of '
+                        f'{dataset.num_classes} classes have no {name} image')
+
+
 def search(built, config, folder):
     """Run the search in its workdir and say what it found."""
     with study.lock(folder):
         records = workdir.start_study(folder, config, built.dataset)
+        name_missing(built.dataset)
         try:
             with progress.Reporter(built, records) as reporter:
                 loop.run(built, records, reporter)

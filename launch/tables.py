@@ -1,5 +1,6 @@
 """Text output: consoles that do not wrap, and the front as a table."""
 
+import collections
 import sys
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ from rich.text import Text
 
 from sparse_jax.export.boards import Board
 from sparse_jax.export.measure import prediction_error
-from sparse_jax.search.objectives import Objectives, figure
+from sparse_jax.search.objectives import Objectives, exceeded, figure
+from sparse_jax.search.study import PENDING
 
 PLAIN_WIDTH = 80
 """Columns of a table where the output is no terminal."""
@@ -79,11 +81,32 @@ def prediction_text(board: Board) -> str:
             f'{cycles} (latency)')
 
 
+def nothing_text(rows, objectives: Objectives) -> str:
+    """Why a study has no front."""
+    counts = collections.Counter(
+        row.status for row in rows if row.offset is None and row.status != PENDING)
+    if not counts:
+        return 'no measured candidate yet'
+    text = ('no network fits yet: '
+            + ', '.join(f'{count} {name}' for name, count in counts.items()))
+    excess = lambda row: max((figure(row, name, objectives) or 0) / most
+                             for name, most in objectives.budgets)
+    over = [row for row in rows if row.trained and exceeded(row, objectives)]
+    if over:
+        nearest = min(over, key=excess)
+        costs = [f'{label.title} {label.text(figure(nearest, name, objectives))}'
+                 for name in exceeded(nearest, objectives)
+                 for label in [LABELS[name]]]
+        text += f'; nearest to the budgets is {nearest.name} with {", ".join(costs)}'
+    return text
+
+
 def front_table(rows, objectives: Objectives, tests=None) -> Table:
     """The front as a table; `tests` {name: test accuracy} adds a column."""
     shown = [*objectives.names[1:], *(name for name, _ in objectives.budgets), 'macs']
     shown = list(dict.fromkeys(shown))
-    note = '' if objectives.on_board else ' (bytes, one per value)'
+    counted = {'model_size', 'working_memory'} & set(shown)
+    note = '' if objectives.on_board or not counted else ' (bytes, one per value)'
     table = Table(title=f'Pareto front{note}')
     columns = ['trial', 'valid. %', *(LABELS[name].column for name in shown),
                'unpruned']

@@ -51,10 +51,12 @@ def verify_front(
     board = board or wanted
     check_tools(board, compiler)
     method = settings.pruning_method(config)
+    rows = records.networks()
     members = [fronts.member(records, space, row, dataset, method)
-               for row in front_of(records.networks(), objectives)]
+               for row in front_of(rows, objectives)]
     if not members:
-        raise study.StudyError(f'workdir {workdir!r}: no measured candidate yet')
+        raise study.StudyError(
+            f'workdir {workdir!r}: {tables.nothing_text(rows, objectives)}')
     images = data.load_test(settings.data_spec(config)).images
     checked = [_check(m, dataset, images[:limit], board, board == wanted,
                       pathlib.Path(workdir) / FOLDER / m.row.name, compiler)

@@ -8,13 +8,16 @@ import pathlib
 import ml_collections
 
 from launch.config_flag import check_settings
+from launch.tables import limits_text
 from sparse_jax import data
 from sparse_jax.config import differences, dumps
-from sparse_jax.search import settings, study
+from sparse_jax.export.measure import models_digest
+from sparse_jax.search import checkpoints, settings, study
+from sparse_jax.search.objectives import Objectives, best_under, front_of
 from sparse_jax.space.sparse_space import sparse_space
 
 CONFIG_FILE = 'config.json'
-DATA, BOARD = 'data', 'board'
+DATA, BOARD, MODELS = 'data', 'board', 'cost models'
 
 
 def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
@@ -26,10 +29,11 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
     _check_writable(workdir)
     path = pathlib.Path(workdir) / CONFIG_FILE
     if not path.is_file():
-        if (path.parent / study.FILE).is_file():
-            raise study.StudyError(
-                f'workdir {workdir!r} holds {study.FILE} without its {CONFIG_FILE}; '
-                'allowed: a study with its configuration, or another folder')
+        for name in (study.FILE, checkpoints.FOLDER):
+            if (path.parent / name).exists():
+                raise study.StudyError(
+                    f'workdir {workdir!r} holds {name} without its {CONFIG_FILE}; '
+                    'allowed: a study with its configuration, or another folder')
         return
     changed = differences(_stored(path), config.to_dict())
     if changed:
@@ -62,10 +66,11 @@ def start_study(
 def check_inputs(
     records: study.Study, config: ml_collections.ConfigDict, dataset: data.Dataset
 ) -> dict[str, str]:
-    """What a study remembers of its data and board, refused if they were others.
+    """What a study remembers of its data, its board and the models that predict costs
+    on it, refused if they were others.
 
     Raises:
-      StudyError: some image, label or figure of the board is another one.
+      StudyError: some image, label or figure of a board or model is another one.
     """
     inputs = {DATA: (data.digest(dataset),
                      f'the images or labels of {dataset.name!r} have')}
@@ -73,6 +78,7 @@ def check_inputs(
         board = dataclasses.asdict(settings.board(config))
         inputs[BOARD] = (json.dumps(board, sort_keys=True),
                          f'the file of board {config.objectives.board!r} has')
+        inputs[MODELS] = (models_digest(), 'the cost models of the library have')
     for name, (value, what) in inputs.items():
         if records.meta(name) not in (None, value):
             records.close()
@@ -113,16 +119,22 @@ def open_study(workdir: str):
 
 
 def find_network(
-    records: study.Study, name: str, *, other: str = ''
+    records: study.Study, name: str, objectives: Objectives
 ) -> study.Row:
-    """The network that launch.report calls `name`: '24', or '24@-1' at another cut.
-
-    `other` is what the flag accepts besides, for the message.
+    """The network that launch.report calls `name`: '24', or '24@-1' at another cut;
+    'best' is the front member of least validation error within the soft bounds.
 
     Raises:
-      StudyError: there is none of this name.
+      StudyError: there is none of this name, or none within the bounds.
     """
     rows = records.networks()
+    if name == 'best':
+        best = best_under(front_of(rows, objectives), objectives)
+        if best is None:
+            raise study.StudyError(
+                f'no network within {limits_text(objectives)} yet: search on, or name '
+                'one with --trial')
+        return best
     found = [row for row in rows if row.name == name]
     if found:
         return found[0]
@@ -131,7 +143,7 @@ def find_network(
     if any(row.offset is not None for row in rows):
         allowed += ', also as TRIAL@CUT where launch.report lists it'
     raise study.StudyError(
-        f'--trial={name}: no such trial; allowed: {other}{allowed}')
+        f'--trial={name}: no such trial; allowed: best, {allowed}')
 
 
 def _check_writable(workdir):
@@ -159,7 +171,11 @@ def _stored(path):
 
 
 def _write(path, config):
+    stored = config.copy_and_resolve_references()
+    if stored.data.path:
+        # Readers may run elsewhere.
+        stored.data.path = str(pathlib.Path(stored.data.path).expanduser().absolute())
     # Renamed into place: a kill leaves the old file or the new one.
     temporary = path.with_suffix('.tmp')
-    temporary.write_text(dumps(config))
+    temporary.write_text(dumps(stored))
     os.replace(temporary, path)

@@ -26,7 +26,8 @@ def default_config() -> ml_collections.ConfigDict:
         }),
         'space': d({'prior': 'log-uniform'}),  # or uniform, as in the paper
         'pruning': d({
-            'method': 'sparse_vd',  # bayes_compress, magnitude, none
+            # bayes_compress, magnitude, none, or your own as MODULE:FACTORY
+            'method': 'sparse_vd',
             # Every training is also measured at these shifts of the log alpha cut;
             # networks that this adds may join the front. () measures its own only.
             'cuts': (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0),
@@ -87,7 +88,7 @@ def default_config() -> ml_collections.ConfigDict:
             'initial_groups': 2,
             'new_groups': 1,
             'rho': 0.9,        # share of suggestions that come from the surrogate
-            'stages': (),      # rounds at which stages 2 and 3 start; () for stage 1
+            'stages': (),      # rounds before stages 2 and 3 start; () for stage 1
             'inherit': True,   # start from the weights of the nearest network so far
             'min_overlap': 0.5,   # ... if it has this share of the weights
             'child_epochs': 0.5,  # share of train.epochs that an heir trains
@@ -109,8 +110,9 @@ def default_config() -> ml_collections.ConfigDict:
     })
 
 
-FREE = ('runtime', 'search.rounds')
-"""Settings that may differ when a study continues, and between hosts."""
+FREE = ('runtime', 'search.rounds', 'data.path')
+"""Settings that may differ when a study continues, and between hosts. What is at the
+path may not: a study keeps a digest of its data."""
 
 
 def dumps(config: ml_collections.ConfigDict) -> str:

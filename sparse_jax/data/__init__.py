@@ -1,6 +1,12 @@
 """Labelled images: fixed parts for the search, a test part for the report."""
 
-from sparse_jax.data.dataset import Dataset, Split, digest, normalise
+from sparse_jax.data.dataset import (
+    Dataset,
+    Split,
+    digest,
+    normalise,
+    split_digest,
+)
 from sparse_jax.data.errors import DataError
 from sparse_jax.data.loading import load, load_test
 from sparse_jax.data.spec import DataSpec
@@ -15,5 +21,6 @@ __all__ = [
     'load_test',
     'digest',
     'normalise',
+    'split_digest',
     'synthetic',
 ]

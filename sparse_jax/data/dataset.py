@@ -53,8 +53,13 @@ class Dataset:
 
 def digest(dataset: Dataset) -> str:
     """Changes with every pixel and label that a search may look at."""
+    return split_digest(dataset.train, dataset.validation)
+
+
+def split_digest(*splits: Split) -> str:
+    """Changes with every pixel and label of some splits."""
     found = hashlib.sha256()
-    for split in (dataset.train, dataset.validation):
+    for split in splits:
         for array in split:
             found.update(str((array.dtype.str, array.shape)).encode())
             found.update(np.ascontiguousarray(array))

@@ -42,8 +42,9 @@ def load_test(spec: DataSpec) -> Split:
 def _parts(spec: DataSpec) -> _Parts:
     pool = sources.read(spec)
     table, names = grouping.parse(spec.grouping, pool.class_names)
-    official = 0 if pool.test_images is None else len(pool.test_images)
-    validation, test = splits.sizes(spec, len(pool.images), official)
+    official = [0 if images is None else len(images)
+                for images in (pool.test_images, pool.val_images)]
+    validation, test = splits.sizes(spec, len(pool.images), *official)
     rows = splits.indices(len(pool.images), validation, test, spec.seed)
     train_rows, validation_rows, test_rows = rows
     if spec.max_train:
@@ -52,11 +53,13 @@ def _parts(spec: DataSpec) -> _Parts:
     def take(some: np.ndarray) -> Split:
         return _frozen(pool.images[some], table[pool.labels[some]])
 
-    if official:
-        held = _frozen(pool.test_images.copy(), table[pool.test_labels])
-    else:
-        held = take(test_rows)
-    return _Parts(take(train_rows), take(validation_rows), held, names)
+    def held(images, labels, rows):
+        """A part that the source keeps apart, else the rows."""
+        return take(rows) if images is None else _frozen(images.copy(), table[labels])
+
+    return _Parts(
+        take(train_rows), held(pool.val_images, pool.val_labels, validation_rows),
+        held(pool.test_images, pool.test_labels, test_rows), names)
 
 
 def _frozen(images: np.ndarray, labels: np.ndarray) -> Split:

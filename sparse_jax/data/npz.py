@@ -9,12 +9,13 @@ import numpy as np
 from sparse_jax.data.errors import DataError, brief
 from sparse_jax.data.pool import Pool
 
-_ACCEPTED = ('accepted: an .npz with x_train, y_train[, x_test, y_test] or X, y, and '
-             'optionally classes (K names)')
+_ACCEPTED = ('accepted: an .npz with x_train, y_train[, x_val, y_val][, x_test, '
+             'y_test] or X, y, and optionally classes (K names)')
 
 
 def read(path: pathlib.Path) -> Pool:
-    """Reads `x_train, y_train[, x_test, y_test]` or `X, y`, and `classes` if present.
+    """Reads `x_train, y_train`, with `x_val, y_val` and `x_test, y_test` if present, or
+    `X, y`; and `classes` if present.
 
     Other arrays in the file are ignored and never loaded.
     Raises `DataError` for a file that is no .npz, is damaged, holds objects (pickles)
@@ -35,17 +36,17 @@ def read(path: pathlib.Path) -> Pool:
 
 def _pool(archive: np.lib.npyio.NpzFile, path: pathlib.Path) -> Pool:
     keys = set(archive.files)
+    wanted = {'images': 'X', 'labels': 'y'}
     if {'x_train', 'y_train'} <= keys:
-        wanted = ['x_train', 'y_train']
-        if keys & {'x_test', 'y_test'}:
-            wanted += ['x_test', 'y_test']
-    else:
-        wanted = ['X', 'y']
-    missing = [key for key in wanted if key not in keys]
+        wanted = {'images': 'x_train', 'labels': 'y_train'}
+        for part in ('test', 'val'):
+            if keys & {f'x_{part}', f'y_{part}'}:
+                wanted |= {f'{part}_images': f'x_{part}', f'{part}_labels': f'y_{part}'}
+    missing = [key for key in wanted.values() if key not in keys]
     if missing:
         raise DataError(f'{path}: holds {sorted(keys)[:8]}, not {missing}; {_ACCEPTED}')
-    pool = Pool(*(archive[key] for key in wanted))
-    return pool._replace(class_names=_names(archive, path))
+    return Pool(**{field: archive[key] for field, key in wanted.items()},
+                class_names=_names(archive, path))
 
 
 def _names(archive: np.lib.npyio.NpzFile, path: pathlib.Path) -> tuple[str, ...] | None:

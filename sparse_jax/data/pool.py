@@ -17,6 +17,9 @@ class Pool(NamedTuple):
     test_images: np.ndarray | None = None
     """[M, H, W, C], the official test set; None where there is none."""
     test_labels: np.ndarray | None = None
+    val_images: np.ndarray | None = None
+    """[V, H, W, C], a validation set that the source itself keeps apart, or None."""
+    val_labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     """K names; None where the source has none."""
 
@@ -28,23 +31,27 @@ def check(pool: Pool, where: str) -> Pool:
     """
     images = check_images(pool.images, where)
     labels = _labels(pool.labels, len(images), where)
-    test_images = test_labels = None
-    if pool.test_images is not None:
-        where_test = f'{where} (test)'
-        test_images = check_images(pool.test_images, where_test)
-        test_labels = _labels(pool.test_labels, len(test_images), where_test)
-        if (test_images.shape[1:], test_images.dtype) != (
-                images.shape[1:], images.dtype):
-            raise DataError(
-                f'{where}: test images are {test_images.dtype} '
-                f'{test_images.shape[1:]}; accepted: as the training images, '
-                f'{images.dtype} {images.shape[1:]}')
+    test = _check_part(pool.test_images, pool.test_labels, images, where, 'test')
+    val = _check_part(pool.val_images, pool.val_labels, images, where, 'validation')
     names = pool.class_names or _count_classes(labels, where)
-    for part in (labels, test_labels):
+    for part in (labels, test[1], val[1]):
         if part is not None and part.max() >= len(names):
             raise DataError(
                 f'{where}: label {part.max()}; accepted: 0 .. {len(names) - 1}')
-    return Pool(images, labels, test_images, test_labels, names)
+    return Pool(images, labels, *test, *val, names)
+
+
+def _check_part(images, labels, training, where, name):
+    """(images, labels) of a part that the source keeps apart, or (None, None)."""
+    if images is None:
+        return None, None
+    images = check_images(images, f'{where} ({name})')
+    labels = _labels(labels, len(images), f'{where} ({name})')
+    if (images.shape[1:], images.dtype) != (training.shape[1:], training.dtype):
+        raise DataError(
+            f'{where}: {name} images are {images.dtype} {images.shape[1:]}; accepted: '
+            f'as the training images, {training.dtype} {training.shape[1:]}')
+    return images, labels
 
 
 def check_images(images: np.ndarray, where: str) -> np.ndarray:

@@ -24,7 +24,7 @@ class DataSpec:
     """'' = as they are, 'binary' = first half against second half, or '0-4/5,7-9/6'."""
     validation_size: int | None = None
     test_size: int | None = None
-    """Only for sets that have no official test set."""
+    """Each only for sets that have no such part of their own."""
     seed: int = 0
     """Draws the split (and the images of `synthetic`)."""
     max_train: int = 0

@@ -14,7 +14,9 @@ from sparse_jax.data.known import PUBLISHED
 from sparse_jax.data.spec import DataSpec
 
 
-def sizes(spec: DataSpec, count: int, official_test: int) -> tuple[int, int]:
+def sizes(
+    spec: DataSpec, count: int, official_test: int, official_validation: int = 0
+) -> tuple[int, int]:
     """Returns the number of (validation, test) rows to draw from `count` pool rows.
 
     Defaults are the paper's where the pool has exactly the published size, otherwise
@@ -24,9 +26,17 @@ def sizes(spec: DataSpec, count: int, official_test: int) -> tuple[int, int]:
       spec: may ask for other sizes.
       count: rows of the pool.
       official_test: rows of the official test set, 0 = none; then no row is drawn.
+      official_validation: the same of a validation set of the source's own.
 
-    Raises `DataError` where a part would be empty, or an official test set is resized.
+    Raises `DataError` where a part would be empty, or an official set is resized.
     """
+    for name, asked, official in (
+            ('test', spec.test_size, official_test),
+            ('validation', spec.validation_size, official_validation)):
+        if official and asked not in (None, official):
+            raise DataError(
+                f'{name}_size={asked}: {spec.name!r} has an official {name} set '
+                f'of {official} images; accepted: None')
     published = PUBLISHED.get(spec.base_name)
     if published is None or published.count != count:
         validation, test = count // 10, count // 5
@@ -34,17 +44,14 @@ def sizes(spec: DataSpec, count: int, official_test: int) -> tuple[int, int]:
         validation, test = published.validation, published.test or count // 5
     if spec.validation_size is not None:
         validation = spec.validation_size
-    if official_test:
-        if spec.test_size not in (None, official_test):
-            raise DataError(
-                f'test_size={spec.test_size}: {spec.name!r} has an official test set '
-                f'of {official_test} images; accepted: None')
-        test = 0
-    elif spec.test_size is not None:
+    if spec.test_size is not None:
         test = spec.test_size
+    validation = 0 if official_validation else validation
+    test = 0 if official_test else test
     train = count - validation - test
-    if train < 1 or validation < 1 or (test < 1 and not official_test):
-        shown = f'{train}/{validation}/{official_test or test}'
+    parts = (train, validation + official_validation, test + official_test)
+    if min(parts) < 1:
+        shown = '/'.join(map(str, parts))
         raise DataError(
             f'{spec.name!r}: {count} images split as {shown} train/validation/test; '
             'accepted: no empty part')

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+import os
 import pathlib
-import shutil
 import tempfile
 import zipfile
 
@@ -37,10 +37,11 @@ def write(out_dir: str | pathlib.Path, files: dict[str, str], arrays: dict,
         content = {'made_by': MARKER, 'files': names} | report
         _write_report(staging, content | {'digest': _digest(content)})
         out.mkdir(exist_ok=True)
-        for name in earlier:
+        # A kill leaves a report of ours, old or new, that a later export replaces.
+        for name in sorted(names, key=lambda name: name == REPORT):
+            os.replace(staging / name, out / name)
+        for name in set(earlier) - set(names):
             (out / name).unlink(missing_ok=True)
-        for name in names:
-            shutil.move(staging / name, out / name)
 
 
 def check_target(out: str | pathlib.Path) -> list[str]:
@@ -53,12 +54,12 @@ def check_target(out: str | pathlib.Path) -> list[str]:
         raise ExportError(f'{nearest} is not a folder')
     if not any(out.iterdir()):
         return []
-    try:
-        names = read_report(out)['files']
-    except ExportError:
+    report = _ours(out)
+    if report is None:
         raise ExportError(f'{out} is not empty and not an earlier export: choose '
-                          'another folder') from None
-    return [name for name in names if pathlib.PurePath(name).name == name]
+                          'another folder')
+    return [name for name in map(str, report['files'])
+            if pathlib.PurePath(name).name == name]
 
 
 def read_report(out: str | pathlib.Path) -> dict:
@@ -67,17 +68,25 @@ def read_report(out: str | pathlib.Path) -> dict:
     Raises:
       ExportError: there is none, or it is not as it was written.
     """
-    path = pathlib.Path(out) / REPORT
-    try:
-        report = json.loads(path.read_text())
-        ours = report['made_by'] == MARKER
-    except (OSError, ValueError, KeyError, TypeError):
-        ours = False
-    if not ours:
+    report = _ours(out)
+    if report is None:
         raise ExportError(f'{out} is not an exported network (no {REPORT} of ours)')
-    if report.get('digest') != _digest(report):
+    if 'digest' not in report:
+        raise ExportError(f'{out}: written by an older version; export it again')
+    if report['digest'] != _digest(report):
         raise ExportError(f'{out}: {REPORT} is damaged: it is not as it was written')
     return report
+
+
+def _ours(out):
+    """The report of any version, damaged or not; None if there is none of ours."""
+    try:
+        report = json.loads((pathlib.Path(out) / REPORT).read_text())
+        if report['made_by'] == MARKER and isinstance(report['files'], list):
+            return report
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
 
 
 def _digest(report):

@@ -7,6 +7,7 @@ fitted/cost_model.json and in `Measurement.error`.
 """
 
 import functools
+import hashlib
 import json
 import pathlib
 from typing import NamedTuple
@@ -63,6 +64,11 @@ def prediction_error(board: Board) -> dict[str, float]:
     model = _models()[board.core]
     return {name: model[name]['error']['p90']
             for name in ('code', 'instructions', 'cycles')}
+
+
+def models_digest() -> str:
+    """Changes with the cost models, and so with what they predict."""
+    return hashlib.sha256(MODEL.read_bytes()).hexdigest()
 
 
 def exact_table_bytes(g: Generated) -> int:

@@ -1,5 +1,7 @@
 """Pruning methods, all with one contract (`method.PruningMethod`)."""
 
+import importlib
+
 from sparse_jax.pruning.bayes_compress import bayes_compress as bayes_compress
 from sparse_jax.pruning.method import PruningMethod as PruningMethod
 from sparse_jax.pruning.method import keep as keep
@@ -14,3 +16,22 @@ METHODS = {
     'none': no_pruning,
 }
 """Factories by the name that configurations use."""
+
+
+def find(name: str) -> PruningMethod:
+    """A method of `METHODS`, or of your own as 'package.module:factory'.
+
+    Raises:
+      ValueError: there is none; says what is allowed.
+    """
+    module, colon, factory = name.partition(':')
+    try:
+        method = (getattr(importlib.import_module(module), factory) if colon
+                  else METHODS[name])()
+    except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f' ({error})' if colon else ''
+        raise ValueError(f'{name!r} is not allowed{reason}; allowed: '
+                         f'{", ".join(METHODS)}, or MODULE:FACTORY') from None
+    if not isinstance(method, PruningMethod):
+        raise ValueError(f'{name!r} gives {method!r:.40}; allowed: a PruningMethod')
+    return method

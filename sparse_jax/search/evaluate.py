@@ -168,16 +168,20 @@ class Evaluator:
         outcomes = []
         # XLA releases the interpreter: calls of one program overlap on a CPU's cores.
         workers = self.programs.recipe.workers
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            futures = [pool.submit(run, part) for part in parts]
+        pool = concurrent.futures.ThreadPoolExecutor(workers)
+        futures = [pool.submit(run, part) for part in parts]
+        try:
             for future in futures:
-                try:
-                    outcomes += future.result()
-                except jax.errors.JaxRuntimeError as error:
-                    # Of several hosts only some may have failed: no way to go on.
-                    if not (device_memory.ran_out(error) and hosts.alone()):
-                        raise
-                    raise OutOfMemory(outcomes) from None
+                outcomes += future.result()
+        except jax.errors.JaxRuntimeError as error:
+            # Of several hosts only some may have failed: no way to go on.
+            if not (device_memory.ran_out(error) and hosts.alone()):
+                raise
+            concurrent.futures.wait(futures)
+            raise OutOfMemory(outcomes) from None
+        finally:
+            # An interrupt does not wait for the trainings that run.
+            pool.shutdown(wait=False, cancel_futures=True)
         return outcomes
 
     def _run_slots(self, program, group, parents):

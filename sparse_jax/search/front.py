@@ -24,7 +24,7 @@ from sparse_jax.space.sparse_space import Space
 from sparse_jax.training.step import TrainState
 
 _CHUNK = 500
-TESTS = 'test_accuracy'
+TESTS, TEST_DATA = 'test_accuracy', 'test_data'
 
 
 class Member(NamedTuple):
@@ -92,11 +92,21 @@ def test_accuracies(
     """{row name: test accuracy}; each network meets the test data once, then is stored.
 
     The only function of the library that loads the test part of a study's data.
+
+    Raises:
+      StudyError: the test part is not that of the accuracies in the study.
     """
     stored = json.loads(study.meta(TESTS) or '{}')
     new = [m for m in members if m.row.name not in stored]
     if new:
         test = data.load_test(spec)
+        digest = data.split_digest(test)
+        if study.meta(TEST_DATA) not in (None, digest):
+            raise StudyError(
+                f'workdir {str(study.workdir)!r}: the test images or labels of '
+                f'{spec.name!r} have changed since others were tested; allowed: the '
+                'same data, or another workdir')
         stored |= {m.row.name: measure(m.net, test) for m in new}
         study.set_meta(TESTS, json.dumps(stored))
+        study.set_meta(TEST_DATA, digest)
     return {m.row.name: stored[m.row.name] for m in members}

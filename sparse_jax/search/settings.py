@@ -41,6 +41,7 @@ def check(config: ml_collections.ConfigDict) -> None:
             raise ConfigError(f'config.{name}: {value!r} is not allowed; '
                               f'allowed: {allowed}')
     board(config)
+    pruning_method(config)
 
 
 def _at_least(value, low):
@@ -64,11 +65,9 @@ def _data_rules(config):
 
 def _method_rules(config):
     """The same for pruning and limits."""
-    method, cuts = config.pruning.method, config.pruning.cuts
+    cuts = config.pruning.cuts
     limits = config.limits
     return [
-        ('pruning.method', method, method in pruning.METHODS,
-         ', '.join(pruning.METHODS)),
         ('pruning.cuts', cuts, all(isinstance(c, int | float) for c in cuts),
          'a tuple of numbers, or () for none'),
         ('pruning.finetune_epochs', config.pruning.finetune_epochs,
@@ -108,7 +107,7 @@ def _search_rules(config):
           for name in ('max_groups', 'initial_groups', 'new_groups')),
         ('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
         ('search.stages', s.stages, _is_stages(s.stages),
-         'none, or the rounds (from 1, increasing) at which stages 2 and 3 start'),
+         'none, or how many rounds (1 or more, increasing) come before stages 2 and 3'),
         ('search.min_overlap', s.min_overlap, 0 <= s.min_overlap <= 1, '0 to 1'),
         ('search.child_epochs', s.child_epochs, 0 < s.child_epochs <= 1,
          'above 0, up to 1'),
@@ -226,5 +225,12 @@ def data_spec(config: ml_collections.ConfigDict) -> data.DataSpec:
 
 
 def pruning_method(config: ml_collections.ConfigDict) -> pruning.PruningMethod:
-    """The configured pruning method."""
-    return pruning.METHODS[config.pruning.method]()
+    """The configured pruning method.
+
+    Raises:
+      ConfigError: there is none of this name.
+    """
+    try:
+        return pruning.find(config.pruning.method)
+    except ValueError as error:
+        raise ConfigError(f'config.pruning.method: {error}') from None

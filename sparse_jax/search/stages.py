@@ -22,7 +22,7 @@ MORPH_DEPTH = 3
 
 
 def stage_of(round_: int, starts: tuple[int, ...]) -> int:
-    """1, 2 or 3 for a round, given the rounds at which stages 2 and 3 start."""
+    """1, 2 or 3 for a round (from 0), given the rounds before stages 2 and 3."""
     return 1 + sum(round_ >= start for start in starts)
 
 

@@ -19,7 +19,7 @@ from sparse_jax.search.objectives import OnBoard
 from sparse_jax.search.outcome import Outcome, Trial, Weights
 from sparse_jax.search.packing import pack, unpack
 
-FILE = 'study.sqlite'
+FILE, LOCK = 'study.sqlite', '.lock'
 VERSION = '3'
 _COSTS = Totals._fields
 _BOARD = OnBoard._fields
@@ -263,6 +263,17 @@ def _curve_status(point):
     return status.name(status.OK if point.fits else status.OVER_BUDGET)
 
 
+def check_unlocked(workdir: str | pathlib.Path) -> None:
+    """Whether `lock` would be refused now; makes nothing.
+
+    Raises:
+      StudyError: another process holds the workdir.
+    """
+    if (pathlib.Path(workdir) / LOCK).exists():
+        with lock(workdir):
+            pass
+
+
 @contextlib.contextmanager
 def lock(workdir: str | pathlib.Path):
     """Hold a workdir for one process.
@@ -275,7 +286,7 @@ def lock(workdir: str | pathlib.Path):
     path = pathlib.Path(workdir)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        handle = open(path / '.lock', 'a')
+        handle = open(path / LOCK, 'a')
     except OSError as error:
         raise StudyError(f'workdir {str(workdir)!r}: {error.strerror}') from None
     with handle:

@@ -26,6 +26,24 @@ def test_official_test_arrays_are_respected(tmp_path):
     np.testing.assert_array_equal(load_test(spec).labels, Y[:7])
 
 
+def test_a_validation_set_of_its_own_is_respected(tmp_path):
+    """As where samples of one speaker or writer must stay together."""
+    path = _save(tmp_path, x_train=X, y_train=Y, x_val=X[5:12], y_val=Y[5:12])
+    spec = DataSpec(name='mine', path=path)
+    data = load(spec)
+    np.testing.assert_array_equal(data.validation.images, X[5:12])
+    np.testing.assert_array_equal(data.validation.labels, Y[5:12])
+    assert len(data.train.labels) == 32 and len(load_test(spec).labels) == 8
+    with pytest.raises(DataError, match='validation_size=3: .* an official validation'):
+        load(DataSpec(name='mine', path=path, validation_size=3))
+    whole = _save(tmp_path, x_train=X, y_train=Y, x_val=X[:3], y_val=Y[:3],
+                  x_test=X[3:5], y_test=Y[3:5])
+    assert len(load(DataSpec(name='all', path=whole)).train.labels) == 40
+    with pytest.raises(DataError, match=r"not \['y_val'\]"):
+        load(DataSpec(name='half', path=_save(
+            tmp_path, x_train=X, y_train=Y, x_val=X[:3])))
+
+
 @pytest.mark.parametrize('keys', [('x_train', 'y_train'), ('X', 'y')])
 def test_without_a_test_set_one_is_withheld(tmp_path, keys):
     spec = DataSpec(name='mine', path=_save(tmp_path, **dict(zip(keys, (X, Y)))))

@@ -341,9 +341,14 @@ def test_foreign_folders_are_refused_and_earlier_exports_replaced(tmp_path):
     report = json.loads((out / 'report.json').read_text())
     report['files'] += ['../thesis.txt']
     (out / 'report.json').write_text(json.dumps(report))
-    with pytest.raises(ExportError, match='not empty and not an earlier export'):
-        export_network(net, _data(net), 'generic', out)
+    with pytest.raises(ExportError, match='damaged'):
+        read_report(out)
+    export_network(net, _data(net), 'generic', out)
     assert (tmp_path / 'thesis.txt').exists()
+    del report['digest']
+    (out / 'report.json').write_text(json.dumps(report))
+    with pytest.raises(ExportError, match='older version; export it again'):
+        read_report(out)
     with pytest.raises(ExportError, match='thesis.txt is not a folder'):
         export_network(net, _data(net), 'generic', tmp_path / 'thesis.txt' / 'out')
 

@@ -44,6 +44,8 @@ CASES = (
     _search('misspelt flag', '--wrkdir=x', words=('--wrkdir', 'mean --workdir')),
     _search('word that is no flag', 'extra', words=("'extra'", 'start with --')),
     _search('required flag missing', workdir=None, words=('--workdir is missing',)),
+    _search('empty workdir', workdir='--workdir=',
+            words=('--workdir', 'is empty; allowed: a folder')),
     _search('flag without its value', '--config.search.rounds', words=('rounds',)),
     _setting('unknown setting', 'search.bogus=3', 'config.search.bogus',
              'search.batch, ', 'search.rounds, '),
@@ -57,6 +59,10 @@ CASES = (
     _setting('out of range', 'train.decay=2', 'decay: 2.0', '0 to 1'),
     _setting('infinite number', 'objectives.error=inf', 'error: inf', 'finite'),
     _setting('unknown pruning method', 'pruning.method=lasso', "'lasso'", 'sparse_vd'),
+    _setting('pruning method of one\'s own that does not exist',
+             'pruning.method=nosuch:method', "No module named 'nosuch'"),
+    _setting('pruning method of one\'s own that is none',
+             'pruning.method=collections:Counter', 'a PruningMethod'),
     _setting('unknown algorithm', 'search.algorithm=grid', "'grid'", 'random'),
     _setting('bad tiers', 'tiers.widths=(4,8)', '(4, 8)', 'at least 100'),
     _setting('tiers that are text', 'tiers.widths=abc', 'abc', 'whole numbers'),
@@ -113,6 +119,9 @@ CASES = (
             words=('config.json', 'not JSON')),
     _search('workdir whose config.json is gone', workdir='--workdir={dir}/no_config',
             words=('without its config.json',)),
+    _search('workdir with checkpoints of something else',
+            workdir='--workdir={dir}/foreign',
+            words=('checkpoints without its config.json', 'another folder')),
     Case('report on no study', 'report', ('--workdir={dir}/idx',),
          ('no study here', 'launch.search')),
     Case('report on a damaged config.json', 'report', ('--workdir={dir}/bad_config',),
@@ -191,6 +200,8 @@ def prepare(folder: pathlib.Path) -> None:
     np.savez(folder / 'empty.npz', X=np.zeros((0, 6, 6), np.uint8), y=np.zeros(0, int))
     np.savez(folder / 'thin.npz', X=np.zeros((99, 1, 64), np.uint8),
              y=np.zeros(99, int))
+    (folder / 'foreign' / 'checkpoints' / 'trial_000099').mkdir(parents=True)
+    (folder / 'foreign' / 'checkpoints' / 'trial_000099' / 'w').write_text('weeks')
     (folder / 'idx').mkdir()
     head = np.array([2051, 10, 4, 4], '>u4').tobytes()
     (folder / 'idx' / 'train-images-idx3-ubyte').write_bytes(head + bytes(99))

@@ -1,6 +1,8 @@
 """A search killed by the operating system continues to what it would have found."""
 
+import contextlib
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -25,6 +27,14 @@ def _comparable(workdir):
     return rows, weights
 
 
+def _has_suggested(workdir):
+    try:
+        with contextlib.closing(Study(workdir, create=False)) as study:
+            return bool(study.rows())
+    except (ValueError, sqlite3.Error):
+        return False
+
+
 def _finished_trials(workdir):
     try:
         study = Study(workdir, create=False)
@@ -33,6 +43,23 @@ def _finished_trials(workdir):
     count = sum(row.status != 'pending' for row in study.rows())
     study.close()
     return count
+
+
+def test_an_interrupted_search_ends_at_once(tmp_path):
+    """Though a program compiles, which nothing can cut short."""
+    process = start_search(tmp_path / 'run', '', SETTINGS)
+    try:
+        deadline = time.monotonic() + 300
+        while not _has_suggested(tmp_path / 'run') and time.monotonic() < deadline:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert errors.startswith('error: stopped; the same command continues from')
+    assert errors.count('\n') == 1 and _finished_trials(tmp_path / 'run') == 0
 
 
 def test_a_killed_search_continues_as_if_nothing_had_happened(tmp_path):

@@ -1,8 +1,10 @@
 """What launchers draw and print: ticks, staircases, tables, live progress."""
 
+import contextlib
 import io
 import pathlib
 import re
+import tomllib
 
 import numpy as np
 import pytest
@@ -47,6 +49,33 @@ def test_experiments_have_settings_that_are_allowed(name):
     settings.check(config)
     settings.tier_policy(config)
     settings.train_config(config)
+
+
+def test_a_study_without_a_front_says_why():
+    finished = tiny_study.finished()
+    with contextlib.closing(Study(finished.workdir, create=False)) as study:
+        rows = study.rows()
+    aims = finished.setup.objectives
+    assert tables.nothing_text([], aims) == 'no measured candidate yet'
+    tight = aims._replace(budgets=(('model_size', 40.0), ('macs', 1e9)))
+    costs = [row.costs._replace(model_size=n) for row, n in zip(rows, (90, 60, 80))]
+    over = [row._replace(status='over-budget', costs=c) for row, c in zip(rows, costs)]
+    text = tables.nothing_text([*over, rows[3]._replace(status='nonfinite')], tight)
+    assert text == ('no network fits yet: 3 over-budget, 1 nonfinite; nearest to the '
+                    'budgets is 1 with model size 60 B')
+
+
+def test_data_of_a_package_are_installed_with_it():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    with open(root / 'pyproject.toml', 'rb') as file:
+        listed = tomllib.load(file)['tool']['setuptools']['package-data']
+    for package in ('sparse_jax', 'experiments', 'launch'):
+        for path in (root / package).rglob('*'):
+            if path.is_dir() or path.suffix in ('.py', '.pyc'):
+                continue
+            owner = path.parent.parent
+            patterns = listed['.'.join(owner.relative_to(root).parts)]
+            assert any(path.relative_to(owner).match(p) for p in patterns), path
 
 
 class _Terminal(io.StringIO):

@@ -28,13 +28,29 @@ def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
     assert workdir.read_config(str(folder)).search.rounds == 3
 
 
-def test_a_study_keeps_its_board(tmp_path):
+def test_a_study_finds_its_data_from_anywhere(tmp_path, monkeypatch):
+    config, images = tiny_study.config(), tiny_study.finished().setup.dataset
+    monkeypatch.chdir(tiny_study.data_file().parent)
+    config.data.path = tiny_study.data_file().name
+    workdir.start_study(str(tmp_path), config, images).close()
+    assert config.data.path == tiny_study.data_file().name
+    monkeypatch.chdir('/')
+    assert workdir.read_config(str(tmp_path)).data.path == str(tiny_study.data_file())
+    config.data.path = '/moved/tiny.npz'
+    workdir.check_config(str(tmp_path), config)
+
+
+def test_a_study_keeps_its_board(tmp_path, monkeypatch):
     board, images = tmp_path / 'mine.json', tiny_study.finished().setup.dataset
     board.write_text((boards.FOLDER / 'microbit.json').read_text())
     config = tiny_study.config()
     config.objectives.board, config.budgets.latency = str(board), 5.0
     for _ in range(2):
         workdir.start_study(str(tmp_path / 'run'), config, images).close()
+    with monkeypatch.context() as patch:
+        patch.setattr(workdir, 'models_digest', lambda: 'of another version')
+        with pytest.raises(StudyError, match='cost models of the library have changed'):
+            workdir.start_study(str(tmp_path / 'run'), config, images)
     faster = json.loads(board.read_text()) | {'clock_hz': 32e6}
     board.write_text(json.dumps(faster))
     with pytest.raises(StudyError, match='of board .*mine.json. has changed since'):
@@ -42,9 +58,11 @@ def test_a_study_keeps_its_board(tmp_path):
 
 
 def test_an_unknown_network_is_named_with_those_there_are(tmp_path):
-    records = workdir.start_study(
-        str(tmp_path), tiny_study.config(), tiny_study.finished().setup.dataset)
+    setup = tiny_study.finished().setup
+    records = workdir.start_study(str(tmp_path), tiny_study.config(), setup.dataset)
     line = '--trial=7: no such trial; allowed: best, none yet'
     with pytest.raises(StudyError, match=line):
-        workdir.find_network(records, '7', other='best, ')
+        workdir.find_network(records, '7', setup.objectives)
+    with pytest.raises(StudyError, match='no network within 2048 B'):
+        workdir.find_network(records, 'best', setup.objectives)
     records.close()

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from sparse_jax import pruning
 from sparse_jax.pruning import METHODS, bayes_compress, keep, magnitude, sparse_vd
 from sparse_jax.pruning.method import group_axes, kernels, log_uniform_kl
 from tests import sampled
@@ -367,3 +368,15 @@ def test_a_weight_of_exactly_zero_is_none(method):
         expected = valid[name]['kernel'].copy()
         expected[0] = False
         np.testing.assert_array_equal(kept[name], expected)
+
+
+def test_methods_are_found_by_name_or_path():
+    for name, factory in METHODS.items():
+        assert pruning.find(name).name == factory().name
+    own = pruning.find('sparse_jax.pruning.reference:magnitude')
+    assert own.name == 'magnitude'
+    for name, reason in (('lasso', 'allowed: sparse_vd'),
+                         ('os:getcwd', 'PruningMethod'),
+                         ('sparse_jax.pruning:lasso', 'lasso')):
+        with pytest.raises(ValueError, match=reason):
+            pruning.find(name)

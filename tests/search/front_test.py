@@ -49,6 +49,13 @@ def test_test_data_is_loaded_once(setup, study, monkeypatch):
     def refuse(_):
         raise AssertionError('test data was loaded again')
 
+    changed = data.load_test(spec)
+    changed = changed._replace(labels=(changed.labels + 1) % 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(data, 'load_test', lambda _: changed)
+        other = members[0]._replace(row=members[0].row._replace(offset=7.0))
+        with pytest.raises(StudyError, match='test images or labels of .tiny. have'):
+            fronts.test_accuracies(study, [other], spec)
     monkeypatch.setattr(data, 'load_test', refuse)
     assert fronts.test_accuracies(study, members, spec) == first
     assert fronts.test_accuracies(study, members[:1], spec) == {'0': first['0']}
