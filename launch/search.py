@@ -11,7 +11,7 @@ on a board, the front is verified on the emulated one at the end.
 import numpy as np
 from absl import flags
 
-from launch import cli, progress, tables, verified, workdir
+from launch import cli, progress, running, tables, verified, workdir
 from sparse_jax.export import MissingToolError
 from sparse_jax.search import hosts, loop, settings, setup, study
 
@@ -88,19 +88,12 @@ def name_missing(dataset):
 
 def search(built, config, folder):
     """Run the search in its workdir and say what it found."""
-    with study.lock(folder):
-        records = workdir.start_study(folder, config, built.dataset)
+    with running.locked_study(built, config, folder) as records:
         name_missing(built.dataset)
-        try:
-            with progress.Reporter(built, records) as reporter:
-                loop.run(built, records, reporter)
-            progress.print_summary(built, records)
-            verify_front(built, records, folder)
-        except KeyboardInterrupt:
-            cli.fail(f'stopped; the same command continues from {folder!r}',
-                     cli.INTERRUPTED)
-        finally:
-            records.close()
+        with progress.Reporter(built, records) as reporter:
+            loop.run(built, records, reporter)
+        progress.print_summary(built, records)
+        verify_front(built, records, folder)
 
 
 def main(argv):

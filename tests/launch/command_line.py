@@ -4,11 +4,11 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from launch import cli, describe, report, search, verify
+from launch import cli, describe, report, retrain, search, verify
 from tests import tiny_study
 
 LAUNCHERS = {'search': search, 'report': report, 'describe': describe,
-             'verify': verify}
+             'retrain': retrain, 'verify': verify}
 
 
 class Result(NamedTuple):

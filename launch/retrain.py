@@ -1,0 +1,113 @@
+"""Train a network of a study again: longer, and from several random starts.
+
+    python -m launch.retrain --workdir=runs/digits --trial=best --out=runs/again \
+        --epochs=200 --repeats=5
+
+--out becomes a study of its own with one trial per start, which launch.report,
+launch.export and the others read; the first study stays as it is. Every start begins
+with fresh weights, also where the trial inherited its own. The spread between starts
+says how far a difference between two networks can be trusted. The same command again
+continues.
+"""
+
+import collections
+import math
+
+import numpy as np
+from absl import flags
+
+from launch import cli, progress, running, tables
+from launch.workdir import check_config, find_network, open_study
+from sparse_jax.search import loop, setup, study
+from sparse_jax.search.objectives import figure
+from sparse_jax.search.outcome import Trial
+
+FLAGS = cli.new_flags()
+WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
+TRIAL = flags.DEFINE_string(
+    'trial', 'best', 'best, or a network of the study as launch.report names it.',
+    flag_values=FLAGS)
+OUT = flags.DEFINE_string(
+    'out', None, 'Folder of the new study.', required=True, flag_values=FLAGS)
+EPOCHS = flags.DEFINE_integer(
+    'epochs', None, 'Epochs of every training; those of the study if absent.', 1,
+    flag_values=FLAGS)
+REPEATS = flags.DEFINE_integer(
+    'repeats', 5, 'Random starts.', 1, flag_values=FLAGS)
+
+
+def again(config):
+    """The configuration of the new study."""
+    config = config.copy_and_resolve_references()
+    if EPOCHS.value is not None:
+        config.train.epochs = EPOCHS.value
+    config.search.update(
+        algorithm='random', rounds=1, batch=REPEATS.value, stages=(), inherit=False)
+    return config
+
+
+def plan(records, config, row):
+    """One trial per random start, unless they are in the study already.
+
+    Raises:
+      StudyError: the study is of another network.
+    """
+    stored = records.rows()
+    if any(not np.array_equal(r.trial.row, row.trial.row) for r in stored):
+        raise study.StudyError(
+            f'workdir {str(records.workdir)!r} holds trainings of another network '
+            f'than trial {row.name}; allowed: another folder')
+    if not stored:
+        trials = [Trial(number, row.trial.row, config.train.epochs, None)
+                  for number in range(REPEATS.value)]
+        records.add_round(0, config.seed, trials, [row.point] * len(trials), {})
+
+
+def spread(values, form):
+    """'mean (least to most)', all with `form`."""
+    texts = [form(v) for v in (np.mean(values), min(values), max(values))]
+    return f'{texts[0]} ({texts[1]} to {texts[2]})'
+
+
+def summary(records, row, objectives, epochs):
+    """What the starts have in common, at the cut of the network that was named."""
+    same = lambda r: (r.offset is None) == (row.offset is None) and (
+        row.offset is None or math.isclose(r.offset, row.offset))
+    runs = [r for r in records.networks() if same(r)]
+    good = [r for r in runs if r.ok]
+    failed = collections.Counter(r.status for r in runs if not r.ok)
+    others = ', '.join(f'{count} {status}' for status, count in failed.items())
+    text = (f'trial {row.name}, {epochs} epochs: {len(good)} of {REPEATS.value} starts'
+            + f' ({others})' * bool(others))
+    if not good:
+        return f'{text} give a network'
+    parts = [f'validation error {spread([100 * r.error for r in good], _percent)}']
+    for name in objectives.names[1:]:
+        label = tables.LABELS[name]
+        values = [figure(r, name, objectives) for r in good]
+        parts.append(f'{label.title} {spread(values, label.text)}')
+    return f'{text} give {", ".join(parts)}; it had {_percent(100 * row.error)}'
+
+
+def _percent(value):
+    return f'{value:.2f} %'
+
+
+def main(argv):
+    del argv
+    config, _, _, records, objectives = open_study(WORKDIR.value)
+    row = find_network(records, TRIAL.value, objectives)
+    records.close()
+    config = again(config)
+    check_config(OUT.value, config)
+    built = setup.build(config)
+    with running.locked_study(built, config, OUT.value) as records:
+        plan(records, config, row)
+        with progress.Reporter(built, records) as reporter:
+            loop.run(built, records, reporter)
+        text = summary(records, row, objectives, config.train.epochs)
+    tables.line(tables.console(), text)
+
+
+if __name__ == '__main__':
+    cli.run(main, FLAGS)

@@ -1,0 +1,32 @@
+"""A search or a retraining inside its workdir, however it ends."""
+
+import contextlib
+from collections.abc import Iterator
+
+import ml_collections
+
+from launch import cli, workdir
+from sparse_jax.search import study
+from sparse_jax.search.setup import Setup
+
+
+@contextlib.contextmanager
+def locked_study(
+    built: Setup, config: ml_collections.ConfigDict, folder: str
+) -> Iterator[study.Study]:
+    """The study of a workdir for this process alone; made if it is new.
+
+    Ctrl-C ends with one line that says how to continue.
+
+    Raises:
+      StudyError: another process holds the workdir, or it is of something else.
+    """
+    with study.lock(folder):
+        records = workdir.start_study(folder, config, built.dataset)
+        try:
+            yield records
+        except KeyboardInterrupt:
+            cli.fail(f'stopped; the same command continues from {folder!r}',
+                     cli.INTERRUPTED)
+        finally:
+            records.close()

@@ -1,0 +1,55 @@
+"""Networks of a study, trained again from several starts."""
+
+import shutil
+
+import numpy as np
+
+from sparse_jax.config import dumps
+from sparse_jax.search.study import Study
+from tests import tiny_study
+from tests.launch import command_line
+
+
+def _retrain(capsys, folder, *more):
+    return command_line.run(
+        capsys, 'retrain', f'--workdir={folder}/study', f'--out={folder}/again',
+        '--epochs=5', '--repeats=2', *more)
+
+
+def _rows(workdir):
+    study = Study(workdir, create=False)
+    found = study.rows(), study.curve_rows()
+    study.close()
+    return found
+
+
+def test_starts_differ_and_train_the_same_network(tmp_path, capsys):
+    shutil.copytree(tiny_study.finished().workdir, tmp_path / 'study')
+    (tmp_path / 'study' / 'config.json').write_text(dumps(tiny_study.config()))
+    before = command_line.contents(tmp_path / 'study')
+    found = _retrain(capsys, tmp_path, f'--trial=1@{tiny_study.CUT:g}')
+    assert found.code == 0, found.err
+    assert command_line.contents(tmp_path / 'study') == before
+    rows, curve = _rows(tmp_path / 'again')
+    source = _rows(tmp_path / 'study')[0][1]
+    assert [row.trial.number for row in rows] == [0, 1]
+    for row in rows:
+        np.testing.assert_array_equal(row.trial.row, source.trial.row)
+        assert row.trial.epochs == 5 and row.trial.parent is None and row.trained
+    study = Study(tmp_path / 'again', create=False)
+    first, second = (study.weights(number).params for number in (0, 1))
+    study.close()
+    node = next(iter(first))
+    assert np.abs(first[node]['kernel'] - second[node]['kernel']).max() > 1e-3
+    errors = [100 * row.error for row in curve if row.offset == tiny_study.CUT]
+    line = found.out.strip().splitlines()[-1]
+    assert line.startswith('trial 1@-1, 5 epochs: 2 of 2 starts give validation error '
+                           f'{np.mean(errors):.2f} % ({min(errors):.2f} % to ')
+    assert _retrain(capsys, tmp_path, f'--trial=1@{tiny_study.CUT:g}').code == 0
+    assert [r.error for r in _rows(tmp_path / 'again')[0]] == [r.error for r in rows]
+    # The folder is of this network and this command.
+    found = _retrain(capsys, tmp_path, '--trial=2')
+    assert found.code == 2 and 'trainings of another network than trial 2' in found.err
+    found = _retrain(capsys, tmp_path, '--trial=1', '--repeats=3')
+    assert found.code == 2 and 'search.batch: 2 -> 3' in found.err
+    assert len(_rows(tmp_path / 'again')[0]) == 2
