@@ -26,6 +26,7 @@ from sparse_jax.search.objectives import Objectives
 from sparse_jax.search.programs import Programs
 from sparse_jax.search.recipe import Recipe, make_mesh, share
 from sparse_jax.search.settings import (
+    ALGORITHMS,
     ConfigError,
     board,
     check,
@@ -130,6 +131,9 @@ def make_algorithm(
 
     `layout` is the surrogate's view of the whole domain: one for all stages, so that
     the surrogate is compiled once.
+
+    Raises:
+      ConfigError: there is no algorithm of this name.
     """
     s, batch = config.search, config.search.batch
     bounds, count = np.array(aims.bounds, float), len(aims.names)
@@ -156,7 +160,10 @@ def make_algorithm(
         return algorithms.ehvi(domain, reference=reference, model=model, **common)
     if s.algorithm == 'aging_evolution':
         return algorithms.aging_evolution(domain, bounds=bounds, **common)
-    return algorithms.nsga2(domain, num_objectives=count, **common)
+    if s.algorithm == 'nsga2':
+        return algorithms.nsga2(domain, num_objectives=count, **common)
+    raise ConfigError(f'config.search.algorithm: {s.algorithm!r} is not allowed; '
+                      f'allowed: {", ".join(ALGORITHMS)}')
 
 
 def _recipe(config, training, networks):

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from sparse_jax.surrogate import feasibility
 from sparse_jax.surrogate.embedding import Layout
@@ -18,6 +19,23 @@ def test_failures_are_located():
     chance = feasibility.probability(
         SURROGATE, state, np.array([[0.1], [0.5], [0.9]]), np.ones((3, 1)), chunk=2)
     assert chance[0] > 0.9 and chance[2] < 0.1 and 0.2 < chance[1] < 0.8
+
+
+@pytest.mark.parametrize('rate', (0.3, 0.8))
+def test_labels_without_structure_give_their_rate_on_any_scale(rate):
+    rng = np.random.default_rng(0)
+    x, new = rng.random((64, 2)), rng.random((32, 2))
+    failed = (rng.permutation(64) < 64 * rate).astype(float)
+    layout = Layout((0, 1), (False,) * 2, (False,) * 2)
+    found = []
+    for log in (False, True):
+        surrogate = gp(GPConfig(layout, (log,), steps=40))
+        model = feasibility.fit(
+            jax.random.key(0), surrogate, x, np.ones_like(x), failed, np.ones(64, bool))
+        found.append(feasibility.probability(
+            surrogate, model, new, np.ones_like(new), chunk=32))
+    assert np.median(found[0]) == pytest.approx(1 - rate, abs=0.1)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-3)
 
 
 def test_without_failures_everything_is_possible():
