@@ -2,9 +2,11 @@
 
     python -m experiments.ablation --seeds=3,4,5 --budget=960 --out=runs/ablation
 
-Every variant searches the digits until it has spent `budget` training epochs; the table
-gives what it reached, mean and every seed, all on validation data. Finished runs are
-kept in `out` and not repeated; each is a workdir that launch.report can read.
+Every variant searches the digits until it has spent `budget` training epochs, in
+trainings of 20 epochs and with 3 % as the soft bound of the error; all else is the
+default configuration. The table gives what it reached, mean and every seed, all on
+validation data. Finished runs are kept in `out` and not repeated; each is a workdir
+that launch.report can read.
 """
 
 import argparse

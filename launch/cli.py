@@ -138,7 +138,7 @@ def _parse(values, argv):
         for name in values:
             if f'--{name} must have a value' in str(error):
                 return fail(f'--{name} is missing; it is required: {values[name].help}')
-        return fail(config_flag.explain(values, error))
+        return fail(config_flag.explain(error))
     except (ConfigError, flags.Error) as error:
         return fail(error)
 

@@ -108,7 +108,7 @@ def check_settings(where: str, tree: dict) -> None:
             raise ConfigError(f'{where}: setting {name} is missing')
 
 
-def explain(values: flags.FlagValues, error: flags.IllegalFlagValueError) -> str:
+def explain(error: flags.IllegalFlagValueError) -> str:
     """One line for a value of the wrong type."""
     found = re.match(r'flag --config\.([\w.]+)=(.*?): ', str(error), re.DOTALL)
     known = flatten(default_config().to_dict())

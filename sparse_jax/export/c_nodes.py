@@ -9,7 +9,7 @@ from sparse_jax.quantize.quantized import (
 )
 
 
-def copies(net: QuantizedNet, plan: BufferPlan, node: QuantizedNode) -> list:
+def copies(plan: BufferPlan, node: QuantizedNode) -> list:
     """[(input index, offset within the output)] that a concatenation must copy."""
     todo, offset = [], 0
     for index, name in enumerate(node.inputs):
@@ -42,7 +42,7 @@ def merge_function(net, plan, node, symbol):
                   f'{node.shift[0]}) + ({zero});',
                   f'        y[i] = @clamp(sum, {node.low});', '    }']
     else:
-        for index, offset in copies(net, plan, node):
+        for index, offset in copies(plan, node):
             name, m = node.inputs[index], node.input_multiplier[index]
             target = f'@arena + {plan.offsets[name]}, y + {offset}, {plan.sizes[name]}'
             z, s = net.tensors[name].zero_point, node.input_shift[index]

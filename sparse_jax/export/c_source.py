@@ -116,7 +116,7 @@ def _kernel_texts(net, plan, chosen):
     texts += [layer_kernels.layer_kernel(kind) for kind in layer_kernels.KINDS
               if kind in kinds]
     merges = [n for n in net.nodes if n.op == 'concatenate']
-    todo = [(n, i) for n in merges for i, _ in copies(net, plan, n)]
+    todo = [(n, i) for n in merges for i, _ in copies(plan, n)]
     if any(n.input_multiplier[i] == 0 for n, i in todo):
         texts.append(kernels.COPY)
     if any(n.input_multiplier[i] != 0 for n, i in todo):

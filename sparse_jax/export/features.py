@@ -38,7 +38,7 @@ def work_features(g: Generated) -> np.ndarray:
             counts['sums'] += g.plan.sizes[node.name]
             counts['summands'] += len(node.inputs) * g.plan.sizes[node.name]
         elif node.op == 'concatenate':
-            for index, _ in copies(g.net, g.plan, node):
+            for index, _ in copies(g.plan, node):
                 key = 'rescaled' if node.input_multiplier[index] else 'copied'
                 counts[key] += g.plan.sizes[node.inputs[index]]
         else:
@@ -104,7 +104,7 @@ def code_features(g: Generated) -> np.ndarray:
         if node.op == 'sum':
             counts['summands'] += len(node.inputs)
         if node.op == 'concatenate':
-            for index, _ in copies(g.net, g.plan, node):
+            for index, _ in copies(g.plan, node):
                 counts['rescaled' if node.input_multiplier[index] else 'copied'] += 1
             counts['raised'] += needs_raise(g.net, node)
     return np.array([counts[name] for name in CODE], np.float64)

@@ -69,7 +69,7 @@ class SparseNet(nn.Module):
     def _layer(self, node, shapes):
         graph = self.skeleton.graph
         return Weighted(
-            node, sizes.weight_shape(graph, node, shapes),
+            node, sizes.weight_shape(node, shapes),
             tuple(shapes[name] for name in node.inputs), graph.image_shape()[1:],
             self.how, name=node.name)
 

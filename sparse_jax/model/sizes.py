@@ -87,7 +87,7 @@ def element_mask(size: Size, shape: tuple[int, ...]) -> jax.Array:
     return (channels[:, None, None] & rows[:, None] & columns).ravel()
 
 
-def weight_shape(graph: Graph, node: Node, shapes: dict) -> tuple[int, ...]:
+def weight_shape(node: Node, shapes: dict) -> tuple[int, ...]:
     """Padded shape of a node's kernel: [O, C, k, k], [C, k, k] or [U, F]."""
     if node.op == 'dense':
         return (node.channels, sum(int(np.prod(shapes[i])) for i in node.inputs))
