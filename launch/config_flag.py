@@ -7,6 +7,7 @@ wrong escape as a traceback; here each mistake is one line.
 import contextlib
 import difflib
 import importlib.util
+import json
 import pathlib
 import re
 import sys
@@ -19,6 +20,7 @@ from sparse_jax.config import default_config, flatten
 from sparse_jax.search.settings import ConfigError
 
 DEFAULT = 'experiments/digits.py'
+STORED = pathlib.Path(__file__).with_name('stored_config.py')
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 _KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false',
           tuple: "a tuple, as in '(1, 2)'"}
@@ -29,8 +31,9 @@ _argv: list[str] = []
 def define(values: flags.FlagValues):
     """Define --config on a set of flags."""
     return config_flags.DEFINE_config_file(
-        'config', None, f'Experiment file with get_config(); {DEFAULT} if absent. Any '
-        'setting can be overridden, as in --config.search.rounds=8.',
+        'config', None, 'Experiment file with get_config(), or config.json of a study; '
+        f'{DEFAULT} if absent. Any setting can be overridden, as in '
+        '--config.search.rounds=8.',
         flag_values=values, sys_argv=_argv)
 
 
@@ -53,7 +56,9 @@ def prepare(values: flags.FlagValues, argv: list[str]) -> list[str]:
         found = re.match(r'--?config\.([^=]*)', word)
         if found:
             _check_name(config, found[1])
-    _argv[:] = [argv[0], f'--config={path}', *rest]
+    # ml_collections reads Python files only.
+    source = f'{STORED}:{path}' if path.endswith('.json') else path
+    _argv[:] = [argv[0], f'--config={source}', *rest]
     return list(_argv)
 
 
@@ -64,9 +69,11 @@ def load(path: str) -> ml_collections.ConfigDict:
       ConfigError: missing or broken file, or settings that do not exist.
     """
     file, _, argument = path.partition(':')
-    if not pathlib.Path(file).is_file() or not file.endswith('.py'):
+    if not pathlib.Path(file).is_file() or not file.endswith(('.py', '.json')):
         raise ConfigError(f'--config={path}: no such experiment file; allowed: a '
-                          'Python file with get_config()')
+                          'Python file with get_config(), or config.json of a study')
+    if file.endswith('.json'):
+        return read_json(path)
     try:
         spec = importlib.util.spec_from_file_location('experiment', file)
         module = importlib.util.module_from_spec(spec)
@@ -81,6 +88,31 @@ def load(path: str) -> ml_collections.ConfigDict:
                           'allowed: a changed sparse_jax.config.default_config()')
     check_settings(f'--config={path}', config.to_dict())
     return config
+
+
+def read_json(path: str) -> ml_collections.ConfigDict:
+    """The configuration that a study stored.
+
+    Raises:
+      ConfigError: missing or broken file, or settings that do not exist.
+    """
+    try:
+        tree = json.loads(pathlib.Path(path).read_text())
+        config = default_config()
+        check_settings(f'--config={path}', tree)
+        config.update_from_flattened_dict(
+            {name: _tuples(value) for name, value in flatten(tree).items()})
+    except ConfigError:
+        raise
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f'--config={path}: not a configuration in JSON: '
+                          f'{_reason(error)}') from None
+    return config
+
+
+def _tuples(value):
+    """JSON has lists in place of tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 @contextlib.contextmanager
@@ -170,8 +202,9 @@ def _reason(error):
     """What is wrong with a failing experiment file, on one line."""
     if isinstance(error, AttributeError) and 'get_config' in str(error):
         return 'it has no get_config(); allowed: a function that returns the settings'
+    text = str(error)
     if isinstance(error, AttributeError | TypeError | KeyError | ValueError):
         # ml_collections, mostly: a wrong type or a group that does not exist.
-        error = type(error)(' '.join(str(error).split()))
-    lines = [line for line in str(error).splitlines() if line.strip()]
+        text = ' '.join(text.split())
+    lines = [line for line in text.splitlines() if line.strip()]
     return f'{type(error).__name__}: {lines[0] if lines else ""}'

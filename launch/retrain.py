@@ -1,7 +1,6 @@
 """Train a network of a study again: longer, and from several random starts.
 
-    python -m launch.retrain --workdir=runs/digits --trial=best --out=runs/again \
-        --epochs=200 --repeats=5
+    python -m launch.retrain --workdir=runs/digits --out=runs/again --epochs=200
 
 --out becomes a study of its own with one trial per start, which launch.report,
 launch.export and the others read; the first study stays as it is. Every start begins

@@ -5,10 +5,11 @@ import json
 
 import pytest
 
-from launch import workdir
+from launch import config_flag, workdir
 from sparse_jax.export import boards
 from sparse_jax.search.study import StudyError
 from tests import tiny_study
+from tests.launch import command_line
 
 
 def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
@@ -38,6 +39,19 @@ def test_a_study_finds_its_data_from_anywhere(tmp_path, monkeypatch):
     assert workdir.read_config(str(tmp_path)).data.path == str(tiny_study.data_file())
     config.data.path = '/moved/tiny.npz'
     workdir.check_config(str(tmp_path), config)
+
+
+def test_the_configuration_of_a_study_is_an_experiment_file(tmp_path, capsys):
+    images = tiny_study.finished().setup.dataset
+    workdir.start_study(str(tmp_path), tiny_study.config(), images).close()
+    path = tmp_path / 'config.json'
+    stored = config_flag.load(str(path))
+    assert stored.to_dict() == tiny_study.config().to_dict()
+    # The same configuration is accepted, another seed is not.
+    found = command_line.run(capsys, 'search', f'--config={path}', '--config.seed=1',
+                             f'--workdir={tmp_path}')
+    assert found.code == 2 and 'another configuration' in found.err
+    assert found.err.count(' -> ') == 2 and 'seed: 0 -> 1' in found.err
 
 
 def test_a_study_keeps_its_board(tmp_path, monkeypatch):

@@ -1,0 +1,7 @@
+"""An experiment file of the configuration of a study: --config=WORKDIR/config.json."""
+
+from launch.config_flag import read_json
+
+
+def get_config(path):
+    return read_json(path)
