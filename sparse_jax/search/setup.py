@@ -26,7 +26,6 @@ from sparse_jax.search.objectives import Objectives
 from sparse_jax.search.programs import Programs
 from sparse_jax.search.recipe import Recipe, make_mesh, share
 from sparse_jax.search.settings import (
-    ALGORITHMS,
     ConfigError,
     board,
     check,
@@ -130,10 +129,7 @@ def make_algorithm(
     morphs of `references`.
 
     `layout` is the surrogate's view of the whole domain: one for all stages, so that
-    the surrogate is compiled once.
-
-    Raises:
-      ConfigError: there is no algorithm of this name.
+    the surrogate is compiled once. A name without an algorithm is a KeyError.
     """
     s, batch = config.search, config.search.batch
     bounds, count = np.array(aims.bounds, float), len(aims.names)
@@ -143,8 +139,7 @@ def make_algorithm(
         s.initial, max_groups=s.max_groups or None, new_groups=s.new_groups or None,
         initial_groups=s.initial_groups or None, facts=facts, refuse=evaluator.refuse)
     model = algorithms.Model(
-        log_objectives=(True,) * count, rho=s.rho, maximize=EFFORT,
-        layout=layout,
+        log_objectives=(True,) * count, rho=s.rho, maximize=EFFORT, layout=layout,
         propose=random_and_morphs(domain, num_random=256, num_morphs=256,
                                   parents=references))
     common = dict(batch=batch, rules=rules)
@@ -162,8 +157,7 @@ def make_algorithm(
         return algorithms.aging_evolution(domain, bounds=bounds, **common)
     if s.algorithm == 'nsga2':
         return algorithms.nsga2(domain, num_objectives=count, **common)
-    raise ConfigError(f'config.search.algorithm: {s.algorithm!r} is not allowed; '
-                      f'allowed: {", ".join(ALGORITHMS)}')
+    raise KeyError(f'no search algorithm {s.algorithm!r}')
 
 
 def _recipe(config, training, networks):

@@ -94,3 +94,9 @@ def test_crowding_of_a_line():
     y = np.array([[0.0, 4], [1, 3], [2, 2], [4, 0]])
     np.testing.assert_allclose(
         pareto.crowding(y), [np.inf, 0.5 + 0.5, 0.75 + 0.75, np.inf])
+
+
+def test_both_ends_are_never_crowded():
+    """Also where one row is at the lower and another at the upper end of all."""
+    y = np.array([[0.0, 0], [1, 1], [2, 2]])
+    np.testing.assert_array_equal(pareto.crowding(y), [np.inf, 2, np.inf])

@@ -4,12 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from sparse_jax.model.skeleton import TierPolicy
+from sparse_jax.model.skeleton import EXACT, TierPolicy
 from sparse_jax.search.domain import skeletons, sparse_domain
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import sparse_space
 
 SPACE, POLICY = sparse_space((12, 12, 1), 10), TierPolicy()
+BASE = {d.name: d.neutral_value() for d in SPACE.dimensions} | {
+    'downsample-input': False, 'num-conv-blocks': 1, 'num-fc-layers': 0,
+    'left-branch': False, 'right-branch': False, 'num-conv-layers-block-1': 1}
 
 
 @pytest.fixture(scope='module')
@@ -62,7 +65,13 @@ def test_a_morph_is_a_feasible_canonical_neighbour(domain, rows):
     assert (np.abs(edited - rows) > 1e-9).any(axis=1).mean() > 0.5
 
 
-def test_coarser_tiers_make_fewer_groups(rows):
+def test_the_tiers_decide_the_groups():
+    """5 and 6 filters share a tier of the default, 6 and 7 a coarse one only."""
     coarse = TierPolicy(widths=(100,), units=(), kernels=((2, 5),))
-    groups = lambda policy: len(set(skeletons(SPACE, policy, rows)))
-    assert groups(coarse) <= groups(POLICY) <= len(rows)
+    rows = np.stack([encoding.encode(SPACE, BASE | {
+        'num-filters-block-1-layer-1': n}) for n in (5, 6, 7)])
+    rows = encoding.canonical(SPACE, rows)
+    for policy, same in ((EXACT, (0, 0)), (POLICY, (1, 0)), (coarse, (1, 1))):
+        for labels in (skeletons(SPACE, policy, rows),
+                       sparse_domain(SPACE, policy).group(rows)):
+            assert (labels[0] == labels[1], labels[1] == labels[2]) == same

@@ -5,11 +5,15 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
+from sparse_jax.model.network import SparseNet
+from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.objectives.graph_costs import graph_totals
-from sparse_jax.search import evaluate
+from sparse_jax.search import evaluate, recipe
 from sparse_jax.search.evaluate import Trial
-from sparse_jax.space import encoding
-from tests import tiny_study
+from sparse_jax.search.outcome import Weights
+from sparse_jax.search.programs import Program
+from sparse_jax.space import encoding, network_file
+from tests import sampled, tiny_study
 
 EPOCHS = 3
 
@@ -58,13 +62,111 @@ def test_the_number_of_a_trial_is_its_randomness(evaluator, trials, together):
     assert not tiny_study.same_weights(other.weights, together[0].weights)
 
 
-def test_inherited_weights_matter(evaluator, trials, together):
-    parent = encoding.graph(evaluator.space, trials[0].row), together[0].weights
-    heir = trials[1]._replace(parent=0, epochs=1)
-    (outcome,), = evaluator.evaluate([heir], {0: parent}.get)
-    fresh = _outcomes(evaluator, [heir._replace(parent=None)])[1]
+def _row(evaluator, **changes):
+    """Coordinates of the tiny point with changes such as batch_norm=True."""
+    named = {name.replace('_', '-'): value for name, value in changes.items()}
+    space = evaluator.space
+    return encoding.encode(
+        space, network_file.check(space, tiny_study.POINT | named))
+
+
+def _frozen_heir(monkeypatch, evaluator, row, parent):
+    """Outcome 9, a point whose training changes nothing, of parent (graph, weights)."""
+    heir = Trial(9, row, 1, parent=0)
+    with monkeypatch.context() as patch:
+        _change(patch, evaluator, heir, learning_rate=0.0)
+        (outcome,), = evaluator.evaluate([heir], {0: parent}.get)
     assert outcome.status == status.OK
-    assert not tiny_study.same_weights(outcome.weights, fresh.weights)
+    return outcome
+
+
+def test_an_heir_of_its_own_point_starts_where_its_parent_ended(
+        evaluator, trials, together, monkeypatch):
+    parent = encoding.graph(evaluator.space, trials[0].row), together[0].weights
+    heir = _frozen_heir(monkeypatch, evaluator, trials[0].row, parent)
+    for part in ('params', 'aux'):
+        jax.tree.map(np.testing.assert_array_equal, getattr(heir.weights, part),
+                     getattr(parent[1], part))
+    assert heir.error == together[0].error and heir.costs == together[0].costs
+
+
+def test_a_wider_heir_starts_with_the_logits_of_its_parent(evaluator, monkeypatch):
+    narrow, wide = (_row(evaluator, num_filters_block_1_layer_1=n) for n in (5, 8))
+    first = _outcomes(evaluator, [Trial(0, narrow, EPOCHS)])[0]
+    graphs = [encoding.graph(evaluator.space, row) for row in (narrow, wide)]
+    heir = _frozen_heir(monkeypatch, evaluator, wide, (graphs[0], first.weights))
+    images = np.random.default_rng(0).normal(size=(1, 6, 6, 4)).astype(np.float32)
+    logits = []
+    for graph, of in zip(graphs, (first, heir)):
+        skeleton, candidate = sampled.unpadded(graph)
+        logits.append(SparseNet(skeleton).apply(
+            {'params': of.weights.params}, candidate, images))
+    np.testing.assert_allclose(*logits, atol=1e-5)
+    # New filters are drawn; a new posterior starts at the method's variance.
+    name = 'block-1-layer-1'
+    assert heir.weights.params[name]['kernel'][5:].all()
+    variance = heir.weights.aux[name]['log_sigma2']
+    np.testing.assert_array_equal(variance[:5], first.weights.aux[name]['log_sigma2'])
+    np.testing.assert_array_equal(variance[5:], -10.0)
+
+
+def _untrained(evaluator, row):
+    """(graph, candidate, program without code) of a point, unpadded."""
+    space = evaluator.space
+    graph = encoding.graph(space, row)
+    skeleton, candidate = split(graph, encoding.decode(space, row), EXACT)
+    shapes = recipe.template(skeleton, evaluator.programs.recipe, candidate)
+    return graph, candidate, Program(None, skeleton, 0.0, shapes, 1)
+
+
+def _drawn(seed, tree):
+    rng = np.random.default_rng(seed)
+    return jax.tree.map(lambda s: rng.normal(size=s.shape).astype(np.float32), tree)
+
+
+def test_only_the_means_of_an_added_layer_are_given(evaluator):
+    """It starts as the identity, its posterior and its moments as fresh ones."""
+    parent, _, old = _untrained(evaluator, _row(evaluator, batch_norm=True))
+    added = _row(
+        evaluator, batch_norm=True, num_conv_layers_block_1=2,
+        layer_type_block_1_layer_2='Conv2D', kernel_size_block_1_layer_2=2,
+        num_filters_block_1_layer_2=6)
+    child, _, new = _untrained(evaluator, added)
+    weights = Weights(*_drawn(0, old.template), {}, {})
+    params, aux, stats = zip(*evaluator._inherit(
+        new, Trial(1, added, 1, parent=0), child, {0: (parent, weights)}.get))
+    identity = np.zeros((6, 6, 2, 2))
+    identity[range(6), range(6), 0, 0] = 1
+    name, kept = 'block-1-layer-2', 'block-1-layer-1'
+    np.testing.assert_array_equal(params[0][name]['kernel'], identity)
+    assert params[1][name]['kernel'].all() and not aux[1][name]['log_sigma2'].any()
+    assert not stats[1][f'{name}-norm']['mean'].any()
+    for (values, mask), node, variable, own in (
+            (aux, kept, 'log_sigma2', weights.aux),
+            (stats, f'{kept}-norm', 'var', weights.stats)):
+        np.testing.assert_array_equal(values[node][variable], own[node][variable])
+        assert mask[node][variable].all()
+
+
+def test_training_starts_from_all_that_is_inherited(evaluator, monkeypatch):
+    """Means, posterior and moments: inherited where the mask says, else fresh."""
+    _, candidate, program = _untrained(evaluator, _row(evaluator, batch_norm=True))
+    monkeypatch.setattr(recipe, 'train', lambda key, state, *_, **__: (state, None))
+    monkeypatch.setattr(recipe, '_pruned', lambda *_, **__: (None,) * 4)
+    masks = jax.tree.map(lambda v: v > 0, _drawn(1, program.template))
+    values = _drawn(2, program.template)
+
+    @sampled.quick_jit
+    def run(masks):
+        return recipe.evaluate_one(
+            jax.random.key(0), candidate, recipe.Inherited(values, masks),
+            recipe.Shared(None, None, None), 1, skeleton=program.skeleton,
+            recipe=evaluator.programs.recipe).weights
+
+    start, fresh = run(masks), run(jax.tree.map(np.zeros_like, masks))
+    assert [len(jax.tree.leaves(part)) for part in start] == [5, 2, 2]
+    jax.tree.map(lambda a, v, m, f: np.testing.assert_array_equal(
+        a, np.where(m, v, f)), start, values, masks, fresh)
 
 
 def test_training_lasts_as_long_as_the_trial_says(evaluator, trials, together):

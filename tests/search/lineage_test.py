@@ -45,6 +45,15 @@ def test_the_parent_covers_most_weights_then_errs_least():
     assert lineage.parent_of(SPACE, child, [], min_overlap=0.0) is None
 
 
+@pytest.mark.parametrize('filters, parent', [
+    ((100, 97, 90), 1), ((100, 94, 90), 0), ((97, 93, 90), 1), ((97, 91, 90), 0)])
+def test_shares_within_five_hundredths_count_alike(filters, parent):
+    rows = [_row(i, _point(num_filters_block_1_layer_1=n), 0.3 - 0.1 * i)
+            for i, n in enumerate(filters)]
+    child = _point(num_filters_block_1_layer_1=100)
+    assert lineage.parent_of(SPACE, child, rows, min_overlap=0.5) == parent
+
+
 def test_tree_lines_indent_children():
     point = _point()
     rows = [_row(0, point, 0.5), _row(1, point, 0.25, parent=0),
@@ -80,6 +89,20 @@ def test_stage_two_edits_pruning_parameters_only():
     more = second.resample(jax.random.key(2), points[0], 8)
     assert len(more) and encoding.graphs(SPACE, more) == [
         encoding.graph(SPACE, points[0])] * len(more)
+
+
+@pytest.mark.parametrize('draw', ['sample', 'resample'])
+def test_stage_two_makes_one_to_three_edits(draw):
+    state, points = _state()
+    second = stages.restrict(DOMAIN, SPACE, state, 2)
+    if draw == 'sample':
+        rows = second.sample(jax.random.key(1), 90)
+    else:
+        rows = second.resample(jax.random.key(1), points[0], 90)
+    # Annealing epochs also come and go with `pretraining`.
+    own = np.array([name != 'annealing-epochs' for name in SPACE.names])
+    edits = (np.abs(rows[:, None] - points) > 1e-9)[..., own].sum(-1).min(1)
+    assert set(edits) - {0} == {1, 2, 3}
 
 
 def test_stage_three_starts_from_the_front():

@@ -1,9 +1,14 @@
 """The loop: a killed search resumes to the rows of one that was never killed."""
 
+import jax
+import numpy as np
 import pytest
 
+from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import checkpoints, loop
-from sparse_jax.search.study import PENDING, Study
+from sparse_jax.search.outcome import Trial
+from sparse_jax.search.study import PENDING, Row, Study
+from sparse_jax.space import encoding, network_file
 from tests import tiny_study
 
 
@@ -133,3 +138,63 @@ def test_rounds_say_where_the_time_went(whole):
         assert record['suggest_seconds'] > 0 and record['train_seconds'] > 0
         assert record['info']['trials'] == tiny_study.BATCH
         assert record['info']['wall_seconds'] > 0
+
+
+def _wide(space, filters):
+    """Coordinates of the tiny network with so many filters."""
+    return encoding.encode(space, network_file.check(
+        space, tiny_study.POINT | {'num-filters-block-1-layer-1': filters}))
+
+
+def _row(number, space, filters, error, cost, name='ok'):
+    costs = Totals(cost, cost, cost, cost)
+    return Row(Trial(number, _wide(space, filters), 8), 0, name, {}, error, costs,
+               costs, 0.1)
+
+
+def _heirs(setup, round_, **changes):
+    """(parent, epochs) of a network of 8 filters in a round after five rows."""
+    space = setup.space
+    rows = [
+        _row(0, space, 6, 0.3, 100), _row(1, space, 8, 0.1, 4, 'empty'),
+        _row(2, space, 7, 0.5, 200), _row(3, space, 8, None, 9, 'out-of-memory'),
+        _row(4, space, 2, 0.9, 50)]
+    config = tiny_study.config(search__stages=(2, 4), **changes)
+    points = np.stack([_wide(space, 8), _wide(space, 2)])
+    first, second = loop._as_trials(
+        setup._replace(config=config), points, 10, round_, rows)
+    assert (first.number, second.number) == (10, 11)
+    np.testing.assert_array_equal(first.row, points[0])
+    return first.parent, first.epochs
+
+
+def test_parents_are_networks_that_something_is_left_of(setup):
+    """Of those with weights, trial 2 covers most; only trials 0 and 4 are on the
+    front."""
+    assert [_heirs(setup, round_) for round_ in (1, 2, 3)] == [(2, 4)] * 3
+    assert _heirs(setup, 4) == (0, 4)
+    assert _heirs(setup, 1, search__inherit=False) == (None, 8)
+    assert _heirs(setup, 1, search__min_overlap=0.9) == (None, 8)
+    assert _heirs(setup, 1, search__child_epochs=0.01) == (2, 1)
+
+
+def test_every_round_is_suggested_with_its_own_key(setup):
+    keys, recorded = [], []
+
+    class Recorder:
+        def add_round(self, round_, seed, *_):
+            recorded.append((round_, seed))
+
+    def suggest(key, state):
+        keys.append(jax.random.key_data(key))
+        return setup.algorithm.suggest(key, state)
+
+    patched = setup._replace(algorithm=setup.algorithm._replace(suggest=suggest))
+    state = setup.algorithm.init()
+    for round_ in (0, 1, 2, 1):
+        loop._suggest(patched, Recorder(), state, round_, [])
+    stream = jax.random.fold_in(setup.root_key, loop.SUGGEST_STREAM)
+    expected = [jax.random.key_data(jax.random.fold_in(stream, r)) for r in range(3)]
+    np.testing.assert_array_equal(keys, [*expected, expected[1]])
+    assert len({tuple(key.tolist()) for key in expected}) == 3
+    assert recorded == [(r, setup.config.seed) for r in (0, 1, 2, 1)]

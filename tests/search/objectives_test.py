@@ -76,6 +76,8 @@ def test_latency_below_a_millisecond_still_counts():
 def test_the_best_is_within_all_soft_bounds():
     assert o.best_under(ROWS, TWO) == ROWS[1]
     assert o.best_under(ROWS, TWO._replace(bounds=(0.1, 5.0))) is None
+    # A cost at its bound is within it.
+    assert o.best_under(ROWS, TWO._replace(bounds=(0.1, 1000.0))) == ROWS[0]
     tie = [ROWS[0], ROWS[1]._replace(error=0.1)]
     assert o.best_under(tie, TWO._replace(bounds=(0.1, 2000.0))) == tie[1]
 

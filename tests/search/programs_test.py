@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.model.skeleton import split
+from sparse_jax.model.skeleton import Skeleton, split
 from sparse_jax.pruning import METHODS
 from sparse_jax.search import device_memory
 from sparse_jax.search.evaluate import Trial
 from sparse_jax.search.programs import Programs
 from sparse_jax.search.recipe import Inherited, batched, make_mesh, template
 from sparse_jax.space import encoding
+from sparse_jax.space.architecture import Graph, Node
 from tests import tiny_study
 
 
@@ -54,6 +55,23 @@ def test_a_program_that_needs_too_much_is_made_smaller(wide, monkeypatch):
     tight = Programs(built.programs.recipe, built.programs.shared, needed - 1)
     monkeypatch.setattr(tight, '_predicted_slots', lambda *_: 4)
     assert tight.get(*_parts(built)).slots == 2
+
+
+@pytest.mark.parametrize('nodes, expected', [
+    # Nine views of each of 36 pixels; 4 maps of 6x6 out.
+    ((Node('a', 'conv', ('input',), 4, 3, 3),), (324, 144)),
+    ((Node('a', 'conv', ('input',), 4, 3, 3, pool=2),
+      Node('classifier', 'dense', ('a',), 3)), (324 + 4 * 9, 144 + 3)),
+    # A 1x1 convolution reads its input as it is.
+    ((Node('a', 'conv', ('input',), 4),), (64, 256)),
+    ((Node('a', 'conv', ('input',), 4, 3, 3),
+      Node('b', 'depthwise', ('a',), 4, 2, 2)),
+     (324 + 4 * 4 * 25, 144 + 4 * 25)),
+    ((Node('classifier', 'dense', ('input', 'input'), 3),), (128, 3))])
+def test_elements_of_a_step_by_hand(nodes, expected):
+    """Of one 8x8x1 image."""
+    skeleton = Skeleton(Graph((8, 8, 1), 1, False, nodes))
+    assert device_memory.activation_elements(skeleton) == expected
 
 
 def test_too_many_candidates_are_never_compiled(wide):

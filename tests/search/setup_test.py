@@ -9,6 +9,7 @@ from sparse_jax.config import default_config, differences, flatten
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import settings, setup
+from sparse_jax.search.facts import facts_of
 from sparse_jax.search.settings import ConfigError
 from sparse_jax.space import encoding
 from sparse_jax.types import Evaluation
@@ -62,6 +63,69 @@ def test_every_algorithm_is_built_and_starts(algorithm):
     built = tiny_study.build(search__algorithm=algorithm)
     state = built.algorithm.init()
     assert state.count == 0
+
+
+CONSTRUCTORS = {
+    'sparse': ('mobo', {'bounds'}), 'sparse_ucb': ('sparse_ucb', {'bounds'}),
+    'qnparego': ('qnparego', {'num_objectives'}), 'ehvi': ('ehvi', {'reference'}),
+    'aging_evolution': ('aging_evolution', {'bounds'}),
+    'nsga2': ('nsga2', {'num_objectives'}),
+    'random': ('random_search', {'num_objectives'})}
+MODELLED = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi')
+
+
+def _made(monkeypatch, algorithm, **changes):
+    """(constructor, domain, its other arguments) of a configured algorithm."""
+    built = tiny_study.finished().setup
+    for name, _ in CONSTRUCTORS.values():
+        monkeypatch.setattr(
+            setup.algorithms, name,
+            lambda domain, name=name, **named: (name, domain, named))
+    config = tiny_study.config(search__algorithm=algorithm, **changes)
+    return setup.make_algorithm(
+        config, built.objectives, built.domain, None, space=built.space,
+        evaluator=built.evaluator, layout='layout')
+
+
+@pytest.mark.parametrize('algorithm', settings.ALGORITHMS)
+def test_every_algorithm_has_its_constructor(algorithm, monkeypatch):
+    name, own = CONSTRUCTORS[algorithm]
+    found, domain, given = _made(monkeypatch, algorithm)
+    model = {'model'} if algorithm in MODELLED else set()
+    assert (found, set(given)) == (name, own | model | {'batch', 'rules'})
+    assert domain is tiny_study.finished().setup.domain
+    assert given['batch'] == tiny_study.BATCH
+    values = {'bounds': [0.1, 2048, 2048], 'reference': [0.1, 4 * 2048, 4 * 2048],
+              'num_objectives': 3}
+    for argument in own:
+        np.testing.assert_array_equal(given[argument], values[argument])
+
+
+@pytest.mark.parametrize('algorithm', MODELLED)
+def test_the_model_is_as_configured(algorithm, monkeypatch):
+    model = _made(monkeypatch, algorithm, search__rho=0.25)[2]['model']
+    assert (model.rho, model.layout, model.maximize) == (0.25, 'layout', setup.EFFORT)
+    assert model.log_objectives == (True,) * 3
+
+
+@pytest.mark.parametrize('method, prunes', [('sparse_vd', True), ('none', False)])
+def test_the_rules_are_as_configured(method, prunes, monkeypatch):
+    _, _, given = _made(
+        monkeypatch, 'random', pruning__method=method, search__initial=5,
+        search__max_groups=4, search__new_groups=3, search__initial_groups=0)
+    rules = given['rules']
+    assert rules[:4] == (5, 4, 3, None)
+    built = tiny_study.finished().setup
+    assert rules.refuse == built.evaluator.refuse
+    row = tiny_study.base_row(built.space)[None]
+    known = facts_of(built.space, built.objectives, row, prunes=prunes)
+    np.testing.assert_array_equal(np.stack(rules.facts(row)), np.stack(known))
+    assert (known.low == known.high)[0, 1:].all() != prunes
+
+
+def test_an_algorithm_without_a_constructor_is_an_error(monkeypatch):
+    with pytest.raises(KeyError, match='grid'):
+        _made(monkeypatch, 'grid')
 
 
 def test_the_reference_is_fixed_by_the_configuration():

@@ -97,6 +97,39 @@ def test_edits_go_up_and_down_and_are_mostly_local():
     assert np.median(np.abs(step)) < 0.2
 
 
+def _base(**changes):
+    """Coordinates of a small network, without branches and FC layers, in `SPACE`."""
+    point = {d.name: d.neutral_value() for d in SPACE.dimensions} | {
+        'downsample-input': False, 'num-conv-blocks': 1, 'num-fc-layers': 0,
+        'left-branch': False, 'right-branch': False, 'num-conv-layers-block-1': 1,
+        'kernel-size-block-1-layer-1': 3} | {
+        name.replace('_', '-'): value for name, value in changes.items()}
+    return encoding.canonical(SPACE, encoding.encode(SPACE, point)[None])
+
+
+def test_dimensions_that_wake_up_are_drawn():
+    """A second block has filters, kernels and types of all sorts."""
+    children = morphisms.morph(
+        jax.random.key(9), SPACE, np.repeat(_base(), 1500, axis=0))
+    deeper = children[children[:, SPACE.index('num-conv-blocks')]
+                      != _base()[0, SPACE.index('num-conv-blocks')]]
+    assert len(deeper) > 20
+    points = [encoding.decode(SPACE, row) for row in deeper]
+    different = lambda name: len({p[f'{name}-block-2-layer-1'] for p in points})
+    assert different('num-filters') > 10
+    assert different('kernel-size') > 2 and different('layer-type') == 3
+
+
+@pytest.mark.parametrize('name, value', [
+    ('num-filters-block-1-layer-1', 10), ('kernel-size-block-1-layer-1', 3)])
+def test_a_size_in_mid_range_goes_both_ways(name, value):
+    rows = np.repeat(_base(**{name.replace('-', '_'): value}), 2000, axis=0)
+    children = morphisms.morph(jax.random.key(10), SPACE, rows)
+    step = (children - rows)[:, SPACE.index(name)]
+    step = step[np.abs(step) > 1e-9]
+    assert len(step) > 40 and 0.3 < (step > 0).mean() < 0.7
+
+
 def test_the_key_decides(rows):
     again = [morphisms.morph(jax.random.key(i), SPACE, rows[:50]) for i in (5, 5, 6)]
     np.testing.assert_array_equal(again[0], again[1])

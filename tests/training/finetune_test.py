@@ -10,7 +10,7 @@ from sparse_jax import pruning
 from sparse_jax.data.dataset import normalise
 from sparse_jax.data.synthetic import synthetic
 from sparse_jax.model import deploy, network, sizes
-from sparse_jax.model.connectivity import live
+from sparse_jax.model.connectivity import Live, live
 from sparse_jax.model.skeleton import TierPolicy, candidate_of, pad
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
@@ -79,3 +79,71 @@ def test_removed_weights_stay_removed(tuned):
 def test_a_divergence_changes_nothing(tuned):
     _, _, folded, after, _ = tuned[1e30]
     jax.tree.map(np.testing.assert_array_equal, after, folded)
+
+
+LINEAR = Graph((2, 2, 1), 1, False, (
+    Node('classifier', 'dense', ('input',), 3, relu=False),))
+MASK = np.array([[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 1, 1]], bool)
+RATE = 3.0
+
+
+def _linear():
+    """(images [5, 2, 2, 1], labels, masked kernel, bias) of the linear network."""
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(5, 2, 2, 1)).astype(np.float32),
+            rng.integers(0, 3, 5).astype(np.int32),
+            np.where(MASK, rng.normal(size=(3, 4)), 0.0).astype(np.float32),
+            rng.normal(size=3).astype(np.float32))
+
+
+def _finetuned(epochs):
+    """The linear network after `epochs` steps of all its images."""
+    images, labels, kernel, bias = _linear()
+    skeleton, candidate = sampled.unpadded(LINEAR)
+    pruned = Live({'classifier': MASK},
+                  {'classifier': np.ones(3, bool), 'input': np.ones(1, bool)})
+    config = TrainConfig(epochs=7, batch_size=5, decay=0.25)
+
+    @sampled.train_jit
+    def run(folded):
+        return finetune(
+            jax.random.key(1), folded, pruned,
+            candidate._replace(learning_rate=np.float32(RATE)),
+            TrainData(images, labels), jax.random.key(2), epochs, skeleton=skeleton,
+            config=config)['classifier']
+
+    return run({'classifier': {'kernel': kernel, 'bias': bias}})
+
+
+def test_one_step_moves_kept_weights_by_a_tenth_of_the_rate():
+    """The first step of Adam has the size of its rate."""
+    _, _, kernel, bias = _linear()
+    after = _finetuned(1)
+    np.testing.assert_allclose(
+        np.abs(after['kernel'] - kernel), 0.1 * RATE * MASK, rtol=1e-4)
+    np.testing.assert_allclose(np.abs(after['bias'] - bias), 0.1 * RATE, rtol=1e-4)
+
+
+def _adam(steps):
+    """Masked kernel and bias after Adam steps of falling rate, slowly."""
+    images, labels, kernel, bias = _linear()
+    x, mask = images.reshape(5, 4).T, np.c_[MASK, np.ones(3, bool)]
+    x = np.r_[x, np.ones((1, 5))]
+    w = np.c_[kernel, bias].astype(float)
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for step in range(steps):
+        p = np.exp(w @ x)
+        p /= p.sum(0)
+        g = (p - np.eye(3)[labels].T) @ x.T / 5 * mask
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        rate = 0.1 * RATE * (1 - step / steps)
+        scaled = m / (1 - 0.9 ** (step + 1))
+        w -= rate * scaled / (np.sqrt(v / (1 - 0.999 ** (step + 1))) + 1e-8)
+    return w[:, :4], w[:, 4]
+
+
+def test_the_rate_falls_linearly_and_removed_weights_take_no_part():
+    kernel, bias = _adam(4)
+    after = _finetuned(4)
+    np.testing.assert_allclose(after['kernel'], kernel, atol=1e-4)
+    np.testing.assert_allclose(after['bias'], bias, atol=1e-4)

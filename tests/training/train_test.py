@@ -173,6 +173,38 @@ def test_without_a_learning_rate_nothing_moves(program):
     assert (np.abs(run.info.loss[half:] + picked.mean()) > 1e-4).any()
 
 
+def test_every_epoch_has_its_own_order():
+    """Of three images two are seen: the mean loss of an epoch tells which."""
+    graph = Graph((2, 2, 1), 1, False, (
+        Node('classifier', 'dense', ('input',), 3, relu=False),))
+    skeleton, candidate = sampled.unpadded(graph)
+    rng = np.random.default_rng(0)
+    data = TrainData(rng.normal(size=(3, 2, 2, 1)).astype(np.float32), np.arange(3))
+    fixed = dict(skeleton=skeleton, method=METHODS['none'](),
+                 config=TrainConfig(epochs=12, batch_size=2))
+    start = sampled.quick_jit(
+        lambda: initialise(jax.random.key(0), candidate, **fixed))()
+
+    @sampled.train_jit
+    def losses(order_key):
+        return train(jax.random.key(1), start, candidate, data, order_key,
+                     **fixed)[1].loss
+
+    weights = start.params['classifier']
+    logits = np.asarray(weights['kernel'] @ data.images.reshape(3, 4).T
+                        + weights['bias'][:, None], float)
+    each = np.log(np.exp(logits).sum(0)) - np.diag(logits)
+    pairs = (each.sum() - each) / 2
+    assert min(abs(pairs - np.roll(pairs, 1))) > 0.01
+    orders = []
+    for seed in (0, 1):
+        gap = abs(np.asarray(losses(jax.random.key(seed)))[:, None] - pairs)
+        assert gap.min(1).max() < 1e-5
+        orders.append(tuple(gap.argmin(1)))
+        assert set(orders[-1]) == {0, 1, 2}
+    assert orders[0] != orders[1]
+
+
 def test_a_shorter_run_is_the_same_program(program):
     """The schedule stretches over the epochs that run; the others are NaN."""
     short = program([_candidate(6, 3)] * SLOTS, seeds=(0, 0, 5), epochs=5)
