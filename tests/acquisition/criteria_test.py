@@ -102,6 +102,41 @@ def test_the_bound_without_exploration_is_the_mean():
     assert (lower < value).all()
 
 
+@pytest.mark.parametrize('name', ['thompson', 'lower_bound', 'expected_improvement'])
+def test_every_pick_has_its_own_weights(name):
+    state, y, _ = _setting()
+    weights = np.array([[0.2, 0.8], [0.7, 0.3], [0.5, 0.5]])
+    criterion = {
+        'thompson': lambda: criteria.thompson(SURROGATE, state, weights),
+        'lower_bound': lambda: criteria.lower_bound(
+            SURROGATE, state, weights, beta=1.0),
+        'expected_improvement': lambda: criteria.expected_improvement(
+            SURROGATE, state, y, weights, num_draws=64)}[name]()
+    for pick in range(3):
+        arrays = criterion.prepare(jax.random.key(0), pick, _pending())
+        np.testing.assert_array_equal(arrays['weights'], weights[pick])
+
+
+def test_the_best_so_far_is_by_the_weights_of_the_pick():
+    state, y, _ = _setting()
+    weights = np.array([[0.1, 0.9], [0.8, 0.2]])
+    criterion = criteria.expected_improvement(
+        SURROGATE, state, y, weights, num_draws=64)
+    key, low, span = jax.random.key(5), y.min(0), np.ptp(y, axis=0)
+
+    def slow(points):
+        scaled = weights[1] * (points - low) / span
+        return scaled.max(-1) + 0.05 * scaled.sum(-1)
+
+    alone = criterion.prepare(key, 1, _pending())['best']
+    np.testing.assert_allclose(alone, slow(y).min())
+    pending = _pending([[0.1, 0.0]])  # objectives 0.1 and 0.68: better than all
+    _, imagined, _ = criteria._imagine(SURROGATE, key, state, pending, 64)
+    expected = np.minimum(slow(y).min(), slow(imagined[:, 0]))
+    assert 0 < (expected < slow(y).min()).sum()
+    np.testing.assert_allclose(criterion.prepare(key, 1, pending)['best'], expected)
+
+
 def test_thompson_draws_differ_by_key_and_stay_themselves():
     state, _, x = _setting()
     criterion = criteria.thompson(SURROGATE, state, np.ones((2, 2)))

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from sparse_jax.acquisition import maximize
 from sparse_jax.acquisition.groups import MOST_LEADERS, GroupRules, siblings
@@ -174,3 +175,88 @@ def test_a_batch_may_be_larger_than_the_space():
         maximize.pick_random(key, _problem(domain=_grid(4)), batch)
     assert len(set(maximize.identity(np.array(batch.x[:4])))) == 4
     assert batch.counts['repeats'] == 2
+
+
+def _known(x):
+    """Facts that tell the points apart."""
+    return Facts(x - 3, x + 3, x + 1)
+
+
+def test_each_pick_learns_the_earlier_ones():
+    heard = {}
+
+    def prepare(key, pick, pending):
+        heard[pick] = jax.random.key_data(key).tolist(), pending
+        return {'target': np.array([0.3, 0.2 * pick])}
+
+    domain = HALVES._replace(activity=lambda x: np.asarray(x) > 0.25)
+    problem = _problem(domain=domain, facts=_known)
+    batch = maximize.select(
+        jax.random.key(0), Criterion(None, prepare, _value, False), problem,
+        HALVES.sample(jax.random.key(1), 32), scored=np.array([1, 1, 0, 1], bool),
+        config=MaximizeConfig(chunk=64, children=8, rounds=0, ascent_steps=0))
+    assert list(heard) == [0, 1, 3]
+    assert len({tuple(name) for name, _ in heard.values()}) == 3
+    chosen = np.array(batch.x)
+    for i, (_, pending) in heard.items():
+        np.testing.assert_array_equal(pending.mask, np.arange(4) < i)
+        np.testing.assert_array_equal(pending.x[:i], chosen[:i])
+        np.testing.assert_array_equal(pending.active[:i], chosen[:i] > 0.25)
+        for known, part in zip(_known(chosen), pending.facts):
+            np.testing.assert_array_equal(part[:i], known[:i])
+        for nothing, part in zip(Facts.nothing(4, 2), pending.facts):
+            np.testing.assert_array_equal(part[i:], nothing[i:])
+
+
+def _first(surrogate, arrays, x, active, facts):
+    return x[:, 0]
+
+
+def _halved(improvement, values):
+    """Values weighted by a chance of a half each, and the level."""
+    criterion = Criterion(None, None, _first, improvement)
+    problem = _problem(feasible=lambda x, active: np.full(len(x), 0.5))
+    scorer = maximize.Scorer(criterion, None, problem, CONFIG)
+    return scorer(np.array([[value, 0.0] for value in values]), None)
+
+
+def test_improvements_shrink_to_nothing():
+    value, level = _halved(True, [-1.0, -0.1])
+    np.testing.assert_allclose(value, [-0.5, -0.05])
+    assert level == 0.0
+
+
+def test_other_values_shrink_to_the_median():
+    value, level = _halved(False, [0.0, 1.0, 4.0])
+    np.testing.assert_allclose(value, [0.5, 1.0, 4.0])
+    assert level == 1.0
+
+
+def test_the_best_candidates_have_the_children():
+    bred = []
+    domain = HALVES._replace(perturb=lambda key, x: bred.append(x) or x)
+    pool = HALVES.sample(jax.random.key(2), 80)
+    maximize.select(
+        jax.random.key(0), _criterion([[0.5, 0.5]]), _problem(domain=domain), pool,
+        scored=np.array([True]), config=MaximizeConfig(
+            chunk=64, rounds=1, elite=3, children=60, ascent_steps=0))
+    order = np.argsort(((pool - 0.5) ** 2).sum(1))
+    ranks = [np.flatnonzero((pool[order] == x).all(1)).item() for x in bred[0]]
+    # 1, 1 / 2 and 1 / 3 of 11 / 6.
+    np.testing.assert_allclose(
+        np.bincount(ranks) / 60, [6 / 11, 3 / 11, 2 / 11], atol=0.15)
+
+
+@pytest.mark.parametrize('second, group', [(0.09, 'right'), (0.11, 'left')])
+def test_nearly_as_good_is_a_tenth_of_the_way_to_the_median(second, group):
+    pool = np.array([
+        [0.0, 0.1], [second, 0.9], [1.0, 0.1], [1.0, 0.2], [1.0, 0.3]])
+    domain = CUBE._replace(
+        group=lambda x: ['left' if row[1] < 0.5 else 'right' for row in np.asarray(x)])
+    rules = GroupRules({'right': np.array([0.0, 0.9])}, most=2)
+    criterion = Criterion(None, lambda key, pick, pending: None, _first, False)
+    batch = maximize.select(
+        jax.random.key(0), criterion, _problem(domain=domain, groups=rules), pool,
+        scored=np.array([True]), config=MaximizeConfig(
+            chunk=64, children=1, rounds=0, ascent_steps=0, reuse=0.1))
+    assert batch.groups == [group]

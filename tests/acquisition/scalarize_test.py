@@ -22,6 +22,16 @@ def test_chebyshev_by_hand():
         scalarize.augmented_chebyshev(weights, f), [5 + 0.35, 6 + 0.55])
 
 
+@pytest.mark.parametrize('k', [2, 3, 4])
+def test_simplex_weights_are_uniform(k):
+    """Moments of the flat Dirichlet distribution."""
+    weights = scalarize.simplex_weights(np.random.default_rng(k), k, 20_000)
+    np.testing.assert_allclose(weights.sum(1), 1)
+    np.testing.assert_allclose(weights.mean(0), 1 / k, rtol=0.03)
+    np.testing.assert_allclose(
+        weights.var(0), (k - 1) / (k**2 * (k + 1)), rtol=0.05)
+
+
 def test_exceeding_a_bound_always_costs():
     # With 1 / weight below the bound, a point at twice the bound scores at least 2.
     weights = scalarize.box_weights(np.random.default_rng(1), np.array([1.0, 1]), 500)

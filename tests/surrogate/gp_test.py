@@ -1,5 +1,6 @@
 """The Gaussian process against a slow NumPy reference, and its invariances."""
 
+import dataclasses
 import functools
 
 import gpjax as gpx
@@ -151,6 +152,16 @@ def test_empty_rows_change_nothing():
     np.testing.assert_allclose(a.var, b.var, atol=1e-8)
     np.testing.assert_allclose(a.mean, c.mean, atol=1e-8)
     np.testing.assert_allclose(SURROGATE.nll(wide), SURROGATE.nll(narrow), atol=1e-8)
+
+
+def test_hyperparameters_are_fitted_on_rows_in_use():
+    x, active, y, mask = _data(10)
+    few = gp(dataclasses.replace(CONFIG, fit_rows=10))
+    wide = few.fit(jax.random.key(1), x, active, y, mask)
+    narrow = SURROGATE.fit(
+        jax.random.key(1), x[mask], active[mask], y[mask], mask[mask])
+    for name, value in narrow.params.items():
+        np.testing.assert_allclose(wide.params[name], value, atol=1e-5)
 
 
 def test_inactive_coordinates_do_not_matter():
@@ -307,6 +318,23 @@ def test_the_gram_matrix_is_positive_definite(kind):
     assert isinstance(kernel, gpx.kernels.AbstractKernel)
     assert np.linalg.eigvalsh(np.asarray(gram)).min() > -1e-9
     np.testing.assert_allclose(gram[:4, :4], one_by_one, atol=1e-7)
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_prior_of_hyperparameters_by_hand(kind):
+    layout = Layout(LAYOUT.levels, LAYOUT.categorical, LAYOUT.conditional, kind)
+    centre, spread = module._prior_of_params(GPConfig(layout, (False,)))
+    # sqrt(2) + log(4) / 2 - 3, and sqrt(3).
+    length = (np.full(4, -0.8926393), 1.7320508)
+    expected = {'length': length, 'variance': (0.0, 1.0), 'noise': (-7.0, 3.0),
+                'mean': (0.0, 0.5), **{
+                    'neutral': {}, 'indicator': {'activity': length},
+                    'arc': {'angle': (np.zeros(4), 1.0)}}[kind]}
+    assert set(centre) == set(spread) == set(expected)
+    for name, (middle, width) in expected.items():
+        np.testing.assert_allclose(centre[name], middle, atol=1e-6)
+        assert np.shape(centre[name]) == np.shape(middle)
+        np.testing.assert_allclose(spread[name], width, atol=1e-6)
 
 
 def test_an_unknown_embedding_is_refused():

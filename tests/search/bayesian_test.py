@@ -1,0 +1,105 @@
+"""What the model-based algorithms hand to their model and to their criterion."""
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax import status
+from sparse_jax.acquisition import criteria
+from sparse_jax.acquisition.maximize import MaximizeConfig
+from sparse_jax.search import algorithms as lib
+from sparse_jax.search import archive
+from sparse_jax.search.algorithms import bayesian
+from sparse_jax.search.cube import cube_domain
+from sparse_jax.surrogate.gp import GPConfig, gp
+from sparse_jax.types import Evaluation
+
+DOMAIN = cube_domain(2)
+MODEL = lib.Model(
+    make=lambda layout, log: gp(GPConfig(
+        layout, log, restarts=1, steps=2, frequencies=8)),
+    tiers=(16,), propose=lambda key, state: DOMAIN.sample(key, 16),
+    maximize=MaximizeConfig(chunk=16, children=4, rounds=0, ascent_steps=0))
+
+
+def _ehvi(model=MODEL, reference=(1.0, 1.0)):
+    return lib.ehvi(DOMAIN, reference=np.array(reference), batch=1, model=model,
+                    rules=lib.Rules(num_initial=2), num_draws=4, num_directions=8)
+
+
+def _state(y, code=None):
+    y = np.asarray(y, float)
+    x = DOMAIN.sample(jax.random.key(1), len(y))
+    code = np.zeros(len(y), int) if code is None else code
+    return archive.append(archive.allocate(2, 2), x, Evaluation(y, code))
+
+
+def test_the_model_takes_over_at_the_initial_number(key):
+    algorithm = lib.ehvi(DOMAIN, reference=np.ones(2), batch=1, model=MODEL,
+                         rules=lib.Rules(num_initial=4), num_draws=4, num_directions=8)
+    y = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.4], [0.6, 0.6]]
+    _, before = algorithm.suggest(key, _state(y[:3]))
+    _, after = algorithm.suggest(key, _state(y))
+    assert before.nll is None and np.isnan(before.score).all()
+    assert after.nll.shape == (2,) and np.isfinite(after.score).all()
+
+
+@pytest.mark.parametrize('y, reference, expected', [
+    # One point of the front is below: the other one changes nothing.
+    ([[0.5, 0.5], [0.1, 7], [8, 9]], [1, 1], [1, 1]),
+    # Worst of the front (2, 2), a tenth of the ranges 3.5 and 2.5 of everything.
+    ([[2, 0.5], [0.5, 2], [4, 3]], [1, 1], [2.35, 2.25]),
+    # What lies beyond already stays.
+    ([[2, 0.5], [0.5, 2], [4, 3]], [0.4, 10], [2.35, 10]),
+    # Without a range, a tenth of the value.
+    ([[2, 1], [2, 3]], [1, 0.5], [2.2, 1.2]),
+])
+def test_the_reference_moves_only_beyond_a_front_out_of_reach(
+        y, reference, expected, key, monkeypatch):
+    heard = []
+    true = criteria.hypervolume_improvement
+
+    def listen(surrogate, state, front, bound, **settings):
+        heard.append(bound)
+        return true(surrogate, state, front, bound, **settings)
+
+    monkeypatch.setattr(criteria, 'hypervolume_improvement', listen)
+    _ehvi(reference=reference).suggest(key, _state(y))
+    np.testing.assert_allclose(heard, [expected])
+
+
+@pytest.mark.parametrize('tier, fits', [(16, [2, 2]), (256, [2, 1])])
+def test_many_rows_have_a_model_of_failures_of_their_own(tier, fits, key):
+    fitted = []
+
+    def make(layout, log):
+        surrogate = MODEL.make(layout, log)
+
+        def fit(key, x, active, y, mask):
+            fitted.append((len(log), *y.shape, int(np.isfinite(y).all(1).sum())))
+            return surrogate.fit(key, x, active, y, mask)
+
+        return surrogate._replace(fit=fit)
+
+    algorithm = _ehvi(MODEL._replace(make=make, tiers=(tier,)))
+    y = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.4], [np.nan] * 2]
+    x, info = algorithm.suggest(key, _state(y, [0, 0, 0, status.INFEASIBLE]))
+    assert [row[:3] for row in fitted] == [(width, tier, width) for width in fits]
+    # Failures have no objectives; a label of their own model each row has.
+    assert fitted[0][3] == 3 and (fits[1] == 2 or fitted[1][3] == 4)
+    assert x.shape == (1, 2) and np.isfinite(info.score).all()
+
+
+def test_padded_rows_by_hand():
+    """Objectives are multiples of the scale; every kind of failure is one."""
+    code = np.arange(len(status.NAMES))
+    y = np.full((6, 2), [3.0, 8.0])
+    state = _state(y, code)
+    x, active, scaled, failed, mask = bayesian._padded(
+        DOMAIN, state, np.tile([2.0, 4.0], (6, 1)), (8,))
+    np.testing.assert_array_equal(x, np.r_[state.x[:6], np.zeros((2, 2))])
+    np.testing.assert_array_equal(active, np.r_[np.ones((6, 2)), np.zeros((2, 2))])
+    np.testing.assert_array_equal(scaled[0], [1.5, 2.0])
+    assert np.isnan(scaled[1:]).all()
+    np.testing.assert_array_equal(failed, [0, 1, 1, 1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(mask, np.arange(8) < 6)
