@@ -35,6 +35,9 @@ REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts.', 1, flag_values=FLAGS)
 
 
+ERROR = tables.Label('error', 'validation error', '', '.2%')
+
+
 def again(config):
     """The configuration of the new study."""
     config = config.copy_and_resolve_references()
@@ -80,16 +83,13 @@ def summary(records, row, objectives, epochs):
             + f' ({others})' * bool(others))
     if not good:
         return f'{text} give a network'
-    parts = [f'validation error {spread([100 * r.error for r in good], _percent)}']
-    for name in objectives.names[1:]:
-        label = tables.LABELS[name]
+    parts, had = [], []
+    for name in objectives.names:
+        label = tables.LABELS.get(name, ERROR)
         values = [figure(r, name, objectives) for r in good]
         parts.append(f'{label.title} {spread(values, label.text)}')
-    return f'{text} give {", ".join(parts)}; it had {_percent(100 * row.error)}'
-
-
-def _percent(value):
-    return f'{value:.2f} %'
+        had.append(label.text(figure(row, name, objectives)))
+    return f'{text} give {", ".join(parts)}; it had {", ".join(had)}'
 
 
 def main(argv):

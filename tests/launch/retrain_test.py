@@ -44,7 +44,7 @@ def test_starts_differ_and_train_the_same_network(tmp_path, capsys):
     errors = [100 * row.error for row in curve if row.offset == tiny_study.CUT]
     line = found.out.strip().splitlines()[-1]
     assert line.startswith('trial 1@-1, 5 epochs: 2 of 2 starts give validation error '
-                           f'{np.mean(errors):.2f} % ({min(errors):.2f} % to ')
+                           f'{np.mean(errors):.2f}% ({min(errors):.2f}% to ')
     assert _retrain(capsys, tmp_path, f'--trial=1@{tiny_study.CUT:g}').code == 0
     assert [r.error for r in _rows(tmp_path / 'again')[0]] == [r.error for r in rows]
     # The folder is of this network and this command.
