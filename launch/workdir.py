@@ -56,7 +56,8 @@ def start_study(
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, config)
     records = study.Study(workdir)
-    for name, value in check_inputs(records, config, dataset).items():
+    for name, value in check_inputs(
+            records, config, dataset, continues=True).items():
         records.set_meta(name, value)
     # Again, as rounds and runtime settings may change; not before the study opened.
     _write(path, config)
@@ -64,10 +65,11 @@ def start_study(
 
 
 def check_inputs(
-    records: study.Study, config: ml_collections.ConfigDict, dataset: data.Dataset
+    records: study.Study, config: ml_collections.ConfigDict, dataset: data.Dataset, *,
+    continues: bool = False,
 ) -> dict[str, str]:
-    """What a study remembers of its data, its board and the models that predict costs
-    on it, refused if they were others.
+    """What a study remembers of its data, its board and, where it `continues`, the
+    models that predict costs on the board; refused if they were others.
 
     Raises:
       StudyError: some image, label or figure of a board or model is another one.
@@ -78,7 +80,9 @@ def check_inputs(
         board = dataclasses.asdict(settings.board(config))
         inputs[BOARD] = (json.dumps(board, sort_keys=True),
                          f'the file of board {config.objectives.board!r} has')
-        inputs[MODELS] = (models_digest(), 'the cost models of the library have')
+        if continues:
+            # Old and new predictions have no common front; old ones can be read.
+            inputs[MODELS] = (models_digest(), 'the cost models of the library have')
     for name, (value, what) in inputs.items():
         if records.meta(name) not in (None, value):
             records.close()

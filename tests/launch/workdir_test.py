@@ -65,6 +65,7 @@ def test_a_study_keeps_its_board(tmp_path, monkeypatch):
         patch.setattr(workdir, 'models_digest', lambda: 'of another version')
         with pytest.raises(StudyError, match='cost models of the library have changed'):
             workdir.start_study(str(tmp_path / 'run'), config, images)
+        workdir.open_study(str(tmp_path / 'run'))[3].close()
     faster = json.loads(board.read_text()) | {'clock_hz': 32e6}
     board.write_text(json.dumps(faster))
     with pytest.raises(StudyError, match='of board .*mine.json. has changed since'):
