@@ -102,11 +102,7 @@ def print_summary(setup, study) -> None:
     tables.show(console, tables.front_table(front, aims))
     if aims.on_board:
         tables.line(console, tables.prediction_text(board(setup.config)))
-    counts = {}
-    for row in rows:
-        counts[row.status] = counts.get(row.status, 0) + 1
-    tables.line(console,
-                'candidates: ' + ', '.join(f'{n} {s}' for s, n in counts.items()))
+    tables.line(console, f'candidates: {tables.statuses_text(rows)}')
     programs = sum(r['programs'] or 0 for r in rounds)
     trained = sum(row.costs is not None for row in rows)
     total = lambda name: sum(r[name] or 0.0 for r in rounds)

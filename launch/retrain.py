@@ -9,9 +9,6 @@ says how far a difference between two networks can be trusted. The same command 
 continues.
 """
 
-import collections
-import math
-
 import numpy as np
 from absl import flags
 
@@ -33,8 +30,6 @@ EPOCHS = flags.DEFINE_integer(
     flag_values=FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts.', 1, flag_values=FLAGS)
-
-
 ERROR = tables.Label('error', 'validation error', '', '.2%')
 
 
@@ -73,12 +68,9 @@ def spread(values, form):
 
 def summary(records, row, objectives, epochs):
     """What the starts have in common, at the cut of the network that was named."""
-    same = lambda r: (r.offset is None) == (row.offset is None) and (
-        row.offset is None or math.isclose(r.offset, row.offset))
-    runs = [r for r in records.networks() if same(r)]
+    runs = [r for r in records.networks() if r.offset == row.offset]
     good = [r for r in runs if r.ok]
-    failed = collections.Counter(r.status for r in runs if not r.ok)
-    others = ', '.join(f'{count} {status}' for status, count in failed.items())
+    others = tables.statuses_text(r for r in runs if not r.ok)
     text = (f'trial {row.name}, {epochs} epochs: {len(good)} of {REPEATS.value} starts'
             + f' ({others})' * bool(others))
     if not good:

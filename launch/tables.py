@@ -81,14 +81,18 @@ def prediction_text(board: Board) -> str:
             f'{cycles} (latency)')
 
 
+def statuses_text(rows) -> str:
+    """'3 over-budget, 1 nonfinite': how many rows have which status."""
+    counts = collections.Counter(row.status for row in rows)
+    return ', '.join(f'{count} {name}' for name, count in counts.items())
+
+
 def nothing_text(rows, objectives: Objectives) -> str:
     """Why a study has no front."""
-    counts = collections.Counter(
-        row.status for row in rows if row.offset is None and row.status != PENDING)
-    if not counts:
+    done = [row for row in rows if row.offset is None and row.status != PENDING]
+    if not done:
         return 'no measured candidate yet'
-    text = ('no network fits yet: '
-            + ', '.join(f'{count} {name}' for name, count in counts.items()))
+    text = f'no network fits yet: {statuses_text(done)}'
     excess = lambda row: max((figure(row, name, objectives) or 0) / most
                              for name, most in objectives.budgets)
     over = [row for row in rows if row.trained and exceeded(row, objectives)]
