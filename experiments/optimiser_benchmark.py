@@ -80,7 +80,7 @@ def row(problem_name, algorithm_name, args):
     problem = PROBLEMS[problem_name]
     maker = PEERS.get(algorithm_name) or _own_maker(algorithm_name)
     final, seconds = [], []
-    for seed in range(args.seeds):
+    for seed in range(args.first_seed, args.first_seed + args.seeds):
         volume, spent = run(
             problem, maker, seed=seed, rounds=args.rounds, batch=args.batch)
         final.append(volume[-1])
@@ -102,6 +102,8 @@ def _parse(argv):
     parser.add_argument('--algorithms', nargs='+', default=known, choices=known,
                         metavar='NAME', help=f'of {", ".join(known)}')
     parser.add_argument('--seeds', type=int, default=5)
+    parser.add_argument('--first-seed', type=int, default=0,
+                        help='to add seeds to a table made earlier')
     parser.add_argument('--rounds', type=int, default=20)
     parser.add_argument('--batch', type=int, default=4)
     return parser.parse_args(argv)

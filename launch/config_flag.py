@@ -86,27 +86,33 @@ def load(path: str) -> ml_collections.ConfigDict:
     if not isinstance(config, ml_collections.ConfigDict):
         raise ConfigError(f'--config={path}: get_config() gives {config!r:.40}; '
                           'allowed: a changed sparse_jax.config.default_config()')
-    check_settings(f'--config={path}', config.to_dict())
+    _check_known(f'--config={path}', config.to_dict())
+    _check_complete(f'--config={path}', config.to_dict())
     return config
 
 
-def read_json(path: str) -> ml_collections.ConfigDict:
-    """The configuration that a study stored.
+def read_json(path: str, where: str = '') -> ml_collections.ConfigDict:
+    """The configuration that a study stored; settings that were added since then have
+    their defaults.
 
     Raises:
-      ConfigError: missing or broken file, or settings that do not exist.
+      ConfigError: missing or broken file, or settings that do not exist; one line that
+        starts with `where`.
     """
+    where = where or f'--config={path}'
     try:
         tree = json.loads(pathlib.Path(path).read_text())
+        if not isinstance(tree, dict):
+            raise TypeError(f'{tree!r:.40}')
+        _check_known(where, tree)
         config = default_config()
-        check_settings(f'--config={path}', tree)
         config.update_from_flattened_dict(
             {name: _tuples(value) for name, value in flatten(tree).items()})
     except ConfigError:
         raise
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigError(f'--config={path}: not a configuration in JSON: '
-                          f'{_reason(error)}') from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(
+            f'{where}: not a configuration in JSON: {_reason(error)}') from None
     return config
 
 
@@ -125,17 +131,18 @@ def _no_bytecode():
         sys.dont_write_bytecode = before
 
 
-def check_settings(where: str, tree: dict) -> None:
-    """Refuse a nested dict of settings that lacks some or has unknown ones.
-
-    Raises:
-      ConfigError: one line that starts with `where`.
-    """
-    known, given = flatten(default_config().to_dict()), flatten(tree)
-    for name in given:
+def _check_known(where, tree):
+    """Refuse a nested dict with a setting that does not exist."""
+    known = flatten(default_config().to_dict())
+    for name in flatten(tree):
         if name not in known:
             raise ConfigError(f'{where}: unknown setting {name}{_near(name, known)}')
-    for name in known:
+
+
+def _check_complete(where, tree):
+    """Refuse a nested dict that lacks a setting."""
+    given = flatten(tree)
+    for name in flatten(default_config().to_dict()):
         if name not in given:
             raise ConfigError(f'{where}: setting {name} is missing')
 

@@ -91,6 +91,7 @@ def main(argv):
     records.close()
     config = again(config)
     check_config(OUT.value, config)
+    study.check_unlocked(OUT.value)
     built = setup.build(config)
     with running.locked_study(built, config, OUT.value) as records:
         plan(records, config, row)

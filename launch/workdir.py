@@ -7,7 +7,7 @@ import pathlib
 
 import ml_collections
 
-from launch.config_flag import check_settings
+from launch.config_flag import read_json
 from launch.tables import limits_text
 from sparse_jax import data
 from sparse_jax.config import differences, dumps
@@ -24,7 +24,8 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
     """Refuse a workdir that holds a study of another configuration; writes nothing.
 
     Raises:
-      StudyError: one line with all differences, or why the folder cannot be used.
+      StudyError, ConfigError: one line with all differences, or why the folder cannot
+        be used.
     """
     _check_writable(workdir)
     path = pathlib.Path(workdir) / CONFIG_FILE
@@ -35,7 +36,8 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
                     f'workdir {workdir!r} holds {name} without its {CONFIG_FILE}; '
                     'allowed: a study with its configuration, or another folder')
         return
-    changed = differences(_stored(path), config.to_dict())
+    stored = read_json(path, f'workdir {workdir!r}: {CONFIG_FILE}')
+    changed = differences(stored.to_dict(), config.to_dict())
     if changed:
         raise study.StudyError(
             f'workdir {workdir!r} holds a study of another configuration '
@@ -48,7 +50,7 @@ def start_study(
     """Lock configuration and data and open the study; it is made if it is new.
 
     Raises:
-      StudyError: the folder holds something else, or cannot be written.
+      StudyError, ConfigError: the folder holds something else, or cannot be written.
     """
     check_config(workdir, config)
     path = pathlib.Path(workdir) / CONFIG_FILE
@@ -96,13 +98,13 @@ def read_config(workdir: str) -> ml_collections.ConfigDict:
     """The locked configuration of a study.
 
     Raises:
-      StudyError: the workdir holds none, or it is damaged.
+      StudyError, ConfigError: the workdir holds none, or it is damaged.
     """
     path = pathlib.Path(workdir) / CONFIG_FILE
     if not path.is_file():
         raise study.StudyError(f'workdir {workdir!r}: no study here ({CONFIG_FILE} '
                                'missing); allowed: a folder made by launch.search')
-    return ml_collections.ConfigDict(_stored(path))
+    return read_json(path, f'workdir {workdir!r}: {CONFIG_FILE}')
 
 
 def open_study(workdir: str):
@@ -159,19 +161,6 @@ def _check_writable(workdir):
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise study.StudyError(f'workdir {workdir!r}: {str(nearest)!r} cannot be '
                                'written; allowed: a folder of yours')
-
-
-def _stored(path):
-    try:
-        tree = json.loads(path.read_text())
-    except OSError as error:
-        raise study.StudyError(f'{path}: {error.strerror}') from None
-    except (ValueError, RecursionError) as error:
-        raise study.StudyError(f'{path}: not JSON: {error}') from None
-    if not isinstance(tree, dict):
-        raise study.StudyError(f'{path}: {tree!r:.40} is not a configuration')
-    check_settings(str(path), tree)
-    return tree
 
 
 def _write(path, config):

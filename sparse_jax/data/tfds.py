@@ -25,7 +25,8 @@ _RETRIES = 3
 
 
 def read(name: str, data_dir: str | None) -> Pool:
-    """Returns the `train` split as the pool and the `test` split as the official test.
+    """Returns the `train` split as the pool, the `validation` split, where there is one,
+    as the validation part and the `test` split as the official test.
 
     Other splits are left alone. Rows come in the order on disk: the official one for
     the sets prepared here, TFDS's shuffled one for sets that others prepared, which
@@ -53,10 +54,11 @@ def read(name: str, data_dir: str | None) -> Pool:
     if not hasattr(label, 'num_classes') or 'train' not in builder.info.splits:
         raise DataError(f'name={name!r}: no train split of images and class labels; '
                         'accepted: an image classification set')
-    parts = _rows(builder, 'train', keys, name)
-    if 'test' in builder.info.splits:
-        parts += _rows(builder, 'test', keys, name)
-    return Pool(*parts)._replace(class_names=tuple(label.names))
+    pool = {}
+    for split, prefix in (('train', ''), ('validation', 'val_'), ('test', 'test_')):
+        if split in builder.info.splits:
+            pool |= _rows(builder, split, keys, name, prefix)
+    return Pool(**pool, class_names=tuple(label.names))
 
 
 def prepare(
@@ -126,7 +128,8 @@ def _prepared(name: str, data_dir: str | None):
             ) from error
 
 
-def _rows(builder, split: str, keys: tuple[str, str], name: str) -> list[np.ndarray]:
+def _rows(builder, split, keys, name, prefix) -> dict[str, np.ndarray]:
+    """The fields of a pool that a split fills."""
     try:
         with _quiet():
             rows = [(row[keys[0]], row[keys[1]])
@@ -143,7 +146,8 @@ def _rows(builder, split: str, keys: tuple[str, str], name: str) -> list[np.ndar
     if len(shapes) != 1:
         raise DataError(f'name={name!r}: {split} images of {len(shapes)} different '
                         'shapes; accepted: one')
-    return [np.stack([image for image, _ in rows]), np.array([y for _, y in rows])]
+    return {f'{prefix}images': np.stack([image for image, _ in rows]),
+            f'{prefix}labels': np.array([y for _, y in rows])}
 
 
 def _accepted() -> str:

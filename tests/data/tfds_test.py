@@ -66,6 +66,27 @@ def test_mnist_is_read_back_equal_and_as_from_its_folder(
     assert capfd.readouterr() == ('', '')
 
 
+class _WithValidation(Mnist, skip_registration=True):
+    """A set whose `validation` split has the images of its `test` split."""
+
+    def _split_generators(self, dl_manager):
+        splits = super()._split_generators(dl_manager)
+        return splits | {
+            'validation': super()._split_generators(dl_manager)['test']}
+
+
+def test_a_validation_split_is_the_validation_part(tmp_path, images, write_idx):
+    source = tmp_path / 'source'
+    write_idx(source, images)
+    tfds.prepare('kept', str(tmp_path), manual_dir=str(source),
+                 builder=_variant(_WithValidation, source, name='kept'))
+    spec = DataSpec(name='kept', path=str(tmp_path))
+    found = load(spec)
+    assert len(found.train.images) == len(images[0])  # none are taken from it
+    np.testing.assert_array_equal(found.validation.images[..., 0], images[2])
+    np.testing.assert_array_equal(found.validation.labels, load_test(spec).labels)
+
+
 def test_damaged_or_foreign_preparations_are_refused(prepared):
     version = prepared / 'mnist' / '3.0.1'
     info_path = version / 'dataset_info.json'

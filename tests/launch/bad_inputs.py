@@ -120,7 +120,7 @@ CASES = (
     _search('workdir below a file', workdir='--workdir={dir}/empty.py/run',
             words=('is a file',)),
     _search('workdir with a damaged config.json', workdir='--workdir={dir}/bad_config',
-            words=('config.json', 'not JSON')),
+            words=('config.json', 'not a configuration in JSON')),
     _search('workdir whose config.json is gone', workdir='--workdir={dir}/no_config',
             words=('without its config.json',)),
     _search('workdir with checkpoints of something else',
@@ -129,7 +129,7 @@ CASES = (
     Case('report on no study', 'report', ('--workdir={dir}/idx',),
          ('no study here', 'launch.search')),
     Case('report on a damaged config.json', 'report', ('--workdir={dir}/bad_config',),
-         ('not JSON',)),
+         ('config.json: not a configuration',)),
     Case('report on a config.json of something else', 'report',
          ('--workdir={dir}/other_config',), ('unknown setting', 'a.b')),
     Case('report on a damaged study.sqlite', 'report', ('--workdir={dir}/bad_study',),
@@ -138,8 +138,6 @@ CASES = (
          ('malformed',)),
     Case('report on a study without trials', 'report', ('--workdir={dir}/no_trials',),
          ('no measured candidate yet',)),
-    _search('workdir of an older program', workdir='--workdir={dir}/old_config',
-            words=('budgets.flash is missing',)),
     Case('report on a study of an older program', 'report',
          ('--workdir={dir}/old_study',), ('study version 2', 'reads 3')),
     Case('verify nothing', 'verify', (), ('--out', '--workdir')),
@@ -220,14 +218,11 @@ def _studies(folder):
     shutil.copytree(tiny_study.finished().workdir, good)
     (good / 'config.json').write_text(dumps(tiny_study.config()))
     names = ('bad_config', 'no_config', 'other_config', 'bad_study', 'half_study',
-             'no_trials', 'failed', 'old_study', 'old_config', 'other_data')
+             'no_trials', 'failed', 'old_study', 'other_data')
     copies = {name: shutil.copytree(good, folder / name) for name in names}
     (copies['bad_config'] / 'config.json').write_text('{"seed": ')
     (copies['no_config'] / 'config.json').unlink()
     (copies['other_config'] / 'config.json').write_text('{"a": {"b": 1}}')
-    older = tiny_study.config().to_dict()
-    del older['budgets']
-    (copies['old_config'] / 'config.json').write_text(json.dumps(older))
     (copies['bad_study'] / 'study.sqlite').write_bytes(bytes(range(256)) * 8)
     whole = (good / 'study.sqlite').read_bytes()
     (copies['half_study'] / 'study.sqlite').write_bytes(whole[:len(whole) // 8])

@@ -29,6 +29,23 @@ def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
     assert workdir.read_config(str(folder)).search.rounds == 3
 
 
+def test_settings_added_since_a_study_began_have_their_defaults(tmp_path):
+    config, images = tiny_study.config(), tiny_study.finished().setup.dataset
+    workdir.start_study(str(tmp_path), config, images).close()
+    path = tmp_path / 'config.json'
+    older = json.loads(path.read_text())
+    del older['budgets'], older['search']['min_overlap']
+    path.write_text(json.dumps(older))
+    assert workdir.read_config(str(tmp_path)).to_dict() == config.to_dict()
+    workdir.open_study(str(tmp_path))[3].close()
+    config.search.min_overlap = 0.25
+    with pytest.raises(StudyError, match=r'search.min_overlap: 0.5 -> 0.25'):
+        workdir.check_config(str(tmp_path), config)
+    config.search.min_overlap = 0.5
+    workdir.start_study(str(tmp_path), config, images).close()
+    assert 'min_overlap' in json.loads(path.read_text())['search']
+
+
 def test_a_study_finds_its_data_from_anywhere(tmp_path, monkeypatch):
     config, images = tiny_study.config(), tiny_study.finished().setup.dataset
     monkeypatch.chdir(tiny_study.data_file().parent)
