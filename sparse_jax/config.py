@@ -77,7 +77,8 @@ def default_config() -> ml_collections.ConfigDict:
             'max_macs': 20_000_000,
         }),
         'search': d({
-            # The paper's is 'sparse'; docs/ablation.md compares them.
+            # The paper's is 'sparse' (docs/ablation.md compares them); sparse_ucb,
+            # qnparego, aging_evolution, nsga2, random, or your own as MODULE:FACTORY.
             'algorithm': 'ehvi',
             'rounds': 4,
             'batch': 8,

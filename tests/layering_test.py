@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 RANKS = {
     'types': 0, 'status': 0, 'config': 0, 'counter_noise': 0, 'host_random': 0,
+    'factories': 0,
     'space': 1, 'data': 1,
     'model': 2,
     'pruning': 3, 'quantize': 3,

@@ -25,8 +25,8 @@ _RETRIES = 3
 
 
 def read(name: str, data_dir: str | None) -> Pool:
-    """Returns the `train` split as the pool, the `validation` split, where there is one,
-    as the validation part and the `test` split as the official test.
+    """Returns the `train` split as the pool, the `validation` and `test` splits, where
+    there are any, as the official parts.
 
     Other splits are left alone. Rows come in the order on disk: the official one for
     the sets prepared here, TFDS's shuffled one for sets that others prepared, which

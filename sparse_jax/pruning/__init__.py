@@ -1,7 +1,6 @@
 """Pruning methods, all with one contract (`method.PruningMethod`)."""
 
-import importlib
-
+from sparse_jax import factories
 from sparse_jax.pruning.bayes_compress import bayes_compress as bayes_compress
 from sparse_jax.pruning.method import PruningMethod as PruningMethod
 from sparse_jax.pruning.method import keep as keep
@@ -24,14 +23,12 @@ def find(name: str) -> PruningMethod:
     Raises:
       ValueError: there is none; says what is allowed.
     """
-    module, colon, factory = name.partition(':')
+    factory = factories.find(name, METHODS)
     try:
-        method = (getattr(importlib.import_module(module), factory) if colon
-                  else METHODS[name])()
-    except (ImportError, AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f' ({error})' if colon else ''
-        raise ValueError(f'{name!r} is not allowed{reason}; allowed: '
-                         f'{", ".join(METHODS)}, or MODULE:FACTORY') from None
+        method = factory()
+    except TypeError as error:
+        raise ValueError(f'{name!r} is not allowed ({error}); allowed: a function '
+                         'without arguments that returns a PruningMethod') from None
     if not isinstance(method, PruningMethod):
         raise ValueError(f'{name!r} gives {method!r:.40}; allowed: a PruningMethod')
     return method

@@ -86,6 +86,8 @@ def _suggest(setup, study, state, round_, rows):
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
     points, info = setup.algorithm.suggest(key, state)
+    # An algorithm of one's own need not know which settings build the same network.
+    points = encoding.canonical(setup.space, _checked(setup, points))
     seconds = time.perf_counter() - begin
     trials = _as_trials(setup, points, state.count, round_, rows)
     described = [encoding.active_point(setup.space, row) for row in points]
@@ -94,6 +96,17 @@ def _suggest(setup, study, state, round_, rows):
     stage = stage_of(round_, tuple(setup.config.search.stages))
     study.add_round(round_, setup.config.seed, trials, described,
                     extra | {'suggest_seconds': seconds, 'stage': stage})
+
+
+def _checked(setup, points):
+    """Refuse a batch that is none."""
+    expected = (setup.config.search.batch, setup.domain.dim)
+    points = np.asarray(points, float)
+    if points.shape != expected or not ((points >= 0) & (points <= 1)).all():
+        raise ValueError(
+            f'search algorithm {setup.config.search.algorithm!r} suggests points of '
+            f'shape {points.shape} or outside of 0 to 1; expected {expected}')
+    return points
 
 
 def _as_trials(setup, points, first, round_, rows):

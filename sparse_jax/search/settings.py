@@ -1,11 +1,13 @@
 """The configuration tree, checked and turned into typed settings."""
 
+import inspect
 import math
+from collections.abc import Callable
 
 import jax
 import ml_collections
 
-from sparse_jax import data, pruning
+from sparse_jax import data, factories, pruning
 from sparse_jax.config import flatten
 from sparse_jax.export import boards
 from sparse_jax.export.errors import ExportError
@@ -42,6 +44,7 @@ def check(config: ml_collections.ConfigDict) -> None:
                               f'allowed: {allowed}')
     board(config)
     pruning_method(config)
+    own_algorithm(config)
 
 
 def _at_least(value, low):
@@ -98,8 +101,6 @@ def _search_rules(config):
     """The same for the search algorithm."""
     s = config.search
     return [
-        ('search.algorithm', s.algorithm, s.algorithm in ALGORITHMS,
-         ', '.join(ALGORITHMS)),
         ('search.rounds', s.rounds, _at_least(s.rounds, 1), '1 or more'),
         ('search.batch', s.batch, _at_least(s.batch, 1), '1 or more'),
         ('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
@@ -234,3 +235,24 @@ def pruning_method(config: ml_collections.ConfigDict) -> pruning.PruningMethod:
         return pruning.find(config.pruning.method)
     except ValueError as error:
         raise ConfigError(f'config.pruning.method: {error}') from None
+
+
+def own_algorithm(config: ml_collections.ConfigDict) -> Callable | None:
+    """The factory that MODULE:FACTORY names; None for one of `ALGORITHMS`.
+
+    Raises:
+      ConfigError: there is no such factory, or it takes other arguments.
+    """
+    name = config.search.algorithm
+    try:
+        found = factories.find(name, dict.fromkeys(ALGORITHMS))
+        if found is not None:
+            inspect.signature(found).bind(
+                None, bounds=None, batch=None, rules=None, model=None)
+    except TypeError as error:
+        raise ConfigError(
+            f'config.search.algorithm: {name!r} is not allowed ({error}); allowed: a '
+            'function of (domain, *, bounds, batch, rules, model)') from None
+    except ValueError as error:
+        raise ConfigError(f'config.search.algorithm: {error}') from None
+    return found

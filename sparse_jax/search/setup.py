@@ -31,6 +31,7 @@ from sparse_jax.search.settings import (
     check,
     data_spec,
     objectives,
+    own_algorithm,
     pruning_method,
     tier_policy,
     train_config,
@@ -129,7 +130,10 @@ def make_algorithm(
     morphs of `references`.
 
     `layout` is the surrogate's view of the whole domain: one for all stages, so that
-    the surrogate is compiled once. A name without an algorithm is a KeyError.
+    the surrogate is compiled once.
+
+    Raises:
+      ConfigError: a factory of one's own gives something else.
     """
     s, batch = config.search, config.search.batch
     bounds, count = np.array(aims.bounds, float), len(aims.names)
@@ -157,7 +161,11 @@ def make_algorithm(
         return algorithms.aging_evolution(domain, bounds=bounds, **common)
     if s.algorithm == 'nsga2':
         return algorithms.nsga2(domain, num_objectives=count, **common)
-    raise KeyError(f'no search algorithm {s.algorithm!r}')
+    own = own_algorithm(config)(domain, bounds=bounds, model=model, **common)
+    if not isinstance(own, SearchAlgorithm):
+        raise ConfigError(f'config.search.algorithm: {s.algorithm!r} gives '
+                          f'{own!r:.40}; allowed: a SearchAlgorithm')
+    return own
 
 
 def _recipe(config, training, networks):

@@ -123,11 +123,6 @@ def test_the_rules_are_as_configured(method, prunes, monkeypatch):
     assert (known.low == known.high)[0, 1:].all() != prunes
 
 
-def test_an_algorithm_without_a_constructor_is_an_error(monkeypatch):
-    with pytest.raises(KeyError, match='grid'):
-        _made(monkeypatch, 'grid')
-
-
 def test_the_reference_is_fixed_by_the_configuration():
     built = tiny_study.finished().setup
     largest = np.log10(16 * 2048)

@@ -1,0 +1,78 @@
+"""A search algorithm from outside the library, as --config.search.algorithm."""
+
+import numpy as np
+import pytest
+
+from sparse_jax.search import algorithms, loop, settings
+from sparse_jax.search.settings import ConfigError
+from sparse_jax.search.study import Study
+from tests import tiny_study
+
+HERE = f'{__name__}:'
+
+
+def careless(domain, *, bounds, batch, rules, model):
+    """Random search that fills dimensions which mean nothing with anything."""
+    assert model.layout is not None
+    clean = algorithms.random_search(
+        domain, num_objectives=len(bounds), batch=batch, rules=rules)
+
+    def suggest(key, state):
+        points, info = clean.suggest(key, state)
+        active = domain.activity(points)
+        assert not active.all()
+        return np.where(active, points, 0.123), info
+
+    return clean._replace(suggest=suggest)
+
+
+def _broken(change):
+    def factory(domain, **settings):
+        clean = careless(domain, **settings)
+        suggest = lambda key, state: (change(clean.suggest(key, state)[0]), None)
+        return clean._replace(suggest=suggest)
+    return factory
+
+
+greedy = _broken(lambda points: np.concatenate([points, points]))
+lost = _broken(lambda points: points + 1)
+unsure = _broken(lambda points: points * np.nan)
+
+
+def nothing(domain, **settings):
+    """No algorithm."""
+
+
+def test_it_runs_and_its_points_become_canonical(tmp_path):
+    done = tiny_study.finished()
+    built = tiny_study.build(search__algorithm=f'{HERE}careless')
+    study = Study(tmp_path)
+    loop.run(done.setup._replace(algorithm=built.algorithm), study)
+    rows = lambda s: [tiny_study.comparable(row) for row in s.networks()]
+    assert rows(study) == rows(Study(done.workdir, create=False))
+
+
+@pytest.mark.parametrize('name', ['greedy', 'lost', 'unsure'])
+def test_what_is_no_batch_is_an_error_before_it_is_stored(name, tmp_path):
+    built = tiny_study.build(search__algorithm=f'{HERE}{name}')
+    study = Study(tmp_path)
+    with pytest.raises(ValueError, match=rf'{name}.*suggests points of shape'):
+        loop.run(built, study)
+    assert not study.rows()
+
+
+@pytest.mark.parametrize('name, reason', [
+    ('nowhere:make', 'No module named'), (f'{HERE}absent', 'has no attribute'),
+    (f'{HERE}HERE', 'function of'),
+    ('sparse_jax.search.algorithms:nsga2', 'function of')])
+def test_what_is_no_factory_is_one_line(name, reason):
+    with pytest.raises(ConfigError, match=reason) as caught:
+        settings.check(tiny_study.config(search__algorithm=name))
+    assert str(caught.value).startswith(f'config.search.algorithm: {name!r} is not')
+    assert '\n' not in str(caught.value)
+
+
+def test_a_factory_that_gives_something_else_is_one_line():
+    with pytest.raises(ConfigError, match='nothing. gives None; allowed: a Search'):
+        tiny_study.build(search__algorithm=f'{HERE}nothing')
+    assert settings.own_algorithm(tiny_study.config()) is None
