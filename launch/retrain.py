@@ -14,7 +14,7 @@ from absl import flags
 
 from launch import cli, progress, running, tables
 from launch.workdir import check_config, find_network, open_study
-from sparse_jax.search import loop, setup, study
+from sparse_jax.search import lock, loop, setup, study
 from sparse_jax.search.objectives import figure
 from sparse_jax.search.outcome import Trial
 
@@ -91,7 +91,7 @@ def main(argv):
     records.close()
     config = again(config)
     check_config(OUT.value, config)
-    study.check_unlocked(OUT.value)
+    lock.check_free(OUT.value)
     built = setup.build(config)
     with running.locked_study(built, config, OUT.value) as records:
         plan(records, config, row)

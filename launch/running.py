@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import ml_collections
 
 from launch import cli, workdir
-from sparse_jax.search import study
+from sparse_jax.search import lock, study
 from sparse_jax.search.setup import Setup
 
 
@@ -21,7 +21,7 @@ def locked_study(
     Raises:
       StudyError: another process holds the workdir, or it is of something else.
     """
-    with study.lock(folder):
+    with lock.hold(folder):
         records = workdir.start_study(folder, config, built.dataset)
         try:
             yield records

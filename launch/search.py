@@ -13,7 +13,7 @@ from absl import flags
 
 from launch import cli, progress, running, tables, verified, workdir
 from sparse_jax.export import MissingToolError
-from sparse_jax.search import hosts, loop, settings, setup, study
+from sparse_jax.search import hosts, lock, loop, settings, setup
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -67,7 +67,7 @@ def prepare(config, folder):
         if hosts.leads():
             # Before the data is loaded: it fails fast, changing nothing.
             workdir.check_config(folder, config)
-            study.check_unlocked(folder)
+            lock.check_free(folder)
         built = setup.build(config)
     except BaseException:
         hosts.agree(None)

@@ -5,7 +5,6 @@ and whole outcomes behind. Nothing is ever unpickled: points and metrics are JSO
 numbers, weights are `.npz` bytes read with `allow_pickle=False`.
 """
 
-import contextlib
 import json
 import pathlib
 import sqlite3
@@ -19,7 +18,7 @@ from sparse_jax.search.objectives import OnBoard
 from sparse_jax.search.outcome import Outcome, Trial, Weights
 from sparse_jax.search.packing import pack, unpack
 
-FILE, LOCK = 'study.sqlite', '.lock'
+FILE = 'study.sqlite'
 VERSION = '3'
 _COSTS = Totals._fields
 _BOARD = OnBoard._fields
@@ -261,38 +260,3 @@ def _tuple(kind, values):
 
 def _curve_status(point):
     return status.name(status.OK if point.fits else status.OVER_BUDGET)
-
-
-def check_unlocked(workdir: str | pathlib.Path) -> None:
-    """Whether `lock` would be refused now; makes nothing.
-
-    Raises:
-      StudyError: another process holds the workdir.
-    """
-    if (pathlib.Path(workdir) / LOCK).exists():
-        with lock(workdir):
-            pass
-
-
-@contextlib.contextmanager
-def lock(workdir: str | pathlib.Path):
-    """Hold a workdir for one process.
-
-    Raises:
-      StudyError: another process holds it, or it cannot be written.
-    """
-    import fcntl  # POSIX only; imported where it is needed.
-
-    path = pathlib.Path(workdir)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        handle = open(path / LOCK, 'a')
-    except OSError as error:
-        raise StudyError(f'workdir {str(workdir)!r}: {error.strerror}') from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StudyError(
-                f'workdir {str(workdir)!r}: another search is running in it') from None
-        yield

@@ -8,7 +8,7 @@ import pytest
 
 from sparse_jax import status
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.search import study as studies
+from sparse_jax.search import packing
 from sparse_jax.search.evaluate import CurvePoint, Outcome, Trial, Weights
 from sparse_jax.search.study import PENDING, Study, StudyError
 from tests import tiny_study
@@ -114,17 +114,17 @@ def test_summaries_of_a_round_are_merged(tmp_path):
 
 
 def test_weights_are_packed_without_pickles():
-    assert tiny_study.same_weights(studies.unpack(studies.pack(_weights())), _weights())
+    assert tiny_study.same_weights(packing.unpack(packing.pack(_weights())), _weights())
     buffer = io.BytesIO()
     np.savez(buffer, **{'params/a/kernel': np.array([{'code': 1}], object)})
     with pytest.raises(ValueError, match='allow_pickle'):
-        studies.unpack(buffer.getvalue())
+        packing.unpack(buffer.getvalue())
 
 
 def test_objects_are_not_packed():
     bad = _weights()._replace(units={'a': np.array([object()])})
     with pytest.raises((TypeError, ValueError)):
-        studies.pack(bad)
+        packing.pack(bad)
 
 
 def test_settings_are_kept(tmp_path):
@@ -133,15 +133,6 @@ def test_settings_are_kept(tmp_path):
     made.set_meta('x', '1')
     made.set_meta('x', '2')
     assert made.meta('x') == '2'
-
-
-def test_only_one_process_holds_a_workdir(tmp_path):
-    with studies.lock(tmp_path / 'run'):
-        with pytest.raises(StudyError, match='another search is running'):
-            with studies.lock(tmp_path / 'run'):
-                pass
-    with studies.lock(tmp_path / 'run'):
-        pass
 
 
 def test_a_study_of_another_version_is_refused(tmp_path):
