@@ -14,6 +14,7 @@ from absl import flags
 
 from launch import cli, progress, running, tables
 from launch.workdir import check_config, find_network, open_study
+from sparse_jax import status
 from sparse_jax.search import lock, loop, setup, study
 from sparse_jax.search.objectives import figure
 from sparse_jax.search.outcome import Trial
@@ -66,12 +67,20 @@ def spread(values, form):
     return f'{texts[0]} ({texts[1]} to {texts[2]})'
 
 
+def at_cut(records, offset):
+    """One row per start, at a cut; a start without a network there is empty."""
+    found = {r.trial.number: r for r in records.networks() if r.offset == offset}
+    empty = status.name(status.EMPTY)
+    return [found.get(r.trial.number, r._replace(status=empty) if r.ok else r)
+            for r in records.rows()]
+
+
 def summary(records, row, objectives, epochs):
     """What the starts have in common, at the cut of the network that was named."""
-    runs = [r for r in records.networks() if r.offset == row.offset]
+    runs = at_cut(records, row.offset)
     good = [r for r in runs if r.ok]
     others = tables.statuses_text(r for r in runs if not r.ok)
-    text = (f'trial {row.name}, {epochs} epochs: {len(good)} of {REPEATS.value} starts'
+    text = (f'trial {row.name}, {epochs} epochs: {len(good)} of {len(runs)} starts'
             + f' ({others})' * bool(others))
     if not good:
         return f'{text} give a network'

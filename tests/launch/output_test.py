@@ -41,7 +41,7 @@ def test_any_front_can_be_drawn(errors, tmp_path, recwarn):
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
 
 
-@pytest.mark.parametrize('name', ['digits', 'mnist_2kb', 'cifar10_binary',
+@pytest.mark.parametrize('name', ['digits', 'mnist_cpu', 'mnist_2kb', 'cifar10_binary',
                                   'microbit'])
 def test_experiments_have_settings_that_are_allowed(name):
     root = pathlib.Path(__file__).resolve().parents[2]

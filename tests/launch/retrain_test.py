@@ -1,9 +1,11 @@
 """Networks of a study, trained again from several starts."""
 
 import shutil
+import types
 
 import numpy as np
 
+from launch import retrain
 from sparse_jax.config import dumps
 from sparse_jax.search.study import Study
 from tests import tiny_study
@@ -53,3 +55,21 @@ def test_starts_differ_and_train_the_same_network(tmp_path, capsys):
     found = _retrain(capsys, tmp_path, '--trial=1', '--repeats=3')
     assert found.code == 2 and 'search.batch: 2 -> 3' in found.err
     assert len(_rows(tmp_path / 'again')[0]) == 2
+
+
+def test_a_start_without_a_network_at_the_cut_is_counted():
+    study = Study(tiny_study.finished().workdir, create=False)
+    rows, curve = study.rows(), study.curve_rows()
+    study.close()
+    # Start 0 is emptied by the cut, 1 is over a budget there, 2 is empty anyway.
+    rows[2] = rows[2]._replace(status='empty', error=0.9)
+    there = [c._replace(status='over-budget') if c.trial.number == 1 else c
+             for c in curve if c.trial.number in (1, 3)]
+    records = types.SimpleNamespace(rows=lambda: rows, networks=lambda: rows + there)
+    found = retrain.at_cut(records, tiny_study.CUT)
+    assert [r.status for r in found] == ['empty', 'over-budget', 'empty', 'ok']
+    assert found[3].offset == tiny_study.CUT
+    aims = tiny_study.finished().setup.objectives
+    text = retrain.summary(records, found[3], aims, 5)
+    assert text.startswith(
+        'trial 3@-1, 5 epochs: 1 of 4 starts (2 empty, 1 over-budget)')
