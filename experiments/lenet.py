@@ -19,7 +19,7 @@ import numpy as np
 from sparse_jax.data import DataSpec, load, load_test, normalise
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives.measure import error_rate, prune
-from sparse_jax.pruning import METHODS
+from sparse_jax.pruning import METHODS, PruningMethod, bayes_compress
 from sparse_jax.space import graph_file, network_file
 from sparse_jax.space.architecture import Graph
 from sparse_jax.training import TrainConfig, TrainData, initialise, train
@@ -40,6 +40,13 @@ class Row(NamedTuple):
     """Dense kernel weights / non-zero kernel weights."""
     validation: float
     test: float
+
+
+def method_of(args: argparse.Namespace) -> PruningMethod:
+    """The pruning method that the command line names."""
+    if args.method == 'bayes_compress':
+        return bayes_compress(max_variance=args.max_variance)
+    return METHODS[args.method]()
 
 
 def candidate(graph: Graph, args: argparse.Namespace) -> Candidate:
@@ -63,7 +70,7 @@ def fit(graph: Graph, data: TrainData, args: argparse.Namespace):
         epochs=args.epochs, batch_size=args.batch_size, decay=args.decay,
         variational_rate=args.variational_rate)
     fixed = dict(
-        skeleton=Skeleton(graph), method=METHODS[args.method](), config=config)
+        skeleton=Skeleton(graph), method=method_of(args), config=config)
     settings, key = candidate(graph, args), jax.random.key(args.seed)
     state = initialise(jax.random.fold_in(key, 0), settings, **fixed)
     run = jax.jit(functools.partial(train, **fixed))
@@ -76,7 +83,7 @@ def cut_rows(
 ) -> list[Row]:
     """Prune one training at every offset; parts are validation and test data."""
     skeleton, settings = Skeleton(graph), candidate(graph, args)
-    method = METHODS[args.method]()
+    method = method_of(args)
 
     @jax.jit
     def at(offset, state, parts):
@@ -126,6 +133,8 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     add('--data', required=True, help='folder with the four MNIST idx files')
     add('--net', choices=NETWORKS, default='lenet-300-100')
     add('--method', choices=METHODS, default='sparse_vd')
+    add('--max-variance', type=float, default=1.0,
+        help='of a weight under bayes_compress')
     add('--epochs', type=int, default=30)
     add('--batch-size', type=int, default=500)
     add('--learning-rate', type=float, default=1e-3)
@@ -165,7 +174,7 @@ def main(argv: list[str] | None = None) -> list[Row]:
               f'{float(info.coefficient[epoch]):.2f}')
     rows = cut_rows(state, graph, args, [
         ready(dataset.validation), ready(load_test(spec))])
-    print(report(rows, graph, METHODS[args.method]().default_cut))
+    print(report(rows, graph, method_of(args).default_cut))
     print(f'trained in {seconds:.0f} s')
     return rows
 

@@ -90,8 +90,10 @@ def _check_step(rng, padded, members, name):
         assert all(np.isfinite(x).all() for x in jax.tree.leaves((params, aux)))
         for node, mask in valid.items():
             assert not moved[node]['kernel'][~mask['kernel']].any(), (graph, node)
-        # The classifier's biases learn even where all its inputs happen to be 0.
-        assert moved[CLASSIFIER]['bias'][:graph.num_classes].all(), graph
+        # The classifier's biases learn even where all its inputs happen to be 0. Narrow
+        # networks may begin so sure that the probability of a class is exactly 0.
+        learns = moved[CLASSIFIER]['bias'][:graph.num_classes] != 0
+        assert learns.all() if loss < 10 else learns.any(), (graph, loss)
 
 
 def _check_training(rng, padded, graph, candidate, name):

@@ -15,18 +15,23 @@ from sparse_jax.pruning.method import (
 )
 
 EPSILON = 1e-8
-MAX_VARIANCE = 0.04
-"""Cap of the weight variance: the published code clips it for its first layer."""
 
 
 def bayes_compress(
-    *, init_log_variance: float = -9.0, cut: float = -3.0
+    *, init_log_variance: float = -9.0, cut: float = -3.0, max_variance: float = 1.0
 ) -> PruningMethod:
     """Scale z per group with a Jeffreys prior; prune at log alpha_z >= `cut`.
+
+    The variance of a weight is capped at `max_variance`. At 1, the prior's own, the
+    penalty of a weight that does not matter vanishes, and its noise is what drives the
+    scale of its group to 0. A lower cap keeps more groups (docs/pruning.md).
 
     `aux` is {node: {'log_sigma2' of the kernel's shape, 'group_mean' [G],
     'group_log_sigma2' [G]}}.
     """
+
+    def log_variance(leaf):
+        return capped(leaf['log_sigma2'], float(np.log(max_variance)))
 
     def init(params, valid):
         del valid
@@ -43,7 +48,7 @@ def bayes_compress(
     def noise(params, aux):
         del params
         return {name: {
-            'variance': jnp.exp(_log_sigma2(leaf)),
+            'variance': jnp.exp(log_variance(leaf)),
             'group_mean': leaf['group_mean'],
             'group_variance': jnp.exp(leaf['group_log_sigma2']),
         } for name, leaf in aux.items()}
@@ -53,7 +58,7 @@ def bayes_compress(
         for name, leaf in aux.items():
             mask = valid[name]['kernel']
             mean = params[name]['kernel']
-            log_sigma2 = _log_sigma2(leaf)
+            log_sigma2 = log_variance(leaf)
             normal = 0.5 * (jnp.exp(log_sigma2) + jnp.square(mean) - 1.0 - log_sigma2)
             total += jnp.where(mask, normal, 0.0).sum()
             present = mask.any(axis=group_axes(mask))
@@ -73,10 +78,6 @@ def bayes_compress(
 
     return PruningMethod(
         'bayes_compress', True, cut, init, noise, penalty, mean, score)
-
-
-def _log_sigma2(leaf):
-    return capped(leaf['log_sigma2'], float(np.log(MAX_VARIANCE)))
 
 
 def _group_log_alpha(leaf):

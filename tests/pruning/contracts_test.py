@@ -324,20 +324,21 @@ def test_bayes_compression_thresholds_see_the_largest_of_a_group():
     assert kept['fc'].tolist() == [[True, False], [True, False]]
 
 
-def test_bayes_compression_caps_the_weight_variance():
-    method, params = bayes_compress(), _params(0)
+@pytest.mark.parametrize('settings, cap', [({}, 1.0), ({'max_variance': 0.04}, 0.04)])
+def test_bayes_compression_caps_the_weight_variance(settings, cap):
+    method, params = bayes_compress(**settings), _params(0)
     aux = method.init(params, _valid())
     aux = {n: leaf | {'log_sigma2': jnp.full_like(leaf['log_sigma2'], 5.0)}
            for n, leaf in aux.items()}
     for leaf in method.noise(params, aux).values():
-        np.testing.assert_allclose(leaf['variance'], 0.04, rtol=1e-5)
+        np.testing.assert_allclose(leaf['variance'], cap, rtol=1e-5)
     # At the cap the penalty, which asks for more, has no say; the data may lower it.
     up = sampled.train_jit(jax.grad(lambda a: method.penalty(params, a, _valid())))(aux)
     down = jax.grad(lambda a: sum(
         leaf['variance'].sum() for leaf in method.noise(params, a).values()))(aux)
     for name in SHAPES:
         assert not up[name]['log_sigma2'].any()
-        np.testing.assert_allclose(down[name]['log_sigma2'], 0.04, rtol=1e-5)
+        np.testing.assert_allclose(down[name]['log_sigma2'], cap, rtol=1e-5)
     # However small a variance gets, the penalty stays finite.
     aux = {n: leaf | {'log_sigma2': jnp.full_like(leaf['log_sigma2'], -200.0)}
            for n, leaf in aux.items()}
