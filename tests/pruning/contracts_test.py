@@ -324,6 +324,21 @@ def test_bayes_compression_thresholds_see_the_largest_of_a_group():
     assert kept['fc'].tolist() == [[True, False], [True, False]]
 
 
+def test_bayes_compression_is_free_at_the_prior():
+    """A weight N(0, 1) costs nothing, a narrower one what its knowledge is worth: with
+    variances capped below 1 a useless group would go on paying."""
+    method, params = bayes_compress(), {'fc': {'kernel': jnp.zeros((3, 2))}}
+    aux = method.init(params, None)
+    scales = {'group_mean': jnp.zeros(2), 'group_log_sigma2': jnp.zeros(2)}
+    at = lambda log_variance: method.penalty(params, {'fc': aux['fc'] | scales | {
+        'log_sigma2': jnp.full((3, 2), log_variance)}}, {'fc': {
+            'kernel': np.ones((3, 2), bool)}})
+    groups = at(0.0)
+    assert 0 <= groups < 1e-3  # two scales of log alpha 8, the largest
+    np.testing.assert_allclose(
+        at(math.log(0.04)) - groups, 6 * 0.5 * (0.04 - 1 - math.log(0.04)), rtol=1e-5)
+
+
 @pytest.mark.parametrize('settings, cap', [({}, 1.0), ({'max_variance': 0.04}, 0.04)])
 def test_bayes_compression_caps_the_weight_variance(settings, cap):
     method, params = bayes_compress(**settings), _params(0)
