@@ -36,8 +36,7 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
                     f'workdir {workdir!r} holds {name} without its {CONFIG_FILE}; '
                     'allowed: a study with its configuration, or another folder')
         return
-    stored = read_json(path, f'workdir {workdir!r}: {CONFIG_FILE}')
-    changed = differences(stored.to_dict(), config.to_dict())
+    changed = differences(read_config(workdir).to_dict(), config.to_dict())
     if changed:
         raise study.StudyError(
             f'workdir {workdir!r} holds a study of another configuration '
