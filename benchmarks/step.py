@@ -19,6 +19,7 @@ from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import TrainData, initialise, train
 
 BATCH = 128
@@ -63,11 +64,11 @@ def jax_steps(size: int, method: str, steps: int, *, low: int = 3, how='patches'
     g = graph(size, low)
     skeleton, one = Skeleton(g), candidate(g)
     config = TrainConfig(epochs=1, batch_size=BATCH)
-    fixed = dict(skeleton=skeleton, method=METHODS[method](), config=config)
+    fixed = dict(procedure=Procedure(skeleton, METHODS[method](), config, how))
     data = TrainData(*map(jax.numpy.asarray, images(size, steps * BATCH)))
     key = jax.random.key(0)
     state = jax.jit(functools.partial(initialise, **fixed))(key, one)
-    run = jax.jit(functools.partial(train, how=how, **fixed))
+    run = jax.jit(functools.partial(train, **fixed))
     return lambda: jax.block_until_ready(run(key, state, one, data, key))
 
 

@@ -22,7 +22,7 @@ from sparse_jax.objectives.measure import error_rate, prune
 from sparse_jax.pruning import METHODS, PruningMethod, bayes_compress
 from sparse_jax.space import graph_file, network_file
 from sparse_jax.space.architecture import Graph
-from sparse_jax.training import TrainConfig, TrainData, initialise, train
+from sparse_jax.training import Procedure, TrainConfig, TrainData, initialise, train
 
 _FOLDER = pathlib.Path(__file__).parent / 'networks'
 NETWORKS = {name: graph_file.parse(network_file.document(_FOLDER / f'{name}.json'))
@@ -69,8 +69,7 @@ def fit(graph: Graph, data: TrainData, args: argparse.Namespace):
     config = TrainConfig(
         epochs=args.epochs, batch_size=args.batch_size, decay=args.decay,
         variational_rate=args.variational_rate)
-    fixed = dict(
-        skeleton=Skeleton(graph), method=method_of(args), config=config)
+    fixed = dict(procedure=Procedure(Skeleton(graph), method_of(args), config))
     settings, key = candidate(graph, args), jax.random.key(args.seed)
     state = initialise(jax.random.fold_in(key, 0), settings, **fixed)
     run = jax.jit(functools.partial(train, **fixed))
@@ -82,16 +81,16 @@ def cut_rows(
     state, graph: Graph, args: argparse.Namespace, parts: list[TrainData]
 ) -> list[Row]:
     """Prune one training at every offset; parts are validation and test data."""
-    skeleton, settings = Skeleton(graph), candidate(graph, args)
-    method = method_of(args)
+    settings = candidate(graph, args)
+    procedure = Procedure(Skeleton(graph), method_of(args))
 
     @jax.jit
     def at(offset, state, parts):
-        pruned, folded = prune(
-            state, settings, skeleton=skeleton, method=method, offset=offset)
+        pruned, folded = prune(state, settings, procedure=procedure, offset=offset)
         kept = {name: mask.sum() for name, mask in pruned.kernel.items()}
         return kept, [
-            error_rate(folded, settings, part, skeleton=skeleton) for part in parts]
+            error_rate(folded, settings, part, skeleton=procedure.skeleton)
+            for part in parts]
 
     rows = []
     for offset in args.offsets:

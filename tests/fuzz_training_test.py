@@ -27,7 +27,15 @@ from sparse_jax.search import settings
 from sparse_jax.search.least import not_worth_training
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import CLASSIFIER
-from sparse_jax.training import TrainConfig, TrainData, initialise, train, train_step
+from sparse_jax.training import (
+    Procedure,
+    TrainConfig,
+    TrainData,
+    initialise,
+    train,
+    train_step,
+)
+from sparse_jax.training.step import Schedule
 from tests import sampled
 from tests.fuzz_points import SHAPES, points
 
@@ -68,17 +76,16 @@ def _data(rng, graph):
 
 def _check_step(rng, padded, members, name):
     """One compiled step of every member: what exists learns, and nothing else."""
-    method, net = METHODS[name](), network.SparseNet(padded)
+    procedure = Procedure(padded, METHODS[name](), CONFIG)
     data = _data(rng, padded.graph)
     images = jax.numpy.moveaxis(network.prepare_images(padded, data.images), 0, -1)
 
     def program(key, candidate):
-        before = initialise(
-            key, candidate, skeleton=padded, method=method, config=CONFIG)
+        before = initialise(key, candidate, procedure=procedure)
         valid = sizes.valid_weights(padded, candidate)
         after, info = train_step(
-            key, before, (images, data.labels), candidate, valid, net=net,
-            method=method, schedule=(CONFIG, 1, 1, data.count()))
+            key, before, (images, data.labels), candidate, valid,
+            procedure=procedure, schedule=Schedule(1, 1, data.count()))
         moved = jax.tree.map(lambda a, b: a - b, after.params, before.params)
         return info.loss, after.params, after.aux, moved, valid
 
@@ -98,16 +105,14 @@ def _check_step(rng, padded, members, name):
 
 def _check_training(rng, padded, graph, candidate, name):
     """One compiled step and one compiled cut; the shrunk network is the masked one."""
-    method, fixed = METHODS[name](), {'skeleton': padded}
+    fixed = {'procedure': Procedure(padded, METHODS[name](), CONFIG)}
     data = _data(rng, graph)
 
     def program(key, candidate):
-        state = initialise(key, candidate, method=method, config=CONFIG, **fixed)
-        state, info = train(key, state, candidate, data, key, method=method,
-                            config=CONFIG, **fixed)
+        state = initialise(key, candidate, **fixed)
+        state, info = train(key, state, candidate, data, key, **fixed)
         # An untrained posterior has no redundant weights: the cut is far out.
-        pruned, folded = measure.prune(
-            state, candidate, method=method, offset=-8.0, **fixed)
+        pruned, folded = measure.prune(state, candidate, offset=-8.0, **fixed)
         x = jax.numpy.moveaxis(network.prepare_images(padded, data.images), 0, -1)
         logits = deploy.predict(padded, folded, candidate, x)
         layers = memory.layer_costs(padded, candidate, pruned)

@@ -10,7 +10,8 @@ from sparse_jax.model import deploy, network, sizes
 from sparse_jax.model.connectivity import Live, live
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives import memory
-from sparse_jax.pruning.method import PruningMethod, keep
+from sparse_jax.pruning.method import keep
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import TrainState
 from sparse_jax.training.train import TrainData, diverged
 
@@ -42,13 +43,14 @@ class Measurement(NamedTuple):
 
 
 def prune(
-    state: TrainState, candidate: Candidate, *, skeleton: Skeleton,
-    method: PruningMethod, offset: jax.Array | None = None,
+    state: TrainState, candidate: Candidate, *, procedure: Procedure,
+    offset: jax.Array | None = None,
 ) -> tuple[Live, dict]:
     """Trained state -> (living weights, folded params of the pruned network).
 
     `offset` replaces the candidate's shift of the log alpha cut.
     """
+    skeleton, method = procedure.skeleton, procedure.method
     valid = sizes.valid_weights(skeleton, candidate)
     thresholds = {node.name: candidate.threshold[i]
                   for i, node in enumerate(skeleton.graph.nodes)}
@@ -89,11 +91,11 @@ def error_rate(
 
 def measure(
     state: TrainState, candidate: Candidate, validation: TrainData, pruned: Live,
-    folded: dict, *, skeleton: Skeleton, how: str = 'patches',
+    folded: dict, *, procedure: Procedure,
 ) -> Measurement:
     """Measure what `prune` left of a trained state on validation data."""
     error, costs, empty = _left(
-        candidate, validation, pruned, folded, skeleton=skeleton, how=how)
+        candidate, validation, pruned, folded, procedure=procedure)
     return Measurement(error, costs, verdict(state, empty))
 
 
@@ -106,8 +108,7 @@ def verdict(state: TrainState, empty: jax.Array) -> jax.Array:
 
 def threshold_curve(
     state: TrainState, candidate: Candidate, validation: TrainData,
-    offsets: jax.Array, *, skeleton: Skeleton, method: PruningMethod,
-    how: str = 'patches',
+    offsets: jax.Array, *, procedure: Procedure,
 ) -> Curve:
     """What one training leaves at every shift [cuts] of the log alpha cut.
 
@@ -119,18 +120,19 @@ def threshold_curve(
 
     def at(offset):
         pruned, folded = prune(
-            state, candidate, skeleton=skeleton, method=method, offset=offset)
+            state, candidate, procedure=procedure, offset=offset)
         return Curve(
-            *_left(candidate, validation, pruned, folded, skeleton=skeleton, how=how,
+            *_left(candidate, validation, pruned, folded, procedure=procedure,
                    chunk=chunk), folded, pruned.units)
 
     return jax.vmap(at)(offsets)
 
 
-def _left(candidate, validation, pruned, folded, *, skeleton, how, chunk=AT_ONCE):
+def _left(candidate, validation, pruned, folded, *, procedure, chunk=AT_ONCE):
     """(error, costs, whether it is empty) of a pruned network."""
-    error = error_rate(
-        folded, candidate, validation, skeleton=skeleton, how=how, chunk=chunk)
+    skeleton = procedure.skeleton
+    error = error_rate(folded, candidate, validation, skeleton=skeleton, chunk=chunk,
+                       how=procedure.conv)
     costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
     last = skeleton.graph.nodes[-1].name
     return error, costs, ~pruned.kernel[last].any()

@@ -26,6 +26,7 @@ from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.search import hosts
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.finetune import finetune
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import TrainInfo
 from sparse_jax.training.train import TrainData, initialise, train
 
@@ -83,34 +84,36 @@ class Recipe(NamedTuple):
     networks: bool = False
     """Whether the pruned networks of all cuts are returned, to be measured in int8."""
 
+    def procedure(self, skeleton: Skeleton) -> Procedure:
+        """The static half of a training of a skeleton."""
+        return Procedure(skeleton, self.method, self.config, self.lowering.conv)
+
 
 def evaluate_one(
     key: jax.Array, candidate: Candidate, inherited: Inherited, shared: Shared,
     epochs: jax.Array, *, skeleton: Skeleton, recipe: Recipe,
 ) -> Trained:
     """Initialise, inherit, train, prune and measure one candidate; pure."""
-    fixed = dict(skeleton=skeleton, method=recipe.method)
+    procedure = recipe.procedure(skeleton)
     init_key, train_key = jax.random.split(key)
-    state = initialise(init_key, candidate, config=recipe.config, **fixed)
+    state = initialise(init_key, candidate, procedure=procedure)
     own = (state.params, state.aux, state.stats)
     params, aux, stats = jax.tree.map(
         jnp.where, inherited.mask, inherited.values, own)
     state = state._replace(params=params, aux=aux, stats=stats)
     state, info = train(
         train_key, state, candidate, shared.training, shared.order_key, epochs,
-        config=recipe.config, how=recipe.lowering.conv, **fixed)
+        procedure=procedure)
     measured, folded, units, curve = _pruned(
-        train_key, state, candidate, shared, skeleton=skeleton, recipe=recipe)
+        train_key, state, candidate, shared, procedure=procedure, recipe=recipe)
     weights = (state.params, state.aux, state.stats)
     return Trained(weights, folded, units, info, measured, curve)
 
 
-def _pruned(key, state, candidate, shared, *, skeleton, recipe):
+def _pruned(key, state, candidate, shared, *, procedure, recipe):
     """Prune and measure at the candidate's own cut and at those of the recipe."""
-    how = recipe.lowering.conv
-    fixed = dict(skeleton=skeleton, method=recipe.method)
     along = functools.partial(
-        threshold_curve, state, candidate, shared.validation, how=how, **fixed)
+        threshold_curve, state, candidate, shared.validation, procedure=procedure)
     if not recipe.finetune_epochs:
         # The own cut is the first of the curve: compiled once with the others.
         found = along(jnp.stack([candidate.log_alpha_offset, *recipe.cuts]))
@@ -118,13 +121,12 @@ def _pruned(key, state, candidate, shared, *, skeleton, recipe):
                       for at in (0, slice(1, None)))
         measured = Measurement(own.error, own.costs, verdict(state, own.empty))
         return measured, own.folded, own.units, _asked(curve, recipe)
-    pruned, folded = prune(state, candidate, **fixed)
+    pruned, folded = prune(state, candidate, procedure=procedure)
     folded = finetune(
         jax.random.fold_in(key, FINETUNE), folded, pruned, candidate,
-        shared.training, shared.order_key, recipe.finetune_epochs,
-        skeleton=skeleton, config=recipe.config, how=how)
+        shared.training, shared.order_key, recipe.finetune_epochs, procedure=procedure)
     measured = measure(state, candidate, shared.validation, pruned, folded,
-                       skeleton=skeleton, how=how)
+                       procedure=procedure)
     curve = along(jnp.array(recipe.cuts)) if recipe.cuts else None
     return measured, folded, pruned.units, _asked(curve, recipe)
 
@@ -139,8 +141,8 @@ def _asked(curve, recipe):
 def template(skeleton: Skeleton, recipe: Recipe, candidate: Candidate) -> tuple:
     """Abstract (params, aux, stats) of one candidate of a skeleton."""
     state = jax.eval_shape(
-        functools.partial(initialise, skeleton=skeleton, method=recipe.method,
-                          config=recipe.config), jax.random.key(0), candidate)
+        functools.partial(initialise, procedure=recipe.procedure(skeleton)),
+        jax.random.key(0), candidate)
     return state.params, state.aux, state.stats
 
 

@@ -1,6 +1,7 @@
 """Variational training of one candidate as pure functions."""
 
 from sparse_jax.training.config import TrainConfig as TrainConfig
+from sparse_jax.training.procedure import Procedure as Procedure
 from sparse_jax.training.step import TrainInfo as TrainInfo
 from sparse_jax.training.step import TrainState as TrainState
 from sparse_jax.training.step import train_step as train_step

@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sparse_jax.model.network import SparseNet
 from sparse_jax.model.skeleton import Candidate
-from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.training import schedules
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.procedure import Procedure
 
 EPSILON_ROOT = 1e-20
 """Far below the square of Adam's own epsilon."""
@@ -38,6 +37,16 @@ class TrainInfo(NamedTuple):
     coefficient: jax.Array
 
 
+class Schedule(NamedTuple):
+    """How long a run is, and on how many images."""
+
+    per_epoch: int
+    """Steps of an epoch."""
+    total: jax.Array | int
+    """Steps of the whole run; traced."""
+    num_images: int
+
+
 def optimizer(config: TrainConfig) -> optax.GradientTransformation:
     """Adam without its rate, which is traced and differs between candidates.
 
@@ -54,21 +63,21 @@ def init_state(params, aux, stats, config: TrainConfig) -> TrainState:
     return TrainState(params, aux, stats, opt_state, jnp.int32(0))
 
 
-def loss_fn(trained, state, key, batch, valid, coefficients, *, net, method):
+def loss_fn(trained, state, key, batch, valid, coefficients, *, procedure):
     """Cross-entropy plus penalty; coefficients = (candidate, noise scale, KL weight).
 
     Returns (loss, (cross-entropy, accuracy, new batch-norm moments)).
     """
-    params, aux = trained
-    images, labels = batch
+    (params, aux), (images, labels) = trained, batch
     candidate, noise_scale, weight = coefficients
+    method = procedure.method
     variables = {'params': params}
     if state.stats:
         variables['batch_stats'] = state.stats
     noise = method.noise(params, aux)
     if noise:
         variables['noise'] = noise
-    logits, updated = net.apply(
+    logits, updated = procedure.net.apply(
         variables, candidate, images, noise_scale=noise_scale, train=True, valid=valid,
         rngs={'noise': key}, mutable=['batch_stats'])
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels).mean()
@@ -79,13 +88,10 @@ def loss_fn(trained, state, key, batch, valid, coefficients, *, net, method):
 
 def train_step(
     key: jax.Array, state: TrainState, batch: tuple, candidate: Candidate, valid: dict,
-    *, net: SparseNet, method: PruningMethod, schedule: tuple,
+    *, procedure: Procedure, schedule: Schedule,
 ) -> tuple[TrainState, TrainInfo]:
-    """One Adam step on a batch (images [C, H, W, B], labels [B]).
-
-    schedule: (config, steps per epoch, total steps [traced], training images).
-    """
-    config, per_epoch, total, num_images = schedule
+    """One Adam step on a batch (images [C, H, W, B], labels [B])."""
+    config, (per_epoch, total, num_images) = procedure.config, schedule
     epoch = state.step / per_epoch / (total / per_epoch / 100.0)
     coefficient = schedules.penalty_coefficient(epoch, candidate)
     settings = (candidate, schedules.noise_scale(epoch, candidate),
@@ -93,7 +99,7 @@ def train_step(
     trained = (state.params, state.aux)
     (_, (entropy, accuracy, stats)), grads = jax.value_and_grad(
         loss_fn, has_aux=True)(
-            trained, state, key, batch, valid, settings, net=net, method=method)
+            trained, state, key, batch, valid, settings, procedure=procedure)
     updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
     rate = candidate.learning_rate * schedules.rate_factor(
         state.step / total, config.decay)

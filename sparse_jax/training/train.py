@@ -7,10 +7,15 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax.model import network, sizes
-from sparse_jax.model.skeleton import Candidate, Skeleton
-from sparse_jax.pruning.method import PruningMethod
-from sparse_jax.training.config import TrainConfig
-from sparse_jax.training.step import TrainInfo, TrainState, init_state, train_step
+from sparse_jax.model.skeleton import Candidate
+from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.step import (
+    Schedule,
+    TrainInfo,
+    TrainState,
+    init_state,
+    train_step,
+)
 
 
 class TrainData(NamedTuple):
@@ -31,22 +36,20 @@ class TrainData(NamedTuple):
 
 
 def initialise(
-    key: jax.Array, candidate: Candidate, *, skeleton: Skeleton,
-    method: PruningMethod, config: TrainConfig,
+    key: jax.Array, candidate: Candidate, *, procedure: Procedure
 ) -> TrainState:
     """Fresh weights and posterior for one candidate."""
-    variables = network.init(key, skeleton, candidate)
-    valid = sizes.valid_weights(skeleton, candidate)
-    aux = method.init(variables['params'], valid)
+    variables = network.init(key, procedure.skeleton, candidate)
+    valid = sizes.valid_weights(procedure.skeleton, candidate)
+    aux = procedure.method.init(variables['params'], valid)
     stats = variables.get('batch_stats', {})
-    return init_state(variables['params'], aux, stats, config)
+    return init_state(variables['params'], aux, stats, procedure.config)
 
 
-def train(  # noqa: PLR0913 - five inputs and four static settings
+def train(
     key: jax.Array, state: TrainState, candidate: Candidate, data: TrainData,
     order_key: jax.Array, num_epochs: jax.Array | int | None = None, *,
-    skeleton: Skeleton, method: PruningMethod, config: TrainConfig,
-    how: str = 'patches', valid: dict | None = None,
+    procedure: Procedure, valid: dict | None = None,
 ) -> tuple[TrainState, TrainInfo]:
     """Train one candidate; pure and un-jitted, the caller vmaps it.
 
@@ -70,23 +73,22 @@ def train(  # noqa: PLR0913 - five inputs and four static settings
       ValueError: `data` has no images.
       AssertionError: images or labels of another shape.
     """
-    num_images = data.count()
+    num_images, config = data.count(), procedure.config
     batch = min(config.batch_size, num_images)
     per_epoch = num_images // batch
-    images = network.prepare_images(skeleton, data.images)
+    images = network.prepare_images(procedure.skeleton, data.images)
     labels = jnp.asarray(data.labels)
     if valid is None:
-        valid = sizes.valid_weights(skeleton, candidate)
-    net = network.SparseNet(skeleton, how)
+        valid = sizes.valid_weights(procedure.skeleton, candidate)
     limit = config.epochs if num_epochs is None else num_epochs
     limit = jnp.minimum(jnp.asarray(limit), config.epochs)
-    schedule = (config, per_epoch, limit * per_epoch, num_images)
+    schedule = Schedule(per_epoch, limit * per_epoch, num_images)
 
     def step(state, rows):
         chosen = jnp.moveaxis(images[rows], 0, -1)
         return train_step(
             jax.random.fold_in(key, state.step), state, (chosen, labels[rows]),
-            candidate, valid, net=net, method=method, schedule=schedule)
+            candidate, valid, procedure=procedure, schedule=schedule)
 
     def run_epoch(state, epoch):
         order = jax.random.permutation(

@@ -13,6 +13,7 @@ from sparse_jax.pruning import METHODS
 from sparse_jax.space import architecture, network_file
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import TrainData, initialise, train
 from tests import sampled
 
@@ -71,11 +72,11 @@ class _Setup:
         self.graph = architecture.resolve(point, SPACE.input_shape, SPACE.num_classes)
         self.skeleton, self.candidate = split(self.graph, point, policy)
         self.method = METHODS[method]()
-        self.fixed = dict(skeleton=self.skeleton, method=self.method)
+        self.procedure = Procedure(self.skeleton, self.method, CONFIG)
 
     def initialise(self):
         return initialise(
-            jax.random.key(1), self.candidate, config=CONFIG, **self.fixed)
+            jax.random.key(1), self.candidate, procedure=self.procedure)
 
     def exact(self, tree):
         return weights.extract(self.skeleton, self.graph, jax.device_get(tree))
@@ -106,7 +107,7 @@ def test_initial_weights_are_he_normal_and_zero_outside():
     graph = architecture.resolve(point, (12, 12, 1), 10)
     skeleton, candidate = split(graph, point, TierPolicy((100,)))
     state = sampled.quick_jit(functools.partial(
-        initialise, skeleton=skeleton, method=METHODS['none'](), config=CONFIG))(
+        initialise, procedure=Procedure(skeleton, METHODS['none'](), CONFIG)))(
             jax.random.key(3), candidate)
     valid = sizes.valid_weights(skeleton, candidate)
     for name, fan_in in (('block-1-layer-1', 25), ('main-fc', 60 * 16)):
@@ -151,7 +152,7 @@ def test_training_does_not_depend_on_the_tier(name, method):
     results = []
     for policy in (TIGHT, LOOSE):
         setup, state = _started(name, policy, method)
-        run = sampled.train_jit(functools.partial(train, config=CONFIG, **setup.fixed))
+        run = sampled.train_jit(functools.partial(train, procedure=setup.procedure))
         after, info = run(jax.random.key(2), state, setup.candidate,
                           TrainData(images, labels), jax.random.key(5))
         results.append((setup.exact(after.params), setup.exact(after.aux),

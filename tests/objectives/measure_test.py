@@ -15,7 +15,7 @@ from sparse_jax.objectives.measure import (
 )
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import TrainData, initialise
 from tests import sampled
 
@@ -33,8 +33,8 @@ def _data():
 
 
 def _state(method):
-    state = initialise(jax.random.key(0), CANDIDATE, skeleton=SKELETON, method=method,
-                       config=TrainConfig())
+    state = initialise(
+        jax.random.key(0), CANDIDATE, procedure=Procedure(SKELETON, method))
     rng = np.random.default_rng(1)
     return state._replace(params=jax.tree.map(
         lambda leaf: 0.6 * rng.normal(size=leaf.shape).astype(np.float32),
@@ -42,9 +42,9 @@ def _state(method):
 
 
 def _measured(method, state, candidate=CANDIDATE):
-    fixed = dict(skeleton=SKELETON, method=method)
-    return measure(state, candidate, _data(), *prune(state, candidate, **fixed),
-                   skeleton=SKELETON)
+    fixed = dict(procedure=Procedure(SKELETON, method))
+    return measure(
+        state, candidate, _data(), *prune(state, candidate, **fixed), **fixed)
 
 
 def _wrong(params, keep=1.0):
@@ -143,8 +143,8 @@ def test_a_curve_is_the_measurement_at_every_cut():
         lambda leaf: leaf + 6 * rng.normal(size=leaf.shape).astype(np.float32),
         state.aux))
     offsets = (-100.0, -9.0, -5.0, 0.0, 100.0)
-    curve = threshold_curve(state, CANDIDATE, _data(), offsets, skeleton=SKELETON,
-                            method=method)
+    curve = threshold_curve(
+        state, CANDIDATE, _data(), offsets, procedure=Procedure(SKELETON, method))
     sizes = []
     for i, offset in enumerate(offsets):
         single = _measured(

@@ -15,6 +15,7 @@ from sparse_jax.model.skeleton import TierPolicy, candidate_of, pad
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.finetune import finetune
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import TrainData, initialise
 from tests import sampled
 
@@ -38,8 +39,8 @@ def tuned():
     @sampled.train_jit
     def run(rate):
         candidate = candidate_of(GRAPH, SETTINGS)._replace(learning_rate=rate)
-        state = initialise(jax.random.key(0), candidate, skeleton=skeleton,
-                           method=pruning.METHODS['none'](), config=CONFIG)
+        procedure = Procedure(skeleton, pruning.METHODS['none'](), CONFIG)
+        state = initialise(jax.random.key(0), candidate, procedure=procedure)
         # Channel 1 loses all inputs, the classifier every third weight.
         kept = {name: leaf['kernel']
                 for name, leaf in sizes.valid_weights(skeleton, candidate).items()}
@@ -49,7 +50,7 @@ def tuned():
         pruned = live(skeleton, candidate, kept)
         folded = deploy.fold_and_mask(skeleton, state.params, state.stats, pruned)
         after = finetune(jax.random.key(1), folded, pruned, candidate, train,
-                         jax.random.key(2), 6, skeleton=skeleton, config=CONFIG)
+                         jax.random.key(2), 6, procedure=procedure)
         images = jnp.moveaxis(network.prepare_images(skeleton, train.images), 0, -1)
 
         def loss(params):
@@ -102,15 +103,16 @@ def _finetuned(epochs):
     skeleton, candidate = sampled.unpadded(LINEAR)
     pruned = Live({'classifier': MASK},
                   {'classifier': np.ones(3, bool), 'input': np.ones(1, bool)})
-    config = TrainConfig(epochs=7, batch_size=5, decay=0.25)
+    procedure = Procedure(skeleton, pruning.METHODS['sparse_vd'](),
+                          TrainConfig(epochs=7, batch_size=5, decay=0.25))
 
     @sampled.train_jit
     def run(folded):
         return finetune(
             jax.random.key(1), folded, pruned,
             candidate._replace(learning_rate=np.float32(RATE)),
-            TrainData(images, labels), jax.random.key(2), epochs, skeleton=skeleton,
-            config=config)['classifier']
+            TrainData(images, labels), jax.random.key(2), epochs,
+            procedure=procedure)['classifier']
 
     return run({'classifier': {'kernel': kernel, 'bias': bias}})
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sparse_jax.model import sizes
-from sparse_jax.model.network import SparseNet
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training import step as training_step
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import initialise
 from tests import sampled
 
@@ -26,8 +26,8 @@ def _setup(method, **config):
         alpha=np.float32(0.5), zero_regularization_epochs=np.float32(10),
         annealing_epochs=np.float32(20), learning_rate=np.float32(0.01))
     config = TrainConfig(epochs=EPOCHS, batch_size=8, **config)
-    fixed = dict(skeleton=skeleton, method=METHODS[method]())
-    state = initialise(jax.random.key(0), candidate, config=config, **fixed)
+    procedure = Procedure(skeleton, METHODS[method](), config)
+    state = initialise(jax.random.key(0), candidate, procedure=procedure)
     rng = np.random.default_rng(0)
     batch = (rng.normal(size=(1, 2, 2, 8)).astype(np.float32),
              rng.integers(0, 3, 8).astype(np.int32))
@@ -36,9 +36,9 @@ def _setup(method, **config):
     @jax.jit
     def run(state):
         return training_step.train_step(
-            jax.random.key(1), state, batch, candidate, valid,
-            net=SparseNet(skeleton), method=fixed['method'],
-            schedule=(config, PER_EPOCH, PER_EPOCH * EPOCHS, NUM_IMAGES))
+            jax.random.key(1), state, batch, candidate, valid, procedure=procedure,
+            schedule=training_step.Schedule(
+                PER_EPOCH, PER_EPOCH * EPOCHS, NUM_IMAGES))
 
     return candidate, state, batch, run
 
@@ -100,7 +100,7 @@ def test_the_loss_is_entropy_plus_the_weighted_penalty():
     valid = sizes.valid_weights(skeleton, candidate)
     loss, (entropy, _, _) = training_step.loss_fn(
         (state.params, state.aux), state, jax.random.key(0), batch, valid,
-        (candidate, 0.0, 0.03), net=SparseNet(skeleton), method=method)
+        (candidate, 0.0, 0.03), procedure=Procedure(skeleton, method))
     expected, _, _ = _cross_entropy(state.params, batch)
     assert float(entropy) == pytest.approx(expected, rel=1e-5)
     penalty = float(method.penalty(state.params, state.aux, valid))

@@ -17,6 +17,7 @@ from sparse_jax.objectives.measure import measure, prune
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import TrainData, initialise, train
 from tests import sampled
 
@@ -66,17 +67,17 @@ class _Program:
         self.training, self.validation = (
             TrainData(normalise(part.images, data.mean, data.std), part.labels)
             for part in (data.train, data.validation))
-        fixed = dict(skeleton=self.skeleton, method=METHODS[method]())
+        fixed = dict(procedure=Procedure(self.skeleton, METHODS[method](), CONFIG))
 
         def one(key, candidate, epochs):
             self.traces += 1
             init_key, train_key = jax.random.split(key)
-            first = initialise(init_key, candidate, config=CONFIG, **fixed)
+            first = initialise(init_key, candidate, **fixed)
             last, info = train(train_key, first, candidate, self.training,
-                               jax.random.key(9), epochs, config=CONFIG, **fixed)
+                               jax.random.key(9), epochs, **fixed)
             measured = measure(
                 last, candidate, self.validation, *prune(last, candidate, **fixed),
-                skeleton=self.skeleton)
+                **fixed)
             return _Run((first.params, first.aux), (last.params, last.aux), info,
                         measured)
 
@@ -180,8 +181,8 @@ def test_every_epoch_has_its_own_order():
     skeleton, candidate = sampled.unpadded(graph)
     rng = np.random.default_rng(0)
     data = TrainData(rng.normal(size=(3, 2, 2, 1)).astype(np.float32), np.arange(3))
-    fixed = dict(skeleton=skeleton, method=METHODS['none'](),
-                 config=TrainConfig(epochs=12, batch_size=2))
+    fixed = dict(procedure=Procedure(
+        skeleton, METHODS['none'](), TrainConfig(epochs=12, batch_size=2)))
     start = sampled.quick_jit(
         lambda: initialise(jax.random.key(0), candidate, **fixed))()
 
@@ -258,8 +259,9 @@ def test_a_training_can_be_differentiated(name):
     rng = np.random.default_rng(0)
     data = TrainData(rng.normal(size=(16, 8, 8, 1)).astype(np.float32),
                      rng.integers(0, 4, 16).astype(np.int32))
-    fixed = dict(skeleton=pad(_graph(6, 3), POLICY), method=METHODS[name](),
-                 config=TrainConfig(epochs=2, batch_size=8))
+    config = TrainConfig(epochs=2, batch_size=8)
+    fixed = dict(procedure=Procedure(
+        pad(_graph(6, 3), POLICY), METHODS[name](), config))
     keys = jax.random.split(jax.random.key(0), 3)
 
     def loss(rate):
@@ -281,8 +283,8 @@ def test_a_training_can_be_differentiated(name):
 
 def test_no_images_is_one_clear_line():
     empty = TrainData(np.zeros((0, 8, 8, 1), np.float32), np.zeros(0, np.int32))
-    fixed = dict(skeleton=pad(_graph(6, 3), POLICY), method=METHODS['none'](),
-                 config=CONFIG)
+    fixed = dict(procedure=Procedure(
+        pad(_graph(6, 3), POLICY), METHODS['none'](), CONFIG))
     key = jax.random.key(0)
     state = initialise(key, _candidate(), **fixed)
     with pytest.raises(ValueError, match='data has no images'):
