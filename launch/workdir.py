@@ -14,7 +14,6 @@ from sparse_jax.config import differences, dumps
 from sparse_jax.export.measure import models_digest
 from sparse_jax.search import checkpoints, settings, study
 from sparse_jax.search.objectives import Objectives, best_under, front_of
-from sparse_jax.space.sparse_space import sparse_space
 
 CONFIG_FILE = 'config.json'
 DATA, BOARD, MODELS = 'data', 'board', 'cost models'
@@ -117,8 +116,7 @@ def open_study(workdir: str):
     records = study.Study(workdir, create=False)
     dataset = data.load(settings.data_spec(config))
     check_inputs(records, config, dataset)
-    space = sparse_space(
-        dataset.input_shape, dataset.num_classes, prior=config.space.prior)
+    space = settings.search_space(config, dataset.input_shape, dataset.num_classes)
     objectives = settings.objectives(config, dataset.num_classes)
     return config, dataset, space, records, objectives
 

@@ -24,7 +24,12 @@ def default_config() -> ml_collections.ConfigDict:
             'max_train': 0,    # use only so many training images; 0 for all
             'seed': 0,         # of the split: the same for all searches to compare
         }),
-        'space': d({'prior': 'log-uniform'}),  # or uniform, as in the paper
+        'space': d({
+            'prior': 'log-uniform',  # or uniform, as in the paper
+            # Rows of the table with fewer values: 'ROW=VALUE', 'ROW=LOW:HIGH',
+            # 'ROW=ONE|OTHER', separated by commas; * stands for any text in ROW.
+            'restrict': '',
+        }),
         'pruning': d({
             # bayes_compress, magnitude, none, or your own as MODULE:FACTORY
             'method': 'sparse_vd',

@@ -21,6 +21,7 @@ from sparse_jax.search.study import Row, Study, StudyError
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
+from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import TrainState
 
 _CHUNK = 500
@@ -62,7 +63,7 @@ def repruned(
     """The same posterior pruned at another shift of the log alpha cut."""
     skeleton, candidate = split(graph, point, EXACT)
     state = TrainState(weights.params, weights.aux, weights.stats, (), 0)
-    run = jax.jit(functools.partial(prune, skeleton=skeleton, method=method))
+    run = jax.jit(functools.partial(prune, procedure=Procedure(skeleton, method)))
     pruned, folded = jax.device_get(run(state, candidate, offset=offset))
     return weights._replace(folded=folded, units=pruned.units)
 

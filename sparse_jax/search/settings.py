@@ -13,6 +13,8 @@ from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.search.objectives import COSTS, Objectives
 from sparse_jax.search.setting_rules import MEMORY_MODELS, rules_of
+from sparse_jax.space.restriction import restrict
+from sparse_jax.space.sparse_space import Space, sparse_space
 from sparse_jax.training.config import TrainConfig
 
 ALGORITHMS = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi', 'aging_evolution', 'nsga2',
@@ -37,9 +39,25 @@ def check(config: ml_collections.ConfigDict) -> None:
         if not fine:
             raise ConfigError(f'config.{name}: {value!r} is not allowed; '
                               f'allowed: {allowed}')
+    search_space(config, (8, 8, 1), 2)
     board(config)
     pruning_method(config)
     own_algorithm(config)
+
+
+def search_space(
+    config: ml_collections.ConfigDict, input_shape: tuple, num_classes: int
+) -> Space:
+    """The search space over images of this shape.
+
+    Raises:
+      ConfigError: a restriction that does not fit the table.
+    """
+    whole = sparse_space(input_shape, num_classes, prior=config.space.prior)
+    try:
+        return restrict(whole, config.space.restrict)
+    except ValueError as error:
+        raise ConfigError(f'config.space.restrict: {error}') from None
 
 
 def objectives(config: ml_collections.ConfigDict, num_classes: int) -> Objectives:

@@ -33,11 +33,12 @@ from sparse_jax.search.settings import (
     objectives,
     own_algorithm,
     pruning_method,
+    search_space,
     tier_policy,
     train_config,
 )
 from sparse_jax.search.stages import staged
-from sparse_jax.space.sparse_space import Space, sparse_space
+from sparse_jax.space.sparse_space import Space
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.training.train import TrainData
 from sparse_jax.types import Domain, SearchAlgorithm
@@ -72,8 +73,7 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     check(config)
     policy, training = tier_policy(config), train_config(config)
     dataset = data.load(data_spec(config))
-    space = sparse_space(
-        dataset.input_shape, dataset.num_classes, prior=config.space.prior)
+    space = search_space(config, dataset.input_shape, dataset.num_classes)
     domain = sparse_domain(space, policy)
     root = jax.random.key(config.seed)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
@@ -104,7 +104,12 @@ def build(config: ml_collections.ConfigDict) -> Setup:
 
 def _check_reachable(config, aims, domain, evaluator):
     """Refuse limits and budgets that no network meets, rather than search for one."""
-    rows = domain.sample(jax.random.key(0), SCREENED)
+    try:
+        rows = domain.sample(jax.random.key(0), SCREENED)
+    except ValueError as error:
+        raise ConfigError(f'config.space.restrict: {config.space.restrict!r} is not '
+                          f'allowed here: {error}; allowed: smaller kernels, fewer '
+                          'layers or pools') from None
     if not evaluator.refuse(rows).all():
         return
     given = [f'limits.{name} {most}' for name, most in config.limits.items() if most]

@@ -33,19 +33,23 @@ class Dimension:
     low: float = 0.0
     high: float = 1.0
     step: float = 1.0
-    choices: tuple[str, ...] = ()
+    choices: tuple[Value, ...] = ()
     log: bool = False
     when: tuple[tuple[Condition, ...], ...] = ((),)
     neutral: Value | None = None
     """Value of an inactive dimension; the middle of the range by default."""
 
+    @property
+    def options(self) -> tuple[Value, ...]:
+        """Values without an order, of a boolean or categorical dimension."""
+        both = (False, True) if self.kind == 'boolean' else ()
+        return self.choices or both
+
     @functools.cached_property
     def levels(self) -> int:
         """Number of values of a discrete dimension; 0 for a continuous one."""
-        if self.kind == 'boolean':
-            return 2
-        if self.kind == 'categorical':
-            return len(self.choices)
+        if self.options:
+            return len(self.options)
         if self.kind == 'real' and not self.step:
             return 0
         return int(round((self.high - self.low) / self.step)) + 1
@@ -83,10 +87,8 @@ class Dimension:
 
     def level(self, index: int) -> Value:
         """The value of a level number."""
-        if self.kind == 'boolean':
-            return bool(index)
-        if self.kind == 'categorical':
-            return self.choices[index]
+        if self.options:
+            return self.options[index]
         value = self.low + index * self.step
         # Round away the binary noise of steps like 0.01.
         return int(round(value)) if self.kind == 'integer' else round(value, 10)
@@ -95,23 +97,25 @@ class Dimension:
         """Value -> the coordinate at the centre of its cell; inverse of `decode`."""
         if self.levels == 0:
             return float(self._squash(float(value)))
-        if self.kind == 'boolean':
-            return float(self.centre(int(value)))
-        if self.kind == 'categorical':
-            return float(self.centre(self.choices.index(value)))
+        if self.options:
+            return float(self.centre(self.options.index(value)))
         index = round((float(value) - self.low) / self.step)
         return float(self.centre(min(max(index, 0), self.levels - 1)))
 
     def problem(self, value) -> str | None:
         """What is wrong with `value`, or None; the text names what is allowed."""
         if self.kind == 'boolean':
-            return None if isinstance(value, bool) else 'allowed: true, false'
+            names = ('true' if v else 'false' for v in reversed(self.options))
+            fine = isinstance(value, bool) and value in self.options
+            return None if fine else 'allowed: ' + ', '.join(names)
         if self.kind == 'categorical':
             allowed = 'allowed: ' + ', '.join(self.choices)
             return None if value in self.choices else allowed
         number = isinstance(value, int | float) and not isinstance(value, bool)
         whole = f'{self.low:g} to {self.high:g}'
-        if self.levels:
+        if self.levels == 1:
+            whole = f'{self.low:g}'
+        elif self.levels:
             whole += f' in steps of {self.step:g}'
         allowed = f'allowed: {whole}'
         if not number:

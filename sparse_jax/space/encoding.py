@@ -16,6 +16,7 @@ from sparse_jax.space import architecture
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 MAX_REMEMBERED = 100_000
+MAX_DRAWS = 20_000
 
 
 class _Rule(NamedTuple):
@@ -158,13 +159,19 @@ def _numbers(space, rows, name):
 
 
 def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
-    """`num` canonical feasible rows drawn from the prior, [num, D]."""
-    rng, found = generator(key), 0
+    """`num` canonical feasible rows drawn from the prior, [num, D].
+
+    Raises:
+      ValueError: none of `MAX_DRAWS` rows is feasible.
+    """
+    rng, found, drawn = generator(key), 0, 0
     kept = [np.empty((0, len(space.dimensions)))]
     while found < num:
         rows = snap(space, rng.random((2 * num + 8, len(space.dimensions))))
         kept.append(rows[feasible(space, rows)])
-        found += len(kept[-1])
+        found, drawn = found + len(kept[-1]), drawn + len(rows)
+        if not found and drawn > MAX_DRAWS:
+            raise ValueError(f'no network of {drawn} fits {space.input_shape} images')
     return canonical(space, np.concatenate(kept)[:num])
 
 

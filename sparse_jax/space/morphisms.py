@@ -61,7 +61,7 @@ def morph(
 def _edit(rng, space, rows, only_pruning):
     """Change one active dimension per row; dimensions that wake up are drawn afresh."""
     active = encoding.activity(space, rows)
-    allowed = active & np.array(
+    allowed = active & (space.levels != 1) & np.array(
         [is_pruning(n) or not only_pruning for n in space.names])
     column = np.where(allowed, rng.random(rows.shape), -1.0).argmax(axis=1)
     edited = rows.copy()

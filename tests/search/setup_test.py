@@ -35,8 +35,11 @@ BAD = [
     ('objectives.names', ('error', 'ram', 'ram')), ('objectives.names', ()),
     ('objectives.names', ('error', 'energy')), ('objectives.latency', 0.0),
     ('objectives.board', 'z80'), ('budgets.ram', -1), ('budgets.latency', -0.5),
-    ('budgets.latency', float('inf')),
+    ('budgets.latency', float('inf')), ('space.restrict', 'kernel'),
 ]
+
+
+SMALL = 'num-filters-*=1:6, *-branch=false, num-conv-blocks=1'
 
 
 @pytest.mark.parametrize('name, value', BAD, ids=lambda v: str(v))
@@ -151,10 +154,13 @@ def test_default_tiers_are_those_of_the_library():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', settings.ALGORITHMS)
-def test_every_algorithm_suggests_networks_within_the_rules(name):
+@pytest.mark.parametrize('name, restrict', [
+    *((name, '') for name in settings.ALGORITHMS),
+    ('ehvi', SMALL), ('nsga2', SMALL), ('random', SMALL)])
+def test_every_algorithm_suggests_networks_within_the_rules(name, restrict):
     """Of the digits' space: canonical, feasible, new, in few programs, not refused."""
     config = default_config()
+    config.space.restrict = restrict
     config.search.update({'algorithm': name, 'batch': 4, 'initial': 8,
                           'initial_groups': 1, 'new_groups': 1, 'max_groups': 2})
     built = setup.build(config)
@@ -164,6 +170,10 @@ def test_every_algorithm_suggests_networks_within_the_rules(name):
         assert x.shape == (4, len(built.space.dimensions))
         np.testing.assert_allclose(encoding.canonical(built.space, x), x, atol=1e-12)
         assert encoding.feasible(built.space, x).all()
+        if restrict:
+            assert all(p['num-filters-block-1-layer-1'] <= 6
+                       and not (p['left-branch'] or p['right-branch'])
+                       for p in encoding.decode_rows(built.space, x))
         assert not built.evaluator.refuse(x).any()
         seen |= {row.round(9).tobytes() for row in x}
         groups = set(built.domain.group(x))

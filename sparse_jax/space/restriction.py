@@ -1,0 +1,93 @@
+"""A space with fewer values: the rows of the table that a user holds or narrows."""
+
+import dataclasses
+import fnmatch
+
+from sparse_jax.space.dimensions import Dimension
+from sparse_jax.space.sparse_space import Space
+
+DERIVED = ('weight-fraction-', 'downsample-block-')
+"""Rows whose canonical value follows from the network, wherever it came from."""
+_SYNTAX = ('ROW=VALUE, ROW=LOW:HIGH or ROW=ONE|OTHER, separated by commas, where ROW '
+           'may have * for any text')
+
+
+def restrict(space: Space, text: str) -> Space:
+    """The space with some rows narrowed.
+
+    Args:
+      text: comma-separated `ROW=VALUES`. ROW is a name of the table, or a pattern with
+        `*` for several rows; VALUES is one value, `LOW:HIGH` for numbers or
+        `ONE|OTHER|...` for choices. '' leaves the space as it is.
+
+    Raises:
+      ValueError: one line with the item and what is allowed.
+    """
+    rows = list(space.dimensions)
+    for item in filter(None, (part.strip() for part in text.split(','))):
+        pattern, equals, values = (part.strip() for part in item.partition('='))
+        if not equals:
+            raise ValueError(f'{item!r:.60} is not allowed; allowed: {_SYNTAX}')
+        chosen = [i for i, row in enumerate(rows) if _means(pattern, row.name)]
+        if not chosen:
+            raise ValueError(f'{pattern!r:.60} is no row of the table; allowed: '
+                             f'{", ".join(_families(space))}')
+        for i in chosen:
+            try:
+                rows[i] = narrow(rows[i], values)
+            except ValueError as error:
+                raise ValueError(f'{rows[i].name}: {values!r:.60} is not allowed; '
+                                 f'{error}') from None
+    return dataclasses.replace(space, dimensions=tuple(rows))
+
+
+def narrow(row: Dimension, text: str) -> Dimension:
+    """A row with only the values that `text` names.
+
+    Raises:
+      ValueError: what is allowed.
+    """
+    if row.name.startswith(DERIVED):
+        raise ValueError('allowed: no restriction, the value follows from the network')
+    if row.kind in ('boolean', 'categorical'):
+        found = [_value(row, part) for part in text.split('|')]
+        row = dataclasses.replace(
+            row, choices=tuple(v for v in row.options if v in found))
+    else:
+        low, high = (_value(row, part) for part in (text.split(':') * 2)[:2])
+        if low > high or text.count(':') > 1:
+            raise ValueError('allowed: LOW:HIGH with LOW at most HIGH')
+        # A single real value is a grid of one.
+        step = row.step or float(low == high)
+        row = dataclasses.replace(row, low=low, high=high, step=step)
+    if row.neutral is not None and row.problem(row.neutral):
+        row = dataclasses.replace(row, neutral=None)
+    return row
+
+
+def _means(pattern, name):
+    """Whether an item is about a row: derived ones are only if they are named."""
+    return name == pattern or (
+        fnmatch.fnmatchcase(name, pattern) and not name.startswith(DERIVED))
+
+
+def _value(row, text):
+    """One value of a row, from text."""
+    text = text.strip()
+    value = {'true': True, 'false': False}.get(text.lower(), text)
+    if row.kind in ('integer', 'real'):
+        try:
+            value = float(text)
+        except ValueError:
+            pass
+    problem = row.problem(value)
+    if problem:
+        raise ValueError(problem)
+    return int(value) if row.kind == 'integer' else value
+
+
+def _families(space):
+    """Names of the table, those of blocks and layers as patterns."""
+    names = (name.split('-block-') for name in space.names
+             if not name.startswith(DERIVED))
+    return dict.fromkeys(head + '-block-*' * bool(tail) for head, *tail in names)
