@@ -1,4 +1,4 @@
-"""The picture of a study: error against each cost."""
+"""The pictures of a study: error against each cost, and its progress."""
 
 import math
 
@@ -61,10 +61,7 @@ def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray,
       limits: [K - 1] budgets of the costs.
       names: [K - 1] of the costs, for the axes.
     """
-    import matplotlib
-    matplotlib.use('Agg')
-    from matplotlib import pyplot
-
+    pyplot = _pyplot()
     with pyplot.rc_context(_STYLE):
         figure, axes = pyplot.subplots(
             1, len(names), figsize=(max(2, len(names)) * _WIDTH, _HEIGHT), sharey=True,
@@ -82,6 +79,31 @@ def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray,
         figure.tight_layout(rect=(0, 0, 1, 0.94), w_pad=1.5)
         figure.savefig(path, dpi=_DPI)
         pyplot.close(figure)
+
+
+def draw_progress(path, epochs: list[int], volumes: list[float]) -> None:
+    """Write the picture of hypervolume against epochs of training, [rounds] each."""
+    pyplot = _pyplot()
+    with pyplot.rc_context(_STYLE):
+        figure, axis = pyplot.subplots(figsize=(_WIDTH, _HEIGHT))
+        axis.plot(epochs, volumes, color=_FRONT, lw=1.2, drawstyle='steps-post',
+                  marker='o', ms=3)
+        axis.set_xlim(0, 1.03 * epochs[-1])
+        axis.set_xlabel('epochs of training, all candidates')
+        axis.set_ylabel('hypervolume')
+        axis.grid(True, lw=0.4, color='0.92', zorder=0)
+        axis.set_axisbelow(True)
+        figure.tight_layout()
+        figure.savefig(path, dpi=_DPI)
+        pyplot.close(figure)
+
+
+def _pyplot():
+    """Here, as matplotlib takes long to import; without a screen."""
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+    return pyplot
 
 
 def _panel(axis, everything, front, limit, count):

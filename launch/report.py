@@ -1,4 +1,4 @@
-"""Report a study: the front as a table, as CSV and as a picture.
+"""Report a study: the front and the progress as text, as CSV and as pictures.
 
     python -m launch.report --workdir=runs/digits
 
@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from launch import cli, tables
+from launch import cli, convergence, tables
 from launch import figure as picture
 from launch.workdir import open_study
 from sparse_jax.search import front as fronts
@@ -51,6 +51,17 @@ def write_networks(folder, members):
     for number, point in {m.row.trial.number: m.row.point for m in members}.items():
         path = folder / f'trial_{number:06d}.json'
         path.write_text(json.dumps(point, indent=2) + '\n')
+
+
+def write_progress(folder, records):
+    """What the search had reached after every round; the names of the files."""
+    points = convergence.history(records)
+    if len(points) < 2:
+        return []
+    convergence.write(folder / 'progress.csv', points)
+    picture.draw_progress(folder / 'progress.png', [p.epochs for p in points],
+                          [p.hypervolume for p in points])
+    return ['progress.csv', 'progress.png']
 
 
 def best_text(rows, objectives, tests):
@@ -99,16 +110,19 @@ def main(argv):
     if objectives.on_board:
         tables.line(console, tables.prediction_text(settings.board(config)))
     tables.line(console, best_text(front, objectives, tests))
+    if progress := convergence.text(convergence.history(records)):
+        tables.line(console, progress)
     if TREE.value:
         for text in tree_lines(records.rows()):
             tables.line(console, text)
     write_csv(workdir / 'front.csv', members, objectives, tests)
+    written = ['front.csv', 'front.png', 'networks/', *write_progress(workdir, records)]
     everything = matrix([row for row in rows if row.ok], objectives)
     picture.draw(
         workdir / 'front.png', everything, matrix(front, objectives),
         np.array(objectives.bounds[1:]), axis_labels(objectives))
     write_networks(workdir / 'networks', members)
-    tables.line(console, f'written: {workdir}/front.csv, front.png, networks/')
+    tables.line(console, f'written: {workdir}/{", ".join(written)}')
 
 
 if __name__ == '__main__':

@@ -29,6 +29,9 @@ OUT = flags.DEFINE_string(
 EPOCHS = flags.DEFINE_integer(
     'epochs', None, 'Epochs of every training; those of the study if absent.', 1,
     flag_values=FLAGS)
+MAX_TRAIN = flags.DEFINE_integer(
+    'max_train', None, 'Training images, 0 for all; those of the study if absent.', 0,
+    flag_values=FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts.', 1, flag_values=FLAGS)
 ERROR = tables.Label('error', 'validation error', '', '.2%')
@@ -39,6 +42,8 @@ def again(config):
     config = config.copy_and_resolve_references()
     if EPOCHS.value is not None:
         config.train.epochs = EPOCHS.value
+    if MAX_TRAIN.value is not None:
+        config.data.max_train = MAX_TRAIN.value
     config.search.update(
         algorithm='random', rounds=1, batch=REPEATS.value, stages=(), inherit=False)
     return config

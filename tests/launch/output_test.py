@@ -9,7 +9,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from launch import config_flag, figure, progress, tables
+from launch import config_flag, convergence, figure, progress, tables
 from sparse_jax.search import loop, settings
 from sparse_jax.search.study import Study
 from tests import tiny_study
@@ -42,13 +42,40 @@ def test_any_front_can_be_drawn(errors, tmp_path, recwarn):
 
 
 @pytest.mark.parametrize('name', ['digits', 'mnist_cpu', 'mnist_2kb', 'cifar10_binary',
-                                  'microbit'])
+                                  'chars4k_binary', 'microbit'])
 def test_experiments_have_settings_that_are_allowed(name):
     root = pathlib.Path(__file__).resolve().parents[2]
     config = config_flag.load(str(root / 'experiments' / f'{name}.py'))
     settings.check(config)
     settings.tier_policy(config)
     settings.train_config(config)
+
+
+def _points(*volumes):
+    return [convergence.Point(i + 1, 4 * (i + 1), 80 * (i + 1), v)
+            for i, v in enumerate(volumes)]
+
+
+def test_progress_in_words():
+    assert convergence.text(_points(1.0, 2.0)) is None
+    assert convergence.text(_points(1.0, 3.0, 3.5, 4.0)) == (
+        'hypervolume 4.0000 after 16 candidates and 320 epochs of training, 25.0 % of '
+        'it from the last 2 of 4 rounds')
+    late = convergence.text(_points(1.0, 1.995, 2.0))
+    assert late.endswith('0.2 % of it from the last 1 of 3 rounds; more rounds of this '
+                         'search would probably add little')
+    assert '0.0 % of it' in convergence.text(_points(0.0, 0.0, 0.0))
+
+
+def test_the_history_counts_what_was_trained():
+    finished = tiny_study.finished()
+    with contextlib.closing(Study(finished.workdir, create=False)) as study:
+        points, rows, rounds = convergence.history(study), study.rows(), study.rounds()
+    assert [p.round for p in points] == list(range(1, tiny_study.ROUNDS + 1))
+    assert [p.candidates for p in points] == [2, 4]
+    spent = [row.trial.epochs * row.trained for row in rows]
+    assert [p.epochs for p in points] == [sum(spent[:2]), sum(spent)]
+    assert [p.hypervolume for p in points] == [r['hypervolume'] for r in rounds]
 
 
 def test_a_study_without_a_front_says_why():

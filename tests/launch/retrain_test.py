@@ -1,5 +1,6 @@
 """Networks of a study, trained again from several starts."""
 
+import json
 import shutil
 import types
 
@@ -15,7 +16,7 @@ from tests.launch import command_line
 def _retrain(capsys, folder, *more):
     return command_line.run(
         capsys, 'retrain', f'--workdir={folder}/study', f'--out={folder}/again',
-        '--epochs=5', '--repeats=2', *more)
+        '--epochs=5', '--max_train=96', '--repeats=2', *more)
 
 
 def _rows(workdir):
@@ -32,6 +33,8 @@ def test_starts_differ_and_train_the_same_network(tmp_path, capsys):
     found = _retrain(capsys, tmp_path, f'--trial=1@{tiny_study.CUT:g}')
     assert found.code == 0, found.err
     assert command_line.contents(tmp_path / 'study') == before
+    config = json.loads((tmp_path / 'again' / 'config.json').read_text())
+    assert (config['data']['max_train'], config['train']['epochs']) == (96, 5)
     rows, curve = _rows(tmp_path / 'again')
     source = _rows(tmp_path / 'study')[0][1]
     assert [row.trial.number for row in rows] == [0, 1]

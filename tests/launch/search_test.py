@@ -54,7 +54,11 @@ def test_report_writes_the_front(workdir, capsys, monkeypatch):
     with open(workdir / 'front.csv') as file:
         rows = list(csv.DictReader(file))
     assert rows and all(0 <= float(r['test_accuracy']) <= 1 for r in rows)
-    assert (workdir / 'front.png').read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+    for name in ('front.png', 'progress.png'):
+        assert (workdir / name).read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+    with open(workdir / 'progress.csv') as file:
+        rounds = list(csv.DictReader(file))
+    assert [r['round'] for r in rounds] == ['1', '2']
     assert max(map(len, first.out.splitlines()[:len(rows) + 4])) <= 80
 
     def refuse(_):
