@@ -1,19 +1,21 @@
-"""Train a network of a study again: longer, and from several random starts.
+"""Train networks of a study again: longer, and from several random starts.
 
     python -m launch.retrain --workdir=runs/digits --out=runs/again --epochs=200
+    python -m launch.retrain --workdir=runs/digits --out=runs/best5 --networks=5
 
 --out becomes a study of its own with one trial per start, which launch.report,
 launch.export and the others read; the first study stays as it is. Every start begins
 with fresh weights, also where the trial inherited its own. The spread between starts
-says how far a difference between two networks can be trusted. The same command again
-continues.
+says how far a difference between two networks can be trusted: the best of a search is
+partly luck, and with --networks=5 the means of the five best say which of them is best.
+The same command again continues.
 """
 
 import numpy as np
 from absl import flags
 
 from launch import cli, progress, running, tables
-from launch.workdir import check_config, find_network, open_study
+from launch.workdir import best_networks, check_config, find_network, open_study
 from sparse_jax import status
 from sparse_jax.search import lock, loop, setup, study
 from sparse_jax.search.objectives import figure
@@ -24,6 +26,9 @@ WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
 TRIAL = flags.DEFINE_string(
     'trial', 'best', 'best, or a network of the study as launch.report names it.',
     flag_values=FLAGS)
+NETWORKS = flags.DEFINE_integer(
+    'networks', 1, 'So many of the best networks, each of another trial.', 1,
+    flag_values=FLAGS)
 OUT = flags.DEFINE_string(
     'out', None, 'Folder of the new study.', required=True, flag_values=FLAGS)
 EPOCHS = flags.DEFINE_integer(
@@ -33,11 +38,21 @@ MAX_TRAIN = flags.DEFINE_integer(
     'max_train', None, 'Training images, 0 for all; those of the study if absent.', 0,
     flag_values=FLAGS)
 REPEATS = flags.DEFINE_integer(
-    'repeats', 5, 'Random starts.', 1, flag_values=FLAGS)
+    'repeats', 5, 'Random starts of each.', 1, flag_values=FLAGS)
 ERROR = tables.Label('error', 'validation error', '', '.2%')
 
 
-def again(config):
+def chosen(records, objectives):
+    """The networks to train again."""
+    if NETWORKS.value == 1:
+        return [find_network(records, TRIAL.value, objectives)]
+    if TRIAL.value != 'best':
+        cli.fail(f'--networks={NETWORKS.value} with --trial={TRIAL.value}: not allowed '
+                 'together; allowed: --trial=best')
+    return best_networks(records, NETWORKS.value, objectives)
+
+
+def again(config, networks):
     """The configuration of the new study."""
     config = config.copy_and_resolve_references()
     if EPOCHS.value is not None:
@@ -45,25 +60,28 @@ def again(config):
     if MAX_TRAIN.value is not None:
         config.data.max_train = MAX_TRAIN.value
     config.search.update(
-        algorithm='random', rounds=1, batch=REPEATS.value, stages=(), inherit=False)
+        algorithm='random', rounds=1, batch=networks * REPEATS.value, stages=(),
+        inherit=False)
     return config
 
 
-def plan(records, config, row):
-    """One trial per random start, unless they are in the study already.
+def plan(records, config, rows):
+    """One trial per network and start, unless they are in the study already.
 
     Raises:
-      StudyError: the study is of another network.
+      StudyError: the study is of other networks.
     """
-    stored = records.rows()
-    if any(not np.array_equal(r.trial.row, row.trial.row) for r in stored):
+    stored, each = records.rows(), [row for row in rows for _ in range(REPEATS.value)]
+    if any(not np.array_equal(r.trial.row, row.trial.row)
+           for r, row in zip(stored, each)):
+        names = ', '.join(row.name for row in rows)
         raise study.StudyError(
             f'workdir {str(records.workdir)!r} holds trainings of another network '
-            f'than trial {row.name}; allowed: another folder')
+            f'than trial {names}; allowed: another folder')
     if not stored:
         trials = [Trial(number, row.trial.row, config.train.epochs, None)
-                  for number in range(REPEATS.value)]
-        records.add_round(0, config.seed, trials, [row.point] * len(trials), {})
+                  for number, row in enumerate(each)]
+        records.add_round(0, config.seed, trials, [row.point for row in each], {})
 
 
 def spread(values, form):
@@ -73,16 +91,20 @@ def spread(values, form):
 
 
 def at_cut(records, offset):
-    """One row per start, at a cut; a start without a network there is empty."""
+    """One row per trial, at a cut; one without a network there is empty."""
     found = {r.trial.number: r for r in records.networks() if r.offset == offset}
     empty = status.name(status.EMPTY)
     return [found.get(r.trial.number, r._replace(status=empty) if r.ok else r)
             for r in records.rows()]
 
 
-def summary(records, row, objectives, epochs):
-    """What the starts have in common, at the cut of the network that was named."""
-    runs = at_cut(records, row.offset)
+def mean_error(runs):
+    """Of the starts of a network that gave one; infinite if none did."""
+    return np.mean([r.error for r in runs if r.ok] or [np.inf])
+
+
+def summary(runs, row, objectives, epochs):
+    """What the starts of a network have in common, at the cut that was named."""
     good = [r for r in runs if r.ok]
     others = tables.statuses_text(r for r in runs if not r.ok)
     text = (f'trial {row.name}, {epochs} epochs: {len(good)} of {len(runs)} starts'
@@ -101,18 +123,21 @@ def summary(records, row, objectives, epochs):
 def main(argv):
     del argv
     config, _, _, records, objectives = open_study(WORKDIR.value)
-    row = find_network(records, TRIAL.value, objectives)
+    rows = chosen(records, objectives)
     records.close()
-    config = again(config)
+    config = again(config, len(rows))
     check_config(OUT.value, config)
     lock.check_free(OUT.value)
     built = setup.build(config)
     with running.locked_study(built, config, OUT.value) as records:
-        plan(records, config, row)
+        plan(records, config, rows)
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter)
-        text = summary(records, row, objectives, config.train.epochs)
-    tables.line(tables.console(), text)
+        starts = [at_cut(records, row.offset)[i * REPEATS.value:][:REPEATS.value]
+                  for i, row in enumerate(rows)]
+    for row, runs in sorted(zip(rows, starts), key=lambda pair: mean_error(pair[1])):
+        tables.line(tables.console(), summary(runs, row, objectives,
+                                              config.train.epochs))
 
 
 if __name__ == '__main__':

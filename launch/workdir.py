@@ -13,7 +13,7 @@ from sparse_jax import data
 from sparse_jax.config import differences, dumps
 from sparse_jax.export.measure import models_digest
 from sparse_jax.search import checkpoints, settings, study
-from sparse_jax.search.objectives import Objectives, best_under, front_of
+from sparse_jax.search.objectives import Objectives, ranked_under
 
 CONFIG_FILE = 'config.json'
 DATA, BOARD, MODELS = 'data', 'board', 'cost models'
@@ -130,14 +130,9 @@ def find_network(
     Raises:
       StudyError: there is none of this name, or none within the bounds.
     """
-    rows = records.networks()
     if name == 'best':
-        best = best_under(front_of(rows, objectives), objectives)
-        if best is None:
-            raise study.StudyError(
-                f'no network within {limits_text(objectives)} yet: search on, or name '
-                'one with --trial')
-        return best
+        return best_networks(records, 1, objectives)[0]
+    rows = records.networks()
     found = [row for row in rows if row.name == name]
     if found:
         return found[0]
@@ -147,6 +142,25 @@ def find_network(
         allowed += ', also as TRIAL@CUT where launch.report lists it'
     raise study.StudyError(
         f'--trial={name}: no such trial; allowed: best, {allowed}')
+
+
+def best_networks(
+    records: study.Study, count: int, objectives: Objectives
+) -> list[study.Row]:
+    """The networks of least validation error within the soft bounds, each of another
+    trial; `count`, or as many as there are.
+
+    Raises:
+      StudyError: there is none within the bounds.
+    """
+    first = {}
+    for row in ranked_under(records.networks(), objectives):
+        first.setdefault(row.trial.number, row)
+    if not first:
+        raise study.StudyError(
+            f'no network within {limits_text(objectives)} yet: search on, or name '
+            'one with --trial')
+    return list(first.values())[:count]
 
 
 def _check_writable(workdir):

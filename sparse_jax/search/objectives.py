@@ -124,17 +124,18 @@ def hypervolume_of(rows: list, objectives: Objectives) -> float:
     return float(pareto.hypervolume(values, objectives.reference))
 
 
-def best_under(rows: list, objectives: Objectives) -> Any | None:
-    """The network of least error within the soft bounds of all costs.
+def ranked_under(rows: list, objectives: Objectives) -> list:
+    """The networks within the soft bounds of all costs, of least error first; smaller
+    costs, in their order, win a tie."""
+    good = [row for row in rows if row.ok]
+    values = matrix(good, objectives)
+    fits = (values[:, 1:] <= np.array(objectives.bounds)[1:]).all(axis=1)
+    return [good[i] for i in np.lexsort(values.T[::-1]) if fits[i]]
 
-    The smaller first cost wins a tie; None if no network is within them.
-    """
-    limits = list(zip(objectives.names, objectives.bounds))[1:]
-    fits = [row for row in rows if row.ok and all(
-        figure(row, name, objectives) <= limit for name, limit in limits)]
-    first = objectives.names[1]
-    return min(fits, key=lambda r: (r.error, figure(r, first, objectives)),
-               default=None)
+
+def best_under(rows: list, objectives: Objectives) -> Any | None:
+    """The first of `ranked_under`; None if no network is within the bounds."""
+    return next(iter(ranked_under(rows, objectives)), None)
 
 
 def exceeded(item: Any, objectives: Objectives) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from launch import retrain
 from sparse_jax.config import dumps
+from sparse_jax.search.objectives import ranked_under
 from sparse_jax.search.study import Study
 from tests import tiny_study
 from tests.launch import command_line
@@ -60,6 +61,35 @@ def test_starts_differ_and_train_the_same_network(tmp_path, capsys):
     assert len(_rows(tmp_path / 'again')[0]) == 2
 
 
+def test_the_best_networks_are_ordered_by_the_mean_of_their_starts(tmp_path, capsys):
+    shutil.copytree(tiny_study.finished().workdir, tmp_path / 'study')
+    (tmp_path / 'study' / 'config.json').write_text(dumps(tiny_study.config()))
+    found = _retrain(capsys, tmp_path, '--networks=3')
+    assert found.code == 0, found.err
+    aims = tiny_study.finished().setup.objectives
+    study = Study(tmp_path / 'study', create=False)
+    best = {row.trial.number: row
+            for row in reversed(ranked_under(study.networks(), aims))}
+    study.close()
+    expected = sorted(best.values(), key=lambda row: row.error)[:3]
+    rows, curve = _rows(tmp_path / 'again')
+    assert len(rows) == 6
+    means = {}
+    for i, row in enumerate(expected):
+        for r in rows[2 * i:2 * i + 2]:
+            np.testing.assert_array_equal(r.trial.row, row.trial.row)
+        there = {r.trial.number: r for r in rows + curve if r.offset == row.offset}
+        means[row.name] = np.mean([there[n].error for n in (2 * i, 2 * i + 1)])
+    lines = found.out.strip().splitlines()[-3:]
+    assert [line.split()[1].rstrip(',') for line in lines] == sorted(
+        means, key=means.get)
+    for line in lines:
+        name = line.split()[1].rstrip(',')
+        assert f'give validation error {100 * means[name]:.2f}% (' in line
+    found = _retrain(capsys, tmp_path, '--networks=3', '--trial=1')
+    assert found.code == 2 and 'allowed: --trial=best' in found.err
+
+
 def test_a_start_without_a_network_at_the_cut_is_counted():
     study = Study(tiny_study.finished().workdir, create=False)
     rows, curve = study.rows(), study.curve_rows()
@@ -73,6 +103,6 @@ def test_a_start_without_a_network_at_the_cut_is_counted():
     assert [r.status for r in found] == ['empty', 'over-budget', 'empty', 'ok']
     assert found[3].offset == tiny_study.CUT
     aims = tiny_study.finished().setup.objectives
-    text = retrain.summary(records, found[3], aims, 5)
+    text = retrain.summary(found, found[3], aims, 5)
     assert text.startswith(
         'trial 3@-1, 5 epochs: 1 of 4 starts (2 empty, 1 over-budget)')

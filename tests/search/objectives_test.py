@@ -82,6 +82,16 @@ def test_the_best_is_within_all_soft_bounds():
     assert o.best_under(tie, TWO._replace(bounds=(0.1, 2000.0))) == tie[1]
 
 
+def test_networks_are_ranked_by_error_then_by_their_costs():
+    errors = (0.3, 0.1, 0.1, 0.1)
+    sizes = ((900, 5), (700, 9), (700, 8), (600, 9))
+    rows = [Item(e, TOTALS._replace(model_size=s, working_memory=w))
+            for e, (s, w) in zip(errors, sizes)]
+    found = o.ranked_under(rows, Objectives(bounds=(0.1, 800.0, 9.0)))
+    assert found == [rows[3], rows[2], rows[1]]
+    assert o.ranked_under([], Objectives()) == []
+
+
 def test_exceeded_budgets_are_named():
     hard = Objectives(budgets=(('macs', 4000.0), ('ram', 639.0), ('latency', 0.2)))
     assert o.exceeded(Item(0.1, TOTALS, BOARD), hard) == ('ram', 'latency')
