@@ -42,7 +42,7 @@ def test_any_front_can_be_drawn(errors, tmp_path, recwarn):
 
 
 @pytest.mark.parametrize('name', ['digits', 'mnist_cpu', 'mnist_2kb', 'cifar10_binary',
-                                  'chars4k_binary', 'microbit'])
+                                  'cifar10_binary_cpu', 'chars4k_binary', 'microbit'])
 def test_experiments_have_settings_that_are_allowed(name):
     root = pathlib.Path(__file__).resolve().parents[2]
     config = config_flag.load(str(root / 'experiments' / f'{name}.py'))
