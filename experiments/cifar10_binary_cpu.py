@@ -1,6 +1,6 @@
 """CIFAR-10, classes 0-4 against 5-9, in half an hour on two CPU cores.
 
-A quarter of the training images; docs/paper_tasks.md trains what is found on all of them.
+A quarter of the training images; docs/paper_tasks.md trains its finds on all of them.
 
     python -m launch.search --config=experiments/cifar10_binary_cpu.py \
         --workdir=runs/cifar10_binary --config.data.path=FILE.npz
