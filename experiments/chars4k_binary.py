@@ -1,7 +1,7 @@
 """Chars4K, characters 0-9A-U against V-Za-z, under 2 KB of working memory.
 
 Point config.data.path at an .npz with X, 6283 colour images of 20 x 20, and y, their
-classes from 0 to 61. docs/paper_tasks.md has what comes out of it.
+classes from 0 to 61. docs/chars4k.md has what comes out of it.
 
     python -m launch.search --config=experiments/chars4k_binary.py \
         --workdir=runs/chars4k_binary --config.data.path=FILE.npz

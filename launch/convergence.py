@@ -17,7 +17,7 @@ class Point(NamedTuple):
     round: int
     candidates: int
     epochs: int
-    """Training epochs of all candidates so far."""
+    """Of training, of all candidates so far, diverged ones too."""
     hypervolume: float
 
 
@@ -27,7 +27,7 @@ def history(records: Study) -> list[Point]:
     for found in records.rounds():
         if found['hypervolume'] is not None:
             done = [row for row in rows if row.round <= found['round']]
-            epochs = sum(row.trial.epochs for row in done if row.trained)
+            epochs = sum(row.trial.epochs for row in done if row.costs is not None)
             points.append(Point(found['round'] + 1, len(done), epochs,
                                 found['hypervolume']))
     return points
@@ -36,12 +36,12 @@ def history(records: Study) -> list[Point]:
 def gained(points: list[Point], rounds: int) -> float:
     """Share of the final hypervolume that the last so many rounds brought."""
     start, end = points[-1 - rounds].hypervolume, points[-1].hypervolume
-    return (end - start) / end if end else 0.0
+    return (end - start) / end
 
 
 def text(points: list[Point]) -> str | None:
     """The progress in words; None while there is little to say."""
-    if len(points) < FEWEST:
+    if len(points) < FEWEST or not points[-1].hypervolume:
         return None
     last, late = points[-1], -(-len(points) // 3)
     share = gained(points, late)

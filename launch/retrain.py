@@ -27,8 +27,8 @@ TRIAL = flags.DEFINE_string(
     'trial', 'best', 'best, or a network of the study as launch.report names it.',
     flag_values=FLAGS)
 NETWORKS = flags.DEFINE_integer(
-    'networks', 1, 'So many of the best networks, each of another trial.', 1,
-    flag_values=FLAGS)
+    'networks', 1, 'So many of the best networks, each of another point of the space.',
+    1, flag_values=FLAGS)
 OUT = flags.DEFINE_string(
     'out', None, 'Folder of the new study.', required=True, flag_values=FLAGS)
 EPOCHS = flags.DEFINE_integer(
@@ -49,7 +49,11 @@ def chosen(records, objectives):
     if TRIAL.value != 'best':
         cli.fail(f'--networks={NETWORKS.value} with --trial={TRIAL.value}: not allowed '
                  'together; allowed: --trial=best')
-    return best_networks(records, NETWORKS.value, objectives)
+    found = best_networks(records, NETWORKS.value, objectives)
+    if len(found) < NETWORKS.value:
+        tables.line(tables.console(), f'only {len(found)} networks are within '
+                                      f'{tables.limits_text(objectives)}')
+    return found
 
 
 def again(config, networks):

@@ -147,15 +147,15 @@ def find_network(
 def best_networks(
     records: study.Study, count: int, objectives: Objectives
 ) -> list[study.Row]:
-    """The networks of least validation error within the soft bounds, each of another
-    trial; `count`, or as many as there are.
+    """The `count` networks of least validation error within the soft bounds, each of
+    another point of the space; fewer if there are no more.
 
     Raises:
       StudyError: there is none within the bounds.
     """
     first = {}
     for row in ranked_under(records.networks(), objectives):
-        first.setdefault(row.trial.number, row)
+        first.setdefault(row.trial.row.tobytes(), row)
     if not first:
         raise study.StudyError(
             f'no network within {limits_text(objectives)} yet: search on, or name '

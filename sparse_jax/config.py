@@ -27,7 +27,9 @@ def default_config() -> ml_collections.ConfigDict:
         'space': d({
             'prior': 'log-uniform',  # or uniform, as in the paper
             # Rows of the table with fewer values: 'ROW=VALUE', 'ROW=LOW:HIGH',
-            # 'ROW=ONE|OTHER', separated by commas; * stands for any text in ROW.
+            # 'ROW=ONE|OTHER', separated by commas; * stands for any text in ROW. A
+            # later item narrows what earlier ones left. Not of fractions
+            # (weight-fraction-*, downsample-block-*): they follow from the network.
             'restrict': '',
         }),
         'pruning': d({

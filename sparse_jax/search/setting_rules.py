@@ -33,6 +33,8 @@ def _data_rules(config):
         ('data.max_train', d.max_train, _at_least(d.max_train, 0), '0 (all) or more'),
         ('data.seed', d.seed, _at_least(d.seed, 0), '0 or more'),
         ('space.prior', prior, prior in PRIORS, ', '.join(PRIORS)),
+        ('space.restrict', config.space.restrict, isinstance(
+            config.space.restrict, str), "text such as 'batch-norm=false', or ''"),
     ]
 
 

@@ -38,6 +38,8 @@ from sparse_jax.search.settings import (
     train_config,
 )
 from sparse_jax.search.stages import staged
+from sparse_jax.space import encoding
+from sparse_jax.space.morphisms import is_pruning
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.training.train import TrainData
@@ -74,6 +76,7 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     policy, training = tier_policy(config), train_config(config)
     dataset = data.load(data_spec(config))
     space = search_space(config, dataset.input_shape, dataset.num_classes)
+    _check_restricted(config, space)
     domain = sparse_domain(space, policy)
     root = jax.random.key(config.seed)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
@@ -102,14 +105,22 @@ def build(config: ml_collections.ConfigDict) -> Setup:
                  aims)
 
 
+def _check_restricted(config, space):
+    """Refuse restrictions that leave nothing to search."""
+    refuse = lambda reason: ConfigError(
+        f'config.space.restrict: {config.space.restrict!r} is not allowed {reason}')
+    if not encoding.fits(space):
+        raise refuse(f'here: no network fits {space.input_shape} images; allowed: '
+                     'smaller kernels, fewer layers or pools')
+    if config.search.stages and all(
+            row.levels == 1 for row in space.dimensions if is_pruning(row.name)):
+        raise refuse('with config.search.stages: stage 2 varies pruning parameters '
+                     'alone; allowed: some of them free, or no stages')
+
+
 def _check_reachable(config, aims, domain, evaluator):
     """Refuse limits and budgets that no network meets, rather than search for one."""
-    try:
-        rows = domain.sample(jax.random.key(0), SCREENED)
-    except ValueError as error:
-        raise ConfigError(f'config.space.restrict: {config.space.restrict!r} is not '
-                          f'allowed here: {error}; allowed: smaller kernels, fewer '
-                          'layers or pools') from None
+    rows = domain.sample(jax.random.key(0), SCREENED)
     if not evaluator.refuse(rows).all():
         return
     given = [f'limits.{name} {most}' for name, most in config.limits.items() if most]

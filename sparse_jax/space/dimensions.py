@@ -89,6 +89,8 @@ class Dimension:
         """The value of a level number."""
         if self.options:
             return self.options[index]
+        if self.levels == 1:
+            return self.low
         value = self.low + index * self.step
         # Round away the binary noise of steps like 0.01.
         return int(round(value)) if self.kind == 'integer' else round(value, 10)

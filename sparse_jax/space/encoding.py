@@ -16,7 +16,7 @@ from sparse_jax.space import architecture
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 MAX_REMEMBERED = 100_000
-MAX_DRAWS = 20_000
+MANY = 4096
 
 
 class _Rule(NamedTuple):
@@ -150,6 +150,13 @@ def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
     return fine
 
 
+@functools.lru_cache(maxsize=64)
+def fits(space: Space) -> bool:
+    """Whether any network of the space is feasible: the first levels of all rows have
+    the fewest layers, the smallest windows, and no pooling where that is allowed."""
+    return bool(feasible(space, np.zeros((1, len(space.dimensions))))[0])
+
+
 def _numbers(space, rows, name):
     """[N] integer values of a discrete numeric or boolean dimension."""
     column = space.index(name)
@@ -162,16 +169,18 @@ def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
     """`num` canonical feasible rows drawn from the prior, [num, D].
 
     Raises:
-      ValueError: none of `MAX_DRAWS` rows is feasible.
+      ValueError: no row of the space is feasible.
     """
-    rng, found, drawn = generator(key), 0, 0
+    if not fits(space):
+        raise ValueError(f'no network of this space fits {space.input_shape} images')
+    rng, found, at_once = generator(key), 0, 2 * num + 8
     kept = [np.empty((0, len(space.dimensions)))]
     while found < num:
-        rows = snap(space, rng.random((2 * num + 8, len(space.dimensions))))
+        rows = snap(space, rng.random((at_once, len(space.dimensions))))
         kept.append(rows[feasible(space, rows)])
-        found, drawn = found + len(kept[-1]), drawn + len(rows)
-        if not found and drawn > MAX_DRAWS:
-            raise ValueError(f'no network of {drawn} fits {space.input_shape} images')
+        found += len(kept[-1])
+        # In a restricted space one draw of ten thousand may be feasible.
+        at_once = at_once if len(kept[-1]) else max(at_once, MANY)
     return canonical(space, np.concatenate(kept)[:num])
 
 

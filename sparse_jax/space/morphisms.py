@@ -66,7 +66,7 @@ def _edit(rng, space, rows, only_pruning):
     column = np.where(allowed, rng.random(rows.shape), -1.0).argmax(axis=1)
     edited = rows.copy()
     for i in np.unique(column):
-        chosen = column == i
+        chosen = (column == i) & allowed[:, i]
         edited[chosen, i] = _changed(rng, space.dimensions[i], rows[chosen, i])
     awake = encoding.activity(space, edited) & ~active
     return np.where(awake, rng.random(rows.shape), edited)

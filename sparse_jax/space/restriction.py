@@ -28,7 +28,10 @@ def restrict(space: Space, text: str) -> Space:
         pattern, equals, values = (part.strip() for part in item.partition('='))
         if not equals:
             raise ValueError(f'{item!r:.60} is not allowed; allowed: {_SYNTAX}')
-        chosen = [i for i, row in enumerate(rows) if _means(pattern, row.name)]
+        matched = [i for i, row in enumerate(rows)
+                   if fnmatch.fnmatchcase(row.name, pattern)]
+        # A pattern is about derived rows only if it is about nothing else.
+        chosen = [i for i in matched if not rows[i].name.startswith(DERIVED)] or matched
         if not chosen:
             raise ValueError(f'{pattern!r:.60} is no row of the table; allowed: '
                              f'{", ".join(_families(space))}')
@@ -49,41 +52,39 @@ def narrow(row: Dimension, text: str) -> Dimension:
     """
     if row.name.startswith(DERIVED):
         raise ValueError('allowed: no restriction, the value follows from the network')
+    whole = row
     if row.kind in ('boolean', 'categorical'):
         found = [_value(row, part) for part in text.split('|')]
         row = dataclasses.replace(
             row, choices=tuple(v for v in row.options if v in found))
     else:
-        low, high = (_value(row, part) for part in (text.split(':') * 2)[:2])
-        if low > high or text.count(':') > 1:
+        low, *rest = (_value(row, part) for part in text.split(':', 1))
+        high = rest[0] if rest else low
+        if low > high:
             raise ValueError('allowed: LOW:HIGH with LOW at most HIGH')
         # A single real value is a grid of one.
         step = row.step or float(low == high)
         row = dataclasses.replace(row, low=low, high=high, step=step)
     if row.neutral is not None and row.problem(row.neutral):
         row = dataclasses.replace(row, neutral=None)
-    return row
-
-
-def _means(pattern, name):
-    """Whether an item is about a row: derived ones are only if they are named."""
-    return name == pattern or (
-        fnmatch.fnmatchcase(name, pattern) and not name.startswith(DERIVED))
+    # What is never active keeps its value: depth of a grey image.
+    return row if row.when else whole
 
 
 def _value(row, text):
     """One value of a row, from text."""
     text = text.strip()
     value = {'true': True, 'false': False}.get(text.lower(), text)
-    if row.kind in ('integer', 'real'):
+    numeric = row.kind in ('integer', 'real')
+    if numeric and '_' not in text:
         try:
             value = float(text)
         except ValueError:
             pass
     problem = row.problem(value)
     if problem:
-        raise ValueError(problem)
-    return int(value) if row.kind == 'integer' else value
+        raise ValueError(problem + ', as ONE or LOW:HIGH' * numeric)
+    return round(value) if row.kind == 'integer' else value
 
 
 def _families(space):

@@ -7,6 +7,7 @@ import types
 import numpy as np
 
 from launch import retrain
+from launch.workdir import best_networks
 from sparse_jax.config import dumps
 from sparse_jax.search.objectives import ranked_under
 from sparse_jax.search.study import Study
@@ -86,6 +87,12 @@ def test_the_best_networks_are_ordered_by_the_mean_of_their_starts(tmp_path, cap
     for line in lines:
         name = line.split()[1].rstrip(',')
         assert f'give validation error {100 * means[name]:.2f}% (' in line
+    # Its own starts are of three networks again, not of six.
+    again = tmp_path / 'again'
+    study = Study(again, create=False)
+    assert len(best_networks(study, 9, aims)) == len(
+        {row.trial.row.tobytes() for row in ranked_under(study.networks(), aims)}) <= 3
+    study.close()
     found = _retrain(capsys, tmp_path, '--networks=3', '--trial=1')
     assert found.code == 2 and 'allowed: --trial=best' in found.err
 

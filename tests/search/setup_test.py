@@ -36,6 +36,7 @@ BAD = [
     ('objectives.names', ('error', 'energy')), ('objectives.latency', 0.0),
     ('objectives.board', 'z80'), ('budgets.ram', -1), ('budgets.latency', -0.5),
     ('budgets.latency', float('inf')), ('space.restrict', 'kernel'),
+    ('space.restrict', None),
 ]
 
 
@@ -52,6 +53,14 @@ def test_bad_settings_are_one_line(name, value, monkeypatch):
     message = str(caught.value)
     assert message.startswith(f'config.{name}: ') and 'allowed: ' in message
     assert str(value) in message and '\n' not in message
+
+
+def test_stages_need_something_to_vary():
+    held = ('zero-regularization-epochs=5,annealing-epochs=15,alpha=0.1,pretraining='
+            'false,log-alpha-offset=0,pruning-threshold-*=1e-5')
+    config = tiny_study.config(space__restrict=held, search__stages=(1,))
+    with pytest.raises(ConfigError, match='space.restrict: .* with config.search.stag'):
+        setup.build(config)
 
 
 @pytest.mark.parametrize('method', pruning.METHODS)

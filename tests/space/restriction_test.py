@@ -103,7 +103,9 @@ def test_a_network_file_outside_is_refused():
     ('kernel-size-*=2.5', 'allowed: 2 to 5 in steps of 1'),
     ('kernel-size-*=6', 'allowed: 2 to 5'),
     ('kernel-size-*=4:3', 'LOW at most HIGH'),
-    ('kernel-size-*=3:4:5', 'LOW at most HIGH'),
+    ('kernel-size-*=3:4:5', 'as ONE or LOW:HIGH'),
+    ('kernel-size-*=3|4', 'as ONE or LOW:HIGH'),
+    ('num-filters-*=1_0', 'allowed: 1 to 100'),
     ('kernel-size-*=3,kernel-size-*=4', 'allowed: 3'),
     ('alpha=0.015', 'in steps of 0.01'),
     ('alpha=nan', 'allowed: 0.01 to 1'),
@@ -111,6 +113,7 @@ def test_a_network_file_outside_is_refused():
     ('merge-type=sum', 'allowed: Sum, Concatenate'),
     ('weight-fraction-main-branch=0.5', 'allowed: no restriction'),
     ('downsample-block-1-layer-1=0.5', 'allowed: no restriction'),
+    ('weight-*=0.5', 'weight-fraction-main-branch: '),
 ])
 def test_what_cannot_be_is_one_line(text, words):
     with pytest.raises(ValueError) as caught:
@@ -118,8 +121,47 @@ def test_what_cannot_be_is_one_line(text, words):
     assert words in str(caught.value) and '\n' not in str(caught.value)
 
 
+SMALL = sparse_space((8, 8, 1), 2)
+
+
 def test_a_space_without_networks_is_found_out():
-    nothing = restrict(sparse_space((8, 8, 1), 2), 'num-conv-layers-block-1=3,'
-                       'kernel-size-*=5')
-    with pytest.raises(ValueError, match='no network of .* fits'):
+    nothing = restrict(SMALL, 'num-conv-layers-block-1=3,kernel-size-*=5')
+    assert encoding.fits(SMALL) and not encoding.fits(nothing)
+    with pytest.raises(ValueError, match='no network of this space fits'):
         encoding.sample(jax.random.key(0), nothing, 5)
+
+
+def test_a_rare_network_is_found():
+    """Of a thousand random points one or none is feasible."""
+    rare = restrict(SMALL, 'num-conv-blocks=2,num-conv-layers-*=3,'
+                           'kernel-size-block-1-layer-1=3')
+    draws = encoding.snap(
+        rare, np.random.default_rng(0).random((20_000, len(rare.dimensions))))
+    assert encoding.feasible(rare, draws).mean() < 1e-3
+    for seed in range(5):
+        found = encoding.sample(jax.random.key(seed), rare, 3)
+        assert found.shape[0] == 3 and encoding.feasible(rare, found).all()
+
+
+def test_without_free_pruning_rows_stage_2_has_no_morphs():
+    held = restrict(WHOLE, 'zero-regularization-epochs=5,annealing-epochs=15,alpha=0.1,'
+                    'pretraining=true,log-alpha-offset=0,pruning-threshold-*=1e-5')
+    rows = encoding.sample(jax.random.key(0), held, 20)
+    np.testing.assert_array_equal(
+        morphisms.morph(jax.random.key(1), held, rows, only_pruning=True), rows)
+    changed = morphisms.morph(jax.random.key(1), held, rows)
+    assert (np.abs(changed - rows).max(axis=1) > 1e-9).all()
+
+
+def test_what_a_grey_image_has_not_is_not_changed():
+    grey = restrict(SMALL, 'downsample-input-in-depth=true')
+    row = encoding.sample(jax.random.key(0), grey, 1)[0]
+    assert encoding.decode(grey, row)['downsample-input-in-depth'] is False
+    with pytest.raises(ValueError, match='true, false'):
+        restrict(SMALL, 'downsample-input-in-depth=1')
+
+
+def test_values_are_those_that_were_written():
+    near = restrict(WHOLE, 'kernel-size-*=2.9999999,pruning-threshold-*=1.2345678e-6')
+    assert _levels('kernel-size-block-1-layer-1', near) == [3]
+    assert _levels('pruning-threshold-block-1-layer-1', near) == [1.2345678e-6]
