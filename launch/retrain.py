@@ -8,7 +8,8 @@ launch.export and the others read; the first study stays as it is. Every start b
 with fresh weights, also where the trial inherited its own. The spread between starts
 says how far a difference between two networks can be trusted: the best of a search is
 partly luck, and with --networks=5 the means of the five best say which of them is best.
-The same command again continues.
+It may also owe much to the epochs of its ancestors, which are named. The same command
+again continues.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ from absl import flags
 from launch import cli, progress, running, tables
 from launch.workdir import best_networks, check_config, find_network, open_study
 from sparse_jax import status
-from sparse_jax.search import lock, loop, setup, study
+from sparse_jax.search import lineage, lock, loop, setup, study
 from sparse_jax.search.objectives import figure
 from sparse_jax.search.outcome import Trial
 
@@ -107,8 +108,11 @@ def mean_error(runs):
     return np.mean([r.error for r in runs if r.ok] or [np.inf])
 
 
-def summary(runs, row, objectives, epochs):
-    """What the starts of a network have in common, at the cut that was named."""
+def summary(runs, row, objectives, epochs, before):
+    """What the starts of a network have in common, at the cut that was named.
+
+    before: epochs that its weights in the study were trained.
+    """
     good = [r for r in runs if r.ok]
     others = tables.statuses_text(r for r in runs if not r.ok)
     text = (f'trial {row.name}, {epochs} epochs: {len(good)} of {len(runs)} starts'
@@ -121,13 +125,15 @@ def summary(runs, row, objectives, epochs):
         values = [figure(r, name, objectives) for r in good]
         parts.append(f'{label.title} {spread(values, label.text)}')
         had.append(label.text(figure(row, name, objectives)))
-    return f'{text} give {", ".join(parts)}; it had {", ".join(had)}'
+    return (f'{text} give {", ".join(parts)}; it had {", ".join(had)} after {before} '
+            'epochs')
 
 
 def main(argv):
     del argv
     config, _, _, records, objectives = open_study(WORKDIR.value)
     rows = chosen(records, objectives)
+    before = [lineage.total_epochs(records.rows(), row.trial.number) for row in rows]
     records.close()
     config = again(config, len(rows))
     check_config(OUT.value, config)
@@ -139,9 +145,10 @@ def main(argv):
             loop.run(built, records, reporter)
         starts = [at_cut(records, row.offset)[i * REPEATS.value:][:REPEATS.value]
                   for i, row in enumerate(rows)]
-    for row, runs in sorted(zip(rows, starts), key=lambda pair: mean_error(pair[1])):
-        tables.line(tables.console(), summary(runs, row, objectives,
-                                              config.train.epochs))
+    for runs, row, spent in sorted(
+            zip(starts, rows, before), key=lambda found: mean_error(found[0])):
+        tables.line(tables.console(), summary(
+            runs, row, objectives, config.train.epochs, spent))
 
 
 if __name__ == '__main__':

@@ -28,6 +28,14 @@ def parent_of(
     return min(near, key=lambda r: (r.error, -r.trial.number)).trial.number
 
 
+def total_epochs(rows: list[Row], number: int) -> int:
+    """Epochs that the weights of a trial were trained: its own and its ancestors'."""
+    trials, epochs = {row.trial.number: row.trial for row in rows}, 0
+    while number is not None:
+        epochs, number = epochs + trials[number].epochs, trials[number].parent
+    return epochs
+
+
 def tree_lines(rows: list[Row]) -> list[str]:
     """The lineage as an indented text tree, one line per trial."""
     children = {}

@@ -110,6 +110,7 @@ def test_a_start_without_a_network_at_the_cut_is_counted():
     assert [r.status for r in found] == ['empty', 'over-budget', 'empty', 'ok']
     assert found[3].offset == tiny_study.CUT
     aims = tiny_study.finished().setup.objectives
-    text = retrain.summary(found, found[3], aims, 5)
+    text = retrain.summary(found, found[3], aims, 5, 12)
     assert text.startswith(
         'trial 3@-1, 5 epochs: 1 of 4 starts (2 empty, 1 over-budget)')
+    assert text.endswith(' after 12 epochs')

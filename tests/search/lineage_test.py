@@ -34,6 +34,13 @@ def _row(number, point, error, parent=None, name='ok'):
     return Row(Trial(number, point, 10, parent), 0, name, {}, error, costs, costs, 0.1)
 
 
+def test_epochs_of_ancestors_count():
+    rows = [_row(0, _point(), 0.1), _row(1, _point(), 0.1, parent=0),
+            _row(2, _point(), 0.1), _row(3, _point(), 0.1, parent=1)]
+    rows[1] = rows[1]._replace(trial=rows[1].trial._replace(epochs=5))
+    assert [lineage.total_epochs(rows, n) for n in range(4)] == [10, 15, 10, 25]
+
+
 def test_the_parent_covers_most_weights_then_errs_least():
     wide = _point(num_filters_block_1_layer_1=16)
     rows = [_row(0, _point(num_filters_block_1_layer_1=2), 0.01),
