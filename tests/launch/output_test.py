@@ -42,11 +42,14 @@ def test_any_front_can_be_drawn(errors, tmp_path, recwarn):
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
 
 
-@pytest.mark.parametrize('name', ['digits', 'mnist_cpu', 'mnist_2kb', 'cifar10_binary',
-                                  'chars4k_binary', 'microbit'])
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PRESETS = [path.name for path in sorted((ROOT / 'experiments').glob('*.py'))
+           if 'def get_config(' in path.read_text()]
+
+
+@pytest.mark.parametrize('name', PRESETS)
 def test_experiments_have_settings_that_are_allowed(name):
-    root = pathlib.Path(__file__).resolve().parents[2]
-    config = config_flag.load(str(root / 'experiments' / f'{name}.py'))
+    config = config_flag.load(str(ROOT / 'experiments' / name))
     settings.check(config)
     settings.tier_policy(config)
     settings.train_config(config)
@@ -101,15 +104,14 @@ def test_a_study_without_a_front_says_why():
 
 
 def test_data_of_a_package_are_installed_with_it():
-    root = pathlib.Path(__file__).resolve().parents[2]
-    with open(root / 'pyproject.toml', 'rb') as file:
+    with open(ROOT / 'pyproject.toml', 'rb') as file:
         listed = tomllib.load(file)['tool']['setuptools']['package-data']
     for package in ('sparse_jax', 'experiments', 'launch'):
-        for path in (root / package).rglob('*'):
+        for path in (ROOT / package).rglob('*'):
             if path.is_dir() or path.suffix in ('.py', '.pyc'):
                 continue
             owner = path.parent.parent
-            patterns = listed['.'.join(owner.relative_to(root).parts)]
+            patterns = listed['.'.join(owner.relative_to(ROOT).parts)]
             assert any(path.relative_to(owner).match(p) for p in patterns), path
 
 
