@@ -53,9 +53,8 @@ def write_networks(folder, members):
         path.write_text(json.dumps(point, indent=2) + '\n')
 
 
-def write_progress(folder, records):
+def write_progress(folder, points):
     """What the search had reached after every round; the names of the files."""
-    points = convergence.history(records)
     if len(points) < 2:
         return []
     convergence.write(folder / 'progress.csv', points)
@@ -110,13 +109,14 @@ def main(argv):
     if objectives.on_board:
         tables.line(console, tables.prediction_text(settings.board(config)))
     tables.line(console, best_text(front, objectives, tests))
-    if progress := convergence.text(convergence.history(records)):
+    points = convergence.history(records)
+    if progress := convergence.text(points):
         tables.line(console, progress)
     if TREE.value:
         for text in tree_lines(records.rows()):
             tables.line(console, text)
     write_csv(workdir / 'front.csv', members, objectives, tests)
-    written = ['front.csv', 'front.png', 'networks/', *write_progress(workdir, records)]
+    written = ['front.csv', 'front.png', 'networks/', *write_progress(workdir, points)]
     everything = matrix([row for row in rows if row.ok], objectives)
     picture.draw(
         workdir / 'front.png', everything, matrix(front, objectives),
