@@ -142,8 +142,12 @@ def flatten(tree: dict, prefix: str = '') -> dict:
 
 def locked(tree: dict) -> dict:
     """Flat settings that must agree when a study continues, or between hosts."""
-    return {name: value for name, value in flatten(tree).items()
-            if not any(name == f or name.startswith(f'{f}.') for f in FREE)}
+    found = {name: value for name, value in flatten(tree).items()
+             if not any(name == f or name.startswith(f'{f}.') for f in FREE)}
+    if isinstance(found.get('space.restrict'), str):
+        # Blanks between its items mean nothing.
+        found['space.restrict'] = found['space.restrict'].replace(' ', '')
+    return found
 
 
 def differences(stored: dict, given: dict) -> list[str]:

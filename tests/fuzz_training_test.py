@@ -151,7 +151,7 @@ def test_points_and_morphs_train_a_step_or_are_refused():
 @pytest.mark.slow
 @pytest.mark.parametrize('seed', range(2, 12))
 def test_five_thousand_points_and_their_morphs_train_a_step(seed):
-    """A tenth of them: some 500 programs, half an hour of a core."""
+    """A tenth of them: some 500 programs, up to half an hour of a core."""
     trained, refused, programs = _steps(seed, 500)
     assert trained + refused == 1000 and trained > 400 and programs > 300
 

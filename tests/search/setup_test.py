@@ -156,6 +156,11 @@ def test_differences_show_both_values_of_settings_that_bind():
         'search.batch: 8 -> 3',
         'tiers.units: [8, 16, 32, 64, 128, 256, 512, 1024] -> [16]']
     assert differences({}, {'seed': 1}) == ['seed: None -> 1']
+    space = lambda text: {'space': {'restrict': text}}
+    assert not differences(space('alpha=0.1, batch-norm=true'),
+                           space('alpha = 0.1,batch-norm=true '))
+    assert differences(space(None), space('alpha=0.1, batch-norm=true')) == [
+        "space.restrict: None -> 'alpha=0.1,batch-norm=true'"]
 
 
 def test_default_tiers_are_those_of_the_library():
