@@ -23,7 +23,9 @@ def text(main, values: flags.FlagValues) -> str:
     for name in _own(values):
         flag = values[name]
         default = flag.default
-        shown = '' if default in (None, '', True, False) else f' Default: {default}.'
+        # 1 and 0 are defaults like others, although they equal True and False.
+        silent = flag.boolean or default in (None, '')
+        shown = '' if silent else f' Default: {default}.'
         required = ' Required.' if _is_required(values, name) else ''
         head = f'  --[no]{name}' if flag.boolean else f'  --{name}=...'
         lines += [head, *_wrap(f'{flag.help}{shown}{required}', '      ')]

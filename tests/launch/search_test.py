@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import pytest
@@ -127,3 +128,10 @@ def test_help_is_short_and_shows_the_flags(name, capsys):
     assert result.code == 0 and len(result.out.splitlines()) < 50
     assert f'python -m launch.{name}' in result.out and '--workdir=...' in result.out
     assert max(map(len, result.out.splitlines())) <= 88
+
+
+def test_help_shows_defaults_that_equal_booleans(capsys):
+    found = command_line.run(capsys, 'search', '--help').out
+    flags = dict(re.findall(r'--(\S+)=\.\.\.\n((?:      .*\n)+)', found))
+    assert 'Default: 1.' in flags['hosts'] and 'Default: 0.' in flags['host']
+    assert 'Default' not in flags['coordinator']
