@@ -133,7 +133,7 @@ def main(argv):
     del argv
     config, _, _, records, objectives = open_study(WORKDIR.value)
     rows = chosen(records, objectives)
-    before = [lineage.total_epochs(records.rows(), row.trial.number) for row in rows]
+    trials = records.rows()
     records.close()
     config = again(config, len(rows))
     check_config(OUT.value, config)
@@ -145,10 +145,10 @@ def main(argv):
             loop.run(built, records, reporter)
         starts = [at_cut(records, row.offset)[i * REPEATS.value:][:REPEATS.value]
                   for i, row in enumerate(rows)]
-    for runs, row, spent in sorted(
-            zip(starts, rows, before), key=lambda found: mean_error(found[0])):
+    for row, runs in sorted(zip(rows, starts), key=lambda pair: mean_error(pair[1])):
+        before = lineage.total_epochs(trials, row.trial.number)
         tables.line(tables.console(), summary(
-            runs, row, objectives, config.train.epochs, spent))
+            runs, row, objectives, config.train.epochs, before))
 
 
 if __name__ == '__main__':

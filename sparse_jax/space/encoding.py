@@ -17,6 +17,7 @@ from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 MAX_REMEMBERED = 100_000
 MANY = 4096
+"""Rows drawn at once after a draw without a feasible one."""
 
 
 class _Rule(NamedTuple):

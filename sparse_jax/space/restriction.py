@@ -53,7 +53,7 @@ def narrow(row: Dimension, text: str) -> Dimension:
     if row.name.startswith(DERIVED):
         raise ValueError('allowed: no restriction, the value follows from the network')
     whole = row
-    if row.kind in ('boolean', 'categorical'):
+    if row.options:
         found = [_value(row, part) for part in text.split('|')]
         row = dataclasses.replace(
             row, choices=tuple(v for v in row.options if v in found))
@@ -75,7 +75,7 @@ def _value(row, text):
     """One value of a row, from text."""
     text = text.strip()
     value = {'true': True, 'false': False}.get(text.lower(), text)
-    numeric = row.kind in ('integer', 'real')
+    numeric = not row.options
     if numeric and '_' not in text:
         try:
             value = float(text)
