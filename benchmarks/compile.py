@@ -20,15 +20,15 @@ import jax
 import numpy as np
 
 from benchmarks import timing
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 from sparse_jax.data.synthetic import draw
+from sparse_jax.evaluation.evaluator import Trial
 from sparse_jax.model.skeleton import EXACT, TierPolicy, pad
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import loop, setup
 from sparse_jax.search.domain import sparse_domain
-from sparse_jax.search.evaluate import Trial
-from sparse_jax.search.study import Row, Study
 from sparse_jax.space import encoding
+from sparse_jax.study.records import Row, Study
 
 POLICIES = {
     'default': TierPolicy(),

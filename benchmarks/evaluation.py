@@ -19,8 +19,7 @@ import numpy as np
 from benchmarks import timing
 from benchmarks.compile import mnist_shaped
 from benchmarks.throughput import caller, candidates
-from sparse_jax import data
-from sparse_jax.config import default_config
+from sparse_jax import data, default_config
 from sparse_jax.search import setup
 
 

@@ -1,4 +1,4 @@
-"""Fits the cost models of sparse_jax/export/fitted/cost_model.json.
+"""Fits the cost models of sparse_jax/export/cost_model/fitted/cost_model.json.
 
 python -m benchmarks.fit_cost_model
 
@@ -16,15 +16,20 @@ import json
 import numpy as np
 from scipy.optimize import nnls
 
-from sparse_jax.export.boards import load
-from sparse_jax.export.bundle import firmware_program
-from sparse_jax.export.c_source import generate
-from sparse_jax.export.features import CODE, WORK, code_features, work_features
-from sparse_jax.export.formats import FORMATS
-from sparse_jax.export.image import read_image
-from sparse_jax.export.machine import Machine
-from sparse_jax.export.measure import MODEL
-from sparse_jax.export.toolchain import compile_firmware, find_compiler
+from sparse_jax.export.chip.boards import load
+from sparse_jax.export.chip.image import read_image
+from sparse_jax.export.chip.machine import Machine
+from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
+from sparse_jax.export.code.c_source import generate
+from sparse_jax.export.code.formats import FORMATS
+from sparse_jax.export.cost_model.features import (
+    CODE,
+    WORK,
+    code_features,
+    work_features,
+)
+from sparse_jax.export.cost_model.measure import MODEL
+from sparse_jax.export.project.bundle import firmware_program
 from sparse_jax.quantize import calibrate, pixel_codes, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
 

@@ -14,9 +14,10 @@ import jax
 
 from benchmarks import timing
 from benchmarks.compile import mnist_shaped
-from sparse_jax.config import default_config
+from sparse_jax import default_config
+from sparse_jax.evaluation import device_memory
 from sparse_jax.model.skeleton import split
-from sparse_jax.search import device_memory, setup
+from sparse_jax.search import setup
 from sparse_jax.space import encoding
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks import timing
 from experiments.optimiser_peers import PEERS
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import setup
 from sparse_jax.space import encoding

@@ -22,12 +22,12 @@ import numpy as np
 
 from benchmarks import floor, timing
 from sparse_jax.data.synthetic import draw
+from sparse_jax.evaluation import hosts
+from sparse_jax.evaluation.programs import Program, Programs
+from sparse_jax.evaluation.recipe import AXIS, Inherited, Recipe, make_mesh, share
 from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
 from sparse_jax.pruning import METHODS
-from sparse_jax.search import hosts
-from sparse_jax.search.programs import Program, Programs
-from sparse_jax.search.recipe import AXIS, Inherited, Recipe, make_mesh, share
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.train import TrainData

@@ -17,12 +17,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from launch.workdir import start_study
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 from sparse_jax.objectives import pareto
+from sparse_jax.objectives.goals import hypervolume_of, objectives_of
 from sparse_jax.search import loop, setup
-from sparse_jax.search.objectives import hypervolume_of, objectives_of
-from sparse_jax.search.study import PENDING, StudyError
+from sparse_jax.study.folder import start_study
+from sparse_jax.study.records import PENDING, StudyError
 
 VARIANTS = {
     'random, same limits on programs': {

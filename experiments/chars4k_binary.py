@@ -7,7 +7,7 @@ classes from 0 to 61. docs/chars4k.md has what comes out of it.
         --workdir=runs/chars4k_binary --config.data.path=FILE.npz
 """
 
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 
 
 def get_config():

@@ -4,7 +4,7 @@
         --workdir=runs/cifar10_binary --config.data.path=FILE.npz
 """
 
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 
 
 def get_config():

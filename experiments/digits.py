@@ -3,7 +3,7 @@
     python -m launch.search --config=experiments/digits.py --workdir=runs/digits
 """
 
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 
 
 def get_config():

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from launch.workdir import open_study
-from sparse_jax.search import settings
+from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.search.algorithms.bayesian import layout_of
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
-from sparse_jax.search.objectives import objectives_of
+from sparse_jax.settings import reading as settings
+from sparse_jax.study.folder import open_study
 from sparse_jax.surrogate import capacity, embedding, posterior
 from sparse_jax.surrogate.gp import GPConfig, gp
 from sparse_jax.surrogate.threads import one_blas_thread

@@ -8,7 +8,7 @@ over a hard budget. The front is verified on the emulated board at the end; all 
 images are run by `python -m launch.verify --workdir=runs/microbit`.
 """
 
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 
 
 def get_config():

@@ -7,7 +7,7 @@ prepare the set through tensorflow-datasets. docs/mnist.md has what comes out of
         --config.data.path=DIR
 """
 
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 
 
 def get_config():

@@ -18,9 +18,9 @@ from absl import flags
 from launch import config_flag, usage
 from sparse_jax.acquisition.maximize import NothingLeftError
 from sparse_jax.data import DataError
-from sparse_jax.search.settings import ConfigError
-from sparse_jax.search.study import StudyError
+from sparse_jax.settings.reading import ConfigError
 from sparse_jax.space.network_file import NetworkFileError
+from sparse_jax.study.records import StudyError
 
 PERSONS_ERRORS = (
     ConfigError, DataError, StudyError, NetworkFileError, NothingLeftError)

@@ -5,9 +5,7 @@ wrong escape as a traceback; here each mistake is one line.
 """
 
 import contextlib
-import difflib
 import importlib.util
-import json
 import pathlib
 import re
 import sys
@@ -16,8 +14,9 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
-from sparse_jax.config import default_config, flatten
-from sparse_jax.search.settings import ConfigError
+from sparse_jax.settings.config import default_config, flatten
+from sparse_jax.settings.reading import ConfigError
+from sparse_jax.settings.stored import check_known, near, read_json, reason
 
 DEFAULT = 'experiments/digits.py'
 STORED = pathlib.Path(__file__).with_name('stored_config.py')
@@ -82,43 +81,13 @@ def load(path: str) -> ml_collections.ConfigDict:
         config = module.get_config(*([argument] if argument else []))
     # The file is a person's program: it may raise anything.
     except Exception as error:
-        raise ConfigError(f'--config={path}: {_reason(error)}') from None
+        raise ConfigError(f'--config={path}: {reason(error)}') from None
     if not isinstance(config, ml_collections.ConfigDict):
         raise ConfigError(f'--config={path}: get_config() gives {config!r:.40}; '
-                          'allowed: a changed sparse_jax.config.default_config()')
-    _check_known(f'--config={path}', config.to_dict())
+                          'allowed: a changed sparse_jax.default_config()')
+    check_known(f'--config={path}', config.to_dict())
     _check_complete(f'--config={path}', config.to_dict())
     return config
-
-
-def read_json(path: str, where: str = '') -> ml_collections.ConfigDict:
-    """The configuration that a study stored; settings that were added since then have
-    their defaults.
-
-    Raises:
-      ConfigError: missing or broken file, or settings that do not exist; one line that
-        starts with `where`.
-    """
-    where = where or f'--config={path}'
-    try:
-        tree = json.loads(pathlib.Path(path).read_text())
-        if not isinstance(tree, dict):
-            raise TypeError(f'{tree!r:.40}')
-        _check_known(where, tree)
-        config = default_config()
-        config.update_from_flattened_dict(
-            {name: _tuples(value) for name, value in flatten(tree).items()})
-    except ConfigError:
-        raise
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(
-            f'{where}: not a configuration in JSON: {_reason(error)}') from None
-    return config
-
-
-def _tuples(value):
-    """JSON has lists in place of tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 @contextlib.contextmanager
@@ -129,14 +98,6 @@ def _no_bytecode():
         yield
     finally:
         sys.dont_write_bytecode = before
-
-
-def _check_known(where, tree):
-    """Refuse a nested dict with a setting that does not exist."""
-    known = flatten(default_config().to_dict())
-    for name in flatten(tree):
-        if name not in known:
-            raise ConfigError(f'{where}: unknown setting {name}{_near(name, known)}')
 
 
 def _check_complete(where, tree):
@@ -187,31 +148,6 @@ def _check_name(config, name):
     if inside:
         raise ConfigError(f'--config.{name} is a group of settings; allowed: '
                           + ', '.join(f'--config.{k}' for k in inside))
-    raise ConfigError(f'unknown setting --config.{name}{_near(name, known)}')
+    raise ConfigError(f'unknown setting --config.{name}{near(name, known)}')
 
 
-def _near(name, known):
-    """'; did you mean ...?', by spelling, else the members of the same group."""
-    group, _, last = name.rpartition('.')
-    same = [k for k in known if group and k.startswith(f'{group}.')]
-    # Inside a group only the last part can be wrong: the rest would always match.
-    near = ([f'{group}.{k}' for k in difflib.get_close_matches(
-        last, [k.removeprefix(f'{group}.') for k in same], 1)] if same
-        else difflib.get_close_matches(name, known, 1, 0.8))
-    if near:
-        return f'; did you mean {near[0]}?'
-    groups = sorted({k.split('.')[0] for k in known})
-    return '; allowed: ' + ', '.join(same or (f'{g}.…' if g != 'seed' else g
-                                              for g in groups))
-
-
-def _reason(error):
-    """What is wrong with a failing experiment file, on one line."""
-    if isinstance(error, AttributeError) and 'get_config' in str(error):
-        return 'it has no get_config(); allowed: a function that returns the settings'
-    text = str(error)
-    if isinstance(error, AttributeError | TypeError | KeyError | ValueError):
-        # ml_collections, mostly: a wrong type or a group that does not exist.
-        text = ' '.join(text.split())
-    lines = [line for line in text.splitlines() if line.strip()]
-    return f'{type(error).__name__}: {lines[0] if lines else ""}'

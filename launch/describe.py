@@ -16,14 +16,14 @@ from rich import box
 from rich.table import Table
 
 from launch import cli, tables
-from launch.workdir import find_network, open_study
 from sparse_jax import data
-from sparse_jax.objectives import compact_costs, graph_costs
-from sparse_jax.search import front as fronts
-from sparse_jax.search import settings
-from sparse_jax.search.objectives import BOARD, exceeded
+from sparse_jax.objectives import compact_costs, graph_costs, labels
+from sparse_jax.objectives.goals import BOARD, exceeded
+from sparse_jax.settings import reading as settings
 from sparse_jax.space import architecture, graph_file, network_file
 from sparse_jax.space.sparse_space import sparse_space
+from sparse_jax.study import front as fronts
+from sparse_jax.study.folder import find_network, open_study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -141,7 +141,7 @@ def describe_trial(console):
                          f'{_in_float(config, member.row)}')
     if member.row.on_board is not None:
         costs = [f'{label.title} {label.text(value)}' for label, value in zip(
-            (tables.LABELS[name] for name in BOARD), member.row.on_board)]
+            (labels.LABELS[name] for name in BOARD), member.row.on_board)]
         tables.line(console, f'predicted on {config.objectives.board}: '
                              f'{", ".join(costs)}')
     if not member.row.ok:

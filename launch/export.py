@@ -12,23 +12,22 @@ import jax
 from absl import flags
 
 from launch import cli
-from launch.workdir import find_network, open_study
 from sparse_jax import data
+from sparse_jax.evaluation.chip import CALIBRATION
 from sparse_jax.export import (
     ExportData,
     ExportError,
     MissingToolError,
-    boards,
     export_network,
-    folder,
     read_report,
     verification_text,
-    verify,
 )
+from sparse_jax.export.chip import boards
+from sparse_jax.export.project import folder, verify
 from sparse_jax.quantize import finetune, int8_accuracy
-from sparse_jax.search import front as fronts
-from sparse_jax.search import settings
-from sparse_jax.search.chip import CALIBRATION
+from sparse_jax.settings import reading as settings
+from sparse_jax.study import front as fronts
+from sparse_jax.study.folder import find_network, open_study
 
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
 TRIAL = flags.DEFINE_string(

@@ -13,14 +13,17 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from launch import cli, convergence, tables
+from launch import cli, tables
 from launch import figure as picture
-from launch.workdir import open_study
-from sparse_jax.search import front as fronts
-from sparse_jax.search import settings, study
-from sparse_jax.search.chip import CALIBRATION
-from sparse_jax.search.lineage import tree_lines
-from sparse_jax.search.objectives import BOARD, best_under, figure, front_of, matrix
+from sparse_jax.evaluation.chip import CALIBRATION
+from sparse_jax.objectives import labels
+from sparse_jax.objectives.goals import BOARD, best_under, figure, front_of, matrix
+from sparse_jax.settings import reading as settings
+from sparse_jax.study import convergence
+from sparse_jax.study import front as fronts
+from sparse_jax.study import records as study
+from sparse_jax.study.folder import open_study
+from sparse_jax.study.lineage import tree_lines
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -65,7 +68,7 @@ def write_progress(folder, points):
 
 def best_text(rows, objectives, tests):
     """The network of least validation error within the soft bounds, in words."""
-    within = tables.limits_text(objectives)
+    within = labels.limits_text(objectives)
     best = best_under(rows, objectives)
     if best is None:
         return f'no front member within {within}'
@@ -73,7 +76,7 @@ def best_text(rows, objectives, tests):
     if best.name in tests:
         percent.append(f'test {100 * tests[best.name]:.2f} %')
     costs = [f'{label.title} {label.text(figure(best, name, objectives))}'
-             for name in objectives.names[1:] for label in [tables.LABELS[name]]]
+             for name in objectives.names[1:] for label in [labels.LABELS[name]]]
     return (f'best on validation within {within}: trial {best.name}, '
             f'{", ".join([*costs, *percent])}')
 
@@ -82,7 +85,7 @@ def axis_labels(objectives):
     """What is under each panel of the picture."""
     units = {'flash': 'bytes', 'ram': 'bytes', 'macs': '', 'instructions': '',
              'latency': 'ms'}
-    texts = [(tables.LABELS[name].title, units.get(name, 'bytes, one per value'))
+    texts = [(labels.LABELS[name].title, units.get(name, 'bytes, one per value'))
              for name in objectives.names[1:]]
     return [f'{title} ({unit})' if unit else title for title, unit in texts]
 

@@ -16,11 +16,19 @@ import numpy as np
 from absl import flags
 
 from launch import cli, progress, running, tables
-from launch.workdir import best_networks, check_config, find_network, open_study
 from sparse_jax import status
-from sparse_jax.search import lineage, lock, loop, setup, study
-from sparse_jax.search.objectives import figure
-from sparse_jax.search.outcome import Trial
+from sparse_jax.objectives import labels
+from sparse_jax.objectives.goals import figure
+from sparse_jax.search import loop, setup
+from sparse_jax.study import lineage, lock
+from sparse_jax.study import records as study
+from sparse_jax.study.folder import (
+    best_networks,
+    check_config,
+    find_network,
+    open_study,
+)
+from sparse_jax.study.outcome import Trial
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -40,7 +48,7 @@ MAX_TRAIN = flags.DEFINE_integer(
     flag_values=FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts of each.', 1, flag_values=FLAGS)
-ERROR = tables.Label('error', 'validation error', '', '.2%')
+ERROR = labels.Label('error', 'validation error', '', '.2%')
 
 
 def chosen(records, objectives):
@@ -53,7 +61,7 @@ def chosen(records, objectives):
     found = best_networks(records, NETWORKS.value, objectives)
     if len(found) < NETWORKS.value:
         tables.line(tables.console(), f'only {len(found)} networks are within '
-                                      f'{tables.limits_text(objectives)}')
+                                      f'{labels.limits_text(objectives)}')
     return found
 
 
@@ -121,7 +129,7 @@ def summary(runs, row, objectives, epochs, before):
         return f'{text} give a network'
     parts, had = [], []
     for name in objectives.names:
-        label = tables.LABELS.get(name, ERROR)
+        label = labels.LABELS.get(name, ERROR)
         values = [figure(r, name, objectives) for r in good]
         parts.append(f'{label.title} {spread(values, label.text)}')
         had.append(label.text(figure(row, name, objectives)))

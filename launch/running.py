@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import ml_collections
 
-from launch import cli, workdir
-from sparse_jax.search import lock, study
+from launch import cli
 from sparse_jax.search.setup import Setup
+from sparse_jax.study import folder as workdir
+from sparse_jax.study import lock
+from sparse_jax.study import records as study
 
 
 @contextlib.contextmanager

@@ -11,9 +11,13 @@ on a board, the front is verified on the emulated one at the end.
 import numpy as np
 from absl import flags
 
-from launch import cli, progress, running, tables, verified, workdir
+from launch import cli, progress, running, tables, verified
+from sparse_jax.evaluation import hosts
 from sparse_jax.export import MissingToolError
-from sparse_jax.search import hosts, lock, loop, settings, setup
+from sparse_jax.search import loop, setup
+from sparse_jax.settings import reading as settings
+from sparse_jax.study import folder as workdir
+from sparse_jax.study import lock
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)

@@ -1,6 +1,6 @@
 """An experiment file of the configuration of a study: --config=WORKDIR/config.json."""
 
-from launch.config_flag import read_json
+from sparse_jax.settings.stored import read_json
 
 
 def get_config(path):

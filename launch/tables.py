@@ -2,16 +2,16 @@
 
 import collections
 import sys
-from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sparse_jax.export.boards import Board
-from sparse_jax.export.measure import prediction_error
-from sparse_jax.search.objectives import Objectives, exceeded, figure
-from sparse_jax.search.study import PENDING
+from sparse_jax.export.chip.boards import Board
+from sparse_jax.export.cost_model.measure import prediction_error
+from sparse_jax.objectives.goals import Objectives, exceeded, figure
+from sparse_jax.objectives.labels import LABELS
+from sparse_jax.study.records import PENDING
 
 PLAIN_WIDTH = 80
 """Columns of a table where the output is no terminal."""
@@ -35,41 +35,10 @@ def line(out: Console, text: str) -> None:
     out.print(Text(text), soft_wrap=True)
 
 
-class Label(NamedTuple):
-    """What a cost is called and how it is written."""
-
-    column: str
-    title: str
-    unit: str
-    form: str = '.0f'
-
-    def text(self, value: float) -> str:
-        """The value with its unit."""
-        return f'{value:{self.form}} {self.unit}'.rstrip()
-
-
-LABELS = {
-    'model_size': Label('size', 'model size', 'B'),
-    'working_memory': Label('memory', 'working memory', 'B'),
-    'macs': Label('MACs', 'multiply-accumulates', 'MACs'),
-    'flash': Label('flash', 'flash', 'B'),
-    'ram': Label('RAM', 'RAM', 'B'),
-    'instructions': Label('instr.', 'instructions', 'instructions'),
-    'latency': Label('ms', 'latency', 'ms', '.2f'),
-}
-
-
 def cost(item, name: str, objectives: Objectives) -> str:
     """A cost of a network as plain digits; empty if it was not measured."""
     value = figure(item, name, objectives)
     return '' if value is None else f'{value:{LABELS[name].form}}'
-
-
-def limits_text(objectives: Objectives) -> str:
-    """'2048 B and 2048 B': the soft bounds of all costs."""
-    parts = [LABELS[name].text(most)
-             for name, most in zip(objectives.names[1:], objectives.bounds[1:])]
-    return ' and '.join(parts)
 
 
 def prediction_text(board: Board) -> str:

@@ -7,15 +7,18 @@ import numpy as np
 from rich.table import Table
 
 from launch import cli, tables
-from launch.workdir import open_study
 from sparse_jax import data
-from sparse_jax.export import ExportData, ExportError, export_network, verify
-from sparse_jax.export.boards import Board
-from sparse_jax.export.toolchain import check_tools
-from sparse_jax.search import front as fronts
-from sparse_jax.search import settings, study
-from sparse_jax.search.chip import CALIBRATION, as_int8, board_costs
-from sparse_jax.search.objectives import OnBoard, exceeded, front_of
+from sparse_jax.evaluation.chip import CALIBRATION, as_int8, board_costs
+from sparse_jax.export import ExportData, ExportError, export_network
+from sparse_jax.export.chip.boards import Board
+from sparse_jax.export.chip.toolchain import check_tools
+from sparse_jax.export.project import verify
+from sparse_jax.objectives import labels
+from sparse_jax.objectives.goals import OnBoard, exceeded, front_of
+from sparse_jax.settings import reading as settings
+from sparse_jax.study import front as fronts
+from sparse_jax.study import records as study
+from sparse_jax.study.folder import open_study
 
 FOLDER = 'verified'
 
@@ -92,7 +95,7 @@ def _print(checked, board, images, in_all):
     console = tables.console()
     table = Table(title=f'Front on {board.name} (emulated), {images} of {in_all} test '
                         'images')
-    labels = [tables.LABELS[name] for name in OnBoard._fields]
+    labels = [labels.LABELS[name] for name in OnBoard._fields]
     for name in ('trial', '', *(label.column for label in labels), 'image', 'logits'):
         table.add_column(name, justify='right', no_wrap=True)
     errors = []
@@ -131,7 +134,7 @@ def _print_budgets(checked, objectives):
         if c.run is None:
             continue
         for name in exceeded(c.row._replace(on_board=c.run), objectives):
-            label, most = tables.LABELS[name], dict(objectives.budgets)[name]
+            label, most = labels.LABELS[name], dict(objectives.budgets)[name]
             value = label.text(getattr(c.run, name))
             tables.line(tables.console(), f'trial {c.row.name}: {label.title} is '
                         f'{value} as run, above its budget of {label.text(most)}')

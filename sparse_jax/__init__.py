@@ -6,3 +6,5 @@ Import the parts you compose: `sparse_jax.space`, `.model`, `.pruning`, `.traini
 """
 
 __version__ = '0.1.0'
+
+from sparse_jax.settings.config import default_config as default_config  # noqa: F401

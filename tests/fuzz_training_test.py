@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from sparse_jax.config import default_config
+from sparse_jax import default_config
 from sparse_jax.model import (
     compact,
     deploy,
@@ -22,9 +22,9 @@ from sparse_jax.model import (
     weights,
 )
 from sparse_jax.objectives import compact_costs, graph_costs, measure, memory
+from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.pruning import METHODS
-from sparse_jax.search import settings
-from sparse_jax.search.least import not_worth_training
+from sparse_jax.settings import reading as settings
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import CLASSIFIER
 from sparse_jax.training import (

@@ -8,8 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 RANKS = {
-    'types': 0, 'status': 0, 'config': 0, 'counter_noise': 0, 'host_random': 0,
-    'factories': 0,
+    'types': 0, 'status': 0, 'counter_noise': 0, 'host_random': 0, 'factories': 0,
     'space': 1, 'data': 1,
     'model': 2,
     'pruning': 3, 'quantize': 3,
@@ -18,7 +17,10 @@ RANKS = {
     'export': 6,
     'surrogate': 7,
     'acquisition': 8,
-    'search': 9,
+    'settings': 9,
+    'study': 10,
+    'evaluation': 11,
+    'search': 12,
 }
 
 

@@ -10,12 +10,12 @@ from unittest import mock
 import jax
 import numpy as np
 
-from sparse_jax.config import default_config, dumps
 from sparse_jax.data.synthetic import draw
 from sparse_jax.search import loop, setup
 from sparse_jax.search.domain import sparse_domain
-from sparse_jax.search.study import Study
+from sparse_jax.settings.config import default_config, dumps
 from sparse_jax.space import encoding, network_file
+from sparse_jax.study.records import Study
 from tests import sampled
 
 BATCH, ROUNDS, CUT = 2, 2, -1.0

@@ -1,18 +1,18 @@
 """From compact networks to verified microcontroller firmware."""
 
-from sparse_jax.export import boards
-from sparse_jax.export.analytic import analytic_cost
-from sparse_jax.export.boards import Board
-from sparse_jax.export.boards import load as load_board
-from sparse_jax.export.buffers import plan_buffers
-from sparse_jax.export.c_source import generate
+from sparse_jax.export.chip import boards
+from sparse_jax.export.chip.boards import Board
+from sparse_jax.export.chip.boards import load as load_board
+from sparse_jax.export.code.analytic import analytic_cost
+from sparse_jax.export.code.buffers import plan_buffers
+from sparse_jax.export.code.c_source import generate
+from sparse_jax.export.cost_model.measure import Measurement, measure
 from sparse_jax.export.errors import ExportError, MissingToolError, VerificationError
-from sparse_jax.export.folder import read_report
-from sparse_jax.export.measure import Measurement, measure
-from sparse_jax.export.network import ExportData, export_network
-from sparse_jax.export.report_text import verification_text
-from sparse_jax.export.tflite_model import to_tflite
-from sparse_jax.export.verify import verify
+from sparse_jax.export.project.folder import read_report
+from sparse_jax.export.project.network import ExportData, export_network
+from sparse_jax.export.project.report_text import verification_text
+from sparse_jax.export.project.verify import verify
+from sparse_jax.export.tflite.model import to_tflite
 
 __all__ = [
     'Board',

@@ -6,8 +6,8 @@ import numpy as np
 
 from sparse_jax.acquisition.scoring import Facts
 from sparse_jax.objectives import graph_costs
-from sparse_jax.search.least import least
-from sparse_jax.search.objectives import COUNTED, Objectives, counted
+from sparse_jax.objectives.goals import COUNTED, Objectives, counted
+from sparse_jax.objectives.lower_bounds import least
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import Space
 

@@ -9,14 +9,14 @@ import jax
 import numpy as np
 
 from sparse_jax import status
-from sparse_jax.search import checkpoints
-from sparse_jax.search.lineage import parent_of
-from sparse_jax.search.objectives import front_of, hypervolume_of, objectives_of
-from sparse_jax.search.outcome import Outcome, Trial
+from sparse_jax.objectives.goals import front_of, hypervolume_of, objectives_of
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
-from sparse_jax.search.study import PENDING, Row, Study
 from sparse_jax.space import encoding
+from sparse_jax.study import checkpoints
+from sparse_jax.study.lineage import parent_of
+from sparse_jax.study.outcome import Outcome, Trial
+from sparse_jax.study.records import PENDING, Row, Study
 from sparse_jax.types import Evaluation, SearchState
 
 SUGGEST_STREAM = 3

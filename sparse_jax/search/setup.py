@@ -13,19 +13,21 @@ import numpy as np
 from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
-from sparse_jax.config import locked
+from sparse_jax.evaluation import device_memory, hosts
+from sparse_jax.evaluation.chip import judge, on_chip
+from sparse_jax.evaluation.evaluator import Evaluator
+from sparse_jax.evaluation.programs import Programs
+from sparse_jax.evaluation.recipe import Recipe, make_mesh, share
 from sparse_jax.model.lowering import Lowering, default_lowering
-from sparse_jax.search import algorithms, device_memory, hosts
+from sparse_jax.objectives.goals import Objectives
+from sparse_jax.objectives.lower_bounds import not_worth_training
+from sparse_jax.search import algorithms
 from sparse_jax.search.algorithms import Rules
-from sparse_jax.search.chip import judge, on_chip
 from sparse_jax.search.domain import sparse_domain
-from sparse_jax.search.evaluate import Evaluator
 from sparse_jax.search.facts import facts_of
-from sparse_jax.search.least import not_worth_training
-from sparse_jax.search.objectives import Objectives
-from sparse_jax.search.programs import Programs
-from sparse_jax.search.recipe import Recipe, make_mesh, share
-from sparse_jax.search.settings import (
+from sparse_jax.search.stages import staged
+from sparse_jax.settings.config import locked
+from sparse_jax.settings.reading import (
     ConfigError,
     board,
     check,
@@ -37,7 +39,6 @@ from sparse_jax.search.settings import (
     tier_policy,
     train_config,
 )
-from sparse_jax.search.stages import staged
 from sparse_jax.space import encoding
 from sparse_jax.space.morphisms import is_pruning
 from sparse_jax.space.sparse_space import Space

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sparse_jax.export.buffers import lifetimes, plan_buffers
-from sparse_jax.export.schedule import schedule
+from sparse_jax.export.code.buffers import lifetimes, plan_buffers
+from sparse_jax.export.code.schedule import schedule
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net

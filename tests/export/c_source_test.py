@@ -7,10 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from sparse_jax.export.bundle import host_program
-from sparse_jax.export.c_source import generate
-from sparse_jax.export.formats import FORMATS
-from sparse_jax.export.layer_kernels import KINDS
+from sparse_jax.export.code.c_source import generate
+from sparse_jax.export.code.formats import FORMATS
+from sparse_jax.export.code.layer_kernels import KINDS
+from sparse_jax.export.project.bundle import host_program
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, emulate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net

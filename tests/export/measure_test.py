@@ -5,13 +5,13 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from sparse_jax.export import measure
-from sparse_jax.export.bundle import firmware_program
-from sparse_jax.export.c_source import generate
-from sparse_jax.export.image import read_image
-from sparse_jax.export.machine import Machine
-from sparse_jax.export.measure import exact_table_bytes
-from sparse_jax.export.toolchain import compile_firmware, find_compiler
+from sparse_jax.export.chip.image import read_image
+from sparse_jax.export.chip.machine import Machine
+from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
+from sparse_jax.export.code.c_source import generate
+from sparse_jax.export.cost_model import measure
+from sparse_jax.export.cost_model.measure import exact_table_bytes
+from sparse_jax.export.project.bundle import firmware_program
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, pixel_codes, quantize
 from sparse_jax.quantize.random_nets import random_images

@@ -14,19 +14,19 @@ from sparse_jax.export import (
     ExportError,
     MissingToolError,
     VerificationError,
-    boards,
     export_network,
     load_board,
     read_report,
     verification_text,
-    verify,
 )
-from sparse_jax.export.bundle import firmware_program
-from sparse_jax.export.c_source import generate
-from sparse_jax.export.image import read_image
-from sparse_jax.export.ledger import flash_ledger, ram_ledger
-from sparse_jax.export.machine import Machine
-from sparse_jax.export.toolchain import compile_firmware, find_compiler
+from sparse_jax.export.chip import boards
+from sparse_jax.export.chip.image import read_image
+from sparse_jax.export.chip.machine import Machine
+from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
+from sparse_jax.export.code.c_source import generate
+from sparse_jax.export.project import verify
+from sparse_jax.export.project.bundle import firmware_program
+from sparse_jax.export.project.ledger import flash_ledger, ram_ledger
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, emulate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net

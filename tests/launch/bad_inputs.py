@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.config import dumps
+from sparse_jax.settings.config import dumps
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -189,7 +189,7 @@ _TEXTS = {
     'empty.py': '',
     'none.py': 'def get_config():\n  pass\n',
 }
-_EXPERIMENT = ('from sparse_jax.config import default_config\n\n\ndef get_config():\n'
+_EXPERIMENT = ('from sparse_jax import default_config\n\n\ndef get_config():\n'
                '  config = default_config()\n  config.search.{}\n  return config\n')
 
 

@@ -5,8 +5,8 @@ import socket
 import numpy as np
 import pytest
 
-from sparse_jax.search import hosts
-from sparse_jax.search.study import Study
+from sparse_jax.evaluation import hosts
+from sparse_jax.study.records import Study
 from tests.launch.command_line import finish, start_search
 
 SETTINGS = {

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sparse_jax.search.study import Study
+from sparse_jax.study.records import Study
 from tests import tiny_study
 from tests.launch.command_line import finish, start_search
 

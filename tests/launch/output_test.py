@@ -10,9 +10,11 @@ import types
 import numpy as np
 import pytest
 
-from launch import config_flag, convergence, figure, progress, tables
-from sparse_jax.search import loop, settings
-from sparse_jax.search.study import Study
+from launch import config_flag, figure, progress, tables
+from sparse_jax.search import loop
+from sparse_jax.settings import reading as settings
+from sparse_jax.study import convergence
+from sparse_jax.study.records import Study
 from tests import tiny_study
 
 

@@ -7,10 +7,10 @@ import types
 import numpy as np
 
 from launch import retrain
-from launch.workdir import best_networks
-from sparse_jax.config import dumps
-from sparse_jax.search.objectives import ranked_under
-from sparse_jax.search.study import Study
+from sparse_jax.objectives.goals import ranked_under
+from sparse_jax.settings.config import dumps
+from sparse_jax.study.folder import best_networks
+from sparse_jax.study.records import Study
 from tests import tiny_study
 from tests.launch import command_line
 

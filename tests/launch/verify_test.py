@@ -10,8 +10,8 @@ import pytest
 from launch import search, verified
 from sparse_jax import data
 from sparse_jax.export import MissingToolError, VerificationError
-from sparse_jax.search.objectives import BOARD, front_of
-from sparse_jax.search.study import Study
+from sparse_jax.objectives.goals import BOARD, front_of
+from sparse_jax.study.records import Study
 from tests import tiny_study
 from tests.launch import command_line
 

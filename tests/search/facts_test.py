@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from sparse_jax.objectives.goals import Objectives
 from sparse_jax.search import facts
-from sparse_jax.search.objectives import Objectives
 from sparse_jax.space.architecture import Graph, Node
 
 INF = np.inf

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.search import checkpoints, loop
-from sparse_jax.search.outcome import Trial
-from sparse_jax.search.study import PENDING, Row, Study
+from sparse_jax.search import loop
 from sparse_jax.space import encoding, network_file
+from sparse_jax.study import checkpoints
+from sparse_jax.study.outcome import Trial
+from sparse_jax.study.records import PENDING, Row, Study
 from tests import tiny_study
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from sparse_jax.search import algorithms, loop, settings
-from sparse_jax.search.settings import ConfigError
-from sparse_jax.search.study import Study
+from sparse_jax.search import algorithms, loop
+from sparse_jax.settings import reading as settings
+from sparse_jax.settings.reading import ConfigError
+from sparse_jax.study.records import Study
 from tests import tiny_study
 
 HERE = f'{__name__}:'

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from sparse_jax import data, pruning
-from sparse_jax.config import default_config, differences, flatten
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives.graph_costs import graph_totals
-from sparse_jax.search import settings, setup
+from sparse_jax.search import setup
 from sparse_jax.search.facts import facts_of
-from sparse_jax.search.settings import ConfigError
+from sparse_jax.settings import reading as settings
+from sparse_jax.settings.config import default_config, differences, flatten
+from sparse_jax.settings.reading import ConfigError
 from sparse_jax.space import encoding
 from sparse_jax.types import Evaluation
 from tests import tiny_study

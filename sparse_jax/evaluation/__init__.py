@@ -1,0 +1,1 @@
+"""From points to outcomes: programs, executors and what they measure."""

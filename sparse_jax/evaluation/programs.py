@@ -1,0 +1,191 @@
+"""Compiled training programs: one per skeleton, counted and timed."""
+
+import concurrent.futures
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from sparse_jax.evaluation import device_memory, hosts
+from sparse_jax.evaluation.recipe import (
+    AXIS,
+    Inherited,
+    Recipe,
+    Shared,
+    Trained,
+    batched,
+    template,
+)
+from sparse_jax.model.skeleton import Candidate, Skeleton
+
+MOST_KEPT = 24
+"""Programs in memory at once. On a CPU each maps a thousand and more pieces of code,
+and an operating system allows a process some 65 000; what is dropped comes back from
+the persistent cache."""
+MOST_COMPILING = 4
+"""Programs compiled at once, where there are as many cores."""
+
+
+class Program(NamedTuple):
+    """A compiled program and what it cost to get."""
+
+    run: Callable
+    """(key data, candidates, inherited, active, shared, epochs) -> Trained, batched."""
+    skeleton: Skeleton
+    seconds: float
+    """Wall-clock of tracing and compiling."""
+    template: tuple
+    """Abstract (params, aux, stats) of one candidate."""
+    slots: int
+    """Candidates per call."""
+
+
+class Programs:
+    """Compiles each skeleton once, in the background if asked ahead of time.
+
+    A program has as many slots as the recipe says, fewer where the memory of a device
+    would not hold them: first by prediction, then by what the compiler reports, at
+    last by what fails.
+    """
+
+    def __init__(self, recipe: Recipe, shared: Shared, memory: int | None = None):
+        """memory: bytes that one device offers, None for no limit."""
+        self.recipe = recipe
+        self.shared = shared
+        self.memory = memory
+        self.uses: dict[Skeleton, int] = {}
+        """Candidates served by each program."""
+        self._slots: dict[Skeleton, int] = {}
+        self._served: list[Skeleton] = []
+        self._seconds = 0.0
+        self._pending: dict[Skeleton, concurrent.futures.Future] = {}
+        # Compiling one program hardly uses a second core.
+        self._pool = concurrent.futures.ThreadPoolExecutor(
+            min(MOST_COMPILING, os.cpu_count() or 1), 'compile')
+        self._lock = threading.Lock()
+
+    def prefetch(self, skeleton: Skeleton, candidate: Candidate) -> None:
+        """Start compiling a skeleton unless that has been done."""
+        with self._lock:
+            if skeleton not in self._pending:
+                self._pending[skeleton] = self._pool.submit(
+                    self._compile, skeleton, candidate)
+
+    def get(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
+        """The program of a skeleton; waits for its compilation.
+
+        None if the compiler runs out of memory with one candidate per device.
+        """
+        self.prefetch(skeleton, candidate)
+        program = self._pending[skeleton].result()
+        with self._lock:
+            self._served = [s for s in self._served if s != skeleton] + [skeleton]
+            for old in self._served[:-MOST_KEPT]:
+                self._pending.pop(old, None)
+            self._served = self._served[-MOST_KEPT:]
+        return program
+
+    def smaller(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
+        """The program of a skeleton for half as many candidates, after it ran out of
+        memory; None if it has one candidate per device already."""
+        slots = self._fewer(self.get(skeleton, candidate).slots)
+        if slots is None:
+            return None
+        with self._lock:
+            self._slots[skeleton] = slots
+            del self._pending[skeleton]
+        return self.get(skeleton, candidate)
+
+    def call(self, program: Program, arguments: tuple, epochs: int) -> Trained:
+        """Run a program on host arrays (key data, candidates, inherited, active);
+        the result is on the host, and on all hosts."""
+        placed = hosts.place(self.recipe.mesh, AXIS, arguments)
+        return hosts.gather(program.run(*placed, self.shared, np.int32(epochs)))
+
+    def is_ready(self, skeleton: Skeleton) -> bool:
+        """Whether the program has been compiled."""
+        future = self._pending.get(skeleton)
+        return future is not None and future.done()
+
+    def count(self, skeleton: Skeleton, candidates: int) -> None:
+        """Record that a program served some candidates."""
+        self.uses[skeleton] = self.uses.get(skeleton, 0) + candidates
+
+    def slots(self, skeleton: Skeleton) -> int:
+        """Candidates per call of the program of a skeleton, as far as it is known."""
+        return self._slots.get(skeleton, self.recipe.slots)
+
+    def seconds(self) -> float:
+        """Seconds spent compiling so far."""
+        return self._seconds
+
+    def _fewer(self, slots):
+        devices = self.recipe.mesh.devices.size
+        half = max(devices, slots // 2 // devices * devices)
+        return half if half < slots else None
+
+    def _compile(self, skeleton, candidate):
+        start = time.perf_counter()
+        weights = template(skeleton, self.recipe, candidate)
+        slots = self._slots.get(skeleton) or self._predicted_slots(skeleton, weights)
+        run = None
+        while slots is not None:
+            self._slots[skeleton] = slots
+            run = self._try_to_compile(skeleton, candidate, weights, slots)
+            fewer = self._fewer(slots)
+            if run is not None and (fewer is None or not self._exceeds(run)):
+                break
+            slots = fewer
+        seconds = time.perf_counter() - start
+        with self._lock:
+            self._seconds += seconds
+        return run and Program(run, skeleton, seconds, weights, slots)
+
+    def _try_to_compile(self, *arguments):
+        try:
+            return self._compiled(*arguments)
+        except jax.errors.JaxRuntimeError as error:
+            if not device_memory.ran_out(error):
+                raise
+            return None
+
+    def _compiled(self, skeleton, candidate, weights, slots):
+        mesh = self.recipe.mesh
+        split = NamedSharding(mesh, PartitionSpec(AXIS))
+        wide = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
+            (slots, *np.shape(leaf)), dtype or leaf.dtype, sharding=split)
+        arguments = (
+            wide(np.zeros(2, np.uint32)),
+            jax.tree.map(lambda leaf: wide(np.asarray(leaf)), candidate),
+            Inherited(jax.tree.map(wide, weights),
+                      jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)),
+            wide(np.zeros((), bool)), self.shared, np.int32(0))
+        recipe = self.recipe._replace(slots=slots)
+        return jax.jit(batched(skeleton, recipe)).lower(*arguments).compile()
+
+    def _predicted_slots(self, skeleton, weights):
+        """The recipe's slots, halved until the prediction fits."""
+        slots = self.recipe.slots
+        if self.memory is None or self.recipe.lowering.mapping == 'map':
+            return slots
+        shared = device_memory.of_data(self.shared)
+        each = device_memory.per_candidate(
+            skeleton, weights, batch_size=self.recipe.config.batch_size)
+        devices = self.recipe.mesh.devices.size
+        while shared + each * (slots // devices) > self.memory:
+            fewer = self._fewer(slots)
+            if fewer is None:
+                break
+            slots = fewer
+        return slots
+
+    def _exceeds(self, run):
+        """Whether a compiled program needs more than a device has."""
+        used = device_memory.compiled_bytes(run)
+        return None not in (self.memory, used) and used > self.memory

@@ -1,0 +1,1 @@
+"""Boards, tool chains and their emulation."""

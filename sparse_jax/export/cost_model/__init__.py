@@ -1,0 +1,1 @@
+"""Predicted bytes and instructions of an int8 network on a board."""

@@ -1,0 +1,92 @@
+"""Measured objectives: what a network costs on a board, without compiling it.
+
+RAM and constant tables are exact: they come from the same plan and the same encoder as
+the generated C. Code bytes, instructions and cycles come from linear models fitted to
+compiled and emulated random networks; their error on networks left out of the fit is in
+fitted/cost_model.json and in `Measurement.error`.
+"""
+
+import functools
+import hashlib
+import json
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.export.chip.boards import Board, load
+from sparse_jax.export.code.c_source import Generated, generate
+from sparse_jax.export.cost_model.features import (
+    CODE,
+    WORK,
+    code_features,
+    work_features,
+)
+from sparse_jax.export.project.facts import table_bytes
+from sparse_jax.quantize.quantized import QuantizedNet
+
+MODEL = pathlib.Path(__file__).parent / 'fitted' / 'cost_model.json'
+
+
+class Measurement(NamedTuple):
+    """Costs of one network; bytes unless said otherwise."""
+
+    ram: int
+    """Exact: the arena, image and room to unpack weights included; no stack."""
+    tables: int
+    """Exact as written: weights in their stored format, biases, requantisation and
+    descriptors. Of a layer that has a loop to itself the compiler may fold the
+    descriptor and short tables into code."""
+    flash: float
+    """`tables` plus predicted code of the network; no reset code, no example."""
+    instructions: float
+    """Predicted, per inference."""
+    cycles: float
+    """Predicted, of the board's cycle table: an estimate of an estimate."""
+    latency_s: float
+    """`cycles` at the board's clock."""
+    error: dict[str, float]
+    """90th percentile of the relative error of 'code', 'instructions', 'cycles'."""
+
+
+def measure(net: QuantizedNet, board: str | Board = 'microbit') -> Measurement:
+    """Costs of an int8 network on a board."""
+    board = load(board) if isinstance(board, str) else board
+    g = generate(net)
+    model = _models()[board.core]
+    code = _predict(model['code'], CODE, code_features(g))
+    work = work_features(g)
+    instructions = _predict(model['instructions'], WORK, work)
+    cycles = _predict(model['cycles'], WORK, work)
+    tables = exact_table_bytes(g)
+    return Measurement(g.plan.arena, tables, tables + code, instructions, cycles,
+                       cycles / board.clock_hz, prediction_error(board))
+
+
+def prediction_error(board: Board) -> dict[str, float]:
+    """90th percentile of the relative error of 'code', 'instructions', 'cycles', of
+    random networks that the fit did not see."""
+    model = _models()[board.core]
+    return {name: model[name]['error']['p90']
+            for name in ('code', 'instructions', 'cycles')}
+
+
+def models_digest() -> str:
+    """Changes with the cost models, and so with what they predict."""
+    return hashlib.sha256(MODEL.read_bytes()).hexdigest()
+
+
+def exact_table_bytes(g: Generated) -> int:
+    """Bytes of all constant tables of a generated network."""
+    return sum(sum(table_bytes(node, g.encoded[node.name]).values())
+               for node in g.net.nodes if node.weight is not None)
+
+
+def _predict(fit, names, features):
+    coefficients = np.array([fit['coefficients'].get(name, 0.0) for name in names])
+    return float(coefficients @ features)
+
+
+@functools.cache
+def _models():
+    return json.loads(MODEL.read_text())['cores']

@@ -1,0 +1,1 @@
+"""The exported folder: writing, verifying, accounting for every byte."""

@@ -1,0 +1,124 @@
+"""Compiles an export folder, runs it on the emulated board and accounts for it all."""
+
+import pathlib
+
+import numpy as np
+
+from sparse_jax.export.chip import boards
+from sparse_jax.export.chip.image import Image, read_image
+from sparse_jax.export.chip.machine import Machine
+from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
+from sparse_jax.export.errors import ExportError, VerificationError
+from sparse_jax.export.project import folder
+from sparse_jax.export.project.budget import check_image, check_plan, check_stack
+from sparse_jax.export.project.ledger import (
+    flash_ledger,
+    linked_tables,
+    network_bytes,
+    ram_ledger,
+)
+
+_COUNTED = 8
+
+
+def verify(
+    out_dir: str | pathlib.Path, *, limit: int | None = None, compiler: str = 'auto',
+) -> dict:
+    """Checks an exported network on its board; raises VerificationError if it fails.
+
+    Runs every image of the export's test set (the first `limit` if given) and compares
+    all logits with the integer emulator's. Returns the verification: bit-equality,
+    flash, RAM and stack as linked and run, exact instructions, and *estimates* of
+    cycles, latency and energy. It is also added to report.json, in place of an earlier
+    one.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f'limit: {limit} is not allowed; allowed: 1 or more')
+    report, tests = folder.read_report(out_dir), folder.read_testset(out_dir)
+    # Until this one has passed there is none.
+    folder.set_verification(out_dir, None)
+    board = boards.from_dict(report['board'])
+    check_plan(report, board)
+    tool = find_compiler(board, compiler)
+    image = read_image(compile_firmware(_sources(out_dir, report), board, tool), board)
+    check_image(report, board, image)
+    machine = Machine(image, board)
+    count = len(tests['codes']) if limit is None else min(limit, len(tests['codes']))
+    counts = [machine.count(lambda i=i: run_images(machine, report,
+                                                   tests['codes'][i : i + 1]))
+              for i in range(min(_COUNTED, count))]
+    check_stack(report, board, image.static_ram, machine.stack())
+    outputs = run_images(machine, report, tests['codes'][:count])
+    _compare(board, outputs, tests['logits'][:count])
+    stack = machine.stack()
+    check_stack(report, board, image.static_ram, stack)
+    result = {
+        'board': board.name, 'compiler': tool.label(), 'logits': 'bit-equal',
+        'images': count, 'test_set': len(tests['codes']),
+        'accuracy': _accuracy(outputs, tests['labels'][:count]),
+        'stack': stack, **_sizes(report, image), **_costs(board, counts)}
+    folder.set_verification(out_dir, result)
+    return result
+
+
+def run_images(machine: Machine, facts: dict, codes: np.ndarray) -> np.ndarray:
+    """[N, classes] int8 logits of uint8 pixel codes [N, H, W, C], row by row."""
+    name, row = facts['name'], machine.image.addresses['row_buffer']
+    logits = []
+    for image in codes:
+        for index, pixels in enumerate(image):
+            machine.write(row, pixels.tobytes())
+            machine.call(f'{name}_push_row', index, row)
+        address = machine.call(f'{name}_infer')
+        logits.append(machine.read(address, facts['classes']))
+    return np.frombuffer(b''.join(logits), np.int8).reshape(len(codes), -1)
+
+
+def _sources(out_dir, report):
+    """The folder's own sources: what is verified is what was exported."""
+    name, out = report['name'], pathlib.Path(out_dir)
+    try:
+        return {file: (out / file).read_text()
+                for file in (f'{name}.c', f'{name}.h', 'firmware.c', 'start.c')}
+    except OSError as error:
+        raise ExportError(f'{out}: {error.filename} is missing') from error
+
+
+def _compare(board, outputs, expected):
+    wrong = np.flatnonzero((outputs != expected).any(axis=1))
+    if len(wrong):
+        first = wrong[0]
+        raise VerificationError(
+            f'{board.name}: wrong logits for {len(wrong)} of {len(expected)} images; '
+            f'image {first} gives {outputs[first].tolist()}, '
+            f'not {expected[first].tolist()}')
+
+
+def _accuracy(outputs, labels):
+    """None if the export came without labels."""
+    if (labels < 0).any():
+        return None
+    return float(np.mean(outputs.argmax(-1) == labels))
+
+
+def _sizes(report, image: Image):
+    flash, ram = flash_ledger(report, image), ram_ledger(report, image)
+    return {
+        'flash': image.flash, 'static_ram': image.static_ram,
+        'network': network_bytes(report, image), 'sections': image.sections,
+        'flash_ledger': flash, 'ram_ledger': ram,
+        'layer_flash': linked_tables(report, image),
+        'functions': {s.name: s.size for s in image.symbols if s.section == '.text'}}
+
+
+def _costs(board, counts):
+    instructions = [cost.instructions for cost in counts]
+    cycles = float(np.mean([cost.cycles for cost in counts]))
+    seconds = cycles / board.clock_hz
+    joules = None if board.amperes is None else seconds * board.volts * board.amperes
+    return {
+        'instructions': {'images': len(counts), 'least': min(instructions),
+                         'mean': float(np.mean(instructions)),
+                         'most': max(instructions)},
+        'estimates': {'cycles': cycles, 'latency_s': seconds, 'energy_j': joules,
+                      'clock_hz': board.clock_hz, 'notes': list(board.notes)}}

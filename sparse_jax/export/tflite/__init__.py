@@ -1,0 +1,1 @@
+"""An int8 network as a .tflite file."""

@@ -1,0 +1,108 @@
+"""What a network costs at least, whatever pruning removes: known before training.
+
+A network that is not empty has a path from the image to the classifier on which every
+layer keeps a weight and a unit. Each cost is bounded on its own, by the cheapest path.
+"""
+
+import functools
+import math
+from typing import NamedTuple
+
+from sparse_jax.objectives.goals import COUNTED, Objectives, counted
+from sparse_jax.objectives.graph_costs import graph_totals
+from sparse_jax.space.architecture import CLASSIFIER, Graph, output_shape
+
+
+class Least(NamedTuple):
+    """Lower bounds of the costs of a network; the names are those of `Totals`."""
+
+    model_size: int
+    working_memory: int
+    working_memory_weights: int
+    macs: int
+    ram: int
+    """Bytes of the buffer plan: a layer's input and pooled output live together,
+    unless it is depthwise and works in place."""
+
+
+def not_worth_training(
+    graph: Graph, *, max_weights: int, max_macs: int, objectives: Objectives,
+    prunes: bool,
+) -> bool:
+    """Whether a feasible exact graph is over a limit before pruning (0 for none), or
+    over a hard budget whatever pruning removes."""
+    costs = graph_totals(graph)
+    large = any(limit and value > limit for limit, value in (
+        (max_weights, costs.model_size), (max_macs, costs.macs)))
+    return large or cannot_fit(graph, objectives, prunes)
+
+
+def cannot_fit(graph: Graph, objectives: Objectives, prunes: bool) -> bool:
+    """Whether no training of a feasible exact graph meets the hard budgets.
+
+    Flash, instructions and latency depend on the trained weights: the budgets of
+    these refuse nothing before training.
+    """
+    bounds = least(graph, prunes)
+    return any(_bound(bounds, name, objectives) > most
+               for name, most in objectives.budgets)
+
+
+def _bound(bounds, name, objectives):
+    if name in COUNTED:
+        return counted(bounds, name, objectives)
+    return bounds.ram if name == 'ram' else 0
+
+
+@functools.lru_cache(maxsize=65_536)
+def least(graph: Graph, prunes: bool = True) -> Least:
+    """Lower bounds of the costs of a feasible exact graph.
+
+    Without pruning the first four are the network's own costs (weights that happen to
+    be exactly 0 are neglected).
+    """
+    if not prunes:
+        return Least(*graph_totals(graph), _unpruned_ram(graph))
+    shapes = graph.shapes()
+    units = {'input': shapes['input'][0]}
+    paths = {'input': Least(0, 0, 0, 0, 0)}
+    for node in graph.nodes:
+        units[node.name] = _least_units(node, units)
+        reached = [_step(node, source, paths[source], units, shapes)
+                   for source in node.inputs]
+        paths[node.name] = Least(*(min(column) for column in zip(*reached)))
+    return paths[graph.nodes[-1].name]
+
+
+def _least_units(node, units):
+    """Units that a node keeps at least, if it lives."""
+    if node.name == CLASSIFIER:
+        return node.channels
+    # A depthwise layer has the maps of its input, and the image keeps all of its.
+    return units[node.inputs[0]] if node.op == 'depthwise' else 1
+
+
+def _step(node, source, path, units, shapes):
+    """Bounds after a node that is reached through one of its inputs."""
+    if node.op == 'sum':
+        return path
+    pixels = lambda shape: math.prod(shape[1:])
+    full = units[node.name] * pixels(output_shape(node, shapes))
+    x = units[source] * pixels(shapes[source])
+    y = units[node.name] * pixels(shapes[node.name])
+    together = max(x, y) if node.op == 'depthwise' else x + y
+    return Least(
+        path.model_size + 1 + units[node.name] * node.biased,
+        max(path.working_memory, x + full),
+        max(path.working_memory_weights, x + 1),
+        path.macs + pixels(output_shape(node, shapes)),
+        max(path.ram, together))
+
+
+def _unpruned_ram(graph):
+    shapes = graph.shapes()
+    elements = {name: math.prod(shape) for name, shape in shapes.items()}
+    return max(
+        max(elements[source], elements[node.name]) if node.op == 'depthwise'
+        else elements[source] + elements[node.name]
+        for node in graph.weighted_nodes for source in node.inputs)

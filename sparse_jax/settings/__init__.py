@@ -1,0 +1,1 @@
+"""Settings of a search: their defaults, what is allowed, and reading them."""

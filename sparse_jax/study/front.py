@@ -1,0 +1,113 @@
+"""Members of a study's front as compact networks, and their one look at test data."""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax import data
+from sparse_jax.model import compact
+from sparse_jax.model.compact import CompactNet
+from sparse_jax.model.shrink import shrink
+from sparse_jax.model.skeleton import EXACT, split
+from sparse_jax.objectives.measure import prune
+from sparse_jax.pruning.method import PruningMethod
+from sparse_jax.quantize import int8_accuracy
+from sparse_jax.space import encoding
+from sparse_jax.space.architecture import Graph
+from sparse_jax.space.sparse_space import Space
+from sparse_jax.study.outcome import Weights
+from sparse_jax.study.records import Row, Study, StudyError
+from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.step import TrainState
+
+_CHUNK = 500
+TESTS, TEST_DATA = 'test_accuracy', 'test_data'
+
+
+class Member(NamedTuple):
+    """A trained network of a study."""
+
+    row: Row
+    graph: Graph
+    weights: Weights
+    net: CompactNet
+
+
+def member(
+    study: Study, space: Space, row: Row, dataset: data.Dataset, method: PruningMethod
+) -> Member:
+    """Rebuild a network of the study from its stored weights, at the row's cut.
+
+    Raises:
+      StudyError: the trial was not trained, or nothing is left of it at this cut.
+    """
+    weights = study.weights(row.trial.number)
+    if weights is None or row.empty:
+        raise StudyError(f'trial {row.trial.number}: {row.status}, it has no network')
+    graph = encoding.graph(space, row.trial.row)
+    if row.offset is not None:
+        point = encoding.decode(space, row.trial.row)
+        weights = repruned(graph, point, weights, method, row.offset)
+    net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
+                 std=dataset.std)
+    return Member(row, graph, weights, net)
+
+
+def repruned(
+    graph: Graph, point: dict, weights: Weights, method: PruningMethod, offset: float
+) -> Weights:
+    """The same posterior pruned at another shift of the log alpha cut."""
+    skeleton, candidate = split(graph, point, EXACT)
+    state = TrainState(weights.params, weights.aux, weights.stats, (), 0)
+    run = jax.jit(functools.partial(prune, procedure=Procedure(skeleton, method)))
+    pruned, folded = jax.device_get(run(state, candidate, offset=offset))
+    return weights._replace(folded=folded, units=pruned.units)
+
+
+def accuracy(net: CompactNet, split: data.Split) -> float:
+    """Share of a split that a compact network gets right (float64 reference)."""
+    right = 0
+    for start in range(0, len(split.labels), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        guesses = compact.logits(net, split.images[part]).argmax(axis=1)
+        right += int((guesses == split.labels[part]).sum())
+    return right / len(split.labels)
+
+
+def int8_accuracy_on(
+    calibration: np.ndarray,
+) -> Callable[[CompactNet, data.Split], float]:
+    """Accuracy of the int8 network, calibrated on training images [N, H, W, C]."""
+    return lambda net, split: int8_accuracy(
+        net, calibration, split.images, split.labels)
+
+
+def test_accuracies(
+    study: Study, members: list[Member], spec: data.DataSpec,
+    measure: Callable[[CompactNet, data.Split], float] = accuracy,
+) -> dict[str, float]:
+    """{row name: test accuracy}; each network meets the test data once, then is stored.
+
+    The only function of the library that loads the test part of a study's data.
+
+    Raises:
+      StudyError: the test part is not that of the accuracies in the study.
+    """
+    stored = json.loads(study.meta(TESTS) or '{}')
+    new = [m for m in members if m.row.name not in stored]
+    if new:
+        test = data.load_test(spec)
+        digest = data.split_digest(test)
+        if study.meta(TEST_DATA) not in (None, digest):
+            raise StudyError(
+                f'workdir {str(study.workdir)!r}: the test images or labels of '
+                f'{spec.name!r} have changed since others were tested; allowed: the '
+                'same data, or another workdir')
+        stored |= {m.row.name: measure(m.net, test) for m in new}
+        study.set_meta(TESTS, json.dumps(stored))
+        study.set_meta(TEST_DATA, digest)
+    return {m.row.name: stored[m.row.name] for m in members}

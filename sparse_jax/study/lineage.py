@@ -1,0 +1,55 @@
+"""Which evaluated network a new point is a morph of, and the tree that results."""
+
+import numpy as np
+
+from sparse_jax.model.weights import overlap
+from sparse_jax.space import encoding
+from sparse_jax.space.sparse_space import Space
+from sparse_jax.study.records import Row
+
+
+def parent_of(
+    space: Space, point: np.ndarray, references: list[Row], *, min_overlap: float
+) -> int | None:
+    """The reference whose weights a point [D] inherits; None to start fresh.
+
+    The reference that covers most of the point's weights; of those within 5 % of it,
+    the one of least error, the latest if equal. SpArSe calls such a proposal a morph
+    of the reference: "most of phi^n can be inherited from phi^r".
+    """
+    if not references:
+        return None
+    graph, = encoding.graphs(space, point)
+    others = encoding.graphs(space, np.stack([r.trial.row for r in references]))
+    shares = np.array([overlap(graph, other) for other in others])
+    if shares.max() < min_overlap:
+        return None
+    near = [r for r, share in zip(references, shares) if share >= shares.max() - 0.05]
+    return min(near, key=lambda r: (r.error, -r.trial.number)).trial.number
+
+
+def total_epochs(rows: list[Row], number: int) -> int:
+    """Epochs that the weights of a trial were trained: its own and its ancestors'."""
+    trials, epochs = {row.trial.number: row.trial for row in rows}, 0
+    while number is not None:
+        epochs, number = epochs + trials[number].epochs, trials[number].parent
+    return epochs
+
+
+def tree_lines(rows: list[Row]) -> list[str]:
+    """The lineage as an indented text tree, one line per trial."""
+    children = {}
+    for row in rows:
+        children.setdefault(row.trial.parent, []).append(row)
+    lines = []
+
+    def visit(row, depth):
+        size = '' if row.costs is None else f', {row.costs.model_size} B'
+        told = f'{100 * (1 - row.error):.1f} %{size}' if row.ok else row.status
+        lines.append(f'{"  " * depth}{row.trial.number}: {told}')
+        for child in children.get(row.trial.number, []):
+            visit(child, depth + 1)
+
+    for root in children.get(None, []):
+        visit(root, 0)
+    return lines

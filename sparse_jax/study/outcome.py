@@ -1,0 +1,74 @@
+"""What goes into an evaluation and what comes out of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.objectives.goals import OnBoard
+from sparse_jax.objectives.graph_costs import Totals
+
+
+class Trial(NamedTuple):
+    """One point to evaluate."""
+
+    number: int
+    """Position in the study; with the seed it fixes all randomness of the trial."""
+    row: np.ndarray
+    """[D] canonical coordinates."""
+    epochs: int
+    parent: int | None = None
+    """Trial whose weights it inherits."""
+
+
+class Weights(NamedTuple):
+    """Exact host trees of a trained candidate."""
+
+    params: dict
+    aux: dict
+    stats: dict
+    folded: dict
+    units: dict
+
+
+class Pruned(NamedTuple):
+    """The deterministic network that one cut leaves, exact host trees."""
+
+    folded: dict
+    units: dict
+
+
+class CurvePoint(NamedTuple):
+    """A training measured at another cut than its own."""
+
+    offset: float
+    """Shift of the log alpha cut from the method's default."""
+    error: float
+    costs: Totals
+    on_board: OnBoard | None = None
+    fits: bool = True
+    """Within the hard budgets."""
+    pruned: Pruned | None = None
+    """Its network, until it has been measured; never stored."""
+
+
+class Outcome(NamedTuple):
+    """What became of a trial."""
+
+    trial: Trial
+    status: int
+    error: float = float('nan')
+    costs: Totals | None = None
+    """After pruning; None if it was not trained."""
+    unpruned: Totals | None = None
+    weights: Weights | None = None
+    accuracy: tuple[float, ...] = ()
+    """Training accuracy per epoch."""
+    train_seconds: float = 0.0
+    """Wall-clock of its group divided by the group's members."""
+    curve: tuple[CurvePoint, ...] = ()
+    float_error: float = float('nan')
+    """Error before quantisation; the same as `error` unless that is of int8."""
+    on_board: OnBoard | None = None
+    """None unless an objective or a budget needs it."""
+    measure_seconds: float = 0.0
+    """Processor seconds that the int8 networks took, within `train_seconds`."""

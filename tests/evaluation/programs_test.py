@@ -1,0 +1,202 @@
+"""Programs: one per skeleton, counted; compiled once however often asked for."""
+
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax import status
+from sparse_jax.evaluation import device_memory
+from sparse_jax.evaluation.evaluator import Trial
+from sparse_jax.evaluation.programs import Programs
+from sparse_jax.evaluation.recipe import Inherited, batched, make_mesh, template
+from sparse_jax.model.skeleton import Skeleton, split
+from sparse_jax.pruning import METHODS
+from sparse_jax.space import encoding
+from sparse_jax.space.architecture import Graph, Node
+from tests import tiny_study
+
+
+def _parts(built):
+    row = tiny_study.base_row(built.space)
+    return split(encoding.graph(built.space, row), encoding.decode(built.space, row),
+                 built.evaluator.policy)
+
+
+def test_one_program_serves_all_candidates_of_a_skeleton():
+    finished = tiny_study.finished()
+    built = finished.setup
+    skeleton, candidate = _parts(built)
+    assert finished.uses == {skeleton: tiny_study.BATCH * tiny_study.ROUNDS}
+    program = built.programs.get(skeleton, candidate)
+    assert built.programs.get(skeleton, candidate) is program
+    assert built.programs.is_ready(skeleton)
+    assert built.programs.seconds() == program.seconds > 0
+
+
+def test_a_mesh_has_the_devices_asked_for():
+    assert make_mesh().devices.size == jax.local_device_count() == 2
+    assert make_mesh(1).devices.size == 1
+
+
+@pytest.fixture(scope='module')
+def wide():
+    """The vmapped program of the tiny search, four candidates on one device."""
+    built = tiny_study.build(
+        runtime__mapping='vmap', runtime__devices=1, search__batch=4)
+    return built, built.programs.get(*_parts(built))
+
+
+def test_a_program_that_needs_too_much_is_made_smaller(wide, monkeypatch):
+    built, program = wide
+    assert program.slots == 4
+    needed = device_memory.compiled_bytes(program.run)
+    tight = Programs(built.programs.recipe, built.programs.shared, needed - 1)
+    monkeypatch.setattr(tight, '_predicted_slots', lambda *_: 4)
+    assert tight.get(*_parts(built)).slots == 2
+
+
+@pytest.mark.parametrize('nodes, expected', [
+    # Nine views of each of 36 pixels; 4 maps of 6x6 out.
+    ((Node('a', 'conv', ('input',), 4, 3, 3),), (324, 144)),
+    ((Node('a', 'conv', ('input',), 4, 3, 3, pool=2),
+      Node('classifier', 'dense', ('a',), 3)), (324 + 4 * 9, 144 + 3)),
+    # A 1x1 convolution reads its input as it is.
+    ((Node('a', 'conv', ('input',), 4),), (64, 256)),
+    ((Node('a', 'conv', ('input',), 4, 3, 3),
+      Node('b', 'depthwise', ('a',), 4, 2, 2)),
+     (324 + 4 * 4 * 25, 144 + 4 * 25)),
+    ((Node('classifier', 'dense', ('input', 'input'), 3),), (128, 3))])
+def test_elements_of_a_step_by_hand(nodes, expected):
+    """Of one 8x8x1 image."""
+    skeleton = Skeleton(Graph((8, 8, 1), 1, False, nodes))
+    assert device_memory.activation_elements(skeleton) == expected
+
+
+def test_too_many_candidates_are_never_compiled(wide):
+    """By prediction: room for the data and for less than two candidates."""
+    built, program = wide
+    skeleton, candidate = _parts(built)
+    recipe, shared = built.programs.recipe, built.programs.shared
+    each = device_memory.per_candidate(
+        skeleton, program.template, batch_size=recipe.config.batch_size)
+    room = lambda n: device_memory.of_data(shared) + int(n * each)
+    slots = lambda memory: Programs(recipe, shared, memory)._predicted_slots(
+        skeleton, program.template)
+    assert [slots(m) for m in (None, room(4), room(3.9), room(1.9), 1)] == [
+        4, 4, 2, 1, 1]
+
+
+def test_a_group_that_ran_out_of_memory_is_split(wide, monkeypatch):
+    """Every call of four candidates fails; the outcomes are those of smaller calls."""
+    built, program = wide
+    domain = tiny_study.small_domain(built.space, built.evaluator.policy)
+    rows = domain.sample(jax.random.key(5), 5)
+    trials = [Trial(i, row, 3) for i, row in enumerate(rows)]
+    found = {o.trial.number: o for group in built.evaluator.evaluate(trials)
+             for o in group}
+    tight = Programs(built.programs.recipe, built.programs.shared)
+    monkeypatch.setattr(built.evaluator, 'programs', tight)
+    real, sizes = tight.get, []
+
+    def get(*arguments):
+        made = real(*arguments)
+
+        def run(keys, *rest):
+            sizes.append(len(keys))
+            if len(keys) == 4:
+                raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory')
+            return made.run(keys, *rest)
+
+        return made._replace(run=run)
+
+    monkeypatch.setattr(tight, 'get', get)
+    split = {o.trial.number: o for group in built.evaluator.evaluate(trials)
+             for o in group}
+    assert max(sizes) == 4 and sizes.count(2) == 3
+    for number, outcome in split.items():
+        assert outcome.status == found[number].status == status.OK
+        assert outcome.error == pytest.approx(found[number].error, abs=0.05)
+
+
+def test_devices_and_mapping_change_rounding_only(wide):
+    """One device and four candidates at once, against two devices with one each.
+
+    Programs of different partitioning are fused differently and so round differently;
+    sums of products may change in their last bits, which training amplifies.
+    """
+    one = wide[0].evaluator
+    two = tiny_study.finished().setup.evaluator
+    assert two.programs.recipe.mesh.devices.size == 2
+    assert one.programs.get(*_parts(wide[0])).slots == 4
+    left, right = _four_outcomes(one), _four_outcomes(two)
+    for i in range(4):
+        assert left[i].status == right[i].status
+        np.testing.assert_allclose(left[i].accuracy, right[i].accuracy, atol=0.02)
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3),
+            left[i].weights.params, right[i].weights.params)
+
+
+def _four_outcomes(evaluator):
+    """{number: outcome} of four trials of two epochs."""
+    domain = tiny_study.small_domain(evaluator.space, evaluator.policy)
+    rows = domain.sample(jax.random.key(6), 4)
+    trials = [Trial(i, row, 2) for i, row in enumerate(rows)]
+    return {o.trial.number: o for group in evaluator.evaluate(trials) for o in group}
+
+
+def test_sharding_changes_nothing():
+    """Two candidates per device, on one device and on two: equal to the last bit."""
+    left, right = (_four_outcomes(tiny_study.build(
+        runtime__mapping='vmap', runtime__devices=devices, search__batch=2 * devices
+    ).evaluator) for devices in (1, 2))
+    for i in range(4):
+        assert left[i].accuracy == right[i].accuracy
+        assert (left[i].error, left[i].costs) == (right[i].error, right[i].costs)
+        assert tiny_study.same_weights(left[i].weights, right[i].weights)
+
+
+def test_the_oldest_programs_are_dropped(monkeypatch):
+    built = tiny_study.finished().setup
+    programs = Programs(built.programs.recipe, built.programs.shared)
+    made = []
+    monkeypatch.setattr(
+        programs, '_compile', lambda name, _: made.append(name) or f'program {name}')
+    monkeypatch.setattr('sparse_jax.evaluation.programs.MOST_KEPT', 2)
+    for name in 'abacbab':
+        assert programs.get(name, None) == f'program {name}'
+        assert programs.is_ready(name)
+    # c drops b, the second b drops a, the third a drops c.
+    assert made == ['a', 'b', 'c', 'b', 'a']
+
+
+def test_memory_of_arrays_by_hand():
+    tree = {'a': np.zeros((3, 5), np.float32), 'b': jax.ShapeDtypeStruct((7,), bool),
+            'key': jax.random.key(0)}
+    assert device_memory.tree_bytes(tree) == 60 + 7
+    assert device_memory.limit(0.5) == 2**29
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_the_program_lowers_for_accelerators(wide, name):
+    """To operations of XLA alone: no call into a library that is not here."""
+    built, _ = wide
+    skeleton, candidate = _parts(built)
+    recipe = built.programs.recipe._replace(method=METHODS[name]())
+    many = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
+        (recipe.slots, *leaf.shape), dtype or leaf.dtype)
+    weights = template(skeleton, recipe, candidate)
+    arguments = (
+        jax.ShapeDtypeStruct((recipe.slots, 2), np.uint32),
+        jax.tree.map(lambda leaf: many(np.asarray(leaf)), candidate),
+        Inherited(jax.tree.map(many, weights),
+                  jax.tree.map(lambda leaf: many(leaf, np.bool_), weights)),
+        jax.ShapeDtypeStruct((recipe.slots,), np.bool_), built.programs.shared,
+        np.int32(0))
+    traced = jax.jit(batched(skeleton, recipe)).trace(*arguments)
+    for platform in ('cuda', 'rocm', 'tpu'):
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert 'stablehlo.dot_general' in text
+        assert not re.findall(r'custom_call @(?!Sharding|SPMD)\w+', text)
