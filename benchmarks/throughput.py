@@ -25,8 +25,8 @@ from sparse_jax.data.synthetic import draw
 from sparse_jax.evaluation import hosts
 from sparse_jax.evaluation.programs import Program, Programs
 from sparse_jax.evaluation.recipe import AXIS, Inherited, Recipe, make_mesh, share
-from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
+from sparse_jax.ops.lowering import Lowering, default_lowering
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig

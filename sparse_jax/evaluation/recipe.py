@@ -13,7 +13,6 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from sparse_jax.evaluation import hosts
-from sparse_jax.model.lowering import Lowering
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives.measure import (
     Curve,
@@ -23,6 +22,7 @@ from sparse_jax.objectives.measure import (
     threshold_curve,
     verdict,
 )
+from sparse_jax.ops.lowering import Lowering
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.finetune import finetune

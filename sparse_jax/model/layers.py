@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise
-from sparse_jax.model import lowering
+from sparse_jax.ops import lowering
 from sparse_jax.space.architecture import Node
 
 EPSILON = 1e-8

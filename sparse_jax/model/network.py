@@ -5,9 +5,10 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax import counter_noise
-from sparse_jax.model import lowering, sizes
+from sparse_jax.model import sizes
 from sparse_jax.model.layers import MaskedBatchNorm, Weighted
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.ops import lowering
 
 
 class SparseNet(nn.Module):

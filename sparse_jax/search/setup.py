@@ -18,9 +18,9 @@ from sparse_jax.evaluation.chip import judge, on_chip
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.evaluation.programs import Programs
 from sparse_jax.evaluation.recipe import Recipe, make_mesh, share
-from sparse_jax.model.lowering import Lowering, default_lowering
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.lower_bounds import not_worth_training
+from sparse_jax.ops.lowering import Lowering, default_lowering
 from sparse_jax.search import algorithms
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sparse_jax.model import lowering
 from sparse_jax.model.network import SparseNet
+from sparse_jax.ops import lowering
 from sparse_jax.space.architecture import Graph, Node
 from tests import sampled
 

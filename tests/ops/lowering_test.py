@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sparse_jax.model import lowering
+from sparse_jax.ops import lowering
 
 
 def _plain(x, kernel, low):

@@ -1,0 +1,1 @@
+"""Operations of a network: what the library must know of each."""
