@@ -94,6 +94,7 @@ def main(argv):
     del argv
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
     config, dataset, space, records, objectives = open_study(WORKDIR.value)
+    tables.notes(console, dataset)
     rows = records.networks()
     method = settings.pruning_method(config)
     members = [fronts.member(records, space, row, dataset, method)

@@ -148,6 +148,7 @@ def main(argv):
     lock.check_free(OUT.value)
     built = setup.build(config)
     with running.locked_study(built, config, OUT.value) as records:
+        tables.notes(tables.console(), built.dataset)
         plan(records, config, rows)
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter)

@@ -93,6 +93,7 @@ def name_missing(dataset):
 def search(built, config, folder):
     """Run the search in its workdir and say what it found."""
     with running.locked_study(built, config, folder) as records:
+        tables.notes(tables.console(), built.dataset)
         name_missing(built.dataset)
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter)

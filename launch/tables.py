@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sparse_jax.data import Dataset
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.cost_model.measure import prediction_error
 from sparse_jax.objectives.goals import Objectives, exceeded, figure
@@ -33,6 +34,12 @@ def show(out: Console, table: Table) -> None:
 def line(out: Console, text: str) -> None:
     """Print one line of plain text, however long."""
     out.print(Text(text), soft_wrap=True)
+
+
+def notes(out: Console, dataset: Dataset) -> None:
+    """Print what reading a data set ignored or mapped."""
+    for text in dataset.notes:
+        line(out, f'note: {text}')
 
 
 def cost(item, name: str, objectives: Objectives) -> str:

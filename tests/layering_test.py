@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 LEVELS = (
-    ('types', 'status', 'counter_noise', 'host_random', 'factories'),
+    ('types', 'status', 'counter_noise', 'host_random', 'factories', 'paths'),
     ('ops',),
     ('space', 'data'),
     ('model',),

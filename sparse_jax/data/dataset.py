@@ -44,6 +44,8 @@ class Dataset:
     mean: float
     std: float
     class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What reading the source ignored or mapped, one line each: for a person's eyes."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -62,7 +64,7 @@ def split_digest(*splits: Split) -> str:
     for split in splits:
         for array in split:
             found.update(str((array.dtype.str, array.shape)).encode())
-            found.update(np.ascontiguousarray(array))
+            found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
 
 
@@ -83,6 +85,7 @@ def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
 
 def assemble(
     name: str, train: Split, validation: Split, class_names: tuple[str, ...],
+    notes: tuple[str, ...] = (),
 ) -> Dataset:
     """Returns the `Dataset` of two parts, with the statistics of the train part.
 
@@ -105,4 +108,4 @@ def assemble(
             'accepted: images that differ')
     return Dataset(
         name=name, train=train, validation=validation, num_classes=len(class_names),
-        mean=mean, std=std, class_names=class_names)
+        mean=mean, std=std, class_names=class_names, notes=notes)

@@ -1,4 +1,8 @@
-"""MNIST-style idx files, plain or gzip: one file, or a folder with official names."""
+"""MNIST-style idx files, plain or gzip: one file, or a folder with official names.
+
+Some tools that unpack write a dot for the first hyphen of the kind, as in
+train-images.idx3-ubyte; both spellings are official here.
+"""
 
 import gzip
 import pathlib
@@ -30,7 +34,9 @@ def read_folder(folder: pathlib.Path) -> Pool:
     if any(_find(folder, name) for name in TEST_FILES):
         parts += [_need(folder, name) for name in TEST_FILES]
     kinds = (IMAGES_MAGIC, LABELS_MAGIC, IMAGES_MAGIC, LABELS_MAGIC)
-    return Pool(*(read(path, magic) for path, magic in zip(parts, kinds)))
+    arrays = [read(path, magic) for path, magic in zip(parts, kinds)]
+    test = arrays[2:] or (None, None)
+    return Pool(arrays[0], arrays[1], test[0], test[1])
 
 
 def read(path: pathlib.Path, magic: int) -> np.ndarray:
@@ -52,6 +58,9 @@ def read(path: pathlib.Path, magic: int) -> np.ndarray:
     header = np.frombuffer(data, '>u4', 1 + dims).tolist()
     if header[0] != magic:
         raise DataError(f'{path}: magic number {header[0]}; accepted: {magic}')
+    if 0 in header[1:]:
+        raise DataError(f'{path}: sizes {header[1:]} in its header; accepted: at least '
+                        'one image of one pixel')
     # In Python's integers: a forged header must not overflow into the right size.
     expected = offset
     count = 1
@@ -68,7 +77,7 @@ def _content(path: pathlib.Path) -> bytes:
     try:
         data = path.read_bytes()
         return gzip.decompress(data) if data[:2] == b'\x1f\x8b' else data
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, MemoryError) as error:
         raise DataError(f'{path}: corrupt or truncated gzip ({brief(error)}); '
                         'accepted: an idx file, plain or gzip') from error
     except OSError as error:
@@ -77,7 +86,10 @@ def _content(path: pathlib.Path) -> bytes:
 
 
 def _find(folder: pathlib.Path, name: str) -> pathlib.Path | None:
-    found = [p for p in (folder / name, folder / f'{name}.gz') if p.is_file()]
+    spellings = (name, name.replace('-idx', '.idx'))
+    found = [path for spelling in spellings
+             for path in (folder / spelling, folder / f'{spelling}.gz')
+             if path.is_file()]
     return found[0] if found else None
 
 

@@ -15,6 +15,7 @@ class _Parts(NamedTuple):
     validation: Split
     test: Split
     class_names: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def load(spec: DataSpec) -> Dataset:
@@ -25,7 +26,8 @@ def load(spec: DataSpec) -> Dataset:
     Raises `DataError`, one line, for anything wrong with the spec or the files.
     """
     parts = _parts(spec)
-    return assemble(spec.name, parts.train, parts.validation, parts.class_names)
+    return assemble(spec.name, parts.train, parts.validation, parts.class_names,
+                    parts.notes)
 
 
 def load_test(spec: DataSpec) -> Split:
@@ -41,7 +43,7 @@ def load_test(spec: DataSpec) -> Split:
 @functools.lru_cache(maxsize=2)
 def _parts(spec: DataSpec) -> _Parts:
     pool = sources.read(spec)
-    table, names = grouping.parse(spec.grouping, pool.class_names)
+    table, names = grouping.parse(spec.grouping, pool.class_names or ())
     official = [0 if images is None else len(images)
                 for images in (pool.test_images, pool.val_images)]
     validation, test = splits.sizes(spec, len(pool.images), *official)
@@ -53,13 +55,15 @@ def _parts(spec: DataSpec) -> _Parts:
     def take(some: np.ndarray) -> Split:
         return _frozen(pool.images[some], table[pool.labels[some]])
 
-    def held(images, labels, rows):
+    def held(
+        images: np.ndarray | None, labels: np.ndarray | None, rows: np.ndarray,
+    ) -> Split:
         """A part that the source keeps apart, else the rows."""
         return take(rows) if images is None else _frozen(images.copy(), table[labels])
 
     return _Parts(
         take(train_rows), held(pool.val_images, pool.val_labels, validation_rows),
-        held(pool.test_images, pool.test_labels, test_rows), names)
+        held(pool.test_images, pool.test_labels, test_rows), names, pool.notes)
 
 
 def _frozen(images: np.ndarray, labels: np.ndarray) -> Split:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax.data.errors import DataError
+from sparse_jax.data.labels import classes
 
 
 class Pool(NamedTuple):
@@ -13,7 +14,7 @@ class Pool(NamedTuple):
     images: np.ndarray
     """[N, H, W, C] (or [N, H, W] before `check`)."""
     labels: np.ndarray
-    """[N] integer."""
+    """[N] integer; before `check` anything that `labels.classes` accepts."""
     test_images: np.ndarray | None = None
     """[M, H, W, C], the official test set; None where there is none."""
     test_labels: np.ndarray | None = None
@@ -22,6 +23,8 @@ class Pool(NamedTuple):
     val_labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     """K names; None where the source has none."""
+    notes: tuple[str, ...] = ()
+    """What was ignored or mapped while reading, one line each."""
 
 
 def check(pool: Pool, where: str) -> Pool:
@@ -30,28 +33,35 @@ def check(pool: Pool, where: str) -> Pool:
     Raises `DataError`, beginning with `where`, for arrays that are no labelled images.
     """
     images = check_images(pool.images, where)
-    labels = _labels(pool.labels, len(images), where)
-    test = _check_part(pool.test_images, pool.test_labels, images, where, 'test')
-    val = _check_part(pool.val_images, pool.val_labels, images, where, 'validation')
-    names = pool.class_names or _count_classes(labels, where)
-    for part in (labels, test[1], val[1]):
-        if part is not None and part.max() >= len(names):
-            raise DataError(
-                f'{where}: label {part.max()}; accepted: 0 .. {len(names) - 1}')
-    return Pool(images, labels, *test, *val, names)
+    parts: list[tuple[str, np.ndarray | None, np.ndarray | None]] = [
+        (where, images, pool.labels)]
+    for name, some, labels in (('test', pool.test_images, pool.test_labels),
+                               ('validation', pool.val_images, pool.val_labels)):
+        here = f'{where} ({name})'
+        some = None if some is None else _check_part(some, images, where, name)
+        parts.append((here, some, labels))
+    for here, some, labels in parts:
+        if some is not None and labels is not None and labels.ndim and (
+                len(labels) != len(some)):
+            raise DataError(f'{here}: {len(labels)} labels for {len(some)} images; '
+                            'accepted: one label for each image')
+    found = classes([(here, labels) for here, _, labels in parts], pool.class_names)
+    train, test, validation = found.parts
+    assert train is not None
+    return Pool(images, train, parts[1][1], test, parts[2][1], validation, found.names,
+                pool.notes + found.notes)
 
 
-def _check_part(images, labels, training, where, name):
-    """(images, labels) of a part that the source keeps apart, or (None, None)."""
-    if images is None:
-        return None, None
+def _check_part(
+    images: np.ndarray, training: np.ndarray, where: str, name: str,
+) -> np.ndarray:
+    """The images of a part that the source keeps apart, as the training images are."""
     images = check_images(images, f'{where} ({name})')
-    labels = _labels(labels, len(images), f'{where} ({name})')
     if (images.shape[1:], images.dtype) != (training.shape[1:], training.dtype):
         raise DataError(
             f'{where}: {name} images are {images.dtype} {images.shape[1:]}; accepted: '
             f'as the training images, {training.dtype} {training.shape[1:]}')
-    return images, labels
+    return images
 
 
 def check_images(images: np.ndarray, where: str) -> np.ndarray:
@@ -64,9 +74,6 @@ def check_images(images: np.ndarray, where: str) -> np.ndarray:
                         '[N, H, W, C]')
     if not len(images):
         raise DataError(f'{where}: 0 images; accepted: at least one')
-    if shape[1] in (1, 3) and images.ndim == len(shape) and shape[2] == shape[3] > 4:
-        raise DataError(f'{where}: images of shape {shape} look channels-first; '
-                        'accepted: [N, H, W, C]')
     if images.dtype == np.uint8:
         return images
     if images.dtype.kind in 'biu':
@@ -85,27 +92,3 @@ def check_images(images: np.ndarray, where: str) -> np.ndarray:
     if bad:
         raise DataError(f'{where}: {bad} pixels are NaN or infinite; accepted: finite')
     return images
-
-
-def _labels(labels: np.ndarray, count: int, where: str) -> np.ndarray:
-    if labels.ndim != 1 or labels.dtype.kind not in 'iu':
-        raise DataError(f'{where}: labels of shape {labels.shape}, dtype '
-                        f'{labels.dtype}; accepted: [N] integer')
-    if len(labels) != count:
-        raise DataError(f'{where}: {len(labels)} labels for {count} images; accepted: '
-                        'one label for each image')
-    # Compared before the cast: int32 would wrap a large label into a valid one.
-    if labels.min() < 0 or labels.max() > 65535:
-        raise DataError(f'{where}: labels in {labels.min()} .. {labels.max()}; '
-                        'accepted: 0 .. number of classes - 1')
-    return labels.astype(np.int32)
-
-
-def _count_classes(labels: np.ndarray, where: str) -> tuple[str, ...]:
-    num = int(labels.max()) + 1
-    missing = np.flatnonzero(np.bincount(labels, minlength=num) == 0)
-    if len(missing):
-        raise DataError(
-            f'{where}: no image has the label {missing[0]} although labels go up to '
-            f'{num - 1}; accepted: 0 .. K-1 each present (or an array of class names)')
-    return tuple(str(i) for i in range(num))

@@ -45,6 +45,8 @@ def test_gzip_is_recognised_by_content(tmp_path, images, encode_idx):
     (lambda d: b'\x03\x08\x00\x00' + d[4:], 'magic number'),
     # 2**32 - 1 in each dimension: refused by its size, nothing is allocated.
     (lambda d: d[:4] + b'\xff' * 12 + d[16:], 'expected 79228162458924105385300197391'),
+    # No image of 2**32 - 1 rows and columns: no bytes, and no room in an array.
+    (lambda d: d[:4] + b'\0' * 4 + b'\xff' * 8, r'sizes \[0, 4294967295, 4294967295'),
     (lambda d: gzip.compress(d)[:-20], 'corrupt or truncated gzip'),
     (lambda d: b'\x1f\x8b' + d, 'corrupt or truncated gzip'),
     (lambda d: gzip.compress(d)[:100] + b'\0' * 500, 'corrupt or truncated gzip'),
@@ -60,6 +62,21 @@ def test_damaged_files_are_refused(tmp_path, images, encode_idx, change, message
 def test_an_unreadable_path_is_refused(tmp_path):
     with pytest.raises(DataError, match='cannot be read'):
         read(tmp_path, LABELS_MAGIC)
+
+
+@pytest.mark.parametrize('gz', ['', '.gz'])
+def test_a_dot_in_place_of_a_hyphen(tmp_path, images, write_idx, gz):
+    """As file managers unpack MNIST, and as it is offered unpacked."""
+    path = write_idx(tmp_path, images, bool(gz))
+    plain = load_test(DataSpec(name='mnist', path=path))
+    for path in list(tmp_path.iterdir()):
+        path.rename(path.with_name(path.name.replace('-idx', '.idx')))
+    (tmp_path / 'again').mkdir()
+    for path in tmp_path.glob('*.idx*'):
+        path.rename(tmp_path / 'again' / path.name)
+    found = load_test(DataSpec(name='mnist', path=str(tmp_path / 'again')))
+    np.testing.assert_array_equal(found.images, plain.images)
+    np.testing.assert_array_equal(found.labels, plain.labels)
 
 
 @pytest.mark.parametrize('lost', [
@@ -79,7 +96,7 @@ def test_counts_that_differ_are_refused(tmp_path, images, write_idx):
 
 def test_an_empty_set_is_refused(tmp_path, images, write_idx):
     path = write_idx(tmp_path, (images[0][:0], images[1][:0]))
-    with pytest.raises(DataError, match='0 images'):
+    with pytest.raises(DataError, match=r'sizes \[0, 28, 28\] .* at least one'):
         load(DataSpec(name='mnist', path=path))
 
 

@@ -112,3 +112,26 @@ def test_tfds_is_not_imported_unless_needed():
     code = ('import sys; from sparse_jax import data; data.load(data.DataSpec()); '
             'sys.exit("tensorflow_datasets" in sys.modules)')
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize('path, message', [
+    ('a' * 300 + '.npz', 'File name too long'), ('b' * 5000, 'File name too long'),
+    ('c/' * 2500, 'File name too long'), ('~nosuchuser/x.npz', "no user 'nosuchuser'"),
+    ('gs://bucket/x.npz', 'on another machine'), ('x\0y', 'a zero byte')])
+def test_paths_that_no_file_can_have(path, message):
+    with pytest.raises(DataError, match=message) as caught:
+        load(DataSpec(name='mine', path=path))
+    assert '\n' not in str(caught.value) and len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize('names', [
+    ('0.png',), ('cats/1.JPG',), ('images.npz',), ('emnist-train-images-idx3-ubyte',),
+    ('readme.txt',)])
+def test_a_folder_of_something_else_names_what_is_in_it(tmp_path, names):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b'')
+    with pytest.raises(DataError, match='accepted: an .npz file, a folder') as caught:
+        load(DataSpec(name='mine', path=str(tmp_path)))
+    text = str(caught.value)
+    assert names[0] in text and 'TensorFlow' not in text and '\n' not in text

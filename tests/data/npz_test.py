@@ -1,6 +1,8 @@
 """npz files with each accepted set of keys, whole and damaged."""
 
+import io
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -119,3 +121,59 @@ def test_a_lone_array_is_refused(tmp_path):
         np.save(stream, X)
     with pytest.raises(DataError, match='cannot be read'):
         load(DataSpec(name='mine', path=str(path)))
+
+
+def _header_only(path, shape):
+    """An .npz whose X claims a shape and holds nothing."""
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        head, {'descr': '|u1', 'fortran_order': False, 'shape': shape})
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('X.npy', head.getvalue())
+        labels = io.BytesIO()
+        np.save(labels, Y)
+        archive.writestr('y.npy', labels.getvalue())
+
+
+@pytest.mark.parametrize('shape', [
+    (10**15,), (40, 10**5, 10**5, 10**3), (2**40, 2**40, 2**40), (2**64, 2**64)])
+def test_a_header_that_claims_a_petabyte_is_refused(tmp_path, shape):
+    _header_only(tmp_path / 'file.npz', shape)
+    with pytest.raises(DataError, match=r'X claims \d+ bytes, in a file of') as caught:
+        load(DataSpec(name='mine', path=str(tmp_path / 'file.npz')))
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('keys, refused, accepted', [
+    (('X_train', 'Y_train'), 'X_train', 'x_train'),
+    (('trainX', 'trainY'), 'trainX', 'x_train'),
+    (('train_images', 'train_labels', 'test_images', 'test_labels'), 'test_images',
+     'x_test'),
+    (('x_train', 'y_train', 'X_test', 'Y_test'), 'X_test', 'x_test'),
+    (('x_train', 'y_train', 'test_x', 'test_y'), 'test_x', 'x_test'),
+    (('x_train', 'y_train', 'x_valid', 'y_valid'), 'x_valid', 'x_val'),
+    (('x_train', 'y_train', 'x_validation', 'y_validation'), 'x_validation', 'x_val'),
+    (('x_train', 'y_train', 'dev_x', 'dev_y'), 'dev_x', 'x_val'),
+    (('x_train', 'y_train', 'x_test', 'Y_Test'), 'Y_Test', 'y_test'),
+    (('images', 'labels'), 'images', 'X'), (('x', 'y'), 'x', 'X'),
+])
+def test_names_that_are_nearly_accepted_are_refused(tmp_path, keys, refused, accepted):
+    path = _save(tmp_path, **{key: (X, Y)[i % 2] for i, key in enumerate(keys)})
+    with pytest.raises(DataError) as caught:
+        load(DataSpec(name='mine', path=path))
+    assert str(caught.value) == f'{path}: {refused} is not read; accepted: {accepted}'
+
+
+def test_a_test_part_beside_unnamed_images_is_refused(tmp_path):
+    path = _save(tmp_path, X=X, y=Y, x_test=X, y_test=Y)
+    with pytest.raises(DataError, match='x_test stands beside X and y; accepted: x_tr'):
+        load(DataSpec(name='mine', path=path))
+
+
+def test_arrays_that_are_not_read_are_named(tmp_path):
+    path = _save(tmp_path, x_train=X, y_train=Y, X=X, writer=Y, test_index=Y)
+    notes = load(DataSpec(name='mine', path=path)).notes
+    assert [note.split(';')[0] for note in notes] == [
+        f'{path}: {key} is not read' for key in ('X', 'test_index', 'writer')]
+    assert not load(DataSpec(name='all', path=_save(
+        tmp_path, X=X, y=Y, classes=np.array(list('abcd'))))).notes

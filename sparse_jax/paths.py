@@ -1,0 +1,54 @@
+"""Paths that a person names: `~` is expanded, what no file can have is refused."""
+
+import os
+import pathlib
+import re
+
+_SCHEME = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
+_SHOWN = 60
+
+
+class PathError(ValueError):
+    """A path that no local file can have; the message is one line."""
+
+
+def local(text: str) -> pathlib.Path:
+    """The local path that a person means.
+
+    Args:
+      text: as typed; a leading `~` or `~user` is expanded, whatever the shell did.
+
+    Returns:
+      The expanded path; whether anything is there is left to the caller.
+
+    Raises:
+      PathError: another file system's address, an unknown user, a name that the
+        file system cannot hold, or a zero byte.
+    """
+    if _SCHEME.match(text):
+        raise PathError(f'{shown(text)} is on another machine; allowed: a path on this '
+                        'one, where the remote folder may be mounted')
+    if '\0' in text:
+        raise PathError(f'{shown(text)} holds a zero byte; allowed: a path')
+    try:
+        path = pathlib.Path(text).expanduser()
+    except RuntimeError:
+        user = text.split('/')[0]
+        raise PathError(f'{shown(text)}: there is no user {shown(user[1:])}; allowed: '
+                        '~ alone, or a path') from None
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass  # For the caller to say, who knows what is expected there.
+    except (OSError, UnicodeEncodeError) as error:
+        reason = getattr(error, 'strerror', None) or 'no name of a file'
+        raise PathError(f'{shown(text)}: {reason}; allowed: names of at most 255 '
+                        'bytes, 4095 in all') from None
+    return path
+
+
+def shown(text: str) -> str:
+    """`text` quoted for a message, its middle left out where it is very long."""
+    if len(text) > 2 * _SHOWN:
+        text = f'{text[:_SHOWN]}...{text[-_SHOWN // 2:]}'
+    return repr(text)
