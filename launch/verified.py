@@ -12,7 +12,7 @@ from sparse_jax.evaluation.chip import CALIBRATION, as_int8, board_costs
 from sparse_jax.export import ExportData, ExportError, export_network
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.chip.toolchain import check_tools
-from sparse_jax.export.project import verify
+from sparse_jax.export.project.verify import verify
 from sparse_jax.objectives import labels
 from sparse_jax.objectives.goals import OnBoard, exceeded, front_of
 from sparse_jax.settings import reading as settings
