@@ -11,8 +11,13 @@ import tempfile
 
 import numpy as np
 
-from sparse_jax.export import ExportData, analytic_cost, export_network, to_tflite
-from sparse_jax.export.project import verify
+from sparse_jax.export import (
+    ExportData,
+    analytic_cost,
+    export_network,
+    to_tflite,
+    verify,
+)
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.quantize.random_nets import random_images

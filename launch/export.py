@@ -21,9 +21,10 @@ from sparse_jax.export import (
     export_network,
     read_report,
     verification_text,
+    verify,
 )
 from sparse_jax.export.chip import boards
-from sparse_jax.export.project import folder, verify
+from sparse_jax.export.project import folder
 from sparse_jax.quantize import finetune, int8_accuracy
 from sparse_jax.settings import reading as settings
 from sparse_jax.study import front as fronts

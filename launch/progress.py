@@ -6,8 +6,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from launch import tables
 from sparse_jax import status
-from sparse_jax.objectives import labels
 from sparse_jax.objectives.goals import figure, front_of
+from sparse_jax.objectives.labels import LABELS
 from sparse_jax.settings.reading import board
 
 _PLAIN = 'finished group'
@@ -65,7 +65,7 @@ class Reporter:
                 f'hypervolume {news.hypervolume:.3f}')
         if best is not None:
             aims = self.setup.objectives
-            costs = [labels.LABELS[name].text(figure(best, name, aims))
+            costs = [LABELS[name].text(figure(best, name, aims))
                      for name in aims.names[1:]]
             text += (f'  best of group: {100 * (1 - best.error):.1f} % with '
                      f'{", ".join(costs)}')
@@ -125,7 +125,7 @@ def print_summary(setup, study) -> None:
     best = [r['hypervolume'] for r in rounds if r['hypervolume'] is not None]
     reference = ', '.join(f'{v:.3g}' for v in aims.reference)
     costs = ', '.join(
-        f'log10 {labels.LABELS[name].column}' for name in aims.names[1:])
+        f'log10 {LABELS[name].column}' for name in aims.names[1:])
     if best:
         tables.line(
             console, f'hypervolume {best[-1]:.4f} of (error, {costs}) '

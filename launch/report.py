@@ -16,8 +16,8 @@ from absl import flags
 from launch import cli, tables
 from launch import figure as picture
 from sparse_jax.evaluation.chip import CALIBRATION
-from sparse_jax.objectives import labels
 from sparse_jax.objectives.goals import BOARD, best_under, figure, front_of, matrix
+from sparse_jax.objectives.labels import LABELS, limits_text
 from sparse_jax.settings import reading as settings
 from sparse_jax.study import convergence
 from sparse_jax.study import front as fronts
@@ -68,7 +68,7 @@ def write_progress(folder, points):
 
 def best_text(rows, objectives, tests):
     """The network of least validation error within the soft bounds, in words."""
-    within = labels.limits_text(objectives)
+    within = limits_text(objectives)
     best = best_under(rows, objectives)
     if best is None:
         return f'no front member within {within}'
@@ -76,7 +76,7 @@ def best_text(rows, objectives, tests):
     if best.name in tests:
         percent.append(f'test {100 * tests[best.name]:.2f} %')
     costs = [f'{label.title} {label.text(figure(best, name, objectives))}'
-             for name in objectives.names[1:] for label in [labels.LABELS[name]]]
+             for name in objectives.names[1:] for label in [LABELS[name]]]
     return (f'best on validation within {within}: trial {best.name}, '
             f'{", ".join([*costs, *percent])}')
 
@@ -85,7 +85,7 @@ def axis_labels(objectives):
     """What is under each panel of the picture."""
     units = {'flash': 'bytes', 'ram': 'bytes', 'macs': '', 'instructions': '',
              'latency': 'ms'}
-    texts = [(labels.LABELS[name].title, units.get(name, 'bytes, one per value'))
+    texts = [(LABELS[name].title, units.get(name, 'bytes, one per value'))
              for name in objectives.names[1:]]
     return [f'{title} ({unit})' if unit else title for title, unit in texts]
 

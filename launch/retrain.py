@@ -17,8 +17,8 @@ from absl import flags
 
 from launch import cli, progress, running, tables
 from sparse_jax import status
-from sparse_jax.objectives import labels
 from sparse_jax.objectives.goals import figure
+from sparse_jax.objectives.labels import LABELS, Label, limits_text
 from sparse_jax.search import loop, setup
 from sparse_jax.study import lineage, lock
 from sparse_jax.study import records as study
@@ -48,7 +48,7 @@ MAX_TRAIN = flags.DEFINE_integer(
     flag_values=FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts of each.', 1, flag_values=FLAGS)
-ERROR = labels.Label('error', 'validation error', '', '.2%')
+ERROR = Label('error', 'validation error', '', '.2%')
 
 
 def chosen(records, objectives):
@@ -61,7 +61,7 @@ def chosen(records, objectives):
     found = best_networks(records, NETWORKS.value, objectives)
     if len(found) < NETWORKS.value:
         tables.line(tables.console(), f'only {len(found)} networks are within '
-                                      f'{labels.limits_text(objectives)}')
+                                      f'{limits_text(objectives)}')
     return found
 
 
@@ -129,7 +129,7 @@ def summary(runs, row, objectives, epochs, before):
         return f'{text} give a network'
     parts, had = [], []
     for name in objectives.names:
-        label = labels.LABELS.get(name, ERROR)
+        label = LABELS.get(name, ERROR)
         values = [figure(r, name, objectives) for r in good]
         parts.append(f'{label.title} {spread(values, label.text)}')
         had.append(label.text(figure(row, name, objectives)))

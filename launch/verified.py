@@ -9,12 +9,11 @@ from rich.table import Table
 from launch import cli, tables
 from sparse_jax import data
 from sparse_jax.evaluation.chip import CALIBRATION, as_int8, board_costs
-from sparse_jax.export import ExportData, ExportError, export_network
+from sparse_jax.export import ExportData, ExportError, export_network, verify
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.chip.toolchain import check_tools
-from sparse_jax.export.project.verify import verify
-from sparse_jax.objectives import labels
 from sparse_jax.objectives.goals import OnBoard, exceeded, front_of
+from sparse_jax.objectives.labels import LABELS
 from sparse_jax.settings import reading as settings
 from sparse_jax.study import front as fronts
 from sparse_jax.study import records as study
@@ -95,7 +94,7 @@ def _print(checked, board, images, in_all):
     console = tables.console()
     table = Table(title=f'Front on {board.name} (emulated), {images} of {in_all} test '
                         'images')
-    labels = [labels.LABELS[name] for name in OnBoard._fields]
+    labels = [LABELS[name] for name in OnBoard._fields]
     for name in ('trial', '', *(label.column for label in labels), 'image', 'logits'):
         table.add_column(name, justify='right', no_wrap=True)
     errors = []
@@ -134,7 +133,7 @@ def _print_budgets(checked, objectives):
         if c.run is None:
             continue
         for name in exceeded(c.row._replace(on_board=c.run), objectives):
-            label, most = labels.LABELS[name], dict(objectives.budgets)[name]
+            label, most = LABELS[name], dict(objectives.budgets)[name]
             value = label.text(getattr(c.run, name))
             tables.line(tables.console(), f'trial {c.row.name}: {label.title} is '
                         f'{value} as run, above its budget of {label.text(most)}')

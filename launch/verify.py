@@ -13,9 +13,8 @@ memory that the board does not have.
 from absl import flags
 
 from launch import cli, verified
-from sparse_jax.export import ExportError, read_report, verification_text
+from sparse_jax.export import ExportError, read_report, verification_text, verify
 from sparse_jax.export.chip import boards
-from sparse_jax.export.project import verify
 
 FLAGS = cli.new_flags()
 OUT = flags.DEFINE_string(

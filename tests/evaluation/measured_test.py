@@ -9,8 +9,7 @@ import pytest
 from sparse_jax import status
 from sparse_jax.evaluation import chip as chips
 from sparse_jax.evaluation.evaluator import Evaluator
-from sparse_jax.export import ExportData, export_network
-from sparse_jax.export.cost_model.measure import measure
+from sparse_jax.export import ExportData, export_network, measure
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.search import loop
 from sparse_jax.settings import reading as settings

@@ -5,11 +5,11 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from sparse_jax.export import measure
 from sparse_jax.export.chip.image import read_image
 from sparse_jax.export.chip.machine import Machine
 from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
 from sparse_jax.export.code.c_source import generate
-from sparse_jax.export.cost_model import measure
 from sparse_jax.export.cost_model.measure import exact_table_bytes
 from sparse_jax.export.project.bundle import firmware_program
 from sparse_jax.model.compact import CompactNet, CompactNode

@@ -18,13 +18,13 @@ from sparse_jax.export import (
     load_board,
     read_report,
     verification_text,
+    verify,
 )
 from sparse_jax.export.chip import boards
 from sparse_jax.export.chip.image import read_image
 from sparse_jax.export.chip.machine import Machine
 from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
 from sparse_jax.export.code.c_source import generate
-from sparse_jax.export.project import verify
 from sparse_jax.export.project.bundle import firmware_program
 from sparse_jax.export.project.ledger import flash_ledger, ram_ledger
 from sparse_jax.model.compact import CompactNet, CompactNode
