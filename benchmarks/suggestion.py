@@ -22,15 +22,15 @@ from benchmarks import timing
 from experiments.optimiser_peers import PEERS
 from sparse_jax import default_config
 from sparse_jax.objectives import graph_costs
-from sparse_jax.search import setup
+from sparse_jax.search import archive, setup
 from sparse_jax.space import encoding
-from sparse_jax.types import Evaluation, SearchState
+from sparse_jax.types import Archive, Evaluation
 
 Q = 8
 
 
-def archive(built: setup.Setup, count: int) -> SearchState:
-    """A state of `count` trials: true sizes, an error that falls with the size."""
+def trials_of(built: setup.Setup, count: int) -> Archive:
+    """An archive of `count` trials: true sizes, an error that falls with the size."""
     rows = built.domain.sample(jax.random.key(0), count)
     rng, values = np.random.default_rng(0), []
     for graph in encoding.graphs(built.space, rows):
@@ -38,8 +38,8 @@ def archive(built: setup.Setup, count: int) -> SearchState:
                  else graph_costs.Totals(*(10**6,) * len(graph_costs.Totals._fields)))
         error = 0.9 * total.model_size ** -0.3 * rng.lognormal(0, 0.2)
         values.append((error, total.model_size, total.working_memory))
-    return built.algorithm.observe(
-        built.algorithm.init(), rows,
+    return archive.append(
+        archive.empty(built.domain.dim, 3), rows,
         Evaluation(np.array(values), np.zeros(count, int)))
 
 
@@ -50,14 +50,13 @@ def timed(call) -> tuple[float, float]:
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def peer_call(name: str, state: SearchState):
+def peer_call(name: str, found: Archive):
     """The same suggestion by BoTorch: logarithms of the costs, all standardised."""
-    y = state.y[: state.count].copy()
+    y = found.y.copy()
     y[:, 1:] = np.log(y[:, 1:])
     y = (y - y.mean(0)) / y.std(0)
-    x = state.x[: state.count]
-    problem = types.SimpleNamespace(dim=x.shape[1], reference=y.max(0))
-    return functools.partial(PEERS[name](problem, Q, 0), 0, x, y)
+    problem = types.SimpleNamespace(dim=found.x.shape[1], reference=y.max(0))
+    return functools.partial(PEERS[name](problem, Q, 0), 0, found.x, y)
 
 
 def measure(
@@ -69,15 +68,15 @@ def measure(
     built = setup.build(config)
     rows = []
     for count in trials:
-        state = archive(built, count)
-        calls = [functools.partial(built.algorithm.suggest, jax.random.key(i), state)
+        found = trials_of(built, count)
+        calls = [functools.partial(built.algorithm.suggest, jax.random.key(i), found)
                  for i in range(rounds + 1)]
         first, _ = timed(calls[0])
         wall, cpu = np.array([timed(call) for call in calls[1:]]).T
         rows.append(['sparse_jax', count, f'{first:.1f}', timing.spread(wall),
                      timing.spread(cpu), ''])
         for name in peers if count <= peer_trials else ():
-            theirs = timed(peer_call(name, state))
+            theirs = timed(peer_call(name, found))
             rows.append([name, count, '', f'{theirs[0]:.2f}', f'{theirs[1]:.2f}',
                          f'1 / {theirs[1] / np.median(cpu):.0f}'])
     return timing.table(['suggestion of 8', 'trials', 'first call s', 'wall s', 'CPU s',

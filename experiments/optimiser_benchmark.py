@@ -1,6 +1,6 @@
 """Search algorithms side by side: hypervolume after equal evaluations.
 
-    python -m experiments.optimiser_benchmark --problems zdt1 --algorithms ehvi mobo
+    python -m experiments.optimiser_benchmark --problems zdt1 --algorithms ehvi sparse
 
 Every optimiser starts from the same 2 (D + 1) Sobol points of a seed and then gets
 `--rounds` batches of `--batch` points. Prints the median hypervolume over the seeds
@@ -26,34 +26,28 @@ def _own_maker(name):
     def maker(problem, batch, num_initial):
         import jax
 
-        from sparse_jax.search import algorithms as lib
+        from sparse_jax.search import algorithms, archive
         from sparse_jax.search.cube import cube_domain
-        from sparse_jax.types import Evaluation
+        from sparse_jax.types import Evaluation, Problem
 
-        domain = cube_domain(problem.dim)
-        rules = lib.Rules(num_initial=num_initial)
-        count = {'num_objectives': len(problem.reference)}
-        by_bounds = {'bounds': problem.bounds}
-        settings = {
-            'mobo': by_bounds, 'sparse_ucb': by_bounds, 'aging_evolution': by_bounds,
-            'ehvi': {'reference': problem.reference},
-            'qnparego': count, 'nsga2': count, 'random_search': count,
-        }[name]
-        algorithm = getattr(lib, name)(domain, batch=batch, rules=rules, **settings)
+        algorithm = algorithms.ALGORITHMS[name](
+            cube_domain(problem.dim), Problem(problem.bounds, problem.reference),
+            batch=batch, rules=algorithms.Rules(num_initial=num_initial))
 
         def suggest(seed, x, y):
-            evaluation = Evaluation(y, np.zeros(len(y), int))
-            state = algorithm.observe(algorithm.init(), x, evaluation)
+            found = archive.append(
+                archive.empty(problem.dim, y.shape[1]), x,
+                Evaluation(y, np.zeros(len(y), int)))
             return algorithm.suggest(
-                jax.random.fold_in(jax.random.key(seed), len(x)), state)[0]
+                jax.random.fold_in(jax.random.key(seed), len(x)), found)[0]
 
         return suggest
 
     return maker
 
 
-OWN = ('ehvi', 'qnparego', 'mobo', 'sparse_ucb', 'aging_evolution', 'nsga2',
-       'random_search')
+OWN = ('ehvi', 'qnparego', 'sparse', 'sparse_ucb', 'aging_evolution', 'nsga2',
+       'random')
 
 
 def run(problem, maker, *, seed, rounds, batch):

@@ -1,5 +1,6 @@
 """Values that cross the stages of the library. Imports nothing of it."""
 
+import dataclasses
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
@@ -37,6 +38,35 @@ class Domain(NamedTuple):
     num where there are no more."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What a search minimises: K objectives, each in its own unit."""
+
+    bounds: tuple[float, ...]
+    """[K] soft bounds: the scale of every objective in random scalarizations."""
+    reference: tuple[float, ...] = ()
+    """[K] where the hypervolume that improvements add to ends; the soft bounds where
+    none is given."""
+
+    def __post_init__(self) -> None:
+        """Plain numbers, and a reference.
+
+        Raises:
+          ValueError: a reference of another length.
+        """
+        bounds = tuple(map(float, self.bounds))
+        reference = tuple(map(float, self.reference)) or bounds
+        if len(reference) != len(bounds):
+            raise ValueError(f'{len(bounds)} bounds, {len(reference)} in the reference')
+        object.__setattr__(self, 'bounds', bounds)
+        object.__setattr__(self, 'reference', reference)
+
+    @property
+    def num_objectives(self) -> int:
+        """K."""
+        return len(self.bounds)
+
+
 class Evaluation(NamedTuple):
     """The outcome of evaluating a batch of B points."""
 
@@ -46,17 +76,31 @@ class Evaluation(NamedTuple):
     """[B] int, codes of `sparse_jax.status`."""
 
 
-class SearchState(NamedTuple):
-    """Everything a search algorithm remembers; rows at or past `count` are empty."""
+class Archive(NamedTuple):
+    """What was evaluated: all that a search remembers, and all that an algorithm sees.
+
+    `search.archive` makes and extends archives. The loop, the stages and every
+    algorithm read it; nobody changes one in place.
+    """
 
     x: np.ndarray
-    """[N, D] evaluated points."""
+    """[N, D] evaluated points, in order."""
     y: np.ndarray
     """[N, K] objectives, NaN where the evaluation failed."""
     status: np.ndarray
     """[N] int."""
-    count: int
-    """Rows in use."""
+    rounds: int = 0
+    """Batches that it was made of."""
+
+    @property
+    def size(self) -> int:
+        """N."""
+        return len(self.x)
+
+    @property
+    def measured(self) -> np.ndarray:
+        """[N] bool: which points have objectives."""
+        return np.isfinite(self.y).all(axis=1)
 
 
 class SuggestInfo(NamedTuple):
@@ -72,11 +116,11 @@ class SuggestInfo(NamedTuple):
 
 
 class SearchAlgorithm(NamedTuple):
-    """A search algorithm as three functions; state in, state out."""
+    """A search algorithm: a pure function of a key and of what was evaluated.
 
-    init: Callable[[], SearchState]
-    suggest: Callable[[PRNGKey, SearchState], tuple[np.ndarray, SuggestInfo]]
-    """(key, state) -> ([B, D] canonical points, info); distinct and new unless the
+    It keeps no state of its own, so a search can go on from any archive.
+    """
+
+    suggest: Callable[[PRNGKey, Archive], tuple[np.ndarray, SuggestInfo]]
+    """(key, archive) -> ([B, D] canonical points, info); distinct and new unless the
     space is used up."""
-    observe: Callable[[SearchState, np.ndarray, Evaluation], SearchState]
-    """(state, x [B, D], evaluation) -> state."""

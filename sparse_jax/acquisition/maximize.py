@@ -37,7 +37,7 @@ class NothingLeftError(ValueError):
     """Limits and hard budgets refuse every point; the message is one line."""
 
 
-class Problem(NamedTuple):
+class Admission(NamedTuple):
     """What decides, besides the criterion, whether a point may be suggested."""
 
     domain: Domain
@@ -83,35 +83,35 @@ def _remember(memory, names, x, function):
 
 
 def admit(
-    problem: Problem, batch: Batch, x: np.ndarray, *, again: bool = False
+    admission: Admission, batch: Batch, x: np.ndarray, *, again: bool = False
 ) -> np.ndarray:
     """Rows of x [N, D] that are new, distinct, and not refused -> [M, D]; with
     `again`, members of the batch count as new."""
     chosen = identity(np.array(batch.x)) if batch.x and not again else ()
-    barred = problem.taken.union(chosen)
+    barred = admission.taken.union(chosen)
     rows = {name: i for i, name in enumerate(identity(x)) if name not in barred}
     if not rows:
         return x[:0]
     x = x[list(rows.values())]
-    refused = _remember(batch.refused, list(rows), x, problem.refuse)
+    refused = _remember(batch.refused, list(rows), x, admission.refuse)
     return x[~np.array(refused, bool)]
 
 
-def labels(problem: Problem, batch: Batch, x: np.ndarray) -> list[Hashable]:
+def labels(admission: Admission, batch: Batch, x: np.ndarray) -> list[Hashable]:
     """Groups of the rows of x [N, D]."""
-    return _remember(batch.labels, identity(x), x, problem.domain.group)
+    return _remember(batch.labels, identity(x), x, admission.domain.group)
 
 
-def in_groups(problem: Problem, batch: Batch, x: np.ndarray) -> np.ndarray:
+def in_groups(admission: Admission, batch: Batch, x: np.ndarray) -> np.ndarray:
     """Rows of x [N, D] in groups that the batch may still use."""
-    allowed = problem.groups.allowed(batch.groups)
+    allowed = admission.groups.allowed(batch.groups)
     if not len(x) or allowed is None:
         return x
     allowed = set(allowed)
-    return x[[label in allowed for label in labels(problem, batch, x)]]
+    return x[[label in allowed for label in labels(admission, batch, x)]]
 
 
-def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int = 32
+def draw(key: PRNGKey, admission: Admission, batch: Batch, num: int, *, tries: int = 32
          ) -> np.ndarray:
     """At least one, mostly `num` admissible random points, [M, D].
 
@@ -119,18 +119,18 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
     where the space is used up, points evaluated before come back, those of this batch
     last (counted as repeats). Raises a NothingLeftError when everything is refused.
     """
-    leaders = _leaders(problem, batch)
-    free = problem._replace(groups=GroupRules())
-    fallbacks = [('', problem, False)]
+    leaders = _leaders(admission, batch)
+    free = admission._replace(groups=GroupRules())
+    fallbacks = [('', admission, False)]
     if leaders is not None:
         fallbacks.append(('overflow', free, False))
     used = free._replace(taken=frozenset())
-    fallbacks += [('repeats', used, False)] * bool(problem.taken)
+    fallbacks += [('repeats', used, False)] * bool(admission.taken)
     fallbacks += [('repeats', used, True)] * bool(batch.x)
     for count, rules, again in fallbacks:
         for _ in range(tries):
             key, key_draw = jax.random.split(key)
-            if rules is problem and leaders is not None:
+            if rules is admission and leaders is not None:
                 x = siblings(key_draw, rules.domain, leaders, num)
             else:
                 x = rules.domain.sample(key_draw, num)
@@ -146,21 +146,21 @@ def draw(key: PRNGKey, problem: Problem, batch: Batch, num: int, *, tries: int =
         'were refused')
 
 
-def _leaders(problem, batch):
+def _leaders(admission, batch):
     """A point of every group that the next pick may fall into, None for any group."""
-    allowed = problem.groups.allowed(batch.groups)
+    allowed = admission.groups.allowed(batch.groups)
     if not allowed:
         return None
     return [batch.x[batch.groups.index(g)] if g in batch.groups
-            else problem.groups.seen[g] for g in allowed]
+            else admission.groups.seen[g] for g in allowed]
 
 
-def append(problem: Problem, batch: Batch, x: np.ndarray, score: float) -> None:
+def append(admission: Admission, batch: Batch, x: np.ndarray, score: float) -> None:
     """Adds one point [D] to the batch."""
     batch.x.append(x)
     batch.score.append(score)
-    if problem.groups.matter:
-        batch.groups.append(labels(problem, batch, x[None])[0])
+    if admission.groups.matter:
+        batch.groups.append(labels(admission, batch, x[None])[0])
 
 
 def empty_batch() -> Batch:
@@ -168,24 +168,24 @@ def empty_batch() -> Batch:
     return Batch([], [], [], {}, {}, [], {'repeats': 0, 'overflow': 0})
 
 
-def pick_random(key: PRNGKey, problem: Problem, batch: Batch) -> None:
+def pick_random(key: PRNGKey, admission: Admission, batch: Batch) -> None:
     """Adds one random admissible point."""
-    append(problem, batch, draw(key, problem, batch, 16)[0], np.nan)
+    append(admission, batch, draw(key, admission, batch, 16)[0], np.nan)
 
 
 class Scorer(NamedTuple):
-    """One pick's criterion, bound to its arrays and to the problem."""
+    """One pick's criterion, bound to its arrays and to the admission."""
 
     criterion: Criterion
     arrays: Any
-    problem: Problem
+    admission: Admission
     config: MaximizeConfig
 
     def inputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, Facts]:
         """x, its activity and what is known of it."""
         x = np.asarray(x, np.float64)
-        active = np.asarray(self.problem.domain.activity(x), np.float64)
-        return x, active, self.problem.facts(x)
+        active = np.asarray(self.admission.domain.activity(x), np.float64)
+        return x, active, self.admission.facts(x)
 
     def __call__(self, x: np.ndarray, level: float | None) -> tuple[np.ndarray, float]:
         """Scores [N], weighted by feasibility, and the level they shrink towards."""
@@ -195,7 +195,7 @@ class Scorer(NamedTuple):
         value = np.nan_to_num(value, nan=np.inf, posinf=np.finfo(float).max)
         if level is None:
             level = 0.0 if self.criterion.improvement else float(np.median(value))
-        chance = np.asarray(self.problem.feasible(x, active))
+        chance = np.asarray(self.admission.feasible(x, active))
         gain = np.maximum(level - value, 0.0)
         return np.where(value < level, level - chance * gain, value), level
 
@@ -203,12 +203,12 @@ class Scorer(NamedTuple):
 def pick(key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray) -> None:
     """Adds the best point found from pool [Q, D], and from what earlier picks found,
     by evolution and ascent."""
-    problem, config = scorer.problem, scorer.config
+    admission, config = scorer.admission, scorer.config
     key, key_draw = jax.random.split(key)
-    x = admit(problem, batch, np.concatenate([pool, *batch.spare]))
-    x = in_groups(problem, batch, x)
+    x = admit(admission, batch, np.concatenate([pool, *batch.spare]))
+    x = in_groups(admission, batch, x)
     if len(x) < config.children:
-        more = draw(key_draw, problem, batch, config.children)
+        more = draw(key_draw, admission, batch, config.children)
         batch.spare.append(more)
         # Not admitted again: they may be repeats, where nothing else is left.
         x = np.concatenate([x, more])
@@ -218,8 +218,8 @@ def pick(key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray) -> None:
         key, key_round = jax.random.split(key)
         x, value = _evolve(key_round, batch, scorer, x, value, level)
     x, value = _climb(batch, scorer, x, value, level)
-    best = _prefer_seen(problem, batch, x, value, tolerance)
-    append(problem, batch, x[best], float(value[best]))
+    best = _prefer_seen(admission, batch, x, value, tolerance)
+    append(admission, batch, x[best], float(value[best]))
 
 
 def _evolve(key, batch, scorer, x, value, level):
@@ -230,13 +230,13 @@ def _evolve(key, batch, scorer, x, value, level):
     weight = 1.0 / (1.0 + np.arange(len(order)))
     parents = generator(key_parent).choice(
         order, scorer.config.children, p=weight / weight.sum())
-    children = scorer.problem.domain.perturb(key_edit, x[parents])
+    children = scorer.admission.domain.perturb(key_edit, x[parents])
     return _join(batch, scorer, x, value, level, children)
 
 
 def _climb(batch, scorer, x, value, level):
     """Gradient ascent from the elite, where every dimension is continuous."""
-    domain, config = scorer.problem.domain, scorer.config
+    domain, config = scorer.admission.domain, scorer.config
     if not config.ascent_steps or np.asarray(domain.levels).any():
         return x, value
     order = np.argsort(value, kind='stable')[: config.elite]
@@ -250,7 +250,8 @@ def _climb(batch, scorer, x, value, level):
 
 
 def _join(batch, scorer, x, value, level, children):
-    children = in_groups(scorer.problem, batch, admit(scorer.problem, batch, children))
+    children = admit(scorer.admission, batch, children)
+    children = in_groups(scorer.admission, batch, children)
     if not len(children):
         return x, value
     batch.spare.append(children)
@@ -258,37 +259,37 @@ def _join(batch, scorer, x, value, level, children):
     return np.concatenate([x, children]), np.concatenate([value, more])
 
 
-def _prefer_seen(problem, batch, x, value, tolerance):
+def _prefer_seen(admission, batch, x, value, tolerance):
     """Index of the best point; of nearly equal ones, of one that needs no compiling."""
     order = np.argsort(value, kind='stable')
-    known = {*problem.groups.seen, *batch.groups}
+    known = {*admission.groups.seen, *batch.groups}
     if not known:
         return order[0]
     near = order[value[order] <= value[order[0]] + tolerance][:64]
-    for i, label in zip(near, labels(problem, batch, x[near])):
+    for i, label in zip(near, labels(admission, batch, x[near])):
         if label in known:
             return i
     return order[0]
 
 
 def select(
-    key: PRNGKey, criterion: Criterion, problem: Problem, pool: np.ndarray, *,
+    key: PRNGKey, criterion: Criterion, admission: Admission, pool: np.ndarray, *,
     scored: np.ndarray, config: MaximizeConfig,
 ) -> Batch:
     """A batch of len(scored) points: by the criterion where scored [q] is true, at
     random elsewhere. pool [Q, D] holds the first candidates of every pick."""
     batch = empty_batch()
-    size, dim = len(scored), problem.domain.dim
-    num_objectives = problem.facts(pool[:1]).scale.shape[1]
+    size, dim = len(scored), admission.domain.dim
+    num_objectives = admission.facts(pool[:1]).scale.shape[1]
     for i, by_score in enumerate(scored):
         key, key_prepare, key_pick = jax.random.split(key, 3)
         if not by_score:
-            pick_random(key_pick, problem, batch)
+            pick_random(key_pick, admission, batch)
             continue
         pending = Pending(
             np.zeros((size, dim)), np.zeros((size, dim)),
             Facts.nothing(size, num_objectives), np.arange(size) < i)
-        scorer = Scorer(criterion, None, problem, config)
+        scorer = Scorer(criterion, None, admission, config)
         if i:
             parts = scorer.inputs(np.array(batch.x))
             for whole, part in zip(*map(jax.tree.leaves, (pending[:3], parts))):

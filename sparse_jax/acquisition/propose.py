@@ -7,32 +7,30 @@ import numpy as np
 
 from sparse_jax.host_random import generator
 from sparse_jax.objectives import pareto
-from sparse_jax.types import Domain, PRNGKey, SearchState
+from sparse_jax.types import Archive, Domain, PRNGKey
 
-Propose = Callable[[PRNGKey, SearchState], np.ndarray]
-"""(key, state) -> [Q, D] canonical points."""
-Parents = Callable[[SearchState], np.ndarray]
-"""(state) -> [P, D] the points whose morphs may be proposed."""
+Propose = Callable[[PRNGKey, Archive], np.ndarray]
+"""(key, archive) -> [Q, D] canonical points."""
+Parents = Callable[[Archive], np.ndarray]
+"""(archive) -> [P, D] the points whose morphs may be proposed."""
 Perturb = Callable[[PRNGKey, np.ndarray], np.ndarray]
 """(key, x [N, D]) -> [N, D] one random edit of each row."""
 
 
-def front(state: SearchState) -> np.ndarray:
+def front(archive: Archive) -> np.ndarray:
     """Pareto-optimal evaluated points, [P, D]."""
-    y = state.y[: state.count]
-    return state.x[: state.count][pareto.non_dominated(y)]
+    return archive.x[pareto.non_dominated(archive.y)]
 
 
-def everything(state: SearchState) -> np.ndarray:
+def everything(archive: Archive) -> np.ndarray:
     """All points that were measured, [P, D]."""
-    rows = ~np.isnan(state.y[: state.count]).any(1)
-    return state.x[: state.count][rows]
+    return archive.x[archive.measured]
 
 
-def front_and_everything(state: SearchState) -> np.ndarray:
+def front_and_everything(archive: Archive) -> np.ndarray:
     """Every measured point, and as many rows again of the front, [P, D]."""
-    every = everything(state)
-    return np.concatenate([every, np.resize(front(state), every.shape)])
+    every = everything(archive)
+    return np.concatenate([every, np.resize(front(archive), every.shape)])
 
 
 def morphs(
@@ -58,9 +56,10 @@ def random_and_morphs(
 
     Without any parent everything comes from the prior.
     """
-    def propose(key, state):
+
+    def propose(key: PRNGKey, archive: Archive) -> np.ndarray:
         key_random, key_morphs = jax.random.split(key)
-        reference = parents(state)
+        reference = parents(archive)
         if not len(reference):
             return domain.sample(key_random, num_random + num_morphs)
         parts = [morphs(

@@ -1,38 +1,33 @@
-"""The record of a search in arrays of fixed capacity, grown on the host."""
+"""The record of a search: made empty, extended batch by batch, never changed."""
 
 import numpy as np
 
 from sparse_jax import status
-from sparse_jax.surrogate.capacity import TIERS, pad, tier
-from sparse_jax.types import Evaluation, SearchState
-
-EMPTY = -1
-"""Status of a row that holds no evaluation."""
+from sparse_jax.types import Archive, Evaluation
 
 
-def allocate(
-    dim: int, num_objectives: int, *, capacity: int = TIERS[0]
-) -> SearchState:
-    """An empty archive with room for `capacity` evaluations."""
-    return SearchState(
-        np.zeros((capacity, dim)), np.full((capacity, num_objectives), np.nan),
-        np.full(capacity, EMPTY), 0)
+def empty(dim: int, num_objectives: int) -> Archive:
+    """An archive without evaluations, of points [D] with K objectives."""
+    return Archive(
+        np.zeros((0, dim)), np.zeros((0, num_objectives)), np.zeros(0, int))
 
 
-def grow(state: SearchState, capacity: int) -> SearchState:
-    """The same archive with room for `capacity` evaluations."""
-    return SearchState(
-        pad(state.x, capacity), pad(state.y, capacity, np.nan),
-        pad(state.status, capacity, EMPTY), state.count)
-
-
-def append(
-    state: SearchState, x: np.ndarray, evaluation: Evaluation
-) -> SearchState:
-    """The archive with B more rows; it moves to the next tier when full.
+def append(archive: Archive, x: np.ndarray, evaluation: Evaluation) -> Archive:
+    """The archive with a batch of B more rows.
 
     The objectives of a trial that is not `status.OK` are recorded as NaN, and a trial
     that claims success with a NaN or infinite objective as `status.NONFINITE`.
+
+    Args:
+      archive: N rows.
+      x: [B, D] the points.
+      evaluation: what became of them.
+
+    Returns:
+      An archive of N + B rows, one round older.
+
+    Raises:
+      ValueError: points, objectives and statuses of different numbers.
     """
     x = np.asarray(x, np.float64)
     y = np.asarray(evaluation.objectives, np.float64)
@@ -42,10 +37,5 @@ def append(
     claimed = (code == status.OK) & ~np.isfinite(y).all(1)
     code = np.where(claimed, status.NONFINITE, code)
     y = np.where((code == status.OK)[:, None], y, np.nan)
-    end = state.count + len(x)
-    if end > len(state.x):
-        state = grow(state, tier(end))
-    rows = slice(state.count, end)
-    new = SearchState(state.x.copy(), state.y.copy(), state.status.copy(), end)
-    new.x[rows], new.y[rows], new.status[rows] = x, y, code
-    return new
+    joined = [np.concatenate(pair) for pair in zip(archive[:3], (x, y, code))]
+    return Archive(*joined, archive.rounds + 1)

@@ -2,19 +2,16 @@
 
 import functools
 
-import jax
 import numpy as np
 
 from sparse_jax.host_random import generator
 from sparse_jax.model.skeleton import Skeleton, TierPolicy, pad
 from sparse_jax.space import encoding, morphisms
+from sparse_jax.space.architecture import Graph
+from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
-from sparse_jax.types import Domain
+from sparse_jax.types import Domain, PRNGKey
 
-_STATIC = (
-    'downsample-input', 'input-downsampling-rate', 'batch-norm', 'num-', 'pool-',
-    'layer-type-', 'left-branch', 'right-branch', 'merge-type')
-_TRACED = ('num-filters-',)
 _FILL_TRIES = 12
 
 
@@ -38,11 +35,13 @@ def skeletons(space: Space, policy: TierPolicy, rows: np.ndarray) -> list[Skelet
 
 
 @functools.lru_cache(maxsize=65_536)
-def _padded(graph, policy):
+def _padded(graph: Graph, policy: TierPolicy) -> Skeleton:
     return pad(graph, policy)
 
 
-def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
+def _resample(
+    key: PRNGKey, row: np.ndarray, num: int, *, space: Space, policy: TierPolicy
+) -> np.ndarray:
     """Up to `num` distinct rows of the same skeleton as `row` (itself excluded).
 
     Structure stays; every other active dimension is redrawn with probability one
@@ -50,7 +49,7 @@ def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
     """
     rng = generator(key)
     skeleton, = skeletons(space, policy, row)
-    free = np.array([_is_free(name) for name in space.names])
+    free = np.array([not row.role.static for row in space.dimensions])
     free &= encoding.activity(space, row[None])[0]
     found = np.zeros((0, len(row)))
     for _ in range(_FILL_TRIES):
@@ -72,20 +71,19 @@ def _resample(key: jax.Array, row: np.ndarray, num: int, *, space, policy):
     return rng.permutation(found)[:num]
 
 
-def _keep_tiers(rng, space, policy, rows, row, redraw):
+def _keep_tiers(
+    rng: np.random.Generator, space: Space, policy: TierPolicy, rows: np.ndarray,
+    row: np.ndarray, redraw: np.ndarray,
+) -> np.ndarray:
     """Replace redrawn widths and kernels by values of the original's tier."""
-    for column, name in enumerate(space.names):
-        dimension = space.dimensions[column]
-        if not name.startswith(('num-filters-', 'kernel-size-')):
+    tiers = {Role.WIDTH: policy.width, Role.KERNEL: policy.kernel}
+    for column, dimension in enumerate(space.dimensions):
+        if dimension.role not in tiers:
             continue
         value = dimension.decode(row[column])
-        tier = policy.width if name.startswith('num-filters-') else policy.kernel
+        tier = tiers[dimension.role]
         levels = [i for i in range(dimension.levels)
                   if tier(dimension.level(i)) == tier(value)]
         drawn = dimension.centre(rng.choice(levels, len(rows)))
         rows[:, column] = np.where(redraw[:, column], drawn, rows[:, column])
     return rows
-
-
-def _is_free(name):
-    return name.startswith(_TRACED) or not name.startswith(_STATIC)

@@ -10,6 +10,7 @@ import numpy as np
 
 from sparse_jax import status
 from sparse_jax.objectives.goals import front_of, hypervolume_of, objectives_of
+from sparse_jax.search import archive
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.space import encoding
@@ -17,7 +18,7 @@ from sparse_jax.study import checkpoints
 from sparse_jax.study.lineage import parent_of
 from sparse_jax.study.outcome import Outcome, Trial
 from sparse_jax.study.records import PENDING, Row, Study
-from sparse_jax.types import Evaluation, SearchState
+from sparse_jax.types import Archive, Evaluation
 
 SUGGEST_STREAM = 3
 
@@ -41,15 +42,15 @@ class Progress(NamedTuple):
 Callback = Callable[[Progress], None]
 
 
-def replay(setup: Setup, rows: list[Row]) -> SearchState:
-    """The search state after the finished rounds of a study."""
-    state = setup.algorithm.init()
+def replay(setup: Setup, rows: list[Row]) -> Archive:
+    """What the finished rounds of a study have evaluated."""
+    found = archive.empty(setup.domain.dim, len(setup.objectives.names))
     for round_ in sorted({row.round for row in rows}):
         members = [row for row in rows if row.round == round_]
         if any(row.status == PENDING for row in members):
             break
-        state = _observe(setup, state, members)
-    return state
+        found = _observe(setup, found, members)
+    return found
 
 
 def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) -> None:
@@ -58,38 +59,38 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
     Every random decision derives from the seed and the number of the round or trial,
     so a continued search suggests what an uninterrupted one would have.
     """
-    rounds, batch = setup.config.search.rounds, setup.config.search.batch
-    state = replay(setup, study.rows())
+    rounds = setup.config.search.rounds
+    found = replay(setup, study.rows())
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
-        if record['hypervolume'] is None and record['round'] < state.count // batch:
+        if record['hypervolume'] is None and record['round'] < found.rounds:
             _evaluate(setup, study, [], record['round'], lambda phase, **_: None)
     while True:
         rows = study.rows()
         pending = [row for row in rows if row.status == PENDING]
-        round_ = state.count // batch
+        round_ = found.rounds
         if not pending and round_ >= rounds:
             return
         told = _teller(callback, setup, study, round_)
         if not pending:
             told('suggesting')
-            _suggest(setup, study, state, round_, rows)
+            _suggest(setup, study, found, rows)
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(setup, study, [row.trial for row in pending], round_, told)
         members = [row for row in study.rows() if row.round == round_]
-        state = _observe(setup, state, members)
+        found = _observe(setup, found, members)
         told('finished round')
 
 
-def _suggest(setup, study, state, round_, rows):
-    begin = time.perf_counter()
+def _suggest(setup, study, found, rows):
+    begin, round_ = time.perf_counter(), found.rounds
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
-    points, info = setup.algorithm.suggest(key, state)
+    points, info = setup.algorithm.suggest(key, found)
     # An algorithm of one's own need not know which settings build the same network.
     points = encoding.canonical(setup.space, _checked(setup, points))
     seconds = time.perf_counter() - begin
-    trials = _as_trials(setup, points, state.count, round_, rows)
+    trials = _as_trials(setup, points, found.size, round_, rows)
     described = [encoding.active_point(setup.space, row) for row in points]
     extra = {k: float(v) for k, v in (info.extra or {}).items()
              if isinstance(v, int | float | np.integer | np.floating)}
@@ -166,13 +167,13 @@ def _evaluate(setup, study, trials, round_, told):
             'wall_seconds': time.perf_counter() - begin})
 
 
-def _observe(setup, state, members):
+def _observe(setup, found, members):
     codes = {name: code for code, name in enumerate(status.NAMES)}
     evaluation = Evaluation(
         np.stack([objectives_of(row, setup.objectives) for row in members]),
         np.array([codes[row.status] for row in members]))
-    return setup.algorithm.observe(
-        state, np.stack([row.trial.row for row in members]), evaluation)
+    return archive.append(
+        found, np.stack([row.trial.row for row in members]), evaluation)
 
 
 def _teller(callback, setup, study, round_):

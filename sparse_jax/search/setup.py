@@ -8,7 +8,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 
 from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
@@ -25,6 +24,7 @@ from sparse_jax.search import algorithms
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
+from sparse_jax.search.problem import problem_of
 from sparse_jax.search.stages import staged
 from sparse_jax.settings.config import locked
 from sparse_jax.settings.reading import (
@@ -33,14 +33,13 @@ from sparse_jax.settings.reading import (
     check,
     data_spec,
     objectives,
-    own_algorithm,
     pruning_method,
     search_space,
     tier_policy,
     train_config,
 )
 from sparse_jax.space import encoding
-from sparse_jax.space.morphisms import is_pruning
+from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.training.train import TrainData
@@ -74,6 +73,7 @@ def build(config: ml_collections.ConfigDict) -> Setup:
       ConfigError, data.DataError: a setting or the data cannot be used.
     """
     check(config)
+    _check_algorithm(config)
     policy, training = tier_policy(config), train_config(config)
     dataset = data.load(data_spec(config))
     space = search_space(config, dataset.input_shape, dataset.num_classes)
@@ -100,10 +100,17 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     make = functools.partial(
         make_algorithm, config, aims, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(domain))
-    algorithm = staged(make, domain, space, batch=config.search.batch,
-                       starts=tuple(config.search.stages))
+    algorithm = staged(make, domain, space, starts=tuple(config.search.stages))
     return Setup(config, dataset, space, domain, algorithm, evaluator, programs, root,
                  aims)
+
+
+def _check_algorithm(config):
+    """Refuse a search algorithm that nobody has."""
+    try:
+        algorithms.find(config.search.algorithm)
+    except ValueError as error:
+        raise ConfigError(f'config.search.algorithm: {error}') from None
 
 
 def _check_restricted(config, space):
@@ -114,7 +121,8 @@ def _check_restricted(config, space):
         raise refuse(f'here: no network fits {space.input_shape} images; allowed: '
                      'smaller kernels, fewer layers or pools')
     if config.search.stages and all(
-            row.levels == 1 for row in space.dimensions if is_pruning(row.name)):
+            row.levels == 1 for row in space.dimensions
+            if row.role is Role.PRUNING):
         raise refuse('with config.search.stages: stage 2 varies pruning parameters '
                      'alone; allowed: some of them free, or no stages')
 
@@ -152,37 +160,21 @@ def make_algorithm(
     Raises:
       ConfigError: a factory of one's own gives something else.
     """
-    s, batch = config.search, config.search.batch
-    bounds, count = np.array(aims.bounds, float), len(aims.names)
-    facts = functools.partial(
-        facts_of, space, aims, prunes=config.pruning.method != 'none')
+    s = config.search
     rules = Rules(
         s.initial, max_groups=s.max_groups or None, new_groups=s.new_groups or None,
-        initial_groups=s.initial_groups or None, facts=facts, refuse=evaluator.refuse)
+        initial_groups=s.initial_groups or None, refuse=evaluator.refuse,
+        facts=functools.partial(
+            facts_of, space, aims, prunes=config.pruning.method != 'none'))
     model = algorithms.Model(
-        log_objectives=(True,) * count, rho=s.rho, maximize=EFFORT, layout=layout,
-        propose=random_and_morphs(domain, num_random=256, num_morphs=256,
-                                  parents=references))
-    common = dict(batch=batch, rules=rules)
-    if s.algorithm == 'random':
-        return algorithms.random_search(domain, num_objectives=count, **common)
-    if s.algorithm in ('sparse', 'sparse_ucb'):
-        make = {'sparse': algorithms.mobo, 'sparse_ucb': algorithms.sparse_ucb}
-        return make[s.algorithm](domain, bounds=bounds, model=model, **common)
-    if s.algorithm == 'qnparego':
-        return algorithms.qnparego(domain, num_objectives=count, model=model, **common)
-    if s.algorithm == 'ehvi':
-        reference = bounds * np.array([4.0 if log else 1.0 for log in aims.log])
-        return algorithms.ehvi(domain, reference=reference, model=model, **common)
-    if s.algorithm == 'aging_evolution':
-        return algorithms.aging_evolution(domain, bounds=bounds, **common)
-    if s.algorithm == 'nsga2':
-        return algorithms.nsga2(domain, num_objectives=count, **common)
-    own = own_algorithm(config)(domain, bounds=bounds, model=model, **common)
-    if not isinstance(own, SearchAlgorithm):
-        raise ConfigError(f'config.search.algorithm: {s.algorithm!r} gives '
-                          f'{own!r:.40}; allowed: a SearchAlgorithm')
-    return own
+        log_objectives=(True,) * len(aims.names), rho=s.rho, maximize=EFFORT,
+        layout=layout, propose=random_and_morphs(
+            domain, num_random=256, num_morphs=256, parents=references))
+    try:
+        return algorithms.make(s.algorithm, domain, problem_of(aims), batch=s.batch,
+                               rules=rules, model=model)
+    except ValueError as error:
+        raise ConfigError(f'config.search.algorithm: {error}') from None
 
 
 def _recipe(config, training, networks):

@@ -6,16 +6,16 @@ the Pareto-optimal ones. "Each successive stage increasingly limits the set of
 possible proposals" (Fedorov et al. 2019).
 """
 
+import functools
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
 from sparse_jax.acquisition import propose
 from sparse_jax.acquisition.propose import Parents
 from sparse_jax.space import morphisms
 from sparse_jax.space.sparse_space import Space
-from sparse_jax.types import Domain, SearchAlgorithm, SearchState
+from sparse_jax.types import Archive, Domain, PRNGKey, SearchAlgorithm, SuggestInfo
 
 MORPH_DEPTH = 3
 """Largest number of edits between a reference and a proposal."""
@@ -32,17 +32,22 @@ REFERENCES = {1: propose.front_and_everything, 2: propose.front_and_everything,
 in stage 3 of the front alone."""
 
 
-def restrict(domain: Domain, space: Space, state: SearchState, stage: int) -> Domain:
-    """The domain whose every draw is a morph that the stage allows."""
-    parents = propose.everything(state) if stage == 2 else propose.front(state)
-    only_pruning = stage == 2
-    edit = lambda key, rows: morphisms.morph(
-        key, space, rows, only_pruning=only_pruning)
+def _edit(
+    key: PRNGKey, rows: np.ndarray, *, space: Space, only_pruning: bool
+) -> np.ndarray:
+    return morphisms.morph(key, space, rows, only_pruning=only_pruning)
 
-    def sample(key, num):
+
+def restrict(domain: Domain, space: Space, archive: Archive, stage: int) -> Domain:
+    """The domain whose every draw is a morph that the stage allows."""
+    parents = propose.everything(archive) if stage == 2 else propose.front(archive)
+    only_pruning = stage == 2
+    edit = functools.partial(_edit, space=space, only_pruning=only_pruning)
+
+    def sample(key: PRNGKey, num: int) -> np.ndarray:
         return propose.morphs(key, edit, parents, num, depth=MORPH_DEPTH)
 
-    def resample(key, row, num):
+    def resample(key: PRNGKey, row: np.ndarray, num: int) -> np.ndarray:
         if not only_pruning:
             return domain.resample(key, row, num)
         # The graph of a row does not depend on its pruning parameters.
@@ -54,17 +59,16 @@ def restrict(domain: Domain, space: Space, state: SearchState, stage: int) -> Do
 
 def staged(
     make: Callable[[Domain, Parents], SearchAlgorithm], domain: Domain, space: Space, *,
-    batch: int, starts: tuple[int, ...],
+    starts: tuple[int, ...],
 ) -> SearchAlgorithm:
     """`make(domain, references)` in stage 1, on the restricted domain afterwards."""
     free = make(domain, REFERENCES[1])
 
-    def suggest(key: jax.Array, state: SearchState):
-        stage = stage_of(state.count // batch, starts)
-        if stage == 1 or not len(propose.front(state)):
-            return free.suggest(key, state)
-        restricted = restrict(domain, space, state, stage)
-        return make(restricted, REFERENCES[stage]).suggest(key, state)
+    def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
+        stage = stage_of(archive.rounds, starts)
+        if stage == 1 or not len(propose.front(archive)):
+            return free.suggest(key, archive)
+        restricted = restrict(domain, space, archive, stage)
+        return make(restricted, REFERENCES[stage]).suggest(key, archive)
 
-    return SearchAlgorithm(free.init, suggest, free.observe)
-
+    return SearchAlgorithm(suggest)

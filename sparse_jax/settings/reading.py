@@ -1,12 +1,10 @@
 """The configuration tree, checked and turned into typed settings."""
 
-import inspect
 import math
-from collections.abc import Callable
 
 import ml_collections
 
-from sparse_jax import data, factories, pruning
+from sparse_jax import data, pruning
 from sparse_jax.export.chip import boards
 from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
@@ -16,9 +14,6 @@ from sparse_jax.settings.rules import MEMORY_MODELS, rules_of
 from sparse_jax.space.restriction import restrict
 from sparse_jax.space.sparse_space import Space, sparse_space
 from sparse_jax.training.config import TrainConfig
-
-ALGORITHMS = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi', 'aging_evolution', 'nsga2',
-              'random')
 
 
 class ConfigError(ValueError):
@@ -42,7 +37,6 @@ def check(config: ml_collections.ConfigDict) -> None:
     search_space(config, (8, 8, 1), 2)
     board(config)
     pruning_method(config)
-    own_algorithm(config)
 
 
 def search_space(
@@ -153,24 +147,3 @@ def pruning_method(config: ml_collections.ConfigDict) -> pruning.PruningMethod:
         return pruning.find(config.pruning.method)
     except ValueError as error:
         raise ConfigError(f'config.pruning.method: {error}') from None
-
-
-def own_algorithm(config: ml_collections.ConfigDict) -> Callable | None:
-    """The factory that MODULE:FACTORY names; None for one of `ALGORITHMS`.
-
-    Raises:
-      ConfigError: there is no such factory, or it takes other arguments.
-    """
-    name = config.search.algorithm
-    try:
-        found = factories.find(name, dict.fromkeys(ALGORITHMS))
-        if found is not None:
-            inspect.signature(found).bind(
-                None, bounds=None, batch=None, rules=None, model=None)
-    except TypeError as error:
-        raise ConfigError(
-            f'config.search.algorithm: {name!r} is not allowed ({error}); allowed: a '
-            'function of (domain, *, bounds, batch, rules, model)') from None
-    except ValueError as error:
-        raise ConfigError(f'config.search.algorithm: {error}') from None
-    return found

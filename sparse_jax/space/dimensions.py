@@ -1,6 +1,7 @@
 """Dimensions of a conditional search space, as data."""
 
 import dataclasses
+import enum
 import functools
 import math
 from typing import Literal
@@ -9,6 +10,47 @@ import numpy as np
 
 Kind = Literal['integer', 'real', 'boolean', 'categorical']
 Value = bool | int | float | str
+
+
+class Role(enum.Enum):
+    """What a row of the table is about: whoever treats rows unlike asks this."""
+
+    STRUCTURE = enum.auto()
+    """Which layers the feature maps pass: image, blocks, layers, pools."""
+    NORMALISATION = enum.auto()
+    """Whether layers are normalised."""
+    HEAD = enum.auto()
+    """Which fully connected layers there are, and how they are merged."""
+    WIDTH = enum.auto()
+    """Number of maps of a layer."""
+    KERNEL = enum.auto()
+    """Side of a window."""
+    REDUCTION = enum.auto()
+    """Share of its input's maps that a layer reads; a value of the network's."""
+    UNITS = enum.auto()
+    """Weights, and so units, of the fully connected layers."""
+    SHARE = enum.auto()
+    """How these weights are divided; a value of the network's."""
+    TRAINING = enum.auto()
+    """How the weights are trained."""
+    PRUNING = enum.auto()
+    """How they are pruned; all that stage 2 of a search may change."""
+
+    @property
+    def static(self) -> bool:
+        """Whether another value is another compiled program, whatever the tiers."""
+        return self in (Role.STRUCTURE, Role.NORMALISATION, Role.HEAD)
+
+    @property
+    def derived(self) -> bool:
+        """Whether the canonical value follows from the network, wherever it came
+        from."""
+        return self in (Role.REDUCTION, Role.SHARE)
+
+    @property
+    def before_head(self) -> bool:
+        """Whether an edit may change what the fully connected layers read."""
+        return self in (Role.STRUCTURE, Role.WIDTH, Role.KERNEL, Role.REDUCTION)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +72,7 @@ class Dimension:
 
     name: str
     kind: Kind
+    role: Role
     low: float = 0.0
     high: float = 1.0
     step: float = 1.0
@@ -38,6 +81,18 @@ class Dimension:
     when: tuple[tuple[Condition, ...], ...] = ((),)
     neutral: Value | None = None
     """Value of an inactive dimension; the middle of the range by default."""
+    optional: bool = False
+    """A network file may leave it out: it does not change the network, or the paper
+    does not have it."""
+
+    def __post_init__(self) -> None:
+        """Refuses a row without a role.
+
+        Raises:
+          TypeError: `role` is something else.
+        """
+        if not isinstance(self.role, Role):
+            raise TypeError(f'{self.name}: role {self.role!r}: allowed: a Role')
 
     @property
     def options(self) -> tuple[Value, ...]:
@@ -54,7 +109,7 @@ class Dimension:
             return 0
         return int(round((self.high - self.low) / self.step)) + 1
 
-    def index(self, u):
+    def index(self, u: np.ndarray | float) -> np.ndarray:
         """Unit-interval coordinates -> level numbers, for a discrete dimension."""
         u = np.clip(u, 0.0, 1.0)
         if not self.log:
@@ -64,7 +119,7 @@ class Dimension:
         index = np.floor((raw - self.low) / self.step + 1e-9).astype(int)
         return np.clip(index, 0, self.levels - 1)
 
-    def centre(self, index):
+    def centre(self, index: np.ndarray | int) -> np.ndarray:
         """Level numbers -> coordinates at the centres of their cells."""
         if not self.log:
             return (np.asarray(index) + 0.5) / self.levels
@@ -73,7 +128,7 @@ class Dimension:
         return np.log(middle / self.low) / np.log(
             (self.high + self.step) / self.low)
 
-    def snap(self, u):
+    def snap(self, u: np.ndarray) -> np.ndarray:
         """Coordinates [N] -> coordinates of the values they decode to."""
         if self.levels == 0:
             return np.clip(u, 0.0, 1.0)
@@ -104,7 +159,7 @@ class Dimension:
         index = round((float(value) - self.low) / self.step)
         return float(self.centre(min(max(index, 0), self.levels - 1)))
 
-    def problem(self, value) -> str | None:
+    def problem(self, value: object) -> str | None:
         """What is wrong with `value`, or None; the text names what is allowed."""
         if self.kind == 'boolean':
             names = ('true' if v else 'false' for v in reversed(self.options))
@@ -134,12 +189,12 @@ class Dimension:
         """The value an inactive dimension takes."""
         return self.decode(0.5) if self.neutral is None else self.neutral
 
-    def _stretch(self, u):
+    def _stretch(self, u: float) -> float:
         if self.log:
             return self.low * (self.high / self.low) ** u
         return self.low + u * (self.high - self.low)
 
-    def _squash(self, value):
+    def _squash(self, value: float) -> float:
         if self.log:
             return math.log(value / self.low) / math.log(self.high / self.low)
         return (value - self.low) / (self.high - self.low)

@@ -13,6 +13,7 @@ import numpy as np
 
 from sparse_jax.host_random import generator
 from sparse_jax.space import architecture
+from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 MAX_REMEMBERED = 100_000
@@ -60,7 +61,7 @@ def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
     """
     rows = snap(space, rows)
     budget = activity(space, rows)[:, space.index('total-fc-layer-weights')]
-    reduce = _columns(space, 'downsample-block')
+    reduce = space.having(Role.REDUCTION)
     reduced = activity(space, rows)[:, reduce].any(axis=1)
     redundant = np.flatnonzero(budget | reduced)
     for i, point in zip(redundant, decode_rows(space, rows[redundant])):
@@ -183,10 +184,6 @@ def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
         # In a restricted space one draw of ten thousand may be feasible.
         at_once = at_once if len(kept[-1]) else max(at_once, MANY)
     return canonical(space, np.concatenate(kept)[:num])
-
-
-def _columns(space, prefix):
-    return [i for i, n in enumerate(space.names) if n.startswith(prefix)]
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,23 +10,12 @@ import numpy as np
 
 from sparse_jax.host_random import generator
 from sparse_jax.space import encoding
+from sparse_jax.space.dimensions import Dimension, Role
 from sparse_jax.space.sparse_space import Space
 
-PRUNING = ('zero-regularization-epochs', 'annealing-epochs', 'alpha', 'pretraining',
-           'log-alpha-offset', 'pruning-threshold-')
-"""Name prefixes of the rows that stage 2 may change."""
-
-_LOCAL = (*PRUNING, 'learning-rate', 'batch-norm', 'num-fc-layers', 'total-fc-',
-          'weight-fraction-', 'left-branch', 'right-branch', 'merge-type')
-"""Rows that do not change what the FC layers read, or are about these layers."""
 SPREAD = 0.15
 """Standard deviation of a numeric edit, in unit coordinates."""
 _TRIES = 12
-
-
-def is_pruning(name: str) -> bool:
-    """Whether a table row is a pruning parameter."""
-    return name.startswith(PRUNING)
 
 
 def morph(
@@ -58,11 +47,14 @@ def morph(
     return result
 
 
-def _edit(rng, space, rows, only_pruning):
+def _edit(
+    rng: np.random.Generator, space: Space, rows: np.ndarray, only_pruning: bool
+) -> np.ndarray:
     """Change one active dimension per row; dimensions that wake up are drawn afresh."""
     active = encoding.activity(space, rows)
-    allowed = active & (space.levels != 1) & np.array(
-        [is_pruning(n) or not only_pruning for n in space.names])
+    allowed = active & (space.levels != 1)
+    if only_pruning:
+        allowed &= space.having(Role.PRUNING)
     column = np.where(allowed, rng.random(rows.shape), -1.0).argmax(axis=1)
     edited = rows.copy()
     for i in np.unique(column):
@@ -72,10 +64,10 @@ def _edit(rng, space, rows, only_pruning):
     return np.where(awake, rng.random(rows.shape), edited)
 
 
-def _keep_units(space, rows, edited):
+def _keep_units(space: Space, rows: np.ndarray, edited: np.ndarray) -> np.ndarray:
     """Let the FC budget follow edits of what the FC layers read: a wider layer would
     otherwise take units from them, and their weights could not be inherited."""
-    columns = [i for i, name in enumerate(space.names) if not name.startswith(_LOCAL)]
+    columns = [i for i, row in enumerate(space.dimensions) if row.role.before_head]
     budget = space.index('total-fc-layer-weights')
     follows = (edited != rows)[:, columns].any(axis=1) & encoding.activity(
         space, edited)[:, budget]
@@ -85,13 +77,15 @@ def _keep_units(space, rows, edited):
     return edited
 
 
-def _changed(rng, dimension, u):
+def _changed(
+    rng: np.random.Generator, dimension: Dimension, u: np.ndarray
+) -> np.ndarray:
     """Other coordinates for u [M]: a new level, or a step of random size."""
     levels = dimension.levels
     if not levels:
         return np.clip(u + rng.normal(0.0, SPREAD, len(u)), 0.0, 1.0)
     index = dimension.index(u)
-    if dimension.kind in ('boolean', 'categorical'):
+    if dimension.options:
         moved = (index + rng.integers(1, max(levels, 2), len(u))) % levels
         return dimension.centre(moved)
     far = dimension.index(np.clip(u + rng.normal(0.0, SPREAD, len(u)), 0.0, 1.0))

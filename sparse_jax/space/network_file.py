@@ -38,7 +38,7 @@ def check(space: Space, point: dict) -> dict:
     row = encoding.snap(space, encoding.encode(space, point)[None])[0]
     active = encoding.activity(space, row[None])[0]
     for name, on in zip(space.names, active):
-        if on and name not in point and not _optional(name):
+        if on and name not in point and not space[name].optional:
             raise NetworkFileError(
                 f'missing key {name!r}; {space[name].problem(None)}')
     if not encoding.feasible(space, row[None])[0]:
@@ -78,15 +78,7 @@ def dumps(space: Space, row: np.ndarray) -> str:
     return json.dumps(encoding.active_point(space, row), indent=2) + '\n'
 
 
-_OPTIONAL = ('learning-rate', 'log-alpha-offset', 'pool-block-', 'pruning-threshold-')
-
-
-def _optional(name):
-    """Names that do not change the network, or that the paper does not have."""
-    return name.startswith(_OPTIONAL)
-
-
-def _why_infeasible(space, row):
+def _why_infeasible(space: Space, row: np.ndarray) -> str:
     net = encoding.graph(space, row)
     height, width, _ = net.input_shape
     if min(net.image_shape()) < 1:

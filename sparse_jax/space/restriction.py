@@ -3,11 +3,9 @@
 import dataclasses
 import fnmatch
 
-from sparse_jax.space.dimensions import Dimension
+from sparse_jax.space.dimensions import Dimension, Value
 from sparse_jax.space.sparse_space import Space
 
-DERIVED = ('weight-fraction-', 'downsample-block-')
-"""Rows whose canonical value follows from the network, wherever it came from."""
 _SYNTAX = ('ROW=VALUE, ROW=LOW:HIGH or ROW=ONE|OTHER, separated by commas, where ROW '
            'may have * for any text')
 
@@ -31,7 +29,7 @@ def restrict(space: Space, text: str) -> Space:
         matched = [i for i, row in enumerate(rows)
                    if fnmatch.fnmatchcase(row.name, pattern)]
         # A pattern is about derived rows only if it is about nothing else.
-        chosen = [i for i in matched if not rows[i].name.startswith(DERIVED)] or matched
+        chosen = [i for i in matched if not rows[i].role.derived] or matched
         if not chosen:
             raise ValueError(f'{pattern!r:.60} is no row of the table; allowed: '
                              f'{", ".join(_families(space))}')
@@ -50,7 +48,7 @@ def narrow(row: Dimension, text: str) -> Dimension:
     Raises:
       ValueError: what is allowed.
     """
-    if row.name.startswith(DERIVED):
+    if row.role.derived:
         raise ValueError('allowed: no restriction, the value follows from the network')
     whole = row
     if row.options:
@@ -71,7 +69,7 @@ def narrow(row: Dimension, text: str) -> Dimension:
     return row if row.when else whole
 
 
-def _value(row, text):
+def _value(row: Dimension, text: str) -> Value:
     """One value of a row, from text."""
     text = text.strip()
     value = {'true': True, 'false': False}.get(text.lower(), text)
@@ -87,8 +85,8 @@ def _value(row, text):
     return round(value) if row.kind == 'integer' else value
 
 
-def _families(space):
+def _families(space: Space) -> dict[str, None]:
     """Names of the table, those of blocks and layers as patterns."""
-    names = (name.split('-block-') for name in space.names
-             if not name.startswith(DERIVED))
+    names = (row.name.split('-block-') for row in space.dimensions
+             if not row.role.derived)
     return dict.fromkeys(head + '-block-*' * bool(tail) for head, *tail in names)

@@ -5,10 +5,11 @@ the paper's names and ranges. Rows that the paper does not have are marked `(our
 """
 
 import dataclasses
+import functools
 
 import numpy as np
 
-from sparse_jax.space.dimensions import Condition, Dimension
+from sparse_jax.space.dimensions import Condition, Dimension, Role, Value
 
 MAX_BLOCKS = 2
 MAX_LAYERS = 3
@@ -33,9 +34,14 @@ class Space:
     num_classes: int
     prior: str = 'log-uniform'
 
-    def __post_init__(self):
-        index = {d.name: i for i, d in enumerate(self.dimensions)}
-        object.__setattr__(self, '_index', index)
+
+    @functools.cached_property
+    def _index(self) -> dict[str, int]:
+        return {d.name: i for i, d in enumerate(self.dimensions)}
+
+    def having(self, *roles: Role) -> np.ndarray:
+        """[D] bool: the dimensions with one of the roles."""
+        return np.array([d.role in roles for d in self.dimensions])
 
     def index(self, name: str) -> int:
         """Column of a dimension."""
@@ -90,77 +96,85 @@ def sparse_space(
     return Space(tuple(rows), shape, int(num_classes), prior)
 
 
-def _is(name, *values):
+def _is(name: str, *values: Value) -> Condition:
     return Condition(name, values)
 
 
-def _input_rows(input_shape):
+def _input_rows(input_shape: tuple[int, int, int]) -> list[Dimension]:
     colour = ((),) if input_shape[2] > 1 else ()
     return [
         # With one channel there is nothing to squeeze: the row is never active.
-        Dimension('downsample-input-in-depth', 'boolean', when=colour, neutral=False),
-        Dimension('downsample-input', 'boolean'),
-        Dimension('input-downsampling-rate', 'integer', 2, 4,
+        Dimension('downsample-input-in-depth', 'boolean', Role.STRUCTURE, when=colour,
+                  neutral=False),
+        Dimension('downsample-input', 'boolean', Role.STRUCTURE),
+        Dimension('input-downsampling-rate', 'integer', Role.STRUCTURE, 2, 4,
                   when=((_is('downsample-input', True),),), neutral=2),
     ]
 
 
-def _training_rows():
+def _training_rows() -> list[Dimension]:
     return [
-        Dimension('zero-regularization-epochs', 'integer', 5, 50),
-        Dimension('annealing-epochs', 'integer', 15, 25,
+        Dimension('zero-regularization-epochs', 'integer', Role.PRUNING, 5, 50),
+        Dimension('annealing-epochs', 'integer', Role.PRUNING, 15, 25,
                   when=((_is('pretraining', False),),)),
-        Dimension('alpha', 'real', 0.01, 1.0, 0.01),
-        Dimension('pretraining', 'boolean'),
-        Dimension('batch-norm', 'boolean'),
+        Dimension('alpha', 'real', Role.PRUNING, 0.01, 1.0, 0.01),
+        Dimension('pretraining', 'boolean', Role.PRUNING),
+        Dimension('batch-norm', 'boolean', Role.NORMALISATION),
         # (ours) the paper does not say how the rate of Adam is chosen.
-        Dimension('learning-rate', 'real', 1e-3, 3e-2, 0.0, log=True),
+        Dimension('learning-rate', 'real', Role.TRAINING, 1e-3, 3e-2, 0.0, log=True,
+                  optional=True),
         # (ours) shift of the log alpha cut from the pruning method's default.
-        Dimension('log-alpha-offset', 'real', -2.0, 2.0, 0.0),
+        Dimension('log-alpha-offset', 'real', Role.PRUNING, -2.0, 2.0, 0.0,
+                  optional=True),
     ]
 
 
-def _fc_rows(log):
+def _fc_rows(log: bool) -> list[Dimension]:
     branch = ((_is('left-branch', True),), (_is('right-branch', True),))
     left, right = _is('left-branch', True), _is('right-branch', True)
     fc, summed = _is('num-fc-layers', 1), _is('merge-type', 'Sum')
     return [
-        Dimension('num-conv-blocks', 'integer', 1, 2),
-        Dimension('num-fc-layers', 'integer', 0, 1),
-        Dimension('total-fc-layer-weights', 'integer', 1000, 800_000, 1000, log=log,
-                  when=((fc,), (left,), (right,))),
+        Dimension('num-conv-blocks', 'integer', Role.STRUCTURE, 1, 2),
+        Dimension('num-fc-layers', 'integer', Role.HEAD, 0, 1),
+        Dimension('total-fc-layer-weights', 'integer', Role.UNITS, 1000, 800_000, 1000,
+                  log=log, when=((fc,), (left,), (right,))),
         # A fraction matters only beside another FC branch: they are normalised.
-        Dimension('weight-fraction-main-branch', 'real', 0.0, 1.0, 0.0,
+        Dimension('weight-fraction-main-branch', 'real', Role.SHARE, 0.0, 1.0, 0.0,
                   when=((fc, left), (fc, right), (summed,))),
-        Dimension('left-branch', 'boolean'),
-        Dimension('weight-fraction-left-branch', 'real', 0.0, 1.0, 0.0,
+        Dimension('left-branch', 'boolean', Role.HEAD),
+        Dimension('weight-fraction-left-branch', 'real', Role.SHARE, 0.0, 1.0, 0.0,
                   when=((left, right), (left, fc), (left, summed))),
-        Dimension('right-branch', 'boolean'),
-        Dimension('weight-fraction-right-branch', 'real', 0.0, 1.0, 0.0,
+        Dimension('right-branch', 'boolean', Role.HEAD),
+        Dimension('weight-fraction-right-branch', 'real', Role.SHARE, 0.0, 1.0, 0.0,
                   when=((right, left), (right, fc), (right, summed))),
-        Dimension('merge-type', 'categorical', choices=MERGE_TYPES, when=branch),
+        Dimension('merge-type', 'categorical', Role.HEAD, choices=MERGE_TYPES,
+                  when=branch),
     ]
 
 
-def _block_rows(k, log):
+def _block_rows(k: int, log: bool) -> list[Dimension]:
     exists = _is('num-conv-blocks', *range(k, MAX_BLOCKS + 1))
     layers = f'num-conv-layers-block-{k}'
     rows = [
-        Dimension(layers, 'integer', 1, MAX_LAYERS, when=((exists,),), neutral=1),
+        Dimension(layers, 'integer', Role.STRUCTURE, 1, MAX_LAYERS,
+                  when=((exists,),), neutral=1),
         # (ours) the network deployed by the authors has no pool after its block.
-        Dimension(f'pool-block-{k}', 'boolean', when=((exists,),), neutral=True),
+        Dimension(f'pool-block-{k}', 'boolean', Role.STRUCTURE,
+                  when=((exists,),), neutral=True, optional=True),
     ]
     for l in range(1, MAX_LAYERS + 1):
         tag = f'block-{k}-layer-{l}'
         on = (exists, _is(layers, *range(l, MAX_LAYERS + 1)))
         rows += [
-            Dimension(f'layer-type-{tag}', 'categorical', choices=LAYER_TYPES,
-                      when=(on,), neutral='Conv2D'),
-            Dimension(f'kernel-size-{tag}', 'integer', 2, 5, when=(on,), neutral=3),
-            Dimension(f'num-filters-{tag}', 'integer', 1, 100, log=log, when=(on,)),
-            Dimension(f'downsample-{tag}', 'real', 0.0, 0.5, 0.0,
-                      when=(on + (_is(f'layer-type-{tag}', 'DownsampledConv2D'),),)),
-            Dimension(f'pruning-threshold-{tag}', 'real', 1e-6, 1e-3, 0.0, log=True,
+            Dimension(f'layer-type-{tag}', 'categorical', Role.STRUCTURE,
+                      choices=LAYER_TYPES, when=(on,), neutral='Conv2D'),
+            Dimension(f'kernel-size-{tag}', 'integer', Role.KERNEL, 2, 5, when=(on,),
+                      neutral=3),
+            Dimension(f'num-filters-{tag}', 'integer', Role.WIDTH, 1, 100, log=log,
                       when=(on,)),
+            Dimension(f'downsample-{tag}', 'real', Role.REDUCTION, 0.0, 0.5, 0.0,
+                      when=(on + (_is(f'layer-type-{tag}', 'DownsampledConv2D'),),)),
+            Dimension(f'pruning-threshold-{tag}', 'real', Role.PRUNING, 1e-6, 1e-3, 0.0,
+                      log=True, when=(on,), optional=True),
         ]
     return rows

@@ -6,7 +6,7 @@ import pytest
 
 from sparse_jax.acquisition import maximize
 from sparse_jax.acquisition.groups import MOST_LEADERS, GroupRules, siblings
-from sparse_jax.acquisition.maximize import MaximizeConfig, Problem
+from sparse_jax.acquisition.maximize import Admission, MaximizeConfig
 from sparse_jax.acquisition.scoring import Criterion, Facts
 from sparse_jax.search.cube import cube_domain
 
@@ -28,51 +28,51 @@ def _criterion(targets):
     return Criterion(None, prepare, _value, False)
 
 
-def _problem(**changes):
-    return Problem(
+def _admission(**changes):
+    return Admission(
         HALVES, lambda x: Facts.nothing(len(x), 2),
         lambda x: np.zeros(len(x), bool), lambda x, active: np.ones(len(x)),
         frozenset(), GroupRules())._replace(**changes)
 
 
-def _select(problem, targets, config=CONFIG, scored=None):
+def _select(admission, targets, config=CONFIG, scored=None):
     key = jax.random.key(0)
     return maximize.select(
-        key, _criterion(targets), problem, HALVES.sample(key, 128), config=config,
+        key, _criterion(targets), admission, HALVES.sample(key, 128), config=config,
         scored=np.ones(len(targets), bool) if scored is None else scored)
 
 
 def test_each_pick_finds_its_own_optimum():
     targets = [[0.2, 0.3], [0.9, 0.1], [0.6, 0.6]]
-    batch = _select(_problem(), targets)
+    batch = _select(_admission(), targets)
     np.testing.assert_allclose(batch.x, targets, atol=0.02)
-    without = _select(_problem(), targets, MaximizeConfig(
+    without = _select(_admission(), targets, MaximizeConfig(
         chunk=64, rounds=0, ascent_steps=0))
     assert np.sum(batch.score) < np.sum(without.score)
 
 
 def test_later_picks_stay_in_the_open_groups():
     targets = [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]]
-    batch = _select(_problem(groups=GroupRules(most=1)), targets)
+    batch = _select(_admission(groups=GroupRules(most=1)), targets)
     assert batch.groups == ['left'] * 3
     np.testing.assert_allclose(np.array(batch.x)[1:, 0], 0.5, atol=0.05)
 
 
 def test_a_compiled_group_is_preferred_when_nearly_as_good():
-    problem = _problem(groups=GroupRules({'right': np.array([0.9, 0.9])}, most=2))
+    admission = _admission(groups=GroupRules({'right': np.array([0.9, 0.9])}, most=2))
     near, far = [[0.49, 0.5]], [[0.1, 0.5]]
-    assert _select(problem, near).groups == ['right']
-    assert _select(problem, far).groups == ['left']
-    assert _select(_problem(groups=GroupRules(most=2)), near).groups == ['left']
+    assert _select(admission, near).groups == ['right']
+    assert _select(admission, far).groups == ['left']
+    assert _select(_admission(groups=GroupRules(most=2)), near).groups == ['left']
 
 
 def test_seen_groups_stay_open_when_no_new_one_may_be_opened():
     seen = {'right': np.array([0.9, 0.9])}
     targets = [[0.2, 0.3], [0.9, 0.1], [0.1, 0.9]]
-    batch = _select(_problem(groups=GroupRules(seen, new=1)), targets)
+    batch = _select(_admission(groups=GroupRules(seen, new=1)), targets)
     assert batch.groups == ['left', 'right', 'left']
     np.testing.assert_allclose(batch.x, targets, atol=0.02)
-    batch = _select(_problem(groups=GroupRules(seen, new=0)), targets)
+    batch = _select(_admission(groups=GroupRules(seen, new=0)), targets)
     assert batch.groups == ['right'] * 3
 
 
@@ -104,36 +104,37 @@ def test_random_picks_spread_over_the_open_groups():
         group=lambda x: [int(4 * row[0]) for row in np.asarray(x)],
         resample=lambda key, x, num: CUBE.sample(key, num) * [0.249, 1] + [
             int(4 * x[0]) / 4, 0])
-    problem = _problem(domain=quarters, groups=GroupRules(new=3))
+    admission = _admission(domain=quarters, groups=GroupRules(new=3))
     batch = maximize.empty_batch()
     for key in jax.random.split(jax.random.key(0), 60):
-        maximize.pick_random(key, problem, batch)
+        maximize.pick_random(key, admission, batch)
     opened = {group: batch.groups.count(group) for group in set(batch.groups)}
     assert len(opened) == 3 and min(opened.values()) >= 10
 
 
 def test_infeasible_regions_lose():
-    risky = _problem(feasible=lambda x, active: (x[:, 0] < 0.5).astype(float))
+    risky = _admission(feasible=lambda x, active: (x[:, 0] < 0.5).astype(float))
     batch = _select(risky, [[0.6, 0.5]])
     assert batch.x[0][0] < 0.5
 
 
 def test_admit_counts_what_it_refuses():
     x = np.array([[0.1, 0.1], [0.1, 0.1], [0.2, 0.2], [0.9, 0.9], [0.3, 0.3]])
-    problem = _problem(taken=frozenset(maximize.identity(x[2:3])),
+    admission = _admission(taken=frozenset(maximize.identity(x[2:3])),
                        refuse=lambda x: x[:, 0] > 0.5)
     batch = maximize.empty_batch()
     batch.x.append(x[4])
-    np.testing.assert_array_equal(maximize.admit(problem, batch, x), x[:1])
+    np.testing.assert_array_equal(maximize.admit(admission, batch, x), x[:1])
     assert sorted(batch.refused.values()) == [False, True]
 
 
 def test_groups_and_budgets_are_asked_once_per_point():
     asked = []
     group = lambda x: asked.extend(x) or HALVES.group(x)
-    problem = _problem(domain=HALVES._replace(group=group), groups=GroupRules(most=1),
-                       refuse=lambda x: np.zeros(len(x), bool))
-    _select(problem, [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]])
+    admission = _admission(
+        domain=HALVES._replace(group=group), groups=GroupRules(most=1),
+        refuse=lambda x: np.zeros(len(x), bool))
+    _select(admission, [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]])
     names = maximize.identity(np.array(asked))
     assert len(names) == len(set(names))
 
@@ -144,7 +145,7 @@ def test_identity_ignores_the_sign_of_zero():
 
 
 def test_random_picks_have_no_score():
-    batch = _select(_problem(), [[0.2, 0.3]] * 2, scored=np.array([False, True]))
+    batch = _select(_admission(), [[0.2, 0.3]] * 2, scored=np.array([False, True]))
     assert np.isnan(batch.score[0]) and np.isfinite(batch.score[1])
 
 
@@ -161,9 +162,9 @@ def _grid(size):
 def test_a_used_up_space_gives_repeats():
     domain = _grid(4)
     every = np.stack([np.arange(4) / 4, np.zeros(4)], 1)
-    problem = _problem(domain=domain, taken=frozenset(maximize.identity(every)))
+    admission = _admission(domain=domain, taken=frozenset(maximize.identity(every)))
     batch = maximize.select(
-        jax.random.key(0), _criterion([[0.2, 0.0]] * 6), problem, every,
+        jax.random.key(0), _criterion([[0.2, 0.0]] * 6), admission, every,
         scored=np.array([True, True, False, True, True, True]), config=CONFIG)
     assert len(batch.x) == 6 and batch.counts['repeats'] >= 6
     assert len(set(maximize.identity(np.array(batch.x)))) == 4
@@ -172,7 +173,7 @@ def test_a_used_up_space_gives_repeats():
 def test_a_batch_may_be_larger_than_the_space():
     batch = maximize.empty_batch()
     for key in jax.random.split(jax.random.key(0), 6):
-        maximize.pick_random(key, _problem(domain=_grid(4)), batch)
+        maximize.pick_random(key, _admission(domain=_grid(4)), batch)
     assert len(set(maximize.identity(np.array(batch.x[:4])))) == 4
     assert batch.counts['repeats'] == 2
 
@@ -190,9 +191,9 @@ def test_each_pick_learns_the_earlier_ones():
         return {'target': np.array([0.3, 0.2 * pick])}
 
     domain = HALVES._replace(activity=lambda x: np.asarray(x) > 0.25)
-    problem = _problem(domain=domain, facts=_known)
+    admission = _admission(domain=domain, facts=_known)
     batch = maximize.select(
-        jax.random.key(0), Criterion(None, prepare, _value, False), problem,
+        jax.random.key(0), Criterion(None, prepare, _value, False), admission,
         HALVES.sample(jax.random.key(1), 32), scored=np.array([1, 1, 0, 1], bool),
         config=MaximizeConfig(chunk=64, children=8, rounds=0, ascent_steps=0))
     assert list(heard) == [0, 1, 3]
@@ -215,8 +216,8 @@ def _first(surrogate, arrays, x, active, facts):
 def _halved(improvement, values):
     """Values weighted by a chance of a half each, and the level."""
     criterion = Criterion(None, None, _first, improvement)
-    problem = _problem(feasible=lambda x, active: np.full(len(x), 0.5))
-    scorer = maximize.Scorer(criterion, None, problem, CONFIG)
+    admission = _admission(feasible=lambda x, active: np.full(len(x), 0.5))
+    scorer = maximize.Scorer(criterion, None, admission, CONFIG)
     return scorer(np.array([[value, 0.0] for value in values]), None)
 
 
@@ -237,7 +238,7 @@ def test_the_best_candidates_have_the_children():
     domain = HALVES._replace(perturb=lambda key, x: bred.append(x) or x)
     pool = HALVES.sample(jax.random.key(2), 80)
     maximize.select(
-        jax.random.key(0), _criterion([[0.5, 0.5]]), _problem(domain=domain), pool,
+        jax.random.key(0), _criterion([[0.5, 0.5]]), _admission(domain=domain), pool,
         scored=np.array([True]), config=MaximizeConfig(
             chunk=64, rounds=1, elite=3, children=60, ascent_steps=0))
     order = np.argsort(((pool - 0.5) ** 2).sum(1))
@@ -256,7 +257,7 @@ def test_nearly_as_good_is_a_tenth_of_the_way_to_the_median(second, group):
     rules = GroupRules({'right': np.array([0.0, 0.9])}, most=2)
     criterion = Criterion(None, lambda key, pick, pending: None, _first, False)
     batch = maximize.select(
-        jax.random.key(0), criterion, _problem(domain=domain, groups=rules), pool,
+        jax.random.key(0), criterion, _admission(domain=domain, groups=rules), pool,
         scored=np.array([True]), config=MaximizeConfig(
             chunk=64, children=1, rounds=0, ascent_steps=0, reuse=0.1))
     assert batch.groups == [group]

@@ -6,7 +6,7 @@ import pytest
 
 from sparse_jax.acquisition import propose
 from sparse_jax.search.cube import cube_domain
-from sparse_jax.types import SearchState
+from sparse_jax.types import Archive
 
 CUBE = cube_domain(2)
 
@@ -22,7 +22,7 @@ def test_morphs_descend_from_the_parents():
 def test_the_default_pool(num_random):
     y = np.array([[1.0, 2], [2, 1], [3, 3], [np.nan, np.nan]])
     x = np.linspace(0, 1, 8).reshape(4, 2)
-    state = SearchState(x, y, np.array([0, 0, 0, 2]), 4)
+    state = Archive(x, y, np.array([0, 0, 0, 2]))
     np.testing.assert_array_equal(propose.front(state), x[:2])
     np.testing.assert_array_equal(propose.everything(state), x[:3])
     np.testing.assert_array_equal(
@@ -32,6 +32,6 @@ def test_the_default_pool(num_random):
         jax.random.key(0), state)
     assert len(pool) == 7 + num_random
     assert {tuple(row) for row in pool[:7]} <= {tuple(row) for row in x[:2]}
-    empty = state._replace(count=0)
+    empty = Archive(x[:0], y[:0], np.zeros(0, int))
     assert len(propose.random_and_morphs(CUBE, num_random=num_random, num_morphs=7)(
         jax.random.key(0), empty)) == 7 + num_random

@@ -110,10 +110,10 @@ def test_networks_over_a_budget_are_kept_but_not_on_the_front(setup, study, tmp_
     assert front and all(row.on_board.flash <= most for row in front)
     state = loop.replay(hard, other.rows())
     np.testing.assert_array_equal(
-        state.status[:state.count] == status.OVER_BUDGET,
+        state.status[:state.size] == status.OVER_BUDGET,
         [row.status == over for row in other.rows()])
     np.testing.assert_array_equal(
-        np.isnan(state.y[:state.count]).all(1), [not r.ok for r in other.rows()])
+        np.isnan(state.y[:state.size]).all(1), [not r.ok for r in other.rows()])
 
 
 def _outcome(own, *cuts):

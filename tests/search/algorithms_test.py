@@ -1,7 +1,6 @@
 """One table of all search algorithms, the same properties for every member."""
 
 import collections
-import functools
 
 import jax
 import numpy as np
@@ -17,7 +16,7 @@ from sparse_jax.search import algorithms as lib
 from sparse_jax.search import archive
 from sparse_jax.search.algorithms.evolution import fittest
 from sparse_jax.surrogate.gp import GPConfig, gp
-from sparse_jax.types import Domain, Evaluation
+from sparse_jax.types import Domain, Evaluation, Problem
 
 BATCH = 4
 LEVELS = np.array([3, 4, 0, 5, 0, 6])
@@ -65,24 +64,24 @@ MODEL = lib.Model(
     propose=random_and_morphs(DOMAIN, num_random=24, num_morphs=24),
     maximize=MaximizeConfig(chunk=32, rounds=1, elite=4))
 BOUNDS = np.array([1.0, 100.0])
+PROBLEM = Problem(tuple(BOUNDS))
 
-TABLE = {
-    'mobo': functools.partial(lib.mobo, bounds=BOUNDS, model=MODEL._replace(rho=0.8)),
-    'sparse_ucb': functools.partial(lib.sparse_ucb, bounds=BOUNDS, model=MODEL),
-    'qnparego': functools.partial(
-        lib.qnparego, num_objectives=2, model=MODEL, num_draws=8),
-    'ehvi': functools.partial(
-        lib.ehvi, reference=BOUNDS, model=MODEL, num_draws=8, num_directions=16),
-    'aging_evolution': functools.partial(
-        lib.aging_evolution, bounds=BOUNDS, population=8, tournament=3),
-    'nsga2': functools.partial(lib.nsga2, num_objectives=2, population=8),
-    'random_search': functools.partial(lib.random_search, num_objectives=2),
-}
-EVERY = pytest.mark.parametrize('name', TABLE)
+SMALL = {
+    'sparse': {'model': MODEL._replace(rho=0.8)},
+    'qnparego': {'num_draws': 8},
+    'ehvi': {'num_draws': 8, 'num_directions': 16},
+    'aging_evolution': {'population': 8, 'tournament': 3},
+    'nsga2': {'population': 8}}
+"""What makes an algorithm cheap, beside `MODEL`."""
+EVERY = pytest.mark.parametrize('name', lib.ALGORITHMS)
+MODELLED = ['sparse', 'sparse_ucb', 'qnparego', 'ehvi']
 
 
-def _make(name, **rules):
-    return TABLE[name](DOMAIN, batch=BATCH, rules=lib.Rules(num_initial=8, **rules))
+def _make(name, domain=DOMAIN, problem=PROBLEM, batch=BATCH, **rules):
+    settings = {'model': MODEL} | SMALL.get(name, {})
+    return lib.ALGORITHMS[name](
+        domain, problem, batch=batch, rules=lib.Rules(**{'num_initial': 8} | rules),
+        **settings)
 
 
 def _objectives(x):
@@ -98,34 +97,38 @@ def _evaluate(x, failed=None):
     return Evaluation(y, code)
 
 
+def _nothing():
+    return archive.empty(DOMAIN.dim, 2)
+
+
 def _run(algorithm, rounds, key, failed=None):
-    state = algorithm.init()
+    state = _nothing()
     for i in range(rounds):
         x, _ = algorithm.suggest(jax.random.fold_in(key, i), state)
-        state = algorithm.observe(state, x, _evaluate(x, failed))
+        state = archive.append(state, x, _evaluate(x, failed))
     return state
 
 
 @EVERY
 def test_suggestions_are_legal_distinct_and_new(name, key):
     algorithm = _make(name)
-    state = algorithm.init()
+    state = _nothing()
     for i in range(4):
         x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
         assert x.shape == (BATCH, DOMAIN.dim)
         np.testing.assert_allclose(x, _canonical(x), atol=1e-12)
         assert len(set(identity(x))) == BATCH
-        assert not set(identity(x)) & set(identity(state.x[: state.count]))
+        assert not set(identity(x)) & set(identity(state.x))
         assert info.extra['refused'] == 0
         # Failures beside successes: the first row of each batch does not train.
-        state = algorithm.observe(state, x, _evaluate(x, [0]))
-    assert state.count == 4 * BATCH
+        state = archive.append(state, x, _evaluate(x, [0]))
+    assert state.size == 4 * BATCH
 
 
-@pytest.mark.parametrize('name', sorted(set(TABLE) - {'random_search'}))
+@pytest.mark.parametrize('name', sorted(set(lib.ALGORITHMS) - {'random'}))
 def test_all_start_from_the_same_points(name, key):
     """Comparisons between algorithms are paired."""
-    first = [_make(n).suggest(key, _make(n).init())[0] for n in (name, 'random_search')]
+    first = [_make(n).suggest(key, _nothing())[0] for n in (name, 'random')]
     np.testing.assert_array_equal(*first)
 
 
@@ -147,31 +150,31 @@ def test_the_key_decides(name, key):
 @pytest.mark.parametrize('limit', [1, 2])
 def test_batches_fall_into_few_groups(name, limit, key):
     algorithm = _make(name, max_groups=limit)
-    state = algorithm.init()
+    state = _nothing()
     for i in range(4):
         x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
         assert len(set(DOMAIN.group(x))) <= limit
         assert set(info.extra['groups']) == set(DOMAIN.group(x))
-        state = algorithm.observe(state, x, _evaluate(x))
+        state = archive.append(state, x, _evaluate(x))
 
 
 @EVERY
 def test_few_groups_are_new(name, key):
     algorithm = _make(name, initial_groups=2, new_groups=1)
-    state, seen = algorithm.init(), set()
+    state, seen = _nothing(), set()
     for i in range(4):
         x, _ = algorithm.suggest(jax.random.fold_in(key, i), state)
         fresh = set(DOMAIN.group(x)) - seen
         assert len(fresh) <= (2 if i * BATCH < 8 else 1)
         seen |= fresh
-        state = algorithm.observe(state, x, _evaluate(x))
+        state = archive.append(state, x, _evaluate(x))
 
 
 @EVERY
 def test_nothing_but_failures_is_survived(name, key):
     algorithm = _make(name)
     state = _run(algorithm, 4, key, failed=slice(None))
-    assert state.count == 4 * BATCH and np.isnan(state.y).all()
+    assert state.size == 4 * BATCH and np.isnan(state.y).all()
     x, _ = algorithm.suggest(key, state)
     assert len(set(identity(x))) == BATCH
 
@@ -179,13 +182,13 @@ def test_nothing_but_failures_is_survived(name, key):
 @EVERY
 def test_refused_points_are_never_suggested(name, key):
     algorithm = _make(name, refuse=lambda x: x[:, 5] > 0.5)
-    state = algorithm.init()
+    state = _nothing()
     refused = 0
     for i in range(4):
         x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
         assert (x[:, 5] <= 0.5).all()
         refused += info.extra['refused']
-        state = algorithm.observe(state, x, _evaluate(x))
+        state = archive.append(state, x, _evaluate(x))
     assert refused > 0
 
 
@@ -193,22 +196,19 @@ def test_refused_points_are_never_suggested(name, key):
 def test_an_impossible_budget_is_one_clear_line(name, key):
     algorithm = _make(name, refuse=lambda x: np.ones(len(x), bool))
     with pytest.raises(ValueError, match='limits and budgets refuse every point'):
-        algorithm.suggest(key, algorithm.init())
+        algorithm.suggest(key, _nothing())
 
 
-@EVERY
-def test_the_archive_grows_past_its_capacity(name, key):
-    algorithm = _make(name)
-    state = algorithm.init()
-    capacity = len(state.x)
-    x = DOMAIN.sample(key, capacity + 1)
-    state = algorithm.observe(state, x[:capacity], _evaluate(x[:capacity]))
-    assert len(state.x) == capacity
-    state = algorithm.observe(state, x[capacity:], _evaluate(x[capacity:]))
-    assert len(state.x) > capacity and state.count == capacity + 1
-    np.testing.assert_array_equal(state.x[: state.count], x)
-    np.testing.assert_array_equal(state.y[: state.count], _objectives(x))
-    assert (state.status[state.count:] == archive.EMPTY).all()
+def test_an_archive_grows_by_batches(key):
+    x = DOMAIN.sample(key, 7)
+    first = archive.append(_nothing(), x[:4], _evaluate(x[:4]))
+    both = archive.append(first, x[4:], _evaluate(x[4:], [0]))
+    assert (first.size, first.rounds, both.size, both.rounds) == (4, 1, 7, 2)
+    np.testing.assert_array_equal(both.x, x)
+    np.testing.assert_array_equal(both.measured, np.arange(7) != 4)
+    np.testing.assert_array_equal(both.y[both.measured], _objectives(x)[both.measured])
+    with pytest.raises(ValueError, match='3 points, 4 objectives'):
+        archive.append(first, x[:3], _evaluate(x[:4]))
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def lowered():
     jax.monitoring.unregister_event_duration_listener(listen)
 
 
-@pytest.mark.parametrize('name', ['mobo', 'sparse_ucb', 'qnparego', 'ehvi'])
+@pytest.mark.parametrize('name', MODELLED)
 def test_one_trace_serves_a_growing_archive(name, key, lowered):
     algorithm = _make(name)
     state = _run(algorithm, 2, key)
@@ -232,7 +232,7 @@ def test_one_trace_serves_a_growing_archive(name, key, lowered):
     before = lowered()
     for i in range(2):  # 8 to 16 rows: one tier
         x, _ = algorithm.suggest(jax.random.fold_in(key, i), state)
-        state = algorithm.observe(state, x, _evaluate(x))
+        state = archive.append(state, x, _evaluate(x))
     algorithm.suggest(key, state)
     assert lowered() == before
     jax.jit(lambda x: x + 1)(1.0)
@@ -250,13 +250,13 @@ def test_known_objectives_replace_the_model(key):
         return y
 
     propose = lambda key, state: np.concatenate([DOMAIN.sample(key, 16), best])
-    algorithm = lib.mobo(
-        DOMAIN, bounds=BOUNDS, batch=1, model=MODEL._replace(propose=propose),
+    algorithm = lib.sparse(
+        DOMAIN, PROBLEM, batch=1, model=MODEL._replace(propose=propose),
         rules=lib.Rules(num_initial=8, facts=lambda x: Facts(
             known(x), known(x), np.ones((len(x), 2)))))
     x = DOMAIN.sample(key, 12)
     x = x[[name not in identity(best) for name in identity(x)]]
-    state = algorithm.observe(algorithm.init(), x, _evaluate(x))
+    state = archive.append(_nothing(), x, _evaluate(x))
     suggested, _ = algorithm.suggest(key, state)
     np.testing.assert_array_equal(suggested, best)
 
@@ -268,14 +268,14 @@ def test_scales_are_not_learned(key):
     facts = lambda x: Facts.nothing(len(x), 2)._replace(
         scale=np.stack([np.ones(len(x)), wild(x)], 1))
     pool = DOMAIN.sample(jax.random.key(5), 32)
-    algorithm = lib.mobo(
-        DOMAIN, bounds=BOUNDS, batch=1,
+    algorithm = lib.sparse(
+        DOMAIN, PROBLEM, batch=1,
         model=MODEL._replace(propose=lambda key, state: pool, maximize=MaximizeConfig(
             rounds=0, children=1)),
         rules=lib.Rules(num_initial=8, facts=facts))
     x = DOMAIN.sample(key, 12)
     y = np.stack([np.full(12, 1e-6), 0.5 * wild(x)], 1)
-    state = algorithm.observe(algorithm.init(), x, Evaluation(y, np.zeros(12, int)))
+    state = archive.append(_nothing(), x, Evaluation(y, np.zeros(12, int)))
     suggested, _ = algorithm.suggest(key, state)
     np.testing.assert_array_equal(suggested[0], pool[wild(pool).argmin()])
 
@@ -285,7 +285,7 @@ def test_failures_are_avoided(key):
     algorithm = _make('ehvi')
     x = DOMAIN.sample(key, 28)
     failed = np.flatnonzero(x[:, 5] > 0.5)
-    state = algorithm.observe(algorithm.init(), x, _evaluate(x, failed))
+    state = archive.append(_nothing(), x, _evaluate(x, failed))
     x, _ = algorithm.suggest(key, state)
     assert (x[:, 5] < 0.5).mean() >= 0.75
 
@@ -298,12 +298,12 @@ def test_a_used_up_space_repeats_instead_of_hanging(key):
         lambda key, x: points[generator(key).integers(3, size=len(x))],
         lambda x: np.ones(np.shape(x), bool), lambda x: [0] * len(x),
         lambda key, x, num: points[generator(key).integers(3, size=num)])
-    algorithm = lib.random_search(tiny, num_objectives=1, batch=2)
-    state = algorithm.init()
+    algorithm = lib.random_search(tiny, Problem((1.0,)), batch=2)
+    state = archive.empty(1, 1)
     for i in range(3):
         x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
         assert len(set(identity(x))) == 2
-        state = algorithm.observe(
+        state = archive.append(
             state, x, Evaluation(np.zeros((2, 1)), np.zeros(2, int)))
     assert info.extra['repeats'] > 0
 
@@ -318,27 +318,27 @@ def test_a_used_up_group_opens_another(key):
         lambda x: [float(v) for v in np.asarray(x)[:, 0]],
         lambda key, x, num: points[points[:, 0] == x[0]])
     algorithm = lib.random_search(
-        tiny, num_objectives=1, batch=3, rules=lib.Rules(max_groups=1))
-    x, info = algorithm.suggest(key, algorithm.init())
+        tiny, Problem((1.0,)), batch=3, rules=lib.Rules(max_groups=1))
+    x, info = algorithm.suggest(key, archive.empty(2, 1))
     assert len(set(identity(x))) == 3 and info.extra['overflow'] == 1
     assert info.extra['repeats'] == 0
 
 
 def test_claimed_success_without_a_value_is_a_failure():
     state = archive.append(
-        archive.allocate(1, 1), np.zeros((2, 1)),
+        archive.empty(1, 1), np.zeros((2, 1)),
         Evaluation(np.array([[np.inf], [1.0]]), np.zeros(2, int)))
     assert state.status[0] == status.NONFINITE and np.isnan(state.y[0, 0])
     assert state.status[1] == status.OK
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('name', ['mobo', 'sparse_ucb', 'qnparego', 'ehvi'])
+@pytest.mark.parametrize('name', MODELLED)
 def test_models_beat_random_search(name, key):
-    volume = lambda s: pareto.hypervolume(s.y[: s.count], BOUNDS)
+    volume = lambda s: pareto.hypervolume(s.y, BOUNDS)
     found = volume(_run(_make(name), 10, key))
     chance = np.median([
-        volume(_run(_make('random_search'), 10, jax.random.key(s))) for s in range(5)])
+        volume(_run(_make('random'), 10, jax.random.key(s))) for s in range(5)])
     assert found > chance
 
 

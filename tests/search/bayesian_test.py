@@ -12,7 +12,7 @@ from sparse_jax.search import archive
 from sparse_jax.search.algorithms import bayesian
 from sparse_jax.search.cube import cube_domain
 from sparse_jax.surrogate.gp import GPConfig, gp
-from sparse_jax.types import Evaluation
+from sparse_jax.types import Evaluation, Problem
 
 DOMAIN = cube_domain(2)
 MODEL = lib.Model(
@@ -23,7 +23,7 @@ MODEL = lib.Model(
 
 
 def _ehvi(model=MODEL, reference=(1.0, 1.0)):
-    return lib.ehvi(DOMAIN, reference=np.array(reference), batch=1, model=model,
+    return lib.ehvi(DOMAIN, Problem((1.0, 1.0), reference), batch=1, model=model,
                     rules=lib.Rules(num_initial=2), num_draws=4, num_directions=8)
 
 
@@ -31,11 +31,11 @@ def _state(y, code=None):
     y = np.asarray(y, float)
     x = DOMAIN.sample(jax.random.key(1), len(y))
     code = np.zeros(len(y), int) if code is None else code
-    return archive.append(archive.allocate(2, 2), x, Evaluation(y, code))
+    return archive.append(archive.empty(2, 2), x, Evaluation(y, code))
 
 
 def test_the_model_takes_over_at_the_initial_number(key):
-    algorithm = lib.ehvi(DOMAIN, reference=np.ones(2), batch=1, model=MODEL,
+    algorithm = lib.ehvi(DOMAIN, Problem((1.0, 1.0)), batch=1, model=MODEL,
                          rules=lib.Rules(num_initial=4), num_draws=4, num_directions=8)
     y = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.4], [0.6, 0.6]]
     _, before = algorithm.suggest(key, _state(y[:3]))
@@ -97,7 +97,7 @@ def test_padded_rows_by_hand():
     state = _state(y, code)
     x, active, scaled, failed, mask = bayesian._padded(
         DOMAIN, state, np.tile([2.0, 4.0], (6, 1)), (8,))
-    np.testing.assert_array_equal(x, np.r_[state.x[:6], np.zeros((2, 2))])
+    np.testing.assert_array_equal(x, np.r_[state.x, np.zeros((2, 2))])
     np.testing.assert_array_equal(active, np.r_[np.ones((6, 2)), np.zeros((2, 2))])
     np.testing.assert_array_equal(scaled[0], [1.5, 2.0])
     assert np.isnan(scaled[1:]).all()

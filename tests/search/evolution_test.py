@@ -8,8 +8,9 @@ import pytest
 
 from sparse_jax.host_random import generator
 from sparse_jax.search import algorithms as lib
+from sparse_jax.search import archive
 from sparse_jax.search.cube import cube_domain
-from sparse_jax.types import Evaluation
+from sparse_jax.types import Evaluation, Problem
 
 
 def _renew(key, x):
@@ -26,8 +27,8 @@ def _children(algorithm, y, keys=1):
     y = np.asarray(y, float)
     row = np.arange(len(y)) / len(y)
     x = np.stack([row, row, np.zeros(len(y))], 1)
-    state = algorithm.observe(
-        algorithm.init(), x, Evaluation(y, np.zeros(len(y), int)))
+    state = archive.append(
+        archive.empty(3, y.shape[1]), x, Evaluation(y, np.zeros(len(y), int)))
     found = []
     for key in jax.random.split(jax.random.key(0), keys):
         batch, info = algorithm.suggest(key, state)
@@ -36,12 +37,12 @@ def _children(algorithm, y, keys=1):
 
 
 def _aging(bounds, batch=32, **settings):
-    return lib.aging_evolution(DOMAIN, bounds=np.array(bounds), batch=batch,
+    return lib.aging_evolution(DOMAIN, Problem(tuple(bounds)), batch=batch,
                                rules=lib.Rules(num_initial=2), **settings)
 
 
 def _nsga2(num_objectives, batch=64, **settings):
-    return lib.nsga2(DOMAIN, num_objectives=num_objectives, batch=batch,
+    return lib.nsga2(DOMAIN, Problem((1.0,) * num_objectives), batch=batch,
                      rules=lib.Rules(num_initial=2), **settings)
 
 

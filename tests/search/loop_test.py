@@ -191,9 +191,9 @@ def test_every_round_is_suggested_with_its_own_key(setup):
         return setup.algorithm.suggest(key, state)
 
     patched = setup._replace(algorithm=setup.algorithm._replace(suggest=suggest))
-    state = setup.algorithm.init()
+    nothing = loop.replay(setup, [])
     for round_ in (0, 1, 2, 1):
-        loop._suggest(patched, Recorder(), state, round_, [])
+        loop._suggest(patched, Recorder(), nothing._replace(rounds=round_), [])
     stream = jax.random.fold_in(setup.root_key, loop.SUGGEST_STREAM)
     expected = [jax.random.key_data(jax.random.fold_in(stream, r)) for r in range(3)]
     np.testing.assert_array_equal(keys, [*expected, expected[1]])

@@ -30,7 +30,7 @@ def test_three_objectives_and_branin_currin_come_close():
 
 def test_the_table_is_printed(capsys):
     optimiser_benchmark.main(
-        ['--problems', 'zdt1', '--algorithms', 'random_search', 'nsga2',
+        ['--problems', 'zdt1', '--algorithms', 'random', 'nsga2',
          '--seeds', '2', '--rounds', '2', '--batch', '2'])
     lines = capsys.readouterr().out.strip().split('\n')
-    assert len(lines) == 4 and lines[2].startswith('| zdt1 | random_search | ')
+    assert len(lines) == 4 and lines[2].startswith('| zdt1 | random | ')

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sparse_jax.search import algorithms, loop
-from sparse_jax.settings import reading as settings
+from sparse_jax.search import algorithms, loop, setup
 from sparse_jax.settings.reading import ConfigError
 from sparse_jax.study.records import Study
 from tests import tiny_study
@@ -12,11 +11,10 @@ from tests import tiny_study
 HERE = f'{__name__}:'
 
 
-def careless(domain, *, bounds, batch, rules, model):
+def careless(domain, problem, *, batch, rules, model):
     """Random search that fills dimensions which mean nothing with anything."""
     assert model.layout is not None
-    clean = algorithms.random_search(
-        domain, num_objectives=len(bounds), batch=batch, rules=rules)
+    clean = algorithms.random_search(domain, problem, batch=batch, rules=rules)
 
     def suggest(key, state):
         points, info = clean.suggest(key, state)
@@ -28,8 +26,8 @@ def careless(domain, *, bounds, batch, rules, model):
 
 
 def _broken(change):
-    def factory(domain, **settings):
-        clean = careless(domain, **settings)
+    def factory(domain, problem, **settings):
+        clean = careless(domain, problem, **settings)
         suggest = lambda key, state: (change(clean.suggest(key, state)[0]), None)
         return clean._replace(suggest=suggest)
     return factory
@@ -40,7 +38,7 @@ lost = _broken(lambda points: points + 1)
 unsure = _broken(lambda points: points * np.nan)
 
 
-def nothing(domain, **settings):
+def nothing(domain, problem, **settings):
     """No algorithm."""
 
 
@@ -65,10 +63,10 @@ def test_what_is_no_batch_is_an_error_before_it_is_stored(name, tmp_path):
 @pytest.mark.parametrize('name, reason', [
     ('nowhere:make', 'No module named'), (f'{HERE}absent', 'has no attribute'),
     (f'{HERE}HERE', 'function of'),
-    ('sparse_jax.search.algorithms:nsga2', 'function of')])
+    ('sparse_jax.search.algorithms:layout_of', 'function of')])
 def test_what_is_no_factory_is_one_line(name, reason):
     with pytest.raises(ConfigError, match=reason) as caught:
-        settings.check(tiny_study.config(search__algorithm=name))
+        setup.build(tiny_study.config(search__algorithm=name))
     assert str(caught.value).startswith(f'config.search.algorithm: {name!r} is not')
     assert '\n' not in str(caught.value)
 
@@ -76,4 +74,3 @@ def test_what_is_no_factory_is_one_line(name, reason):
 def test_a_factory_that_gives_something_else_is_one_line():
     with pytest.raises(ConfigError, match='nothing. gives None; allowed: a Search'):
         tiny_study.build(search__algorithm=f'{HERE}nothing')
-    assert settings.own_algorithm(tiny_study.config()) is None

@@ -7,13 +7,13 @@ import pytest
 from sparse_jax import data, pruning
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives.graph_costs import graph_totals
-from sparse_jax.search import setup
+from sparse_jax.search import algorithms, archive, setup
 from sparse_jax.search.facts import facts_of
 from sparse_jax.settings import reading as settings
 from sparse_jax.settings.config import default_config, differences, flatten
 from sparse_jax.settings.reading import ConfigError
 from sparse_jax.space import encoding
-from sparse_jax.types import Evaluation
+from sparse_jax.types import Evaluation, Problem, SearchAlgorithm
 from tests import tiny_study
 
 BAD = [
@@ -71,52 +71,42 @@ def test_every_pruning_method_has_a_name(method):
     assert settings.pruning_method(config) is not None
 
 
-@pytest.mark.parametrize('algorithm', settings.ALGORITHMS)
+@pytest.mark.parametrize('algorithm', algorithms.ALGORITHMS)
 def test_every_algorithm_is_built_and_starts(algorithm):
     built = tiny_study.build(search__algorithm=algorithm)
-    state = built.algorithm.init()
-    assert state.count == 0
+    nothing = archive.empty(built.domain.dim, len(built.objectives.names))
+    points, _ = built.algorithm.suggest(jax.random.key(0), nothing)
+    assert points.shape == (tiny_study.BATCH, built.domain.dim)
 
 
-CONSTRUCTORS = {
-    'sparse': ('mobo', {'bounds'}), 'sparse_ucb': ('sparse_ucb', {'bounds'}),
-    'qnparego': ('qnparego', {'num_objectives'}), 'ehvi': ('ehvi', {'reference'}),
-    'aging_evolution': ('aging_evolution', {'bounds'}),
-    'nsga2': ('nsga2', {'num_objectives'}),
-    'random': ('random_search', {'num_objectives'})}
-MODELLED = ('sparse', 'sparse_ucb', 'qnparego', 'ehvi')
-
-
-def _made(monkeypatch, algorithm, **changes):
-    """(constructor, domain, its other arguments) of a configured algorithm."""
+def _made(monkeypatch, algorithm='random', **changes):
+    """(domain, problem, the other arguments) that a configured algorithm is made of."""
     built = tiny_study.finished().setup
-    for name, _ in CONSTRUCTORS.values():
-        monkeypatch.setattr(
-            setup.algorithms, name,
-            lambda domain, name=name, **named: (name, domain, named))
+    heard = []
+
+    def factory(domain, problem, *, batch, rules, model):
+        heard.append((domain, problem, {
+            'batch': batch, 'rules': rules, 'model': model}))
+        return SearchAlgorithm(None)
+
+    monkeypatch.setitem(algorithms.ALGORITHMS, algorithm, factory)
     config = tiny_study.config(search__algorithm=algorithm, **changes)
-    return setup.make_algorithm(
+    setup.make_algorithm(
         config, built.objectives, built.domain, None, space=built.space,
         evaluator=built.evaluator, layout='layout')
+    return heard[0]
 
 
-@pytest.mark.parametrize('algorithm', settings.ALGORITHMS)
-def test_every_algorithm_has_its_constructor(algorithm, monkeypatch):
-    name, own = CONSTRUCTORS[algorithm]
-    found, domain, given = _made(monkeypatch, algorithm)
-    model = {'model'} if algorithm in MODELLED else set()
-    assert (found, set(given)) == (name, own | model | {'batch', 'rules'})
+@pytest.mark.parametrize('algorithm', algorithms.ALGORITHMS)
+def test_every_algorithm_is_made_alike(algorithm, monkeypatch):
+    domain, problem, given = _made(monkeypatch, algorithm)
     assert domain is tiny_study.finished().setup.domain
     assert given['batch'] == tiny_study.BATCH
-    values = {'bounds': [0.1, 2048, 2048], 'reference': [0.1, 4 * 2048, 4 * 2048],
-              'num_objectives': 3}
-    for argument in own:
-        np.testing.assert_array_equal(given[argument], values[argument])
+    assert problem == Problem((0.1, 2048, 2048), (0.1, 4 * 2048, 4 * 2048))
 
 
-@pytest.mark.parametrize('algorithm', MODELLED)
-def test_the_model_is_as_configured(algorithm, monkeypatch):
-    model = _made(monkeypatch, algorithm, search__rho=0.25)[2]['model']
+def test_the_model_is_as_configured(monkeypatch):
+    model = _made(monkeypatch, search__rho=0.25)[2]['model']
     assert (model.rho, model.layout, model.maximize) == (0.25, 'layout', setup.EFFORT)
     assert model.log_objectives == (True,) * 3
 
@@ -124,7 +114,7 @@ def test_the_model_is_as_configured(algorithm, monkeypatch):
 @pytest.mark.parametrize('method, prunes', [('sparse_vd', True), ('none', False)])
 def test_the_rules_are_as_configured(method, prunes, monkeypatch):
     _, _, given = _made(
-        monkeypatch, 'random', pruning__method=method, search__initial=5,
+        monkeypatch, pruning__method=method, search__initial=5,
         search__max_groups=4, search__new_groups=3, search__initial_groups=0)
     rules = given['rules']
     assert rules[:4] == (5, 4, 3, None)
@@ -170,7 +160,7 @@ def test_default_tiers_are_those_of_the_library():
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name, restrict', [
-    *((name, '') for name in settings.ALGORITHMS),
+    *((name, '') for name in algorithms.ALGORITHMS),
     ('ehvi', SMALL), ('nsga2', SMALL), ('random', SMALL)])
 def test_every_algorithm_suggests_networks_within_the_rules(name, restrict):
     """Of the digits' space: canonical, feasible, new, in few programs, not refused."""
@@ -179,9 +169,10 @@ def test_every_algorithm_suggests_networks_within_the_rules(name, restrict):
     config.search.update({'algorithm': name, 'batch': 4, 'initial': 8,
                           'initial_groups': 1, 'new_groups': 1, 'max_groups': 2})
     built = setup.build(config)
-    state, seen, programs = built.algorithm.init(), set(), set()
+    found = archive.empty(built.domain.dim, 3)
+    seen, programs = set(), set()
     for i in range(4):
-        x, _ = built.algorithm.suggest(jax.random.key(i), state)
+        x, _ = built.algorithm.suggest(jax.random.key(i), found)
         assert x.shape == (4, len(built.space.dimensions))
         np.testing.assert_allclose(encoding.canonical(built.space, x), x, atol=1e-12)
         assert encoding.feasible(built.space, x).all()
@@ -197,5 +188,5 @@ def test_every_algorithm_suggests_networks_within_the_rules(name, restrict):
         sizes = np.array([graph_totals(g).model_size for g in encoding.graphs(
             built.space, x)], float)
         y = np.stack([1 / np.log(sizes + 2), 0.3 * sizes, sizes**0.5], axis=1)
-        state = built.algorithm.observe(state, x, Evaluation(y, np.zeros(4, int)))
+        found = archive.append(found, x, Evaluation(y, np.zeros(4, int)))
     assert len(seen) == 16

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from sparse_jax.space.dimensions import Dimension
+from sparse_jax.space.dimensions import Dimension, Role
 from sparse_jax.space.sparse_space import sparse_space
 
+ROLE = Role.TRAINING
 SPACES = [sparse_space((12, 12, 3), 10, prior=p) for p in ('uniform', 'log-uniform')]
 ROWS = {f'{s.prior}:{d.name}': d for s in SPACES for d in s.dimensions
         if 'block-2' not in d.name and 'layer-3' not in d.name}
@@ -47,7 +48,7 @@ def test_snap_keeps_the_value_and_the_edges_are_levels(name):
 
 
 def test_a_discrete_log_row_gives_each_value_its_log_interval():
-    row = Dimension('n', 'integer', 1, 4, log=True)
+    row = Dimension('n', 'integer', ROLE, 1, 4, log=True)
     # n owns [log n, log(n + 1)) / log 5: 0, .4307, .6826, .8614, 1.
     assert [row.decode(u) for u in (0, .43, .432, .68, .684, .86, .863, 1)] == [
         1, 1, 2, 2, 3, 3, 4, 4]
@@ -55,19 +56,20 @@ def test_a_discrete_log_row_gives_each_value_its_log_interval():
 
 
 def test_a_stepped_real_row_has_clean_decimals():
-    row = Dimension('a', 'real', 0.01, 1.0, 0.01)
+    row = Dimension('a', 'real', ROLE, 0.01, 1.0, 0.01)
     assert [row.level(i) for i in (0, 6, 28, 99)] == [0.01, 0.07, 0.29, 1.0]
 
 
 @pytest.mark.parametrize('row, bad, allowed', [
-    (Dimension('x', 'boolean'), (1, 0, 'true', None, []), 'true, false'),
-    (Dimension('x', 'categorical', choices=('A', 'B')), ('a', 0, None, ['A']), 'A, B'),
-    (Dimension('x', 'integer', 2, 5), (1, 6, 2.5, '3', None, True, float('nan'),
+    (Dimension('x', 'boolean', ROLE), (1, 0, 'true', None, []), 'true, false'),
+    (Dimension('x', 'categorical', ROLE, choices=('A', 'B')), ('a', 0, None, ['A']),
+     'A, B'),
+    (Dimension('x', 'integer', ROLE, 2, 5), (1, 6, 2.5, '3', None, True, float('nan'),
                                        float('inf'), 10**400, [3]),
      '2 to 5 in steps of 1'),
-    (Dimension('x', 'real', 0.01, 1, 0.01), (0, 0.005, 0.015, 1.01, False),
+    (Dimension('x', 'real', ROLE, 0.01, 1, 0.01), (0, 0.005, 0.015, 1.01, False),
      '0.01 to 1 in steps of 0.01'),
-    (Dimension('x', 'real', 0, 0.5, 0.0), (-0.1, 0.51, float('nan')), '0 to 0.5'),
+    (Dimension('x', 'real', ROLE, 0, 0.5, 0.0), (-0.1, 0.51, float('nan')), '0 to 0.5'),
 ])
 def test_problem_names_what_is_allowed(row, bad, allowed):
     for value in bad:
@@ -75,6 +77,14 @@ def test_problem_names_what_is_allowed(row, bad, allowed):
 
 
 def test_neutral_values():
-    assert Dimension('x', 'integer', 1, 3).neutral_value() == 2
-    assert Dimension('x', 'integer', 1, 3, neutral=1).neutral_value() == 1
-    assert Dimension('x', 'boolean', neutral=False).neutral_value() is False
+    assert Dimension('x', 'integer', ROLE, 1, 3).neutral_value() == 2
+    assert Dimension('x', 'integer', ROLE, 1, 3, neutral=1).neutral_value() == 1
+    assert Dimension('x', 'boolean', ROLE, neutral=False).neutral_value() is False
+
+
+@pytest.mark.parametrize('role', [None, 'pruning'])
+def test_a_row_needs_a_role(role):
+    with pytest.raises(TypeError, match='x: role'):
+        Dimension('x', 'boolean', role)
+    with pytest.raises(TypeError, match='role'):
+        Dimension('x', 'boolean')

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.space import encoding, morphisms
+from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import sparse_space
 
 SPACE = sparse_space((14, 14, 3), 10)
@@ -72,7 +73,7 @@ def test_only_pruning_keeps_the_network(rows):
     children = morphisms.morph(jax.random.key(2), SPACE, rows, only_pruning=True)
     changed = np.abs(rows - children) > 1e-9
     names = {n for n, c in zip(SPACE.names, changed.any(axis=0)) if c}
-    assert names == {n for n in SPACE.names if morphisms.is_pruning(n)}
+    assert names == {d.name for d in SPACE.dimensions if d.role is Role.PRUNING}
     assert changed.any(axis=1).all()
     for parent, child in zip(rows[:100], children[:100]):
         assert encoding.graph(SPACE, parent) == encoding.graph(SPACE, child)
@@ -82,7 +83,7 @@ def test_pruning_rows():
     wanted = {'zero-regularization-epochs', 'annealing-epochs', 'alpha', 'pretraining',
               'log-alpha-offset'} | {
         f'pruning-threshold-block-{k}-layer-{l}' for k in (1, 2) for l in (1, 2, 3)}
-    assert {n for n in SPACE.names if morphisms.is_pruning(n)} == wanted
+    assert {d.name for d in SPACE.dimensions if d.role is Role.PRUNING} == wanted
 
 
 def test_edits_go_up_and_down_and_are_mostly_local():

@@ -11,11 +11,12 @@ from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import archive, stages
 from sparse_jax.search.domain import sparse_domain
-from sparse_jax.space import encoding, morphisms
+from sparse_jax.space import encoding
+from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.study import lineage
 from sparse_jax.study.records import Row
-from sparse_jax.types import Evaluation
+from sparse_jax.types import Evaluation, SearchAlgorithm
 
 SPACE = sparse_space((8, 8, 1), 10)
 DOMAIN = sparse_domain(SPACE, TierPolicy())
@@ -80,7 +81,7 @@ def _state():
     """Three evaluated points of which the second is dominated."""
     points = DOMAIN.sample(jax.random.key(0), 3)
     values = np.array([[0.1, 200, 50], [0.2, 300, 60], [0.3, 100, 40]])
-    state = archive.allocate(DOMAIN.dim, 3)
+    state = archive.empty(DOMAIN.dim, 3)
     return archive.append(
         state, points, Evaluation(values, np.full(3, status.OK))), points
 
@@ -89,7 +90,7 @@ def test_stage_two_edits_pruning_parameters_only():
     state, points = _state()
     second = stages.restrict(DOMAIN, SPACE, state, 2)
     rows = second.sample(jax.random.key(1), 40)
-    structural = np.array([not morphisms.is_pruning(n) for n in SPACE.names])
+    structural = ~SPACE.having(Role.PRUNING)
     own = [int(np.abs((points - row)[:, structural]).max(1).argmin()) for row in rows]
     assert set(own) == {0, 1, 2}
     assert np.abs((points[own] - rows)[:, structural]).max() == 0
@@ -132,18 +133,13 @@ def test_staged_algorithms_follow_the_rounds():
             seen.append(domain)
             parents.append(references)
             return domain.sample(key, 3), None
-        return archive_triple(suggest)
+        return SearchAlgorithm(suggest)
 
-    def archive_triple(suggest):
-        from sparse_jax.types import SearchAlgorithm
-        return SearchAlgorithm(lambda: archive.allocate(DOMAIN.dim, 3), suggest,
-                               archive.append)
-
-    algorithm = stages.staged(make, DOMAIN, SPACE, batch=3, starts=(1, 2))
-    algorithm.suggest(jax.random.key(0), algorithm.init())
+    algorithm = stages.staged(make, DOMAIN, SPACE, starts=(1, 2))
+    algorithm.suggest(jax.random.key(0), archive.empty(DOMAIN.dim, 3))
     algorithm.suggest(jax.random.key(0), state)
     assert seen[0] is DOMAIN and seen[1] is not DOMAIN
-    algorithm.suggest(jax.random.key(0), state._replace(count=6))
+    algorithm.suggest(jax.random.key(0), state._replace(rounds=2))
     assert parents == [propose.front_and_everything] * 2 + [propose.front]
     rows = seen[1].sample(jax.random.key(3), 8)
     graphs = set(encoding.graphs(SPACE, points))

@@ -1,4 +1,4 @@
-"""What the search algorithms share: rules, random batches, the triple."""
+"""What the search algorithms share: rules and random batches."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,20 +8,12 @@ import numpy as np
 
 from sparse_jax.acquisition import maximize
 from sparse_jax.acquisition.groups import GroupRules
-from sparse_jax.acquisition.maximize import Batch, Problem
+from sparse_jax.acquisition.maximize import Admission, Batch
 from sparse_jax.acquisition.scoring import Facts
-from sparse_jax.search import archive
-from sparse_jax.types import (
-    Domain,
-    PRNGKey,
-    SearchAlgorithm,
-    SearchState,
-    SuggestInfo,
-)
+from sparse_jax.types import Archive, Domain, PRNGKey, SuggestInfo
 
 KnownFacts = Callable[[np.ndarray], Facts]
 Refuse = Callable[[np.ndarray], np.ndarray]
-Suggest = Callable[[PRNGKey, SearchState], tuple[np.ndarray, SuggestInfo]]
 
 
 class Rules(NamedTuple):
@@ -45,29 +37,29 @@ class Rules(NamedTuple):
 RULES = Rules()
 
 
-def problem_of(
-    domain: Domain, rules: Rules, state: SearchState, num_objectives: int
-) -> Problem:
+def admission_of(
+    domain: Domain, rules: Rules, archive: Archive, num_objectives: int
+) -> Admission:
     """The constraints on the next batch, as far as the archive decides them."""
-    x = state.x[: state.count]
-    starting = state.count < rules.num_initial
+    starting = archive.size < rules.num_initial
     groups = GroupRules(
         {}, rules.max_groups, rules.initial_groups if starting else rules.new_groups)
-    if groups.matter and state.count:
-        groups = groups._replace(seen=dict(zip(domain.group(x), x)))
-    return Problem(
+    if groups.matter and archive.size:
+        groups = groups._replace(
+            seen=dict(zip(domain.group(archive.x), archive.x)))
+    return Admission(
         domain,
         rules.facts or (lambda x: Facts.nothing(len(x), num_objectives)),
         rules.refuse or (lambda x: np.zeros(len(x), bool)),
         lambda x, active: np.ones(len(x)),
-        frozenset(maximize.identity(x)), groups)
+        frozenset(maximize.identity(archive.x)), groups)
 
 
-def random_batch(key: PRNGKey, problem: Problem, batch: int) -> Batch:
+def random_batch(key: PRNGKey, admission: Admission, batch: int) -> Batch:
     """A batch of independent draws from the prior, within the rules."""
     chosen = maximize.empty_batch()
     for k in jax.random.split(key, batch):
-        maximize.pick_random(k, problem, chosen)
+        maximize.pick_random(k, admission, chosen)
     return chosen
 
 
@@ -80,9 +72,3 @@ def finish(
         'considered': len(batch.refused), **batch.counts,
         'groups': list(dict.fromkeys(batch.groups))}
     return np.array(batch.x), SuggestInfo(weights, np.array(batch.score), nll, extra)
-
-
-def assemble(domain: Domain, num_objectives: int, suggest: Suggest) -> SearchAlgorithm:
-    """The (init, suggest, observe) triple around a `suggest`."""
-    return SearchAlgorithm(
-        lambda: archive.allocate(domain.dim, num_objectives), suggest, archive.append)

@@ -10,58 +10,75 @@ import jax
 import numpy as np
 
 from sparse_jax.acquisition import maximize, scalarize
+from sparse_jax.acquisition.maximize import Admission, Batch
 from sparse_jax.host_random import generator
 from sparse_jax.objectives import pareto
 from sparse_jax.search.algorithms.common import (
     RULES,
     Rules,
-    assemble,
+    admission_of,
     finish,
-    problem_of,
     random_batch,
 )
-from sparse_jax.types import Domain, PRNGKey, SearchAlgorithm
+from sparse_jax.search.algorithms.model import MODEL, Model
+from sparse_jax.types import (
+    Archive,
+    Domain,
+    PRNGKey,
+    Problem,
+    SearchAlgorithm,
+    SuggestInfo,
+)
 
 BROOD = 32
 """Children bred at once; the first that the rules admit is taken."""
 
-Breed = Callable[[PRNGKey, np.ndarray, np.ndarray], np.ndarray]
-"""(key, x [N, D], y [N, K] of the population) -> [BROOD, D] children."""
+Breed = Callable[[PRNGKey, np.ndarray, np.ndarray, int], np.ndarray]
+"""(key, x [N, D], y [N, K] of the population, pick) -> [BROOD, D] children."""
+Breeds = Callable[[PRNGKey], tuple[np.ndarray | None, Breed]]
+"""(key) -> scalarization weights [B, K] of the picks, if any, and how to breed."""
 
 
-def _evolutionary(domain, num_objectives, batch, rules, breeds, survivors):
-    """The skeleton; breeds(key) -> one `Breed` per pick, survivors(y) -> rows."""
+def _evolutionary(
+    domain: Domain, problem: Problem, batch: int, rules: Rules, breeds: Breeds,
+    survivors: Callable[[np.ndarray], np.ndarray],
+) -> SearchAlgorithm:
+    """The skeleton; breeds(key) -> weights and one `Breed` for every pick,
+    survivors(y) -> rows."""
 
-    def suggest(key, state):
+    def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
         key_random, key_breeds, key_pick = jax.random.split(key, 3)
-        problem = problem_of(domain, rules, state, num_objectives)
-        good = np.flatnonzero(~np.isnan(state.y[: state.count]).any(1))
-        if state.count < rules.num_initial or len(good) < 2:
-            return finish(random_batch(key_random, problem, batch))
-        good = good[survivors(state.y[good])]
-        x, y = state.x[good], state.y[good]
+        admission = admission_of(domain, rules, archive, problem.num_objectives)
+        good = np.flatnonzero(archive.measured)
+        if archive.size < rules.num_initial or len(good) < 2:
+            return finish(random_batch(key_random, admission, batch))
+        good = good[survivors(archive.y[good])]
+        x, y = archive.x[good], archive.y[good]
         weights, breed = breeds(key_breeds)
         chosen = maximize.empty_batch()
         for i, key in enumerate(jax.random.split(key_pick, batch)):
-            _add_child(key, problem, chosen, lambda k, i=i: breed(k, x, y, i))
+            _add_child(key, admission, chosen, lambda k, i=i: breed(k, x, y, i))
         return finish(chosen, weights=weights)
 
-    return assemble(domain, num_objectives, suggest)
+    return SearchAlgorithm(suggest)
 
 
-def _add_child(key, problem, batch, breed, *, tries=16):
+def _add_child(
+    key: PRNGKey, admission: Admission, batch: Batch,
+    breed: Callable[[PRNGKey], np.ndarray], *, tries: int = 16,
+) -> None:
     """The first admissible child of several broods, else a random point."""
     for key_try in jax.random.split(key, tries):
-        x = maximize.admit(problem, batch, breed(key_try))
-        x = maximize.in_groups(problem, batch, x)
+        x = maximize.admit(admission, batch, breed(key_try))
+        x = maximize.in_groups(admission, batch, x)
         if len(x):
-            return maximize.append(problem, batch, x[0], np.nan)
-    return maximize.pick_random(jax.random.fold_in(key, tries), problem, batch)
+            return maximize.append(admission, batch, x[0], np.nan)
+    return maximize.pick_random(jax.random.fold_in(key, tries), admission, batch)
 
 
 def aging_evolution(
-    domain: Domain, *, bounds: np.ndarray, batch: int, rules: Rules = RULES,
-    population: int = 100, tournament: int = 25,
+    domain: Domain, problem: Problem, *, batch: int, rules: Rules = RULES,
+    model: Model = MODEL, population: int = 100, tournament: int = 25,
 ) -> SearchAlgorithm:
     """Regularised evolution with random scalarization, as in uNAS.
 
@@ -69,12 +86,13 @@ def aging_evolution(
     `population` successful trials (Real et al. 2019); the winner has the smallest
     max_k f_k / (bounds_k u_k), u_k ~ Uniform[0, 1] (Liberis et al. 2021).
     """
-    bounds = np.asarray(bounds, float)
+    del model
+    bounds = np.array(problem.bounds)
 
-    def breeds(key):
+    def breeds(key: PRNGKey) -> tuple[np.ndarray, Breed]:
         weights = scalarize.box_weights(generator(key), bounds, batch)
 
-        def breed(key, x, y, i):
+        def breed(key: PRNGKey, x: np.ndarray, y: np.ndarray, i: int) -> np.ndarray:
             key_parent, key_edit = jax.random.split(key)
             rng = generator(key_parent)
             fitness = np.asarray(scalarize.chebyshev(weights[i], y))
@@ -86,12 +104,12 @@ def aging_evolution(
         return weights, breed
 
     survivors = lambda y: np.arange(len(y))[-population:]
-    return _evolutionary(domain, len(bounds), batch, rules, breeds, survivors)
+    return _evolutionary(domain, problem, batch, rules, breeds, survivors)
 
 
 def nsga2(
-    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = RULES,
-    population: int = 50, crossover: float = 0.9,
+    domain: Domain, problem: Problem, *, batch: int, rules: Rules = RULES,
+    model: Model = MODEL, population: int = 50, crossover: float = 0.9,
 ) -> SearchAlgorithm:
     """NSGA-II (Deb et al. 2002) with `batch` children per generation.
 
@@ -99,8 +117,9 @@ def nsga2(
     takes each coordinate from either mate with probability `crossover`, else it is a
     copy, and is then edited once, which also makes it canonical.
     """
+    del model
 
-    def breed(key, x, y, i):
+    def breed(key: PRNGKey, x: np.ndarray, y: np.ndarray, i: int) -> np.ndarray:
         del i
         key_parent, key_edit = jax.random.split(key)
         rng = generator(key_parent)
@@ -110,7 +129,7 @@ def nsga2(
         other = mixed & (rng.random((BROOD, x.shape[1])) < 0.5)
         return domain.perturb(key_edit, np.where(other, x[mates[1]], x[mates[0]]))
 
-    return _evolutionary(domain, num_objectives, batch, rules,
+    return _evolutionary(domain, problem, batch, rules,
                          lambda key: (None, breed), lambda y: fittest(y)[:population])
 
 

@@ -5,26 +5,36 @@ of earlier ones, as for every other algorithm.
 """
 
 import jax
+import numpy as np
 
 from sparse_jax.search.algorithms.common import (
     RULES,
     Rules,
-    assemble,
+    admission_of,
     finish,
-    problem_of,
     random_batch,
 )
-from sparse_jax.types import Domain, SearchAlgorithm
+from sparse_jax.search.algorithms.model import MODEL, Model
+from sparse_jax.types import (
+    Archive,
+    Domain,
+    PRNGKey,
+    Problem,
+    SearchAlgorithm,
+    SuggestInfo,
+)
 
 
 def random_search(
-    domain: Domain, *, num_objectives: int, batch: int, rules: Rules = RULES
+    domain: Domain, problem: Problem, *, batch: int, rules: Rules = RULES,
+    model: Model = MODEL,
 ) -> SearchAlgorithm:
-    """Random search without repeats, within the rules."""
+    """Random search without repeats, within the rules; without a model."""
+    del model
 
-    def suggest(key, state):
-        problem = problem_of(domain, rules, state, num_objectives)
+    def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
+        admission = admission_of(domain, rules, archive, problem.num_objectives)
         # The first of a split, as in the other algorithms: all start alike.
-        return finish(random_batch(jax.random.split(key)[0], problem, batch))
+        return finish(random_batch(jax.random.split(key)[0], admission, batch))
 
-    return assemble(domain, num_objectives, suggest)
+    return SearchAlgorithm(suggest)
