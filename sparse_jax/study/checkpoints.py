@@ -1,16 +1,30 @@
 """Orbax checkpoints of the front's weights, one folder per trial."""
 
+import contextlib
+import json
+import logging
+import os
 import pathlib
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from sparse_jax.study import files
 from sparse_jax.study.outcome import Weights
+from sparse_jax.study.records import StudyError
 
 FOLDER = 'checkpoints'
+WRITTEN = '.written.json'
+"""File in the folder: the names of what this study wrote there, which alone it may
+delete."""
+_NAME = re.compile(r'trial_\d{6,18}')
+_MARK = '_CHECKPOINT_METADATA'
+"""File that Orbax puts into every checkpoint."""
 
 
 def path_of(workdir: str | pathlib.Path, number: int) -> pathlib.Path:
@@ -20,24 +34,43 @@ def path_of(workdir: str | pathlib.Path, number: int) -> pathlib.Path:
 
 def sync_front(
     workdir: str | pathlib.Path, front: list[int],
-    weights_of: Callable[[int], Weights],
+    weights_of: Callable[[int], Weights | None],
 ) -> None:
     """Make the checkpoints on disk those of the front: write new ones, drop others.
 
-    `weights_of` is asked for the exact weights of trials that are not on disk yet.
+    Folders that this study did not write are left alone.
+
+    Args:
+      workdir: folder of the study.
+      front: numbers of trials.
+      weights_of: is asked for the exact weights of trials that are not on disk yet;
+        those without any are left out.
+
+    Raises:
+      StudyError: `checkpoints`, or the name of a checkpoint, is something else.
+      OSError: the disk is full or fails; a checkpoint is there whole or not at all.
     """
     folder = pathlib.Path(workdir).resolve() / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder, workdir)
+    written = _written(folder)
     wanted = {path_of(workdir, number): number for number in front}
-    with _checkpointer() as checkpointer:
-        for path, number in wanted.items():
-            if not path.exists():
-                # Orbax writes to a temporary name and renames: a kill leaves no half.
-                checkpointer.save(path, _tree(weights_of(number)))
-        checkpointer.wait_until_finished()
-    for path in folder.glob('trial_*'):
-        if path not in wanted:
-            shutil.rmtree(path, ignore_errors=True)
+    missing = {path: number for path, number in wanted.items() if not path.exists()}
+    for path in wanted.keys() - missing.keys():
+        if path.is_symlink() or not (path / _MARK).is_file():
+            raise StudyError(f'workdir {str(workdir)!r}: {FOLDER}/{path.name} is no '
+                             'checkpoint; allowed: nothing else of this name')
+    # Named before they are there: a kill between leaves nothing that nobody deletes.
+    names = written | {path.name for path in missing}
+    if names != written:
+        files.write(folder / WRITTEN, json.dumps(sorted(names)))
+    for path, number in missing.items():
+        weights = weights_of(number)
+        if weights is not None:
+            _save(path, weights)
+    kept = {path.name for path in wanted}
+    for name in sorted(names - kept):
+        _delete(folder, name)
+    files.write(folder / WRITTEN, json.dumps(sorted(names & kept)))
 
 
 def restore(workdir: str | pathlib.Path, number: int) -> Weights:
@@ -54,7 +87,57 @@ def restore(workdir: str | pathlib.Path, number: int) -> Weights:
     return Weights(*(_untag(tree.get(part, {})) for part in Weights._fields))
 
 
-def _checkpointer():
+def _written(folder: pathlib.Path) -> set[str]:
+    """Names of folders that this study wrote; of nothing that lies elsewhere."""
+    try:
+        found = json.loads((folder / WRITTEN).read_text())
+    except (OSError, ValueError, RecursionError):
+        return set()
+    names = found if isinstance(found, list) else []
+    return {name for name in names if isinstance(name, str) and _NAME.fullmatch(name)}
+
+
+def _delete(folder: pathlib.Path, name: str) -> None:
+    """Drop a checkpoint and what a kill left of one."""
+    for path in (folder / name, *folder.glob(f'{name}.orbax-checkpoint-tmp*')):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _save(path: pathlib.Path, weights: Weights) -> None:
+    """Write one checkpoint, whole or not at all.
+
+    Raises:
+      OSError: of the disk, with the path of the checkpoint.
+    """
+    _delete(path.parent, path.name)
+    try:
+        with _quiet(), _checkpointer() as checkpointer:
+            # Orbax writes to a temporary name and renames: a kill leaves no half.
+            checkpointer.save(path, _tree(weights))
+            checkpointer.wait_until_finished()
+    # Its writers wrap the system's error in a ValueError with a long text.
+    except Exception as error:
+        _delete(path.parent, path.name)
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if code is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the tracebacks of Orbax's threads off the screen: the error is raised."""
+    logger = logging.getLogger('absl')
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _checkpointer() -> ocp.StandardCheckpointer:
     """A checkpointer of this process alone: hosts that assist do not wait for it."""
     this = jax.process_index()
     return ocp.StandardCheckpointer(
@@ -63,11 +146,11 @@ def _checkpointer():
             barrier_sync_key_prefix=f'host{this}'))
 
 
-def _tree(weights: Weights):
+def _tree(weights: Weights) -> dict[str, Any]:
     """Orbax drops empty trees: leave them out, `restore` puts them back."""
     return {part: tree for part, tree in weights._asdict().items() if tree}
 
 
-def _untag(tree):
+def _untag(tree: dict[str, Any]) -> dict[str, Any]:
     return {name: _untag(leaf) if isinstance(leaf, dict) else np.asarray(leaf)
             for name, leaf in tree.items()}

@@ -1,0 +1,76 @@
+"""Files and folders inside a workdir: written whole, and nowhere else.
+
+A workdir may come from somebody else, with symbolic links in it. What is written here
+takes the place of a link; what the link points to is left alone.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from sparse_jax.study.records import StudyError
+
+_TEMPORARY = re.compile(r'\..+\.[0-9a-f]{12}\.tmp')
+_ABANDONED = 3600.0
+"""Seconds after which a temporary file has no writer any more."""
+
+
+@contextlib.contextmanager
+def replacing(path: str | pathlib.Path) -> Iterator[IO[bytes]]:
+    """A new binary file that takes the name `path` when it is complete.
+
+    A kill, a full disk or an exception leaves what was there before.
+    """
+    path = pathlib.Path(path)
+    temporary = path.with_name(f'.{path.name}.{secrets.token_hex(6)}.tmp')
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_NOFOLLOW', 0)
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o666), 'wb') as file:
+            yield file
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write(path: str | pathlib.Path, content: str) -> None:
+    """Write a text file whole, in place of whatever had its name."""
+    with replacing(path) as file:
+        file.write(content.encode())
+
+
+def make_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
+    """Make a folder of a workdir, unless it is there.
+
+    Raises:
+      StudyError: something else has its name, a symbolic link for example.
+    """
+    check_folder(path, workdir)
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def check_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
+    """Refuse a name in a workdir that is anything but a folder, or nothing yet.
+
+    Raises:
+      StudyError: it is a symbolic link or a file.
+    """
+    what = ('a symbolic link' if path.is_symlink() else
+            'a file' if path.exists() and not path.is_dir() else '')
+    if what:
+        raise StudyError(f'workdir {str(workdir)!r}: {path.name} is {what}; allowed: '
+                         'a folder of the study itself')
+
+
+def drop_abandoned(folder: str | pathlib.Path) -> None:
+    """Delete temporary files that a killed process left an hour ago or earlier."""
+    for path in pathlib.Path(folder).glob('.*.tmp'):
+        with contextlib.suppress(OSError):
+            old = time.time() - path.lstat().st_mtime > _ABANDONED
+            if old and _TEMPORARY.fullmatch(path.name):
+                path.unlink()
