@@ -8,22 +8,21 @@ import contextlib
 import difflib
 import errno
 import os
-import pathlib
 import sqlite3
 import sys
 
-import jax
 from absl import flags
 
-from launch import config_flag, usage
+from launch import compile_cache, config_flag, usage
 from sparse_jax.acquisition.maximize import NothingLeftError
 from sparse_jax.data import DataError
+from sparse_jax.paths import PathError, local
 from sparse_jax.settings.reading import ConfigError
 from sparse_jax.space.network_file import NetworkFileError
 from sparse_jax.study.records import StudyError
 
 PERSONS_ERRORS = (
-    ConfigError, DataError, StudyError, NetworkFileError, NothingLeftError)
+    ConfigError, DataError, StudyError, NetworkFileError, NothingLeftError, PathError)
 """Their message is one line that names the value and what is accepted."""
 
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -55,10 +54,35 @@ def define_config(values: flags.FlagValues = flags.FLAGS):
     return config_flag.define(values)
 
 
-def define_workdir(help_text: str, values: flags.FlagValues = flags.FLAGS):
+class PathParser(flags.ArgumentParser):
+    """Of flags that are paths: `~` is expanded, what no file can have is refused."""
+
+    def parse(self, argument: str) -> str:
+        """The path as text; '' stays as it is.
+
+        Raises:
+          PathError: no local file can have it.
+        """
+        return str(local(argument)) if argument else argument
+
+    def flag_type(self) -> str:
+        """What --helpxml says."""
+        return 'path'
+
+
+def define_path(name: str, help_text: str, values: flags.FlagValues = flags.FLAGS, *,
+                default: str | None = None, required: bool = False) -> flags.FlagHolder:
+    """Define a flag that is a path."""
+    return flags.DEFINE(
+        PathParser(), name, default, help_text, flag_values=values, required=required,
+        serializer=flags.ArgumentSerializer())
+
+
+def define_workdir(
+    help_text: str, values: flags.FlagValues = flags.FLAGS,
+) -> flags.FlagHolder:
     """Define the required --workdir."""
-    workdir = flags.DEFINE_string(
-        'workdir', None, help_text, required=True, flag_values=values)
+    workdir = define_path('workdir', help_text, values, required=True)
     # As from an unset shell variable: it would be the current folder.
     flags.register_validator(
         'workdir', lambda value: value != '', 'is empty; allowed: a folder',
@@ -138,6 +162,9 @@ def _parse(values, argv):
         for name in values:
             if f'--{name} must have a value' in str(error):
                 return fail(f'--{name} is missing; it is required: {values[name].help}')
+        if isinstance(error.__context__, PathError):
+            return fail(f'--{str(error).split("=")[0].split("--")[1]} '
+                        f'{error.__context__}')
         return fail(config_flag.explain(error))
     except (ConfigError, flags.Error) as error:
         return fail(error)
@@ -147,12 +174,8 @@ def use_cache(folder: str) -> None:
     """Keep compiled programs in a folder; '' for none."""
     if not folder:
         return
-    path = pathlib.Path(folder).expanduser()
+    path = local(folder)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        compile_cache.use(path)
     except OSError as error:
         fail(f'--cache_dir {str(path)!r}: {error.strerror}')
-    jax.config.update('jax_compilation_cache_dir', str(path))
-    # All of them: the many small ones are what a second run would wait for.
-    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
-    jax.config.update('jax_persistent_cache_min_entry_size_bytes', 0)

@@ -14,6 +14,7 @@ import ml_collections
 from absl import flags
 from ml_collections import config_flags
 
+from sparse_jax.paths import PathError, local
 from sparse_jax.settings.config import default_config, flatten
 from sparse_jax.settings.reading import ConfigError
 from sparse_jax.settings.stored import check_known, near, read_json, reason
@@ -49,7 +50,7 @@ def prepare(values: flags.FlagValues, argv: list[str]) -> list[str]:
     if len(files) > 1:
         raise ConfigError(f'--config is given {len(files)} times: {", ".join(files)}; '
                           'allowed: once')
-    path = files[0] if files else _default_path()
+    path = _expanded(files[0]) if files else _default_path()
     config = load(path)
     for word in rest:
         found = re.match(r'--?config\.([^=]*)', word)
@@ -120,6 +121,17 @@ def explain(error: flags.IllegalFlagValueError) -> str:
         default = default[part]
     return (f'config.{name}: {value!r} is not allowed; allowed: '
             f'{_KINDS[type(default)]}')
+
+
+def _expanded(path: str) -> str:
+    """FILE or FILE:ARGUMENT with the home folder in place of `~`."""
+    file, colon, argument = path.partition(':')
+    try:
+        if argument.startswith('//'):
+            local(path)
+        return f'{local(file)}{colon}{argument}' if file else path
+    except PathError as error:
+        raise ConfigError(f'--config {error}') from None
 
 
 def _take_config(words):

@@ -27,10 +27,8 @@ from sparse_jax.study.folder import find_network, open_study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
-NETWORK = flags.DEFINE_string(
-    'network', None, 'Network file to describe.', flag_values=FLAGS)
-WORKDIR = flags.DEFINE_string(
-    'workdir', None, 'Study that holds a trained network.', flag_values=FLAGS)
+NETWORK = cli.define_path('network', 'Network file to describe.', FLAGS)
+WORKDIR = cli.define_path('workdir', 'Study that holds a trained network.', FLAGS)
 TRIAL = flags.DEFINE_string(
     'trial', None, 'best, or a network of the study as launch.report names it.',
     flag_values=FLAGS)

@@ -33,10 +33,10 @@ from sparse_jax.study.folder import find_network, open_study
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
 TRIAL = flags.DEFINE_string(
     'trial', 'best', 'best, or a trial as launch.report names it.')
-BOARD = flags.DEFINE_string(
-    'board', None, f'{", ".join(boards.names())}, or the path of a JSON file; '
+BOARD = cli.define_path(
+    'board', f'{", ".join(boards.names())}, or the path of a JSON file; '
     'by default the board of the study.')
-OUT = flags.DEFINE_string('out', None, 'Folder to write.', required=True)
+OUT = cli.define_path('out', 'Folder to write.', required=True)
 METHOD = flags.DEFINE_enum(
     'method', 'minmax', ['minmax', 'percentile', 'mse', 'fixed'],
     'How activation and weight ranges are calibrated.')

@@ -1,6 +1,8 @@
 """The pictures of a study: error against each cost, and its progress."""
 
 import math
+import os
+from typing import IO
 
 import numpy as np
 
@@ -15,6 +17,8 @@ _STYLE = {
     'axes.spines.top': False, 'axes.spines.right': False,
 }
 
+Target = str | os.PathLike | IO[bytes]
+"""What a picture is written to."""
 SIZES = [f'{name} (bytes, one per value)' for name in ('model size', 'working memory')]
 """The axes of a search with the default objectives."""
 
@@ -50,12 +54,12 @@ def percent_ticks(low: float, high: float) -> list[float]:
     return [t for t in ticks if low <= t <= high]
 
 
-def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray,
+def draw(path: Target, everything: np.ndarray, front: np.ndarray, limits: np.ndarray,
          names: list[str] = SIZES) -> None:
     """Write the picture.
 
     Args:
-      path: of the PNG.
+      path: of the PNG, or an open binary file.
       everything: [N, K] error and costs of all networks.
       front: [F, K] the same of those that no other beats in all of them.
       limits: [K - 1] budgets of the costs.
@@ -77,11 +81,11 @@ def draw(path, everything: np.ndarray, front: np.ndarray, limits: np.ndarray,
         figure.legend(handles, labels, loc='upper center', ncols=4, frameon=False,
                       handlelength=1.6, columnspacing=1.6)
         figure.tight_layout(rect=(0, 0, 1, 0.94), w_pad=1.5)
-        figure.savefig(path, dpi=_DPI)
+        figure.savefig(path, dpi=_DPI, format='png')
         pyplot.close(figure)
 
 
-def draw_progress(path, epochs: list[int], volumes: list[float]) -> None:
+def draw_progress(path: Target, epochs: list[int], volumes: list[float]) -> None:
     """Write the picture of hypervolume against epochs of training, [rounds] each."""
     pyplot = _pyplot()
     with pyplot.rc_context(_STYLE):
@@ -94,7 +98,7 @@ def draw_progress(path, epochs: list[int], volumes: list[float]) -> None:
         axis.grid(True, lw=0.4, color='0.92', zorder=0)
         axis.set_axisbelow(True)
         figure.tight_layout()
-        figure.savefig(path, dpi=_DPI)
+        figure.savefig(path, dpi=_DPI, format='png')
         pyplot.close(figure)
 
 

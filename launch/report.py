@@ -7,6 +7,7 @@ the accuracies are stored and later reports read them. --notest leaves test data
 """
 
 import csv
+import io
 import json
 import pathlib
 
@@ -19,7 +20,7 @@ from sparse_jax.evaluation.chip import CALIBRATION
 from sparse_jax.objectives.goals import BOARD, best_under, figure, front_of, matrix
 from sparse_jax.objectives.labels import LABELS, limits_text
 from sparse_jax.settings import reading as settings
-from sparse_jax.study import convergence
+from sparse_jax.study import convergence, files
 from sparse_jax.study import front as fronts
 from sparse_jax.study import records as study
 from sparse_jax.study.folder import open_study
@@ -37,23 +38,24 @@ def write_csv(path, members, objectives, tests):
     columns = ['trial', 'validation_accuracy', 'test_accuracy', 'model_size',
                objectives.memory, 'macs', 'unpruned_model_size',
                *(BOARD if objectives.on_board else ())]
-    with open(path, 'w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        for row in (m.row for m in members):
-            writer.writerow([
-                row.name, 1 - row.error, tests.get(row.name, ''), row.costs.model_size,
-                getattr(row.costs, objectives.memory), row.costs.macs,
-                row.unpruned.model_size, *(row.on_board or ())])
+    buffer = io.StringIO(newline='')
+    writer = csv.writer(buffer)
+    writer.writerow(columns)
+    for row in (m.row for m in members):
+        writer.writerow([
+            row.name, 1 - row.error, tests.get(row.name, ''), row.costs.model_size,
+            getattr(row.costs, objectives.memory), row.costs.macs,
+            row.unpruned.model_size, *(row.on_board or ())])
+    files.write(path, buffer.getvalue())
 
 
 def write_networks(folder, members):
     """The network file of every trial on the front, for launch.describe: what was
     trained, whatever the cut."""
-    folder.mkdir(exist_ok=True)
+    files.make_folder(folder, folder.parent)
     for number, point in {m.row.trial.number: m.row.point for m in members}.items():
         path = folder / f'trial_{number:06d}.json'
-        path.write_text(json.dumps(point, indent=2) + '\n')
+        files.write(path, json.dumps(point, indent=2) + '\n')
 
 
 def write_progress(folder, points):
@@ -61,8 +63,9 @@ def write_progress(folder, points):
     if len(points) < 2:
         return []
     convergence.write(folder / 'progress.csv', points)
-    picture.draw_progress(folder / 'progress.png', [p.epochs for p in points],
-                          [p.hypervolume for p in points])
+    with files.replacing(folder / 'progress.png') as file:
+        picture.draw_progress(file, [p.epochs for p in points],
+                              [p.hypervolume for p in points])
     return ['progress.csv', 'progress.png']
 
 
@@ -122,9 +125,10 @@ def main(argv):
     write_csv(workdir / 'front.csv', members, objectives, tests)
     written = ['front.csv', 'front.png', 'networks/', *write_progress(workdir, points)]
     everything = matrix([row for row in rows if row.ok], objectives)
-    picture.draw(
-        workdir / 'front.png', everything, matrix(front, objectives),
-        np.array(objectives.bounds[1:]), axis_labels(objectives))
+    with files.replacing(workdir / 'front.png') as file:
+        picture.draw(
+            file, everything, matrix(front, objectives),
+            np.array(objectives.bounds[1:]), axis_labels(objectives))
     write_networks(workdir / 'networks', members)
     tables.line(console, f'written: {workdir}/{", ".join(written)}')
 

@@ -38,8 +38,7 @@ TRIAL = flags.DEFINE_string(
 NETWORKS = flags.DEFINE_integer(
     'networks', 1, 'So many of the best networks, each of another point of the space.',
     1, flag_values=FLAGS)
-OUT = flags.DEFINE_string(
-    'out', None, 'Folder of the new study.', required=True, flag_values=FLAGS)
+OUT = cli.define_path('out', 'Folder of the new study.', FLAGS, required=True)
 EPOCHS = flags.DEFINE_integer(
     'epochs', None, 'Epochs of every training; those of the study if absent.', 1,
     flag_values=FLAGS)

@@ -15,6 +15,7 @@ from sparse_jax.export.chip.toolchain import check_tools
 from sparse_jax.objectives.goals import OnBoard, exceeded, front_of
 from sparse_jax.objectives.labels import LABELS
 from sparse_jax.settings import reading as settings
+from sparse_jax.study import files
 from sparse_jax.study import front as fronts
 from sparse_jax.study import records as study
 from sparse_jax.study.folder import open_study
@@ -48,6 +49,7 @@ def verify_front(
       MissingToolError: no compiler or no emulator is installed.
       StudyError, ConfigError, DataError: the study cannot be read.
     """
+    files.check_folder(pathlib.Path(workdir) / FOLDER, workdir)
     config, dataset, space, records, objectives = open_study(workdir)
     wanted = settings.board(config)
     board = board or wanted

@@ -17,13 +17,12 @@ from sparse_jax.export import ExportError, read_report, verification_text, verif
 from sparse_jax.export.chip import boards
 
 FLAGS = cli.new_flags()
-OUT = flags.DEFINE_string(
-    'out', None, 'Folder written by launch.export.', flag_values=FLAGS)
-WORKDIR = flags.DEFINE_string(
-    'workdir', None, 'Study whose front is exported and verified.', flag_values=FLAGS)
-BOARD = flags.DEFINE_string(
-    'board', None, 'Board of --workdir; that of its configuration if absent. '
-    f'{", ".join(boards.names())}, or the path of a JSON file.', flag_values=FLAGS)
+OUT = cli.define_path('out', 'Folder written by launch.export.', FLAGS)
+WORKDIR = cli.define_path(
+    'workdir', 'Study whose front is exported and verified.', FLAGS)
+BOARD = cli.define_path(
+    'board', 'Board of --workdir; that of its configuration if absent. '
+    f'{", ".join(boards.names())}, or the path of a JSON file.', FLAGS)
 LIMIT = flags.DEFINE_integer(
     'limit', None, 'Run only so many test images.', 1, flag_values=FLAGS)
 COMPILER = flags.DEFINE_enum(

@@ -1,8 +1,11 @@
 """Paths that a person names: `~` is expanded, what no file can have is refused."""
 
+import functools
 import os
 import pathlib
 import re
+import stat
+import tempfile
 
 _SCHEME = re.compile(r'[A-Za-z][A-Za-z0-9+.-]+://')
 _SHOWN = 60
@@ -52,3 +55,37 @@ def shown(text: str) -> str:
     if len(text) > 2 * _SHOWN:
         text = f'{text[:_SHOWN]}...{text[-_SHOWN // 2:]}'
     return repr(text)
+
+
+@functools.cache
+def private_cache(name: str) -> pathlib.Path:
+    """A folder for what programs keep between runs, that no other user can write.
+
+    It lies in the user's cache folder; where that cannot be written, in the common
+    temporary folder under the user's number, unless somebody else took that name.
+
+    Args:
+      name: of the folder, a single word.
+    """
+    base = os.environ.get('XDG_CACHE_HOME', '')
+    home = pathlib.Path(base if os.path.isabs(base) else '~/.cache')
+    common = pathlib.Path(tempfile.gettempdir()) / f'sparse_jax_{os.getuid()}'
+    for folder in (home / 'sparse_jax', common):
+        try:
+            folder = folder.expanduser()
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder == common and not _is_private(folder):
+                continue
+            (folder / name).mkdir(mode=0o700, exist_ok=True)
+            if os.access(folder / name, os.W_OK | os.X_OK):
+                return folder / name
+        except (OSError, RuntimeError):
+            continue
+    return pathlib.Path(tempfile.mkdtemp(prefix=f'sparse_jax_{name}_'))
+
+
+def _is_private(folder: pathlib.Path) -> bool:
+    """Whether it is a real folder of this user that others cannot enter."""
+    found = os.lstat(folder)
+    return (stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+            and not found.st_mode & 0o077)

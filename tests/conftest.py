@@ -1,8 +1,6 @@
 """Shared test settings: two simulated CPU devices and a persistent compile cache."""
 
 import os
-import pathlib
-import tempfile
 
 import pytest
 
@@ -10,10 +8,9 @@ os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
 import jax  # noqa: E402
 
-_CACHE = pathlib.Path(
-    os.environ.get('SPARSE_JAX_TEST_CACHE')
-    or pathlib.Path(tempfile.gettempdir()) / 'sparse_jax_test_xla'
-)
+from sparse_jax.paths import private_cache  # noqa: E402
+
+_CACHE = os.environ.get('SPARSE_JAX_TEST_CACHE') or private_cache('test_xla')
 
 jax.config.update('jax_num_cpu_devices', 2)
 jax.config.update('jax_compilation_cache_dir', str(_CACHE))

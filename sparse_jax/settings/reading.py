@@ -9,6 +9,7 @@ from sparse_jax.export.chip import boards
 from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives.goals import COSTS, Objectives
+from sparse_jax.paths import shown
 from sparse_jax.settings.config import flatten
 from sparse_jax.settings.rules import MEMORY_MODELS, rules_of
 from sparse_jax.space.restriction import restrict
@@ -76,7 +77,7 @@ def board(config: ml_collections.ConfigDict) -> boards.Board:
         name = config.objectives.board
         reason = f': {error}' if name.endswith('.json') else ''
         raise ConfigError(
-            f'config.objectives.board: {name!r} is not allowed{reason}; allowed: '
+            f'config.objectives.board: {shown(name)} is not allowed{reason}; allowed: '
             f'{", ".join(boards.names())}, or the path of a board file') from None
 
 

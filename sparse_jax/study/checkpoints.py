@@ -1,12 +1,14 @@
 """Orbax checkpoints of the front's weights, one folder per trial."""
 
 import contextlib
+import errno
 import json
 import logging
 import os
 import pathlib
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +25,8 @@ WRITTEN = '.written.json'
 """File in the folder: the names of what this study wrote there, which alone it may
 delete."""
 _NAME = re.compile(r'trial_\d{6,18}')
+_OVERHEAD = 1 << 16
+"""Bytes that a checkpoint takes beside its weights."""
 _MARK = '_CHECKPOINT_METADATA'
 """File that Orbax puts into every checkpoint."""
 
@@ -111,6 +115,7 @@ def _save(path: pathlib.Path, weights: Weights) -> None:
       OSError: of the disk, with the path of the checkpoint.
     """
     _delete(path.parent, path.name)
+    _check_room(path, weights)
     try:
         with _quiet(), _checkpointer() as checkpointer:
             # Orbax writes to a temporary name and renames: a kill leaves no half.
@@ -123,6 +128,22 @@ def _save(path: pathlib.Path, weights: Weights) -> None:
         if code is None:
             raise
         raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from None
+
+
+def _check_room(path: pathlib.Path, weights: Weights) -> None:
+    """Ask the disk for the room of a checkpoint before Orbax's threads find it full.
+
+    Raises:
+      OSError: it has not that much.
+    """
+    needed = _OVERHEAD + sum(np.asarray(x).nbytes for x in jax.tree.leaves(weights))
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            os.posix_fallocate(file.fileno(), 0, needed)
+    except OSError as error:
+        # Some file systems cannot be asked: then writing tells.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 @contextlib.contextmanager

@@ -1,8 +1,11 @@
 """How a search got where it is: hypervolume against what was spent."""
 
 import csv
+import io
+import pathlib
 from typing import NamedTuple
 
+from sparse_jax.study import files
 from sparse_jax.study.records import Study
 
 FEWEST = 3
@@ -52,9 +55,10 @@ def text(points: list[Point]) -> str | None:
             f'last {late} of {len(points)} rounds{advice}')
 
 
-def write(path, points: list[Point]) -> None:
+def write(path: str | pathlib.Path, points: list[Point]) -> None:
     """The history as CSV."""
-    with open(path, 'w', newline='') as file:
-        writer = csv.writer(file)
-        writer.writerow(Point._fields)
-        writer.writerows(points)
+    buffer = io.StringIO(newline='')
+    writer = csv.writer(buffer)
+    writer.writerow(Point._fields)
+    writer.writerows(points)
+    files.write(path, buffer.getvalue())

@@ -14,7 +14,7 @@ from sparse_jax.objectives.labels import limits_text
 from sparse_jax.settings import reading as settings
 from sparse_jax.settings.config import differences, dumps
 from sparse_jax.settings.stored import read_json
-from sparse_jax.study import checkpoints
+from sparse_jax.study import checkpoints, files
 from sparse_jax.study import records as study
 
 CONFIG_FILE = 'config.json'
@@ -30,6 +30,7 @@ def check_config(workdir: str, config: ml_collections.ConfigDict) -> None:
     """
     _check_writable(workdir)
     path = pathlib.Path(workdir) / CONFIG_FILE
+    files.check_folder(path.parent / checkpoints.FOLDER, workdir)
     if not path.is_file():
         for name in (study.FILE, checkpoints.FOLDER):
             if (path.parent / name).exists():
@@ -57,6 +58,7 @@ def start_study(
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, config)
+    files.drop_abandoned(workdir)
     records = study.Study(workdir)
     for name, value in check_inputs(
             records, config, dataset, continues=True).items():
@@ -181,7 +183,4 @@ def _write(path, config):
     if stored.data.path:
         # Readers may run elsewhere.
         stored.data.path = str(pathlib.Path(stored.data.path).expanduser().absolute())
-    # Renamed into place: a kill leaves the old file or the new one.
-    temporary = path.with_suffix('.tmp')
-    temporary.write_text(dumps(stored))
-    os.replace(temporary, path)
+    files.write(path, dumps(stored))

@@ -6,6 +6,7 @@ import math
 import pathlib
 
 from sparse_jax.export.errors import ExportError
+from sparse_jax.paths import PathError, local, shown
 
 FOLDER = pathlib.Path(__file__).parent / 'boards'
 CORES = ('cortex-m0', 'cortex-m4')
@@ -49,15 +50,18 @@ def names() -> list[str]:
 
 def load(board: str) -> Board:
     """A board by name, or by the path of a JSON file of the same form."""
-    path = FOLDER / f'{board}.json'
-    if board.endswith('.json'):
-        path = pathlib.Path(board)
-    if not path.is_file():
-        raise ExportError(f'unknown board {board!r}; there are {", ".join(names())}, '
-                          'or the path of a .json file')
+    try:
+        path = local(board) if board.endswith('.json') else FOLDER / f'{board}.json'
+    except PathError as error:
+        raise ExportError(f'board {error}') from error
+    # A name is one of those there are, never a way to another folder.
+    known = board.endswith('.json') and path.is_file() or board in names()
+    if not known:
+        raise ExportError(f'unknown board {shown(board)}; there are '
+                          f'{", ".join(names())}, or the path of a .json file')
     try:
         return from_dict(json.loads(path.read_text()))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise ExportError(f'{path} is not a board: {error}') from error
 
 

@@ -11,6 +11,7 @@ import tempfile
 
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.errors import INSTALL, ExportError, MissingToolError, need
+from sparse_jax.paths import private_cache
 
 TEMPLATES = pathlib.Path(__file__).parent / 'templates'
 # -O2 is no faster on a Cortex-M0 (it unrolls until it spills) and 10 % on an M4.
@@ -109,7 +110,7 @@ def compile_firmware(
 def _environment():
     """Zig needs a writable cache; a home directory may be missing or read-only."""
     environment = dict(os.environ)
-    cache = pathlib.Path(tempfile.gettempdir()) / f'sparse_jax_zig_{os.getuid()}'
-    environment.setdefault('ZIG_GLOBAL_CACHE_DIR', str(cache))
-    environment.setdefault('ZIG_LOCAL_CACHE_DIR', str(cache))
+    for name in ('ZIG_GLOBAL_CACHE_DIR', 'ZIG_LOCAL_CACHE_DIR'):
+        if name not in environment:
+            environment[name] = str(private_cache('zig'))
     return environment
