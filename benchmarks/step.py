@@ -19,8 +19,9 @@ from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import TrainData, initialise, train
+from sparse_jax.training.train import initialise, train
 
 BATCH = 128
 MAPS = {28: (8, 8, 16, 16), 8: (8, 16)}

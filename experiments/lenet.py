@@ -16,13 +16,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.data import DataSpec, load, load_test, normalise
+from sparse_jax.data import DataSpec, load, load_test
 from sparse_jax.model.skeleton import Candidate, Skeleton
-from sparse_jax.objectives.measure import error_rate, prune
 from sparse_jax.pruning import METHODS, PruningMethod, bayes_compress
 from sparse_jax.space import graph_file, network_file
 from sparse_jax.space.architecture import Graph
-from sparse_jax.training import Procedure, TrainConfig, TrainData, initialise, train
+from sparse_jax.training import (
+    Procedure,
+    TrainConfig,
+    TrainData,
+    error_rate,
+    initialise,
+    prune,
+    train,
+    train_data,
+)
 
 _FOLDER = pathlib.Path(__file__).parent / 'networks'
 NETWORKS = {name: graph_file.parse(network_file.document(_FOLDER / f'{name}.json'))
@@ -159,9 +167,7 @@ def main(argv: list[str] | None = None) -> list[Row]:
     args = parse(argv)
     spec = DataSpec(name='mnist', path=args.data, max_train=args.max_train)
     dataset, graph = load(spec), NETWORKS[args.net]
-    ready = lambda part: TrainData(
-        jnp.asarray(normalise(part.images, dataset.mean, dataset.std)),
-        jnp.asarray(part.labels))
+    ready = lambda part: train_data(part, dataset)
     data, start = ready(dataset.train), time.perf_counter()
     print(f'{args.net}, {args.method}: {args.epochs} epochs of '
           f'{len(data.labels)} images', flush=True)

@@ -13,22 +13,18 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from sparse_jax.evaluation import hosts
+from sparse_jax.evaluation.curve import Curve, threshold_curve
+from sparse_jax.evaluation.measure import Measurement, measure, verdict
 from sparse_jax.model.skeleton import Candidate, Skeleton
-from sparse_jax.objectives.measure import (
-    Curve,
-    Measurement,
-    measure,
-    prune,
-    threshold_curve,
-    verdict,
-)
 from sparse_jax.ops.lowering import Lowering
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.finetune import finetune
 from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.prune import prune
 from sparse_jax.training.step import TrainInfo
-from sparse_jax.training.train import TrainData, initialise, train
+from sparse_jax.training.train import initialise, train
 
 AXIS = 'candidate'
 FINETUNE = 1

@@ -6,7 +6,6 @@ import os
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 
 from sparse_jax import data
@@ -42,7 +41,7 @@ from sparse_jax.space import encoding
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.surrogate.embedding import Layout
-from sparse_jax.training.train import TrainData
+from sparse_jax.training.data import train_data
 from sparse_jax.types import Domain, SearchAlgorithm
 
 EFFORT = MaximizeConfig(chunk=128, rounds=2, elite=8)
@@ -84,8 +83,8 @@ def build(config: ml_collections.ConfigDict) -> Setup:
     aims = objectives(config, dataset.num_classes)
     measured = aims.on_board or config.objectives.quantized
     recipe = _recipe(config, training, measured)
-    shared = share(recipe.mesh, _on_device(dataset.train, dataset),
-                   _on_device(dataset.validation, dataset), order_key)
+    shared = share(recipe.mesh, train_data(dataset.train, dataset),
+                   train_data(dataset.validation, dataset), order_key)
     programs = Programs(recipe, shared, device_memory.limit(config.runtime.memory))
     chip = on_chip(dataset, board(config) if aims.on_board else None,
                    quantized=config.objectives.quantized) if measured else None
@@ -193,8 +192,3 @@ def _recipe(config, training, networks):
     return Recipe(method, training, lowering, mesh, slots, workers,
                   tuple(float(c) for c in config.pruning.cuts),
                   config.pruning.finetune_epochs, networks)
-
-
-def _on_device(split, dataset):
-    images = data.normalise(split.images, dataset.mean, dataset.std)
-    return TrainData(jnp.asarray(images), jnp.asarray(split.labels, jnp.int32))

@@ -13,7 +13,6 @@ from sparse_jax.model import compact
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
 from sparse_jax.model.skeleton import EXACT, split
-from sparse_jax.objectives.measure import prune
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.quantize import int8_accuracy
 from sparse_jax.space import encoding
@@ -22,6 +21,7 @@ from sparse_jax.space.sparse_space import Space
 from sparse_jax.study.outcome import Weights
 from sparse_jax.study.records import Row, Study, StudyError
 from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.prune import prune
 from sparse_jax.training.step import TrainState
 
 _CHUNK = 500

@@ -1,13 +1,11 @@
 """A whole training run of one candidate, as one scan over resident data."""
 
-from typing import NamedTuple
-
-import chex
 import jax
 import jax.numpy as jnp
 
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import (
     Schedule,
@@ -18,27 +16,22 @@ from sparse_jax.training.step import (
 )
 
 
-class TrainData(NamedTuple):
-    """Images on the device, shared by all candidates of a batch."""
-
-    images: jax.Array
-    """[N, H, W, C] float32, normalised."""
-    labels: jax.Array
-    """[N] int32."""
-
-    def count(self) -> int:
-        """N, once the shapes are checked."""
-        chex.assert_rank((self.images, self.labels), (4, 1))
-        chex.assert_equal_shape_prefix((self.images, self.labels), 1)
-        if not len(self.labels):
-            raise ValueError('data has no images')
-        return len(self.labels)
-
-
 def initialise(
     key: jax.Array, candidate: Candidate, *, procedure: Procedure
 ) -> TrainState:
-    """Fresh weights and posterior for one candidate."""
+    """Fresh weights and posterior for one candidate.
+
+    Args:
+      key: consumed; the same weights on the true part whatever the padding.
+      candidate: its widths and kernels say which weights exist.
+      procedure: the static half; its method says what is trained beside the weights.
+
+    Returns:
+      The state before the first step, in the skeleton's padded shapes.
+
+    Example:
+      state = initialise(jax.random.key(0), candidate, procedure=procedure)
+    """
     variables = network.init(key, procedure.skeleton, candidate)
     valid = sizes.valid_weights(procedure.skeleton, candidate)
     aux = procedure.method.init(variables['params'], valid)

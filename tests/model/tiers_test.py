@@ -13,8 +13,9 @@ from sparse_jax.pruning import METHODS
 from sparse_jax.space import architecture, network_file
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import TrainData, initialise, train
+from sparse_jax.training.train import initialise, train
 from tests import sampled
 
 TIGHT = TierPolicy(widths=(3, 5, 7, 12), units=(8, 40), kernels=((2, 2), (3, 3)))

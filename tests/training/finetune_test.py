@@ -14,9 +14,10 @@ from sparse_jax.model.connectivity import Live, live
 from sparse_jax.model.skeleton import TierPolicy, candidate_of, pad
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.finetune import finetune
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import TrainData, initialise
+from sparse_jax.training.train import initialise
 from tests import sampled
 
 CONFIG = TrainConfig(epochs=3, batch_size=32)

@@ -10,15 +10,17 @@ import pytest
 from sparse_jax import status
 from sparse_jax.data.dataset import normalise
 from sparse_jax.data.synthetic import synthetic
+from sparse_jax.evaluation.measure import measure
 from sparse_jax.model import network
 from sparse_jax.model.skeleton import TierPolicy, candidate_of, pad, stack
 from sparse_jax.objectives import graph_costs
-from sparse_jax.objectives.measure import measure, prune
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.config import TrainConfig
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import TrainData, initialise, train
+from sparse_jax.training.prune import prune
+from sparse_jax.training.train import initialise, train
 from tests import sampled
 
 SLOTS, EPOCHS = 3, 16

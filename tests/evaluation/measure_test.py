@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
+from sparse_jax.evaluation.curve import threshold_curve
+from sparse_jax.evaluation.measure import measure
 from sparse_jax.objectives import graph_costs
-from sparse_jax.objectives.measure import (
-    error_rate,
-    measure,
-    prune,
-    threshold_curve,
-)
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import TrainData, initialise
+from sparse_jax.training.prune import prune
+from sparse_jax.training.train import initialise
+from sparse_jax.training.validation import error_rate
 from tests import sampled
 
 GRAPH = Graph((1, 3, 1), 1, False, (

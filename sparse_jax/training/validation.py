@@ -1,0 +1,119 @@
+"""How good a trained candidate is on images that it was not trained on."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from sparse_jax.model import deploy, network
+from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.training.data import TrainData
+from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.step import TrainState
+
+AT_ONCE = 256
+"""Images in flight, over all cuts: twice as many and more were slower on a CPU."""
+
+
+def error_rate(
+    folded: dict, candidate: Candidate, data: TrainData, *, skeleton: Skeleton,
+    chunk: int = AT_ONCE, how: str = 'patches',
+) -> jax.Array:
+    """Share of `data` that a pruned network gets wrong, in chunks of images.
+
+    A count has no slope: `jax.grad` of it is 0 everywhere. `validation_loss` is what
+    can be differentiated.
+
+    Args:
+      folded: params of the pruned network, from `prune`.
+      candidate: the candidate that was trained.
+      data: N images.
+      skeleton: the padded network.
+      chunk: images at a time.
+      how: 'patches' or 'native', see `ops.lowering`.
+
+    Returns:
+      [] float32 between 0 and 1.
+
+    Raises:
+      ValueError: `data` has no images.
+      AssertionError: images or labels of another shape.
+    """
+    def wrong(x: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
+        logits = deploy.predict(skeleton, folded, candidate, x, how=how)
+        mistake = logits.argmax(0) != labels
+        return (mistake & counted).sum()
+
+    return _mean(wrong, data, skeleton, chunk)
+
+
+def validation_loss(
+    state: TrainState, candidate: Candidate, data: TrainData, *, procedure: Procedure,
+    chunk: int = AT_ONCE,
+) -> jax.Array:
+    """Mean cross-entropy of the posterior's mean network before pruning.
+
+    Differentiable with respect to the state, and through `train` with respect to
+    every real setting of the candidate, for example the weight of the penalty. A
+    whole `Candidate` cannot be differentiated, because widths and kernel sizes are
+    integers: replace one leaf inside of the function, as in the example. Without noise
+    and with the running moments of batch norm, so it needs no key.
+
+    Args:
+      state: of a training; weights in the skeleton's padded shapes.
+      candidate: the candidate that was trained.
+      data: N images, of the validation part.
+      procedure: the static half of the training.
+      chunk: images at a time; a gradient keeps the activations of all of them.
+
+    Returns:
+      [] float32, in nats.
+
+    Raises:
+      ValueError: `data` has no images.
+      AssertionError: images or labels of another shape.
+
+    Example:
+      def loss_after_training(alpha):
+          mine = candidate._replace(alpha=alpha)
+          state = initialise(init_key, mine, procedure=procedure)
+          state, _ = train(key, state, mine, training, order_key, procedure=procedure)
+          return validation_loss(state, mine, validation, procedure=procedure)
+
+      jax.grad(loss_after_training)(0.1)
+    """
+    variables = {'params': procedure.method.mean(state.params, state.aux)}
+    if state.stats:
+        variables['batch_stats'] = state.stats
+
+    def entropy(x: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
+        logits = procedure.net.apply(variables, candidate, x)
+        each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
+        return jnp.where(counted, each, 0.0).sum()
+
+    return _mean(entropy, data, procedure.skeleton, chunk)
+
+
+def _mean(
+    total: Callable[[jax.Array, jax.Array, jax.Array], jax.Array], data: TrainData,
+    skeleton: Skeleton, chunk: int,
+) -> jax.Array:
+    """Mean over all images of what `total` sums over a chunk.
+
+    total: (images [C, H, W, B], labels [B], which of them count [B]) -> []; the last
+      chunk is filled up with images that do not count.
+    """
+    num = data.count()
+    chunk = min(chunk, num)
+    padded = -(-num // chunk) * chunk
+    rows = jnp.arange(padded).reshape(-1, chunk)
+    images = network.prepare_images(skeleton, data.images)
+    labels = jnp.asarray(data.labels)
+
+    def of_chunk(rows: jax.Array) -> jax.Array:
+        inside = jnp.minimum(rows, num - 1)
+        x = jnp.moveaxis(images[inside], 0, -1)
+        return total(x, labels[inside], rows < num)
+
+    return jax.lax.map(of_chunk, rows).sum() / num
