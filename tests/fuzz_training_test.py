@@ -85,7 +85,7 @@ def _check_step(rng, padded, members, name):
         valid = sizes.valid_weights(padded, candidate)
         after, info = train_step(
             key, before, (images, data.labels), candidate, valid,
-            procedure=procedure, schedule=Schedule(1, 1, data.count()))
+            procedure=procedure, schedule=Schedule(1, 1, data.num_images()))
         moved = jax.tree.map(lambda a, b: a - b, after.params, before.params)
         return info.loss, after.params, after.aux, moved, valid
 

@@ -3,7 +3,9 @@
 from sparse_jax import factories
 from sparse_jax.pruning.bayes_compress import bayes_compress as bayes_compress
 from sparse_jax.pruning.method import PruningMethod as PruningMethod
+from sparse_jax.pruning.method import cached_factory as cached_factory
 from sparse_jax.pruning.method import keep as keep
+from sparse_jax.pruning.method import made
 from sparse_jax.pruning.reference import magnitude as magnitude
 from sparse_jax.pruning.reference import no_pruning as no_pruning
 from sparse_jax.pruning.sparse_vd import sparse_vd as sparse_vd
@@ -20,12 +22,18 @@ METHODS = {
 def find(name: str) -> PruningMethod:
     """A method of `METHODS`, or of your own as 'package.module:factory'.
 
+    Args:
+      name: a key of `METHODS`, or module and attribute of a function without arguments.
+
+    Returns:
+      The method; the same object whenever the same factory is named.
+
     Raises:
       ValueError: there is none; says what is allowed.
     """
     factory = factories.find(name, METHODS)
     try:
-        method = factory()
+        method = made(factory, ())
     except TypeError as error:
         raise ValueError(f'{name!r} is not allowed ({error}); allowed: a function '
                          'without arguments that returns a PruningMethod') from None

@@ -3,11 +3,14 @@
 Groups are the output maps of a convolution and the input elements of a dense layer.
 """
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.pruning.method import (
     PruningMethod,
+    Tree,
+    cached_factory,
     capped,
     group_axes,
     kernels,
@@ -17,6 +20,7 @@ from sparse_jax.pruning.method import (
 EPSILON = 1e-8
 
 
+@cached_factory
 def bayes_compress(
     *, init_log_variance: float = -9.0, cut: float = -3.0, max_variance: float = 1.0
 ) -> PruningMethod:
@@ -30,10 +34,10 @@ def bayes_compress(
     'group_log_sigma2' [G]}}.
     """
 
-    def log_variance(leaf):
+    def log_variance(leaf: Tree) -> jax.Array:
         return capped(leaf['log_sigma2'], float(np.log(max_variance)))
 
-    def init(params, valid):
+    def init(params: Tree, valid: Tree) -> Tree:
         del valid
         aux = {}
         for name, kernel in kernels(params).items():
@@ -45,7 +49,7 @@ def bayes_compress(
             }
         return aux
 
-    def noise(params, aux):
+    def noise(params: Tree, aux: Tree) -> Tree:
         del params
         return {name: {
             'variance': jnp.exp(log_variance(leaf)),
@@ -53,7 +57,7 @@ def bayes_compress(
             'group_variance': jnp.exp(leaf['group_log_sigma2']),
         } for name, leaf in aux.items()}
 
-    def penalty(params, aux, valid):
+    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array:
         total = 0.0
         for name, leaf in aux.items():
             mask = valid[name]['kernel']
@@ -66,13 +70,13 @@ def bayes_compress(
             total += jnp.where(present, kl, 0.0).sum()
         return total
 
-    def mean(params, aux):
+    def mean(params: Tree, aux: Tree) -> Tree:
         return params | {name: params[name] | {
             'kernel': params[name]['kernel'] * _spread(
                 leaf['group_mean'], params[name]['kernel'])
         } for name, leaf in aux.items()}
 
-    def score(params, aux):
+    def score(params: Tree, aux: Tree) -> dict[str, jax.Array]:
         return {name: _spread(_group_log_alpha(leaf), params[name]['kernel'])
                 for name, leaf in aux.items()}
 
@@ -80,12 +84,12 @@ def bayes_compress(
         'bayes_compress', True, cut, init, noise, penalty, mean, score)
 
 
-def _group_log_alpha(leaf):
+def _group_log_alpha(leaf: Tree) -> jax.Array:
     return jnp.clip(leaf['group_log_sigma2'] - jnp.log(
         jnp.square(leaf['group_mean']) + EPSILON), -20.0, 8.0)
 
 
-def _spread(group, kernel):
+def _spread(group: jax.Array, kernel: jax.Array) -> jax.Array:
     """[G] -> an array that broadcasts against the kernel."""
     if kernel.ndim == 2:
         return group[None, :]

@@ -6,13 +6,15 @@ trained beside them. `valid` marks the weights that the candidate really has.
 """
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+import inspect
+from collections.abc import Callable, Hashable
+from typing import NamedTuple, ParamSpec
 
 import jax
 import jax.numpy as jnp
 
 Tree = dict
+Arguments = ParamSpec('Arguments')
 
 
 class PruningMethod(NamedTuple):
@@ -21,6 +23,26 @@ class PruningMethod(NamedTuple):
     `score` is the method's evidence that a weight is superfluous, on the scale of
     log alpha: weights (or groups) scoring at least `default_cut` plus the candidate's
     offset are removed, those scoring -inf never. It broadcasts against the kernel.
+
+    A method is part of what decides a compiled program, so two equal ones should
+    compare equal: functions do if they are the same objects. Methods made of functions
+    of a module do by themselves; a factory that makes new functions at every call is
+    decorated with `cached_factory`.
+
+    Example:
+      A method that keeps every weight; '--config.pruning.method=my_module:plain'
+      searches with it.
+
+      def plain():
+          return PruningMethod(
+              'plain', False, 0.0,
+              init=lambda params, valid: {},
+              noise=lambda params, aux: {},
+              penalty=lambda params, aux, valid: jnp.zeros(()),
+              mean=lambda params, aux: params,
+              score=lambda params, aux: {
+                  name: jnp.full_like(kernel, -jnp.inf)
+                  for name, kernel in kernels(params).items()})
     """
 
     name: str
@@ -37,6 +59,39 @@ class PruningMethod(NamedTuple):
     """(params, aux) -> params of the deterministic network."""
     score: Callable[[Tree, Tree], dict[str, jax.Array]]
     """(params, aux) -> {node: score}."""
+
+
+def cached_factory(
+    factory: Callable[Arguments, PruningMethod]
+) -> Callable[Arguments, PruningMethod]:
+    """Decorate a factory so that calls with equal settings give one method.
+
+    Defaults count as given: `sparse_vd()` and `sparse_vd(cut=3.0)` are one object.
+
+    Args:
+      factory: its arguments are hashable.
+
+    Returns:
+      The factory; its methods compare equal where their settings do, so that procedures
+      made of them share compiled programs.
+    """
+    signature = inspect.signature(factory)
+
+    @functools.wraps(factory)
+    def make(*given: Arguments.args, **named: Arguments.kwargs) -> PruningMethod:
+        bound = signature.bind(*given, **named)
+        bound.apply_defaults()
+        return made(factory, tuple(bound.arguments.items()))
+
+    return make
+
+
+@functools.cache
+def made(
+    factory: Callable[..., PruningMethod], arguments: tuple[tuple[str, Hashable], ...]
+) -> PruningMethod:
+    """What a factory gives for some arguments, the first time and ever after."""
+    return factory(**dict(arguments))
 
 
 def kernels(tree: Tree) -> dict[str, jax.Array]:
@@ -78,11 +133,13 @@ def capped(x: jax.Array, most: float) -> jax.Array:
     return jnp.minimum(x, most)
 
 
-def _capped_forward(x, most):
+def _capped_forward(x: jax.Array, most: float) -> tuple[jax.Array, jax.Array]:
     return capped(x, most), x > most
 
 
-def _capped_backward(most, beyond, gradient):
+def _capped_backward(
+    most: float, beyond: jax.Array, gradient: jax.Array
+) -> tuple[jax.Array]:
     del most
     return (jnp.where(beyond & (gradient < 0), 0.0, gradient),)
 

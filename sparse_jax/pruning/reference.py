@@ -1,12 +1,14 @@
 """Reference methods: magnitude pruning after an L1 penalty, and no pruning at all."""
 
+import jax
 import jax.numpy as jnp
 
-from sparse_jax.pruning.method import PruningMethod, kernels
+from sparse_jax.pruning.method import PruningMethod, Tree, cached_factory, kernels
 
 EPSILON = 1e-12
 
 
+@cached_factory
 def magnitude(*, cut: float = 1.4) -> PruningMethod:
     """Deterministic training with an L1 penalty; small weights of a layer go.
 
@@ -14,12 +16,12 @@ def magnitude(*, cut: float = 1.4) -> PruningMethod:
     weights: the default cut removes weights below half of it.
     """
 
-    def penalty(params, aux, valid):
+    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array:
         del aux
         return sum(jnp.where(valid[name]['kernel'], jnp.abs(k), 0.0).sum()
                    for name, k in kernels(params).items())
 
-    def score(params, aux):
+    def score(params: Tree, aux: Tree) -> dict[str, jax.Array]:
         del aux
         scores = {}
         for name, kernel in kernels(params).items():
@@ -34,9 +36,10 @@ def magnitude(*, cut: float = 1.4) -> PruningMethod:
                          lambda params, aux: params, score)
 
 
+@cached_factory
 def no_pruning() -> PruningMethod:
     """Plain training; every weight is kept."""
-    def score(params, aux):
+    def score(params: Tree, aux: Tree) -> dict[str, jax.Array]:
         del aux
         return {name: jnp.full_like(k, -jnp.inf) for name, k in kernels(params).items()}
 
@@ -45,11 +48,11 @@ def no_pruning() -> PruningMethod:
         lambda params, aux, valid: jnp.zeros(()), lambda params, aux: params, score)
 
 
-def _no_aux(params, valid):
+def _no_aux(params: Tree, valid: Tree) -> Tree:
     del params, valid
     return {}
 
 
-def _no_noise(params, aux):
+def _no_noise(params: Tree, aux: Tree) -> Tree:
     del params, aux
     return {}

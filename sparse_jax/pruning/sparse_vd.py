@@ -5,6 +5,8 @@ import jax.numpy as jnp
 
 from sparse_jax.pruning.method import (
     PruningMethod,
+    Tree,
+    cached_factory,
     capped,
     kernels,
     log_uniform_kl,
@@ -26,30 +28,31 @@ def log_alpha(mean: jax.Array, log_sigma2: jax.Array) -> jax.Array:
     return jnp.clip(log_sigma2 - jnp.log(jnp.square(mean) + EPSILON), *RANGE)
 
 
+@cached_factory
 def sparse_vd(*, init_log_sigma2: float = -10.0, cut: float = 3.0) -> PruningMethod:
     """Gaussian posterior per weight, log-uniform prior; prune at log alpha >= `cut`.
 
     `aux` is {node: {'log_sigma2': array of the kernel's shape}}.
     """
 
-    def init(params, valid):
+    def init(params: Tree, valid: Tree) -> Tree:
         del valid
         return {name: {'log_sigma2': jnp.full_like(k, init_log_sigma2)}
                 for name, k in kernels(params).items()}
 
-    def noise(params, aux):
+    def noise(params: Tree, aux: Tree) -> Tree:
         del params
         return {name: {'variance': jnp.exp(capped(leaf['log_sigma2'], MAX_LOG_SIGMA2))}
                 for name, leaf in aux.items()}
 
-    def penalty(params, aux, valid):
+    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array:
         total = 0.0
         for name, leaf in aux.items():
             kl = log_uniform_kl(log_alpha(params[name]['kernel'], leaf['log_sigma2']))
             total += jnp.where(valid[name]['kernel'], kl, 0.0).sum()
         return total
 
-    def score(params, aux):
+    def score(params: Tree, aux: Tree) -> dict[str, jax.Array]:
         return {name: log_alpha(params[name]['kernel'], leaf['log_sigma2'])
                 for name, leaf in aux.items()}
 

@@ -17,7 +17,7 @@ class TrainData(NamedTuple):
     labels: jax.Array
     """[N] int32."""
 
-    def count(self) -> int:
+    def num_images(self) -> int:
         """N, once the shapes are checked.
 
         Raises:

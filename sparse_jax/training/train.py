@@ -66,7 +66,7 @@ def train(
       ValueError: `data` has no images.
       AssertionError: images or labels of another shape.
     """
-    num_images, config = data.count(), procedure.config
+    num_images, config = data.num_images(), procedure.config
     batch = min(config.batch_size, num_images)
     per_epoch = num_images // batch
     images = network.prepare_images(procedure.skeleton, data.images)

@@ -104,7 +104,7 @@ def _mean(
     total: (images [C, H, W, B], labels [B], which of them count [B]) -> []; the last
       chunk is filled up with images that do not count.
     """
-    num = data.count()
+    num = data.num_images()
     chunk = min(chunk, num)
     padded = -(-num // chunk) * chunk
     rows = jnp.arange(padded).reshape(-1, chunk)

@@ -1,6 +1,7 @@
 """What every pruning method promises, and the formulas of each."""
 
 import functools
+import inspect
 import math
 
 import chex
@@ -12,6 +13,8 @@ import pytest
 from sparse_jax import pruning
 from sparse_jax.pruning import METHODS, bayes_compress, keep, magnitude, sparse_vd
 from sparse_jax.pruning.method import group_axes, kernels, log_uniform_kl
+from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.training import Procedure
 from tests import sampled
 
 SHAPES = {'conv': (4, 3, 2, 2), 'depth': (3, 3, 3), 'fc': (5, 7)}
@@ -396,3 +399,33 @@ def test_methods_are_found_by_name_or_path():
                          ('sparse_jax.pruning:lasso', 'lasso')):
         with pytest.raises(ValueError, match=reason):
             pruning.find(name)
+
+
+@pytest.mark.parametrize('factory, others', [
+    (sparse_vd, [{'cut': 2.0}, {'init_log_sigma2': -9.0}]),
+    (bayes_compress, [{'max_variance': 0.04}]), (magnitude, [{'cut': 1.0}]),
+    (METHODS['none'], [])])
+def test_methods_of_equal_settings_are_equal(factory, others):
+    defaults = {name: parameter.default for name, parameter in
+                inspect.signature(factory).parameters.items()}
+    assert factory() == factory(**defaults) and hash(factory()) == hash(factory())
+    made = [factory(), *(factory(**other) for other in others)]
+    assert len(set(made)) == len(made)
+
+
+def test_equal_procedures_share_a_trace():
+    skeleton, _ = sampled.unpadded(Graph((2, 2, 1), 1, False, (
+        Node('classifier', 'dense', ('input',), 2, relu=False),)))
+    traced = []
+
+    @functools.partial(jax.jit, static_argnames='procedure')
+    def run(x, procedure):
+        traced.append(procedure.method.name)
+        return x + procedure.method.default_cut
+
+    for cut in (3.0, 3, 2.0, 3.0):
+        procedure = Procedure(skeleton, sparse_vd(cut=cut))
+        assert float(run(jnp.float32(1), procedure)) == 1 + cut
+        assert procedure == Procedure(skeleton, sparse_vd(cut=cut))
+        assert hash(procedure) == hash(Procedure(skeleton, sparse_vd(cut=cut)))
+    assert traced == ['sparse_vd', 'sparse_vd']
