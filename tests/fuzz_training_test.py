@@ -21,7 +21,7 @@ from sparse_jax.model import (
     skeleton,
     weights,
 )
-from sparse_jax.objectives import compact_costs, graph_costs, measure, memory
+from sparse_jax.objectives import compact_costs, graph_costs, memory
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.pruning import METHODS
 from sparse_jax.settings import reading as settings
@@ -32,6 +32,7 @@ from sparse_jax.training import (
     TrainConfig,
     TrainData,
     initialise,
+    prune,
     train,
     train_step,
 )
@@ -112,7 +113,7 @@ def _check_training(rng, padded, graph, candidate, name):
         state = initialise(key, candidate, **fixed)
         state, info = train(key, state, candidate, data, key, **fixed)
         # An untrained posterior has no redundant weights: the cut is far out.
-        pruned, folded = measure.prune(state, candidate, offset=-8.0, **fixed)
+        pruned, folded = prune(state, candidate, offset=-8.0, **fixed)
         x = jax.numpy.moveaxis(network.prepare_images(padded, data.images), 0, -1)
         logits = deploy.predict(padded, folded, candidate, x)
         layers = memory.layer_costs(padded, candidate, pruned)
