@@ -27,6 +27,7 @@ from sparse_jax.model.skeleton import EXACT, TierPolicy, pad
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import loop, setup
 from sparse_jax.search.domain import sparse_domain
+from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
 from sparse_jax.study.records import Row, Study
 
@@ -90,7 +91,7 @@ def searched(tree, events: collections.Counter) -> tuple:
     begin, before = time.perf_counter(), compiled()
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.closing(Study(folder)) as study:
-            built = setup.build(tree)
+            built = setup.build(read(tree))
             loop.run(built, study)
             rows, rounds = trained(study.rows()), study.rounds()
     return built, rows, rounds, time.perf_counter() - begin, compiled() - before
@@ -100,7 +101,7 @@ def exactly(tree, rows: list[Row]) -> tuple[setup.Setup, float, float]:
     """The same networks, a program each: (objects, training seconds, seconds)."""
     tree.tiers.widths, tree.tiers.units = EXACT.widths, EXACT.units
     tree.tiers.kernels = EXACT.kernels
-    built = setup.build(tree)
+    built = setup.build(read(tree))
     trials = [Trial(r.trial.number, r.trial.row, r.trial.epochs) for r in rows]
     begin = time.perf_counter()
     outcomes = [o for group in built.evaluator.evaluate(trials) for o in group]
@@ -155,7 +156,7 @@ def tiers(args) -> str:
     count = args.tiers
     with tempfile.TemporaryDirectory() as folder:
         path = mnist_shaped(pathlib.Path(folder), args.images)
-        built = setup.build(config(path, args, 'default'))
+        built = setup.build(read(config(path, args, 'default')))
     rows = built.domain.sample(jax.random.key(0), count)
     rows = rows[~built.evaluator.refuse(rows)]
     graphs = encoding.graphs(built.space, rows)

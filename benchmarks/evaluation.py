@@ -21,6 +21,7 @@ from benchmarks.compile import mnist_shaped
 from benchmarks.throughput import caller, candidates
 from sparse_jax import data, default_config
 from sparse_jax.search import setup
+from sparse_jax.settings.reading import read
 
 
 def measure(args) -> str:
@@ -32,7 +33,7 @@ def measure(args) -> str:
             'data.name': 'mnist_shaped', 'data.path': str(path),
             'data.validation_size': args.images // 11, 'train.epochs': args.epochs,
             'runtime.devices': 1})
-        programs = setup.build(tree).programs
+        programs = setup.build(read(tree)).programs
     skeleton, members = candidates(28, 1)
     run = caller(programs.get(skeleton, members[0]), programs, members)
     calls = {'all': functools.partial(run, args.epochs),

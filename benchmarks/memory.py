@@ -18,6 +18,7 @@ from sparse_jax import default_config
 from sparse_jax.evaluation import device_memory
 from sparse_jax.model.skeleton import split
 from sparse_jax.search import setup
+from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
 
 
@@ -28,7 +29,7 @@ def built_search(method, slots, folder):
         'data.name': 'mnist_shaped', 'data.path': str(mnist_shaped(folder, 2048)),
         'data.validation_size': 512, 'pruning.method': method,
         'search.batch': slots, 'runtime.mapping': 'vmap', 'runtime.devices': 1})
-    return setup.build(tree)
+    return setup.build(read(tree))
 
 
 def measure(args) -> str:

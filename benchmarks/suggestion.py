@@ -23,6 +23,7 @@ from experiments.optimiser_peers import PEERS
 from sparse_jax import default_config
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import archive, setup
+from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
 from sparse_jax.types import Archive, Evaluation
 
@@ -65,7 +66,7 @@ def measure(
     """The Markdown table."""
     config = default_config()
     config.search.batch = Q
-    built = setup.build(config)
+    built = setup.build(read(config))
     rows = []
     for count in trials:
         found = trials_of(built, count)

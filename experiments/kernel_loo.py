@@ -20,8 +20,8 @@ from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.search.algorithms.bayesian import layout_of
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
-from sparse_jax.settings import reading as settings
-from sparse_jax.study.folder import open_study
+from sparse_jax.settings import reading
+from sparse_jax.study.opened import open_study
 from sparse_jax.surrogate import capacity, embedding, posterior
 from sparse_jax.surrogate.gp import GPConfig, gp
 from sparse_jax.surrogate.threads import one_blas_thread
@@ -42,11 +42,13 @@ VARIANTS = {kind: Variant(kind) for kind in (*embedding.KINDS, 'flat')} | {
 
 def trials(workdir):
     """(names, domain, x [N, D], y [N, K], scale [N, K]) of a study's good trials."""
-    config, _, space, records, aims = open_study(workdir)
-    rows = [row for row in records.rows() if row.ok]
-    domain = sparse_domain(space, settings.tier_policy(config))
+    study = open_study(workdir)
+    space, aims = study.space, study.objectives
+    rows = [row for row in study.records.rows() if row.ok]
+    domain = sparse_domain(space, reading.tier_policy(study.settings))
     x = np.array([row.trial.row for row in rows])
-    scale = facts_of(space, aims, x, prunes=config.pruning.method != 'none').scale
+    prunes = study.settings.pruning.method != 'none'
+    scale = facts_of(space, aims, x, prunes=prunes).scale
     return (aims.names, domain, x,
             np.array([objectives_of(row, aims) for row in rows]), scale)
 

@@ -17,7 +17,7 @@ from launch import compile_cache, config_flag, usage
 from sparse_jax.acquisition.maximize import NothingLeftError
 from sparse_jax.data import DataError
 from sparse_jax.paths import PathError, local
-from sparse_jax.settings.reading import ConfigError
+from sparse_jax.settings.errors import ConfigError
 from sparse_jax.space.network_file import NetworkFileError
 from sparse_jax.study.records import StudyError
 

@@ -15,15 +15,14 @@ from absl import flags
 from ml_collections import config_flags
 
 from sparse_jax.paths import PathError, local
-from sparse_jax.settings.config import default_config, flatten
-from sparse_jax.settings.reading import ConfigError
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.rules import KINDS
 from sparse_jax.settings.stored import check_known, near, read_json, reason
+from sparse_jax.settings.tree import default_config, flatten
 
 DEFAULT = 'experiments/digits.py'
 STORED = pathlib.Path(__file__).with_name('stored_config.py')
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
-_KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false',
-          tuple: "a tuple, as in '(1, 2)'"}
 _argv: list[str] = []
 """What ml_collections scans for overrides in place of sys.argv; `prepare` fills it."""
 
@@ -120,7 +119,7 @@ def explain(error: flags.IllegalFlagValueError) -> str:
     for part in name.split('.'):
         default = default[part]
     return (f'config.{name}: {value!r} is not allowed; allowed: '
-            f'{_KINDS[type(default)]}')
+            f'{KINDS[type(default)]}')
 
 
 def _expanded(path: str) -> str:

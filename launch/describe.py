@@ -19,11 +19,10 @@ from launch import cli, tables
 from sparse_jax import data
 from sparse_jax.objectives import compact_costs, graph_costs, labels
 from sparse_jax.objectives.goals import BOARD, exceeded
-from sparse_jax.settings import reading as settings
+from sparse_jax.settings import reading
 from sparse_jax.space import architecture, graph_file, network_file
 from sparse_jax.space.sparse_space import sparse_space
-from sparse_jax.study import front as fronts
-from sparse_jax.study.folder import find_network, open_study
+from sparse_jax.study.opened import OpenStudy, open_study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -44,7 +43,7 @@ JSON = flags.DEFINE_bool(
 def task_shape():
     """(input shape, classes) from the flags or from the configured data."""
     if SHAPE.value is None and CLASSES.value is None:
-        dataset = data.load(settings.data_spec(CONFIG.value))
+        dataset = data.load(reading.data_spec(reading.read(CONFIG.value)))
         return dataset.input_shape, dataset.num_classes
     if SHAPE.value is None or CLASSES.value is None:
         cli.fail('--input_shape and --num_classes go together')
@@ -118,10 +117,8 @@ def describe_network(console):
 
 def describe_trial(console):
     """A trained member of a study, before and after pruning."""
-    config, dataset, space, records, objectives = open_study(WORKDIR.value)
-    row = find_network(records, TRIAL.value, objectives)
-    member = fronts.member(
-        records, space, row, dataset, settings.pruning_method(config))
+    study = open_study(WORKDIR.value)
+    member = study.network(TRIAL.value)
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
     pairs = [('before', before), ('after', after)]
@@ -132,24 +129,24 @@ def describe_trial(console):
         print()
         return
     for name, rows in pairs:
-        print_rows(console, f'trial {row.name}, {name} pruning', rows,
+        print_rows(console, f'trial {member.row.name}, {name} pruning', rows,
                    graph_costs.totals(rows))
     accuracy = 100 * (1 - member.row.error)
     tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %'
-                         f'{_in_float(config, member.row)}')
+                         f'{_in_float(study, member.row)}')
     if member.row.on_board is not None:
         costs = [f'{label.title} {label.text(value)}' for label, value in zip(
             (labels.LABELS[name] for name in BOARD), member.row.on_board)]
-        tables.line(console, f'predicted on {config.objectives.board}: '
+        tables.line(console, f'predicted on {study.settings.objectives.board}: '
                              f'{", ".join(costs)}')
     if not member.row.ok:
-        over = ', '.join(exceeded(member.row, objectives))
+        over = ', '.join(exceeded(member.row, study.objectives))
         tables.line(console, f'over its budget of {over or "what can be generated"}')
 
 
-def _in_float(config, row):
+def _in_float(study: OpenStudy, row):
     """What quantisation costs a trial; its curve is known in int8 only."""
-    if not config.objectives.quantized:
+    if not study.settings.objectives.quantized:
         return ''
     if row.float_error is None:
         return ' (int8)'

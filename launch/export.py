@@ -26,9 +26,8 @@ from sparse_jax.export import (
 from sparse_jax.export.chip import boards
 from sparse_jax.export.project import folder
 from sparse_jax.quantize import finetune, int8_accuracy
-from sparse_jax.settings import reading as settings
 from sparse_jax.study import front as fronts
-from sparse_jax.study.folder import find_network, open_study
+from sparse_jax.study.opened import open_study
 
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.')
 TRIAL = flags.DEFINE_string(
@@ -53,28 +52,26 @@ COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
 def write(board):
     """Writes the export folder of the chosen network; no board is the study's."""
     folder.check_target(OUT.value)
-    config, dataset, space, records, objectives = open_study(WORKDIR.value)
-    board = board or settings.board(config)
-    row = find_network(records, TRIAL.value, objectives)
-    method = settings.pruning_method(config)
-    net = fronts.member(records, space, row, dataset, method).net
-    train, ranges = dataset.train, None
+    study = open_study(WORKDIR.value)
+    board = board or study.board
+    row, _, _, net = study.network(TRIAL.value)
+    train, ranges = study.dataset.train, None
     if STEPS.value:
         net, ranges = finetune(
             jax.random.key(0), net, train.images, train.labels, steps=STEPS.value,
             method=METHOD.value)
     # What a search measured in int8 is exported with the same calibration.
-    int8 = objectives.on_board or config.objectives.quantized
+    int8 = study.objectives.on_board or study.settings.objectives.quantized
     calibration = train.images[:CALIBRATION if int8 else 1000]
-    test = data.load_test(settings.data_spec(config))
+    test = data.load_test(study.data_spec)
     export_network(
         net, ExportData(calibration, test.images), board, OUT.value, ranges=ranges,
         method=METHOD.value, weight_format=FORMAT.value)
-    accuracy = int8_accuracy(net, calibration, *dataset.validation, ranges=ranges,
+    accuracy = int8_accuracy(net, calibration, *study.dataset.validation, ranges=ranges,
                              method=METHOD.value)
     print(f'written: {OUT.value}, trial {row.name}, validation accuracy '
           f'{100 * accuracy:.2f} % in int8 '
-          f'({100 * fronts.accuracy(net, dataset.validation):.2f} % in float)')
+          f'({100 * fronts.accuracy(net, study.dataset.validation):.2f} % in float)')
 
 
 def main(argv):

@@ -102,7 +102,7 @@ def print_summary(setup, study) -> None:
     front = front_of(study.networks(), aims)
     tables.show(console, tables.front_table(front, aims))
     if aims.on_board:
-        tables.line(console, tables.prediction_text(board(setup.config)))
+        tables.line(console, tables.prediction_text(board(setup.settings)))
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
     programs = sum(r['programs'] or 0 for r in rounds)
     trained = sum(row.costs is not None for row in rows)

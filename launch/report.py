@@ -17,14 +17,13 @@ from absl import flags
 from launch import cli, tables
 from launch import figure as picture
 from sparse_jax.evaluation.chip import CALIBRATION
-from sparse_jax.objectives.goals import BOARD, best_under, figure, front_of, matrix
+from sparse_jax.objectives.goals import BOARD, best_under, figure, matrix
 from sparse_jax.objectives.labels import LABELS, limits_text
-from sparse_jax.settings import reading as settings
 from sparse_jax.study import convergence, files
 from sparse_jax.study import front as fronts
-from sparse_jax.study import records as study
-from sparse_jax.study.folder import open_study
 from sparse_jax.study.lineage import tree_lines
+from sparse_jax.study.opened import open_study
+from sparse_jax.study.records import StudyError
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -96,25 +95,23 @@ def axis_labels(objectives):
 def main(argv):
     del argv
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
-    config, dataset, space, records, objectives = open_study(WORKDIR.value)
-    tables.notes(console, dataset)
+    study = open_study(WORKDIR.value)
+    records, objectives = study.records, study.objectives
+    tables.notes(console, study.dataset)
     rows = records.networks()
-    method = settings.pruning_method(config)
-    members = [fronts.member(records, space, row, dataset, method)
-               for row in front_of(rows, objectives)]
+    members = [study.network(row) for row in study.front()]
     if not members:
-        raise study.StudyError(f'workdir {str(workdir)!r}: '
+        raise StudyError(f'workdir {str(workdir)!r}: '
                                f'{tables.nothing_text(rows, objectives)}')
-    spec = settings.data_spec(config)
     measure = fronts.accuracy
-    if config.objectives.quantized:
-        measure = fronts.int8_accuracy_on(dataset.train.images[:CALIBRATION])
+    if study.settings.objectives.quantized:
+        measure = fronts.int8_accuracy_on(study.dataset.train.images[:CALIBRATION])
     tests = fronts.test_accuracies(
-        records, members, spec, measure) if TEST.value else {}
+        records, members, study.data_spec, measure) if TEST.value else {}
     front = [m.row for m in members]
     tables.show(console, tables.front_table(front, objectives, tests))
     if objectives.on_board:
-        tables.line(console, tables.prediction_text(settings.board(config)))
+        tables.line(console, tables.prediction_text(study.board))
     tables.line(console, best_text(front, objectives, tests))
     points = convergence.history(records)
     if progress := convergence.text(points):

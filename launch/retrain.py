@@ -12,6 +12,8 @@ It may also owe much to the epochs of its ancestors, which are named. The same c
 again continues.
 """
 
+import dataclasses
+
 import numpy as np
 from absl import flags
 
@@ -21,14 +23,10 @@ from sparse_jax.objectives.goals import figure
 from sparse_jax.objectives.labels import LABELS, Label, limits_text
 from sparse_jax.search import loop, setup
 from sparse_jax.study import lineage, lock
-from sparse_jax.study import records as study
-from sparse_jax.study.folder import (
-    best_networks,
-    check_config,
-    find_network,
-    open_study,
-)
+from sparse_jax.study.folder import check_settings
+from sparse_jax.study.opened import open_study
 from sparse_jax.study.outcome import Trial
+from sparse_jax.study.records import StudyError
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -50,34 +48,34 @@ REPEATS = flags.DEFINE_integer(
 ERROR = Label('error', 'validation error', '', '.2%')
 
 
-def chosen(records, objectives):
+def chosen(study):
     """The networks to train again."""
     if NETWORKS.value == 1:
-        return [find_network(records, TRIAL.value, objectives)]
+        return [study.find(TRIAL.value)]
     if TRIAL.value != 'best':
         cli.fail(f'--networks={NETWORKS.value} with --trial={TRIAL.value}: not allowed '
                  'together; allowed: --trial=best')
-    found = best_networks(records, NETWORKS.value, objectives)
+    found = study.best(NETWORKS.value)
     if len(found) < NETWORKS.value:
         tables.line(tables.console(), f'only {len(found)} networks are within '
-                                      f'{limits_text(objectives)}')
+                                      f'{limits_text(study.objectives)}')
     return found
 
 
-def again(config, networks):
-    """The configuration of the new study."""
-    config = config.copy_and_resolve_references()
+def again(settings, networks):
+    """The settings of the new study."""
+    change, train, data = dataclasses.replace, settings.train, settings.data
     if EPOCHS.value is not None:
-        config.train.epochs = EPOCHS.value
+        train = change(train, epochs=EPOCHS.value)
     if MAX_TRAIN.value is not None:
-        config.data.max_train = MAX_TRAIN.value
-    config.search.update(
-        algorithm='random', rounds=1, batch=networks * REPEATS.value, stages=(),
-        inherit=False)
-    return config
+        data = change(data, max_train=MAX_TRAIN.value)
+    search = change(
+        settings.search, algorithm='random', rounds=1, batch=networks * REPEATS.value,
+        stages=(), inherit=False)
+    return change(settings, train=train, data=data, search=search)
 
 
-def plan(records, config, rows):
+def plan(records, settings, rows):
     """One trial per network and start, unless they are in the study already.
 
     Raises:
@@ -87,13 +85,13 @@ def plan(records, config, rows):
     if any(not np.array_equal(r.trial.row, row.trial.row)
            for r, row in zip(stored, each)):
         names = ', '.join(row.name for row in rows)
-        raise study.StudyError(
+        raise StudyError(
             f'workdir {str(records.workdir)!r} holds trainings of another network '
             f'than trial {names}; allowed: another folder')
     if not stored:
-        trials = [Trial(number, row.trial.row, config.train.epochs, None)
+        trials = [Trial(number, row.trial.row, settings.train.epochs, None)
                   for number, row in enumerate(each)]
-        records.add_round(0, config.seed, trials, [row.point for row in each], {})
+        records.add_round(0, settings.seed, trials, [row.point for row in each], {})
 
 
 def spread(values, form):
@@ -138,17 +136,15 @@ def summary(runs, row, objectives, epochs, before):
 
 def main(argv):
     del argv
-    config, _, _, records, objectives = open_study(WORKDIR.value)
-    rows = chosen(records, objectives)
-    trials = records.rows()
-    records.close()
-    config = again(config, len(rows))
-    check_config(OUT.value, config)
+    with open_study(WORKDIR.value) as study:
+        rows, trials = chosen(study), study.records.rows()
+    settings, objectives = again(study.settings, len(rows)), study.objectives
+    check_settings(OUT.value, settings)
     lock.check_free(OUT.value)
-    built = setup.build(config)
-    with running.locked_study(built, config, OUT.value) as records:
+    built = setup.build(settings)
+    with running.locked_study(built, OUT.value) as records:
         tables.notes(tables.console(), built.dataset)
-        plan(records, config, rows)
+        plan(records, settings, rows)
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter)
         starts = [at_cut(records, row.offset)[i * REPEATS.value:][:REPEATS.value]
@@ -156,7 +152,7 @@ def main(argv):
     for row, runs in sorted(zip(rows, starts), key=lambda pair: mean_error(pair[1])):
         before = lineage.total_epochs(trials, row.trial.number)
         tables.line(tables.console(), summary(
-            runs, row, objectives, config.train.epochs, before))
+            runs, row, objectives, settings.train.epochs, before))
 
 
 if __name__ == '__main__':

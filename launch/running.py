@@ -3,8 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-import ml_collections
-
 from launch import cli
 from sparse_jax.search.setup import Setup
 from sparse_jax.study import folder as workdir
@@ -14,7 +12,7 @@ from sparse_jax.study import records as study
 
 @contextlib.contextmanager
 def locked_study(
-    built: Setup, config: ml_collections.ConfigDict, folder: str
+    built: Setup, folder: str
 ) -> Iterator[study.Study]:
     """The study of a workdir for this process alone; made if it is new.
 
@@ -24,7 +22,7 @@ def locked_study(
       StudyError: another process holds the workdir, or it is of something else.
     """
     with lock.hold(folder):
-        records = workdir.start_study(folder, config, built.dataset)
+        records = workdir.start_study(folder, built.settings, built.dataset)
         try:
             yield records
         except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from launch import cli, progress, running, tables, verified
 from sparse_jax.evaluation import hosts
 from sparse_jax.export import MissingToolError
 from sparse_jax.search import loop, setup
-from sparse_jax.settings import reading as settings
+from sparse_jax.settings.reading import read
 from sparse_jax.study import folder as workdir
 from sparse_jax.study import lock
 
@@ -67,12 +67,12 @@ def join_hosts():
 def prepare(config, folder):
     """The objects of the search, once all hosts have them."""
     try:
-        settings.check(config)
+        settings = read(config)
         if hosts.leads():
             # Before the data is loaded: it fails fast, changing nothing.
-            workdir.check_config(folder, config)
+            workdir.check_settings(folder, settings)
             lock.check_free(folder)
-        built = setup.build(config)
+        built = setup.build(settings)
     except BaseException:
         hosts.agree(None)
         raise
@@ -90,9 +90,9 @@ def name_missing(dataset):
                         f'{dataset.num_classes} classes have no {name} image')
 
 
-def search(built, config, folder):
+def search(built, folder):
     """Run the search in its workdir and say what it found."""
-    with running.locked_study(built, config, folder) as records:
+    with running.locked_study(built, folder) as records:
         tables.notes(tables.console(), built.dataset)
         name_missing(built.dataset)
         with progress.Reporter(built, records) as reporter:
@@ -110,7 +110,7 @@ def main(argv):
             built.evaluator.assist()
             return
         try:
-            search(built, CONFIG.value, WORKDIR.value)
+            search(built, WORKDIR.value)
         finally:
             hosts.tell(None)
     except hosts.HostsError as error:

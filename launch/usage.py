@@ -6,7 +6,7 @@ import textwrap
 
 from absl import flags
 
-from sparse_jax.settings.config import default_config
+from sparse_jax.settings.tree import default_config
 
 _WIDTH = 80
 _ASKING = ('--help', '-h', '-help', '--helpfull', '--helpshort')
@@ -31,7 +31,7 @@ def text(main, values: flags.FlagValues) -> str:
         lines += [head, *_wrap(f'{flag.help}{shown}{required}', '      ')]
     if 'config' in values:
         lines += ['', 'Settings, each as --config.GROUP.NAME=VALUE (defaults: '
-                  'sparse_jax/settings/config.py):', *_settings()]
+                  'sparse_jax/settings/groups.py):', *_settings()]
     return '\n'.join(lines)
 
 

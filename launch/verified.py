@@ -12,13 +12,11 @@ from sparse_jax.evaluation.chip import CALIBRATION, as_int8, board_costs
 from sparse_jax.export import ExportData, ExportError, export_network, verify
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.chip.toolchain import check_tools
-from sparse_jax.objectives.goals import OnBoard, exceeded, front_of
+from sparse_jax.objectives.goals import OnBoard, exceeded
 from sparse_jax.objectives.labels import LABELS
-from sparse_jax.settings import reading as settings
 from sparse_jax.study import files
-from sparse_jax.study import front as fronts
-from sparse_jax.study import records as study
-from sparse_jax.study.folder import open_study
+from sparse_jax.study.opened import open_study
+from sparse_jax.study.records import Row, StudyError
 
 FOLDER = 'verified'
 
@@ -26,7 +24,7 @@ FOLDER = 'verified'
 class Checked(NamedTuple):
     """One member of the front, predicted and run."""
 
-    row: study.Row
+    row: Row
     predicted: OnBoard
     run: OnBoard | None
     """As linked and emulated; None if the verification failed."""
@@ -50,19 +48,17 @@ def verify_front(
       StudyError, ConfigError, DataError: the study cannot be read.
     """
     files.check_folder(pathlib.Path(workdir) / FOLDER, workdir)
-    config, dataset, space, records, objectives = open_study(workdir)
-    wanted = settings.board(config)
+    study = open_study(workdir)
+    objectives, wanted = study.objectives, study.board
     board = board or wanted
     check_tools(board, compiler)
-    method = settings.pruning_method(config)
-    rows = records.networks()
-    members = [fronts.member(records, space, row, dataset, method)
-               for row in front_of(rows, objectives)]
+    members = [study.network(row) for row in study.front()]
     if not members:
-        raise study.StudyError(
+        rows = study.records.networks()
+        raise StudyError(
             f'workdir {workdir!r}: {tables.nothing_text(rows, objectives)}')
-    images = data.load_test(settings.data_spec(config)).images
-    checked = [_check(m, dataset, images[:limit], board, board == wanted,
+    images = data.load_test(study.data_spec).images
+    checked = [_check(m, study.dataset, images[:limit], board, board == wanted,
                       pathlib.Path(workdir) / FOLDER / m.row.name, compiler)
                for m in members]
     _print(checked, board, len(images[:limit]), len(images))
@@ -96,19 +92,19 @@ def _print(checked, board, images, in_all):
     console = tables.console()
     table = Table(title=f'Front on {board.name} (emulated), {images} of {in_all} test '
                         'images')
-    labels = [LABELS[name] for name in OnBoard._fields]
-    for name in ('trial', '', *(label.column for label in labels), 'image', 'logits'):
+    shown = [LABELS[name] for name in OnBoard._fields]
+    for name in ('trial', '', *(label.column for label in shown), 'image', 'logits'):
         table.add_column(name, justify='right', no_wrap=True)
     errors = []
     for c in checked:
-        errors += _add_rows(table, c, labels)
+        errors += _add_rows(table, c, shown)
         table.add_section()
     tables.show(console, table)
     if errors:
         size = 100 * np.abs(np.array(errors))
         text = ', '.join(
             f'{label.title} {middle:.1f} % ({most:.1f} %)' for label, middle, most in
-            zip(labels, np.median(size, axis=0), size.max(axis=0)))
+            zip(shown, np.median(size, axis=0), size.max(axis=0)))
         tables.line(console, f'error of the prediction, median (worst): {text}')
     tables.line(console, 'flash and RAM: of the network; image: all of the linked '
                          'flash; ms: an estimate from a cycle table')

@@ -7,4 +7,4 @@ Import the parts you compose: `sparse_jax.space`, `.model`, `.pruning`, `.traini
 
 __version__ = '0.1.0'
 
-from sparse_jax.settings.config import default_config as default_config  # noqa: F401
+from sparse_jax.settings.tree import default_config as default_config  # noqa: F401

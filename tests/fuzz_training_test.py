@@ -11,7 +11,6 @@ import jax
 import numpy as np
 import pytest
 
-from sparse_jax import default_config
 from sparse_jax.model import (
     compact,
     deploy,
@@ -24,7 +23,8 @@ from sparse_jax.model import (
 from sparse_jax.objectives import compact_costs, graph_costs, memory
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.pruning import METHODS
-from sparse_jax.settings import reading as settings
+from sparse_jax.settings import reading
+from sparse_jax.settings.groups import Settings
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import CLASSIFIER
 from sparse_jax.training import (
@@ -42,14 +42,14 @@ from tests.fuzz_points import SHAPES, points
 
 POLICY = sampled.RANGES
 CONFIG = TrainConfig(epochs=1, batch_size=8)
-DEFAULT = default_config()
+DEFAULT = Settings()
 
 
 def _refused(graph):
     """Whether the default limits refuse a network; only for a limit it exceeds."""
     limits = DEFAULT.limits
     refused = not_worth_training(
-        graph, objectives=settings.objectives(DEFAULT, graph.num_classes), prunes=True,
+        graph, objectives=reading.objectives(DEFAULT, graph.num_classes), prunes=True,
         **limits)
     costs = graph_costs.graph_totals(graph)
     assert refused == (costs.model_size > limits.max_weights

@@ -13,7 +13,10 @@ import numpy as np
 from sparse_jax.data.synthetic import draw
 from sparse_jax.search import loop, setup
 from sparse_jax.search.domain import sparse_domain
-from sparse_jax.settings.config import default_config, dumps
+from sparse_jax.settings.groups import Settings
+from sparse_jax.settings.reading import read
+from sparse_jax.settings.stored import dumps
+from sparse_jax.settings.tree import default_config
 from sparse_jax.space import encoding, network_file
 from sparse_jax.study.records import Study
 from tests import sampled
@@ -48,7 +51,7 @@ def data_file() -> pathlib.Path:
     return path
 
 
-def settings() -> dict:
+def overrides() -> dict:
     """What differs from the default configuration."""
     return {
         'data.name': 'tiny', 'data.path': str(data_file()),
@@ -64,8 +67,13 @@ def config(**changes):
     """The tiny configuration, with changes such as search__rounds=3."""
     tree = default_config()
     changes = {name.replace('__', '.'): value for name, value in changes.items()}
-    tree.update_from_flattened_dict(settings() | changes)
+    tree.update_from_flattened_dict(overrides() | changes)
     return tree
+
+
+def settings(**changes) -> Settings:
+    """The tiny settings, with changes such as search__rounds=3."""
+    return read(config(**changes))
 
 
 def base_row(space) -> np.ndarray:
@@ -90,7 +98,7 @@ def small_space():
 def build(**changes) -> setup.Setup:
     """The tiny search, ready to run."""
     with small_space():
-        return setup.build(config(**changes))
+        return setup.build(settings(**changes))
 
 
 @functools.cache
@@ -111,7 +119,7 @@ def measured() -> Finished:
     study = Study(folder)
     loop.run(built, study)
     study.close()
-    (folder / 'config.json').write_text(dumps(config(**names)))
+    (folder / 'config.json').write_text(dumps(settings(**names)))
     return Finished(built, folder, dict(built.programs.uses))
 
 

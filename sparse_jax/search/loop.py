@@ -59,7 +59,7 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
     Every random decision derives from the seed and the number of the round or trial,
     so a continued search suggests what an uninterrupted one would have.
     """
-    rounds = setup.config.search.rounds
+    rounds = setup.settings.search.rounds
     found = replay(setup, study.rows())
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
@@ -94,30 +94,30 @@ def _suggest(setup, study, found, rows):
     described = [encoding.active_point(setup.space, row) for row in points]
     extra = {k: float(v) for k, v in (info.extra or {}).items()
              if isinstance(v, int | float | np.integer | np.floating)}
-    stage = stage_of(round_, tuple(setup.config.search.stages))
-    study.add_round(round_, setup.config.seed, trials, described,
+    stage = stage_of(round_, setup.settings.search.stages)
+    study.add_round(round_, setup.settings.seed, trials, described,
                     extra | {'suggest_seconds': seconds, 'stage': stage})
 
 
 def _checked(setup, points):
     """Refuse a batch that is none."""
-    expected = (setup.config.search.batch, setup.domain.dim)
+    expected = (setup.settings.search.batch, setup.domain.dim)
     points = np.asarray(points, float)
     if points.shape != expected or not ((points >= 0) & (points <= 1)).all():
         raise ValueError(
-            f'search algorithm {setup.config.search.algorithm!r} suggests points of '
+            f'search algorithm {setup.settings.search.algorithm!r} suggests points of '
             f'shape {points.shape} or outside of 0 to 1; expected {expected}')
     return points
 
 
 def _as_trials(setup, points, first, round_, rows):
     """Number the points, find their parents and set how long they train."""
-    search, epochs = setup.config.search, setup.config.train.epochs
+    search, epochs = setup.settings.search, setup.settings.train.epochs
     heir = max(1, round(search.child_epochs * epochs))
     # The posterior of a network that its own cut empties hardly recovers.
     references = [row for row in rows if row.trained and not row.empty
                   ] if search.inherit else []
-    if stage_of(round_, tuple(search.stages)) == 3:
+    if stage_of(round_, search.stages) == 3:
         references = front_of(references, setup.objectives)
     trials = []
     for number, point in enumerate(points, first):
@@ -177,8 +177,8 @@ def _observe(setup, found, members):
 
 
 def _teller(callback, setup, study, round_):
-    rounds = setup.config.search.rounds
-    total = rounds * setup.config.search.batch
+    rounds = setup.settings.search.rounds
+    total = rounds * setup.settings.search.batch
 
     def told(phase, members=0, outcomes=()):
         networks = study.networks()

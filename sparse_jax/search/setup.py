@@ -1,12 +1,12 @@
-"""Configuration -> the objects of a search; with `settings`, its only reader."""
+"""Settings -> the objects of a search."""
 
 import functools
 import json
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import ml_collections
 
 from sparse_jax import data
 from sparse_jax.acquisition.maximize import MaximizeConfig
@@ -25,18 +25,11 @@ from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
 from sparse_jax.search.problem import problem_of
 from sparse_jax.search.stages import staged
-from sparse_jax.settings.config import locked
-from sparse_jax.settings.reading import (
-    ConfigError,
-    board,
-    check,
-    data_spec,
-    objectives,
-    pruning_method,
-    search_space,
-    tier_policy,
-    train_config,
-)
+from sparse_jax.settings import reading
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.groups import Settings
+from sparse_jax.settings.stored import locked
+from sparse_jax.settings.tree import to_tree
 from sparse_jax.space import encoding
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
@@ -54,7 +47,7 @@ SCREENED = 256
 class Setup(NamedTuple):
     """Everything a search runs on."""
 
-    config: ml_collections.ConfigDict
+    settings: Settings
     dataset: data.Dataset
     space: Space
     domain: Domain
@@ -65,73 +58,113 @@ class Setup(NamedTuple):
     objectives: Objectives
 
 
-def build(config: ml_collections.ConfigDict) -> Setup:
-    """Load the data and assemble a search.
+def check(settings: Settings) -> None:
+    """Refuse settings that need more than this machine and its modules have.
 
     Raises:
-      ConfigError, data.DataError: a setting or the data cannot be used.
+      ConfigError: too many devices, or no such search algorithm.
     """
-    check(config)
-    _check_algorithm(config)
-    policy, training = tier_policy(config), train_config(config)
-    dataset = data.load(data_spec(config))
-    space = search_space(config, dataset.input_shape, dataset.num_classes)
-    _check_restricted(config, space)
-    domain = sparse_domain(space, policy)
-    root = jax.random.key(config.seed)
-    order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
-    aims = objectives(config, dataset.num_classes)
-    measured = aims.on_board or config.objectives.quantized
-    recipe = _recipe(config, training, measured)
-    shared = share(recipe.mesh, train_data(dataset.train, dataset),
-                   train_data(dataset.validation, dataset), order_key)
-    programs = Programs(recipe, shared, device_memory.limit(config.runtime.memory))
-    chip = on_chip(dataset, board(config) if aims.on_board else None,
-                   quantized=config.objectives.quantized) if measured else None
-    evaluator = Evaluator(
-        space, policy, programs, trial_key,
-        refuses=functools.partial(
-            not_worth_training, max_weights=config.limits.max_weights,
-            max_macs=config.limits.max_macs, objectives=aims,
-            prunes=config.pruning.method != 'none'),
-        judge=functools.partial(judge, objectives=aims, chip=chip))
-    _check_reachable(config, aims, domain, evaluator)
-    make = functools.partial(
-        make_algorithm, config, aims, space=space, evaluator=evaluator,
-        layout=algorithms.layout_of(domain))
-    algorithm = staged(make, domain, space, starts=tuple(config.search.stages))
-    return Setup(config, dataset, space, domain, algorithm, evaluator, programs, root,
-                 aims)
-
-
-def _check_algorithm(config):
-    """Refuse a search algorithm that nobody has."""
+    devices, most = settings.runtime.devices, jax.local_device_count()
+    if devices > most:
+        raise ConfigError(f'config.runtime.devices: {devices} is not allowed; '
+                          f'allowed: 0 (all) to {most}')
     try:
-        algorithms.find(config.search.algorithm)
+        algorithms.find(settings.search.algorithm)
     except ValueError as error:
         raise ConfigError(f'config.search.algorithm: {error}') from None
 
 
-def _check_restricted(config, space):
+def build(settings: Settings, dataset: data.Dataset | None = None) -> Setup:
+    """Load the data and assemble a search.
+
+    Args:
+      settings: checked ones, of `settings.reading.read`.
+      dataset: in place of the data that the settings name.
+
+    Raises:
+      ConfigError, data.DataError: a setting or the data cannot be used.
+    """
+    check(settings)
+    policy = reading.tier_policy(settings)
+    dataset = dataset or data.load(reading.data_spec(settings))
+    space = reading.search_space(settings, dataset.input_shape, dataset.num_classes)
+    _check_restricted(settings, space)
+    domain = sparse_domain(space, policy)
+    root = jax.random.key(settings.seed)
+    aims = reading.objectives(settings, dataset.num_classes)
+    programs = _programs(settings, dataset, aims, jax.random.fold_in(root, 1))
+    evaluator = Evaluator(
+        space, policy, programs, jax.random.fold_in(root, 2),
+        refuses=functools.partial(
+            not_worth_training, max_weights=settings.limits.max_weights,
+            max_macs=settings.limits.max_macs, objectives=aims,
+            prunes=settings.pruning.method != 'none'),
+        judge=_judge(settings, dataset, aims))
+    _check_reachable(settings, aims, domain, evaluator)
+    make = functools.partial(
+        make_algorithm, settings, aims, space=space, evaluator=evaluator,
+        layout=algorithms.layout_of(domain))
+    algorithm = staged(make, domain, space, starts=settings.search.stages)
+    return Setup(settings, dataset, space, domain, algorithm, evaluator, programs, root,
+                 aims)
+
+
+def fingerprint(built: Setup) -> str:
+    """Changes with everything that several hosts must have in common."""
+    return json.dumps(
+        [locked(built.settings), data.digest(built.dataset), jax.__version__],
+        sort_keys=True)
+
+
+def _programs(
+    settings: Settings, dataset: data.Dataset, aims: Objectives, order_key: jax.Array
+) -> Programs:
+    """The compiled programs of a search, its data on their devices."""
+    recipe = _recipe(settings, _is_measured(settings, aims))
+    shared = share(recipe.mesh, train_data(dataset.train, dataset),
+                   train_data(dataset.validation, dataset), order_key)
+    return Programs(recipe, shared, device_memory.limit(settings.runtime.memory))
+
+
+def _judge(
+    settings: Settings, dataset: data.Dataset, aims: Objectives
+) -> Callable:
+    """What holds trained networks to the budgets, measured where that is wanted."""
+    chip = None
+    if _is_measured(settings, aims):
+        chip = on_chip(dataset, reading.board(settings) if aims.on_board else None,
+                       quantized=settings.objectives.quantized)
+    return functools.partial(judge, objectives=aims, chip=chip)
+
+
+def _is_measured(settings: Settings, aims: Objectives) -> bool:
+    """Whether the int8 networks of trainings are needed."""
+    return aims.on_board or settings.objectives.quantized
+
+
+def _check_restricted(settings: Settings, space: Space) -> None:
     """Refuse restrictions that leave nothing to search."""
     refuse = lambda reason: ConfigError(
-        f'config.space.restrict: {config.space.restrict!r} is not allowed {reason}')
+        f'config.space.restrict: {settings.space.restrict!r} is not allowed {reason}')
     if not encoding.fits(space):
         raise refuse(f'here: no network fits {space.input_shape} images; allowed: '
                      'smaller kernels, fewer layers or pools')
-    if config.search.stages and all(
+    if settings.search.stages and all(
             row.levels == 1 for row in space.dimensions
             if row.role is Role.PRUNING):
         raise refuse('with config.search.stages: stage 2 varies pruning parameters '
                      'alone; allowed: some of them free, or no stages')
 
 
-def _check_reachable(config, aims, domain, evaluator):
+def _check_reachable(
+    settings: Settings, aims: Objectives, domain: Domain, evaluator: Evaluator
+) -> None:
     """Refuse limits and budgets that no network meets, rather than search for one."""
     rows = domain.sample(jax.random.key(0), SCREENED)
     if not evaluator.refuse(rows).all():
         return
-    given = [f'limits.{name} {most}' for name, most in config.limits.items() if most]
+    limits = to_tree(settings.limits)
+    given = [f'limits.{name} {most}' for name, most in limits.items() if most]
     given += [f'budgets.{name} {most:g}' for name, most in aims.budgets]
     raise ConfigError(
         f'config: {", ".join(given)}: not allowed together with this space; allowed: '
@@ -139,16 +172,9 @@ def _check_reachable(config, aims, domain, evaluator):
         'budgets that it might meet after it')
 
 
-def fingerprint(built: Setup) -> str:
-    """Changes with everything that several hosts must have in common."""
-    chosen = locked(built.config.to_dict())
-    return json.dumps([chosen, data.digest(built.dataset), jax.__version__],
-                      sort_keys=True)
-
-
 def make_algorithm(
-    config, aims: Objectives, domain: Domain, references: Parents, *, space: Space,
-    evaluator: Evaluator, layout: Layout,
+    settings: Settings, aims: Objectives, domain: Domain, references: Parents, *,
+    space: Space, evaluator: Evaluator, layout: Layout,
 ) -> SearchAlgorithm:
     """The configured search algorithm over a domain, which a stage may restrict, with
     morphs of `references`.
@@ -159,12 +185,12 @@ def make_algorithm(
     Raises:
       ConfigError: a factory of one's own gives something else.
     """
-    s = config.search
+    s = settings.search
     rules = Rules(
         s.initial, max_groups=s.max_groups or None, new_groups=s.new_groups or None,
         initial_groups=s.initial_groups or None, refuse=evaluator.refuse,
         facts=functools.partial(
-            facts_of, space, aims, prunes=config.pruning.method != 'none'))
+            facts_of, space, aims, prunes=settings.pruning.method != 'none'))
     model = algorithms.Model(
         log_objectives=(True,) * len(aims.names), rho=s.rho, maximize=EFFORT,
         layout=layout, propose=random_and_morphs(
@@ -176,19 +202,25 @@ def make_algorithm(
         raise ConfigError(f'config.search.algorithm: {error}') from None
 
 
-def _recipe(config, training, networks):
-    chosen = default_lowering()
-    runtime = config.runtime
-    pick = lambda name, default: default if runtime[name] == 'auto' else runtime[name]
-    lowering = Lowering(pick('conv', chosen.conv), pick('mapping', chosen.mapping))
+def _recipe(settings: Settings, networks: bool) -> Recipe:
+    """What the programs of a search compute, and where."""
+    lowering, runtime = _lowering(settings), settings.runtime
     mesh = make_mesh(runtime.devices if hosts.alone() else 0)
     devices = mesh.devices.size
     if lowering.mapping == 'map':
         slots, workers = devices, runtime.workers or os.cpu_count() or 1
         workers = workers if hosts.alone() else 1  # calls in the same order everywhere
     else:
-        slots, workers = -(-config.search.batch // devices) * devices, 1
-    method = pruning_method(config)
-    return Recipe(method, training, lowering, mesh, slots, workers,
-                  tuple(float(c) for c in config.pruning.cuts),
-                  config.pruning.finetune_epochs, networks)
+        slots, workers = -(-settings.search.batch // devices) * devices, 1
+    return Recipe(
+        reading.pruning_method(settings), settings.train, lowering, mesh, slots,
+        workers, tuple(float(c) for c in settings.pruning.cuts),
+        settings.pruning.finetune_epochs, networks)
+
+
+def _lowering(settings: Settings) -> Lowering:
+    """The configured forms of convolutions and batches; 'auto' suits the device."""
+    default, runtime = default_lowering(), settings.runtime
+    return Lowering(
+        default.conv if runtime.conv == 'auto' else runtime.conv,
+        default.mapping if runtime.mapping == 'auto' else runtime.mapping)

@@ -1,6 +1,7 @@
-"""The configuration tree, checked and turned into typed settings."""
+"""A configuration, read once: checked settings, and what the library makes of them."""
 
-import math
+from collections.abc import Mapping
+from typing import Any
 
 import ml_collections
 
@@ -8,118 +9,116 @@ from sparse_jax import data, pruning
 from sparse_jax.export.chip import boards
 from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
-from sparse_jax.objectives.goals import COSTS, Objectives
+from sparse_jax.objectives import goals
 from sparse_jax.paths import shown
-from sparse_jax.settings.config import flatten
-from sparse_jax.settings.rules import MEMORY_MODELS, rules_of
+from sparse_jax.settings import rules, tree
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.groups import Settings
+from sparse_jax.settings.stored import check_known
+from sparse_jax.space import sparse_space
 from sparse_jax.space.restriction import restrict
-from sparse_jax.space.sparse_space import Space, sparse_space
-from sparse_jax.training.config import TrainConfig
 
 
-class ConfigError(ValueError):
-    """A setting that is not allowed; the message is one line."""
+def read(config: Settings | ml_collections.ConfigDict | Mapping[str, Any]) -> Settings:
+    """The settings of a configuration, checked.
 
+    Args:
+      config: what `default_config()` gave, changed; or its nested dict, in which
+        absent settings have their defaults; or settings, which are only checked.
 
-def check(config: ml_collections.ConfigDict) -> None:
-    """Refuse settings that no search can run with.
+    Returns:
+      Settings that a search can run with, as far as that can be known without its
+      data and devices.
 
     Raises:
       ConfigError: one line with the name, the value and what is allowed.
     """
-    for name, value in flatten(config.to_dict()).items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f'config.{name}: {value!r} is not allowed; '
-                              'allowed: finite numbers')
-    for name, value, fine, allowed in rules_of(config):
-        if not fine:
-            raise ConfigError(f'config.{name}: {value!r} is not allowed; '
-                              f'allowed: {allowed}')
-    search_space(config, (8, 8, 1), 2)
-    board(config)
-    pruning_method(config)
+    if isinstance(config, Settings):
+        found = tree.to_tree(config)
+    elif isinstance(config, ml_collections.ConfigDict):
+        found = config.copy_and_resolve_references().to_dict()
+    else:
+        found = config
+    check_known('config', found)
+    rules.check_kinds(found)
+    settings = tree.from_tree(found)
+    rules.check_values(settings)
+    # The named things exist, and the restriction is one of the table.
+    search_space(settings, (8, 8, 1), 2)
+    board(settings)
+    pruning_method(settings)
+    tier_policy(settings)
+    return settings
 
 
 def search_space(
-    config: ml_collections.ConfigDict, input_shape: tuple, num_classes: int
-) -> Space:
+    settings: Settings, input_shape: tuple[int, int, int], num_classes: int
+) -> sparse_space.Space:
     """The search space over images of this shape.
 
     Raises:
       ConfigError: a restriction that does not fit the table.
     """
-    whole = sparse_space(input_shape, num_classes, prior=config.space.prior)
+    whole = sparse_space.sparse_space(
+        input_shape, num_classes, prior=settings.space.prior)
     try:
-        return restrict(whole, config.space.restrict)
+        return restrict(whole, settings.space.restrict)
     except ValueError as error:
         raise ConfigError(f'config.space.restrict: {error}') from None
 
 
-def objectives(config: ml_collections.ConfigDict, num_classes: int) -> Objectives:
+def objectives(settings: Settings, num_classes: int) -> goals.Objectives:
     """The objectives and hard budgets of a search over images of so many classes."""
-    o, names = config.objectives, tuple(config.objectives.names)
-    return Objectives(
-        names, tuple(float(o[name]) for name in names), 1.0 - 1.0 / num_classes,
-        MEMORY_MODELS[o.memory_model],
-        tuple((name, float(config.budgets[name])) for name in COSTS
-              if config.budgets[name]))
+    o, most = settings.objectives, settings.budgets.most
+    return goals.Objectives(
+        o.names, tuple(float(o.bounds[name]) for name in o.names),
+        1.0 - 1.0 / num_classes, rules.MEMORY_MODELS[o.memory_model],
+        tuple((name, float(most[name])) for name in goals.COSTS if most[name]))
 
 
-def board(config: ml_collections.ConfigDict) -> boards.Board:
+def board(settings: Settings) -> boards.Board:
     """The board that measured objectives and budgets are of.
 
     Raises:
       ConfigError: there is none of this name.
     """
+    name = settings.objectives.board
     try:
-        return boards.load(config.objectives.board)
+        return boards.load(name)
     except ExportError as error:
-        name = config.objectives.board
         reason = f': {error}' if name.endswith('.json') else ''
         raise ConfigError(
             f'config.objectives.board: {shown(name)} is not allowed{reason}; allowed: '
             f'{", ".join(boards.names())}, or the path of a board file') from None
 
 
-def train_config(config: ml_collections.ConfigDict) -> TrainConfig:
-    """The training settings.
-
-    Raises:
-      ConfigError: a value out of range.
-    """
-    try:
-        return TrainConfig(**config.train.to_dict())
-    except ValueError as error:
-        raise ConfigError(f'config.{error}') from None
-
-
-def tier_policy(config: ml_collections.ConfigDict) -> TierPolicy:
+def tier_policy(settings: Settings) -> TierPolicy:
     """The tiers, checked.
 
     Raises:
       ConfigError: tiers that are not increasing, or kernel ranges out of 2 to 5.
     """
-    t = config.tiers
-    widths, units, kernels = tuple(t.widths), tuple(t.units), _pairs(t.kernels)
-    if not _is_rising(widths) or not widths or widths[-1] < 100:
-        raise ConfigError(f'config.tiers.widths: {widths} is not allowed; allowed: '
+    t = settings.tiers
+    kernels = _pairs(t.kernels)
+    if not _is_rising(t.widths) or not t.widths or t.widths[-1] < 100:
+        raise ConfigError(f'config.tiers.widths: {t.widths} is not allowed; allowed: '
                           'increasing whole numbers, the last at least 100')
-    if not _is_rising(units):
-        raise ConfigError(f'config.tiers.units: {units} is not allowed; allowed: '
+    if not _is_rising(t.units):
+        raise ConfigError(f'config.tiers.units: {t.units} is not allowed; allowed: '
                           'increasing whole numbers')
     if kernels is None or sorted(
             k for low, high in kernels for k in range(low, high + 1)) != [2, 3, 4, 5]:
         raise ConfigError(f'config.tiers.kernels: {t.kernels} is not allowed; allowed: '
                           '(low, high) ranges that together cover 2 to 5 once')
-    return TierPolicy(widths, units, kernels)
+    return TierPolicy(t.widths, t.units, kernels)
 
 
-def _is_rising(numbers):
+def _is_rising(numbers: tuple[Any, ...]) -> bool:
     whole = all(isinstance(n, int) and n >= 1 for n in numbers)
     return whole and list(numbers) == sorted(set(numbers))
 
 
-def _pairs(ranges):
+def _pairs(ranges: tuple[Any, ...]) -> tuple[tuple[int, int], ...] | None:
     """A tuple of (low, high) whole numbers, None if it is anything else."""
     try:
         pairs = tuple((low, high) for low, high in ranges)
@@ -128,9 +127,9 @@ def _pairs(ranges):
     return pairs if all(isinstance(n, int) for p in pairs for n in p) else None
 
 
-def data_spec(config: ml_collections.ConfigDict) -> data.DataSpec:
+def data_spec(settings: Settings) -> data.DataSpec:
     """The data settings."""
-    d = config.data
+    d = settings.data
     size = lambda n: None if n < 0 else n
     return data.DataSpec(
         name=d.name, path=d.path, classes=d.classes, seed=d.seed,
@@ -138,13 +137,13 @@ def data_spec(config: ml_collections.ConfigDict) -> data.DataSpec:
         max_train=d.max_train)
 
 
-def pruning_method(config: ml_collections.ConfigDict) -> pruning.PruningMethod:
+def pruning_method(settings: Settings) -> pruning.PruningMethod:
     """The configured pruning method.
 
     Raises:
       ConfigError: there is none of this name.
     """
     try:
-        return pruning.find(config.pruning.method)
+        return pruning.find(settings.pruning.method)
     except ValueError as error:
         raise ConfigError(f'config.pruning.method: {error}') from None

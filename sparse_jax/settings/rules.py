@@ -1,114 +1,190 @@
 """Which values every setting of a search may have."""
 
-import jax
-import ml_collections
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sparse_jax.objectives.goals import COSTS
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.groups import Budgets, Objectives, Settings
+from sparse_jax.settings.tree import to_tree
 from sparse_jax.space.sparse_space import PRIORS
 
 MEMORY_MODELS = {'input+output': 'working_memory',
                  'input+weights': 'working_memory_weights'}
 
+KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false',
+         tuple: "a tuple, as in '(1, 2)'"}
+"""What the type of a setting is called."""
 
-def rules_of(config: ml_collections.ConfigDict) -> list[tuple]:
-    """(name, value, whether it is fine, what is allowed) of all settings that can be
-    judged by themselves."""
-    return [*_data_rules(config), *_method_rules(config), *_objective_rules(config),
-            *_search_rules(config), *_runtime_rules(config)]
+_ACCEPTED = {float: (int, float), tuple: (tuple, list)}
+"""Types that pass for another."""
 
 
-def _at_least(value, low):
+class Rule(NamedTuple):
+    """One setting, judged by itself."""
+
+    name: str
+    value: Any
+    fine: bool
+    allowed: str
+
+
+def check_kinds(tree: Mapping[str, Any]) -> None:
+    """Refuse values of another type than the default's, and numbers without end.
+
+    Args:
+      tree: {'search': {'rounds': 4, ...}, ...}, with known names only.
+
+    Raises:
+      ConfigError: one line with the name, the value and what is allowed.
+    """
+    defaults = _leaves(to_tree(Settings()))
+    amounts = {*(f'objectives.{name}' for name in Objectives().bounds),
+               *(f'budgets.{name}' for name in Budgets().most)}
+    for name, value in _leaves(tree).items():
+        kind = float if name in amounts else type(defaults[name])
+        fine = isinstance(value, _ACCEPTED.get(kind, kind))
+        if not fine or isinstance(value, bool) and kind is not bool:
+            raise _refusal(name, value, KINDS[kind])
+        if any(isinstance(v, float) and not math.isfinite(v) for v in _numbers(value)):
+            raise _refusal(name, value, 'finite numbers')
+
+
+def check_values(settings: Settings) -> None:
+    """Refuse values that no search can run with, each judged by itself.
+
+    Raises:
+      ConfigError: one line with the name, the value and what is allowed.
+    """
+    for rule in rules_of(settings):
+        if not rule.fine:
+            raise _refusal(rule.name, rule.value, rule.allowed)
+
+
+def rules_of(settings: Settings) -> list[Rule]:
+    """The rules of all settings that can be judged by themselves."""
+    return [*_data_rules(settings), *_method_rules(settings),
+            *_objective_rules(settings), *_search_rules(settings),
+            *_runtime_rules(settings)]
+
+
+def _refusal(name: str, value: Any, allowed: str) -> ConfigError:
+    return ConfigError(f'config.{name}: {value!r} is not allowed; allowed: {allowed}')
+
+
+def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """{'search.rounds': 4, ...}, the values as they are."""
+    found = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            found |= {f'{name}.{k}': v for k, v in _leaves(value).items()}
+        else:
+            found[name] = value
+    return found
+
+
+def _numbers(value: Any) -> Iterator[Any]:
+    """The value, or all that a nested tuple has."""
+    if isinstance(value, tuple | list):
+        for part in value:
+            yield from _numbers(part)
+    else:
+        yield value
+
+
+def _at_least(value: Any, low: int) -> bool:
     return isinstance(value, int) and value >= low
 
 
-def _data_rules(config):
+def _data_rules(settings: Settings) -> list[Rule]:
     """Of data and space."""
-    d, prior = config.data, config.space.prior
+    d, prior = settings.data, settings.space.prior
+    sizes = {'validation_size': d.validation_size, 'test_size': d.test_size}
     return [
-        ('seed', config.seed, _at_least(config.seed, 0) and config.seed < 2**32,
-         '0 to 4294967295'),
-        *((f'data.{name}', d[name], d[name] == -1 or _at_least(d[name], 1),
-           '-1 (as the data set has it), or 1 or more')
-          for name in ('validation_size', 'test_size')),
-        ('data.max_train', d.max_train, _at_least(d.max_train, 0), '0 (all) or more'),
-        ('data.seed', d.seed, _at_least(d.seed, 0), '0 or more'),
-        ('space.prior', prior, prior in PRIORS, ', '.join(PRIORS)),
-        ('space.restrict', config.space.restrict, isinstance(
-            config.space.restrict, str), "text such as 'batch-norm=false', or ''"),
+        Rule('seed', settings.seed,
+             _at_least(settings.seed, 0) and settings.seed < 2**32, '0 to 4294967295'),
+        *(Rule(f'data.{name}', size, size == -1 or _at_least(size, 1),
+               '-1 (as the data set has it), or 1 or more')
+          for name, size in sizes.items()),
+        Rule('data.max_train', d.max_train, _at_least(d.max_train, 0),
+             '0 (all) or more'),
+        Rule('data.seed', d.seed, _at_least(d.seed, 0), '0 or more'),
+        Rule('space.prior', prior, prior in PRIORS, ', '.join(PRIORS)),
     ]
 
 
-def _method_rules(config):
+def _method_rules(settings: Settings) -> list[Rule]:
     """Of pruning and limits."""
-    cuts = config.pruning.cuts
-    limits = config.limits
+    p, limits = settings.pruning, settings.limits
     return [
-        ('pruning.cuts', cuts, all(isinstance(c, int | float) for c in cuts),
-         'a tuple of numbers, or () for none'),
-        ('pruning.finetune_epochs', config.pruning.finetune_epochs,
-         _at_least(config.pruning.finetune_epochs, 0), '0 (none) or more'),
-        *((f'limits.{name}', limits[name], _at_least(limits[name], 0),
-           '0 (no limit) or more') for name in ('max_weights', 'max_macs')),
+        Rule('pruning.cuts', p.cuts, all(isinstance(c, int | float) for c in p.cuts),
+             'a tuple of numbers, or () for none'),
+        Rule('pruning.finetune_epochs', p.finetune_epochs,
+             _at_least(p.finetune_epochs, 0), '0 (none) or more'),
+        *(Rule(f'limits.{name}', most, _at_least(most, 0), '0 (no limit) or more')
+          for name, most in to_tree(limits).items()),
     ]
 
 
-def _objective_rules(config):
+def _objective_rules(settings: Settings) -> list[Rule]:
     """Of objectives and hard budgets."""
-    o, budgets = config.objectives, config.budgets
+    o, budgets = settings.objectives, settings.budgets.most
     return [
-        ('objectives.names', o.names, _is_objectives(o.names),
-         "'error', then one or more different ones of " + ', '.join(COSTS)),
-        ('objectives.memory_model', o.memory_model, o.memory_model in MEMORY_MODELS,
-         ', '.join(MEMORY_MODELS)),
-        ('objectives.quantized', o.quantized, isinstance(o.quantized, bool),
-         'True, False'),
-        *((f'objectives.{name}', o[name], o[name] > 0, 'above 0')
-          for name in ('error', *COSTS)),
-        *((f'budgets.{name}', budgets[name], budgets[name] >= 0,
-           '0 (no budget) or more') for name in COSTS),
+        Rule('objectives.names', o.names, _is_objectives(o.names),
+             "'error', then one or more different ones of " + ', '.join(COSTS)),
+        Rule('objectives.memory_model', o.memory_model,
+             o.memory_model in MEMORY_MODELS, ', '.join(MEMORY_MODELS)),
+        *(Rule(f'objectives.{name}', bound, bound > 0, 'above 0')
+          for name, bound in o.bounds.items()),
+        *(Rule(f'budgets.{name}', most, most >= 0, '0 (no budget) or more')
+          for name, most in budgets.items()),
     ]
 
 
-def _search_rules(config):
+def _search_rules(settings: Settings) -> list[Rule]:
     """Of the search algorithm."""
-    s = config.search
+    s = settings.search
+    groups = {'max_groups': s.max_groups, 'initial_groups': s.initial_groups,
+              'new_groups': s.new_groups}
     return [
-        ('search.rounds', s.rounds, _at_least(s.rounds, 1), '1 or more'),
-        ('search.batch', s.batch, _at_least(s.batch, 1), '1 or more'),
-        ('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
-        *((f'search.{name}', s[name], _at_least(s[name], 0), '0 (any) or more')
-          for name in ('max_groups', 'initial_groups', 'new_groups')),
-        ('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
-        ('search.stages', s.stages, _is_stages(s.stages),
-         'none, or how many rounds (1 or more, increasing) come before stages 2 and 3'),
-        ('search.min_overlap', s.min_overlap, 0 <= s.min_overlap <= 1, '0 to 1'),
-        ('search.child_epochs', s.child_epochs, 0 < s.child_epochs <= 1,
-         'above 0, up to 1'),
+        Rule('search.rounds', s.rounds, _at_least(s.rounds, 1), '1 or more'),
+        Rule('search.batch', s.batch, _at_least(s.batch, 1), '1 or more'),
+        Rule('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
+        *(Rule(f'search.{name}', most, _at_least(most, 0), '0 (any) or more')
+          for name, most in groups.items()),
+        Rule('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
+        Rule('search.stages', s.stages, _is_stages(s.stages),
+             'none, or how many rounds (1 or more, increasing) come before stages 2 '
+             'and 3'),
+        Rule('search.min_overlap', s.min_overlap, 0 <= s.min_overlap <= 1, '0 to 1'),
+        Rule('search.child_epochs', s.child_epochs, 0 < s.child_epochs <= 1,
+             'above 0, up to 1'),
     ]
 
 
-def _runtime_rules(config):
-    """Of the devices."""
-    r, devices = config.runtime, jax.local_device_count()
+def _runtime_rules(settings: Settings) -> list[Rule]:
+    """Of the machine, as far as they do not depend on it."""
+    r = settings.runtime
     return [
-        ('runtime.mapping', r.mapping, r.mapping in ('auto', 'map', 'vmap'),
-         'auto, map, vmap'),
-        ('runtime.conv', r.conv, r.conv in ('auto', 'patches', 'native'),
-         'auto, patches, native'),
-        ('runtime.devices', r.devices, 0 <= r.devices <= devices,
-         f'0 (all) to {devices}'),
-        ('runtime.memory', r.memory, r.memory >= 0, '0 (what it reports) or more GiB'),
-        ('runtime.workers', r.workers, _at_least(r.workers, 0),
-         '0 (one per core) or more'),
+        Rule('runtime.mapping', r.mapping, r.mapping in ('auto', 'map', 'vmap'),
+             'auto, map, vmap'),
+        Rule('runtime.conv', r.conv, r.conv in ('auto', 'patches', 'native'),
+             'auto, patches, native'),
+        Rule('runtime.devices', r.devices, _at_least(r.devices, 0), '0 (all) or more'),
+        Rule('runtime.memory', r.memory, r.memory >= 0,
+             '0 (what it reports) or more GiB'),
+        Rule('runtime.workers', r.workers, _at_least(r.workers, 0),
+             '0 (one per core) or more'),
     ]
 
 
-def _is_stages(starts):
+def _is_stages(starts: Sequence[Any]) -> bool:
     whole = all(isinstance(r, int) and r >= 1 for r in starts)
     return whole and len(starts) <= 2 and list(starts) == sorted(set(starts))
 
 
-def _is_objectives(names):
+def _is_objectives(names: Sequence[Any]) -> bool:
     first, *costs = names or ('',)
-    return (not isinstance(names, str) and first == 'error' and bool(costs)
+    return (first == 'error' and bool(costs)
             and len(set(costs)) == len(costs) and set(costs) <= set(COSTS))

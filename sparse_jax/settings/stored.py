@@ -1,16 +1,49 @@
-"""Reading the configuration that a study stored, and naming what does not exist."""
+"""The settings that a study stored: as text, compared, and read again."""
 
 import difflib
 import json
+import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import ml_collections
 
-from sparse_jax.settings.config import default_config, flatten
-from sparse_jax.settings.reading import ConfigError
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.groups import Settings
+from sparse_jax.settings.tree import default_config, flatten, to_tree, tuples
+
+FREE = ('runtime', 'search.rounds', 'data.path')
+"""Settings that may differ when a study continues, and between hosts. What is at the
+path may not: a study keeps a digest of its data."""
 
 
-def read_json(path: str, where: str = '') -> ml_collections.ConfigDict:
+def dumps(settings: Settings) -> str:
+    """Canonical JSON of settings."""
+    return json.dumps(to_tree(settings), indent=2, sort_keys=True) + '\n'
+
+
+def locked(settings: Settings) -> dict[str, Any]:
+    """{'search.batch': 8, ...}: what must agree when a study continues, or between
+    hosts."""
+    found = {name: value for name, value in flatten(to_tree(settings)).items()
+             if not any(name == f or name.startswith(f'{f}.') for f in FREE)}
+    # Blanks between its items mean nothing.
+    found['space.restrict'] = found['space.restrict'].replace(' ', '')
+    return found
+
+
+def differences(stored: Settings, given: Settings) -> list[str]:
+    """Lines 'name: stored -> given' of settings that must agree and do not."""
+    old, new = locked(stored), locked(given)
+    return [f'{name}: {old.get(name)!r} -> {new.get(name)!r}'
+            for name in sorted(old.keys() | new.keys())
+            if old.get(name) != new.get(name)]
+
+
+def read_json(
+    path: str | os.PathLike[str], where: str = ''
+) -> ml_collections.ConfigDict:
     """The configuration that a study stored; settings that were added since then have
     their defaults.
 
@@ -26,7 +59,7 @@ def read_json(path: str, where: str = '') -> ml_collections.ConfigDict:
         check_known(where, tree)
         config = default_config()
         config.update_from_flattened_dict(
-            {name: _tuples(value) for name, value in flatten(tree).items()})
+            {name: tuples(value) for name, value in flatten(tree).items()})
     except ConfigError:
         raise
     except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -35,20 +68,19 @@ def read_json(path: str, where: str = '') -> ml_collections.ConfigDict:
     return config
 
 
-def _tuples(value):
-    """JSON has lists in place of tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def check_known(where: str, tree: Mapping[str, Any]) -> None:
+    """Refuse a nested dict with a setting that does not exist.
 
-
-def check_known(where, tree):
-    """Refuse a nested dict with a setting that does not exist."""
-    known = flatten(default_config().to_dict())
+    Raises:
+      ConfigError: one line that starts with `where` and names the nearest setting.
+    """
+    known = flatten(to_tree(Settings()))
     for name in flatten(tree):
         if name not in known:
             raise ConfigError(f'{where}: unknown setting {name}{near(name, known)}')
 
 
-def near(name, known):
+def near(name: str, known: Mapping[str, Any]) -> str:
     """'; did you mean ...?', by spelling, else the members of the same group."""
     group, _, last = name.rpartition('.')
     same = [k for k in known if group and k.startswith(f'{group}.')]
@@ -63,7 +95,7 @@ def near(name, known):
                                               for g in groups))
 
 
-def reason(error):
+def reason(error: BaseException) -> str:
     """What is wrong with a failing experiment file, on one line."""
     if isinstance(error, AttributeError) and 'get_config' in str(error):
         return 'it has no get_config(); allowed: a function that returns the settings'

@@ -19,7 +19,7 @@ class TrainConfig:
 
     epochs: int = 40
     batch_size: int = 128
-    variational_rate: float = 10.0
+    variational_rate: float = 30.0
     decay: float = 0.5
     clip_norm: float = 0.0
 

@@ -10,9 +10,10 @@ from sparse_jax import status
 from sparse_jax.evaluation import chip as chips
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.export import ExportData, export_network, measure
+from sparse_jax.objectives import goals
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.search import loop
-from sparse_jax.settings import reading as settings
+from sparse_jax.settings import reading
 from sparse_jax.space import encoding
 from sparse_jax.study import front as fronts
 from sparse_jax.study.outcome import CurvePoint, Outcome, Pruned, Trial, Weights
@@ -33,7 +34,7 @@ def study():
 def _with_budgets(setup, *budgets):
     """The same search and programs under hard budgets."""
     aims = setup.objectives._replace(budgets=budgets)
-    board = settings.board(setup.config)
+    board = reading.board(setup.settings)
     chip = chips.on_chip(setup.dataset, board, quantized=False)
     old = setup.evaluator
     evaluator = Evaluator(
@@ -43,7 +44,7 @@ def _with_budgets(setup, *budgets):
 
 
 def test_stored_costs_are_those_of_the_exported_network(setup, study, tmp_path):
-    method = settings.pruning_method(setup.config)
+    method = reading.pruning_method(setup.settings)
     rows = study.networks()
     assert {row.offset for row in rows} == {None, tiny_study.CUT}
     images = setup.dataset.train.images[:chips.CALIBRATION]
@@ -60,7 +61,7 @@ def test_stored_costs_are_those_of_the_exported_network(setup, study, tmp_path):
 
 
 def test_programs_hand_over_the_network_of_every_cut(setup, study):
-    method = settings.pruning_method(setup.config)
+    method = reading.pruning_method(setup.settings)
     old = setup.evaluator
     plain = Evaluator(old.space, old.policy, old.programs, old.root_key)
     trials = [row.trial._replace(parent=None) for row in study.rows()[:2]]
@@ -136,8 +137,8 @@ def _judge(outcome, budget):
         costs = chips.OnBoard(value, 1, 1.0, 1.0)
         return None if value == 9 else chips.OnChip(0.25, costs)
 
-    aims = settings.Objectives(('error', 'flash'), (1.0, 1.0),
-                               budgets=(('flash', budget),))
+    aims = goals.Objectives(('error', 'flash'), (1.0, 1.0),
+                            budgets=(('flash', budget),))
     return chips.judge(None, outcome, objectives=aims, chip=chip), asked
 
 

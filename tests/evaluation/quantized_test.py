@@ -6,7 +6,7 @@ from sparse_jax import data
 from sparse_jax.evaluation.chip import CALIBRATION
 from sparse_jax.quantize import int8_accuracy
 from sparse_jax.search import loop
-from sparse_jax.settings import reading as settings
+from sparse_jax.settings import reading
 from sparse_jax.study import front
 from sparse_jax.study import records as study
 from tests import tiny_study
@@ -23,7 +23,7 @@ def searched(tmp_path_factory):
 
 def test_the_error_is_that_of_the_int8_network_at_every_cut(searched):
     built, records = searched
-    dataset, method = built.dataset, settings.pruning_method(built.config)
+    dataset, method = built.dataset, reading.pruning_method(built.settings)
     rows = records.networks()
     assert {row.offset for row in rows if row.ok} == {None, tiny_study.CUT}
     for row in rows:
@@ -38,11 +38,11 @@ def test_the_error_is_that_of_the_int8_network_at_every_cut(searched):
 def test_the_report_can_measure_int8_too(searched):
     built, records = searched
     rows = loop.front_of(records.rows(), built.objectives)
-    method = settings.pruning_method(built.config)
+    method = reading.pruning_method(built.settings)
     members = [front.member(records, built.space, r, built.dataset, method)
                for r in rows]
     measure = front.int8_accuracy_on(built.dataset.train.images[:CALIBRATION])
-    spec = settings.data_spec(built.config)
+    spec = reading.data_spec(built.settings)
     found = front.test_accuracies(records, members, spec, measure)
     test = data.load_test(spec)
     assert found == {m.row.name: measure(m.net, test) for m in members}
@@ -50,7 +50,7 @@ def test_the_report_can_measure_int8_too(searched):
 
 def test_the_float_error_of_the_own_cut_is_kept_beside_it(searched):
     built, records = searched
-    dataset, method = built.dataset, settings.pruning_method(built.config)
+    dataset, method = built.dataset, reading.pruning_method(built.settings)
     for row in records.networks():
         if row.offset is not None:
             assert row.float_error is None

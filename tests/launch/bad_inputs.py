@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.settings.config import dumps
+from sparse_jax.settings.stored import dumps
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -224,7 +224,7 @@ def _studies(folder):
     """A good study and damaged copies of it."""
     good = folder / 'study'
     shutil.copytree(tiny_study.finished().workdir, good)
-    (good / 'config.json').write_text(dumps(tiny_study.config()))
+    (good / 'config.json').write_text(dumps(tiny_study.settings()))
     names = ('bad_config', 'no_config', 'other_config', 'bad_study', 'half_study',
              'no_trials', 'failed', 'old_study', 'other_data')
     copies = {name: shutil.copytree(good, folder / name) for name in names}

@@ -8,8 +8,8 @@ import numpy as np
 
 from launch import retrain
 from sparse_jax.objectives.goals import ranked_under
-from sparse_jax.settings.config import dumps
-from sparse_jax.study.folder import best_networks
+from sparse_jax.settings.stored import dumps
+from sparse_jax.study.opened import best_networks
 from sparse_jax.study.records import Study
 from tests import tiny_study
 from tests.launch import command_line
@@ -30,7 +30,7 @@ def _rows(workdir):
 
 def test_starts_differ_and_train_the_same_network(tmp_path, capsys):
     shutil.copytree(tiny_study.finished().workdir, tmp_path / 'study')
-    (tmp_path / 'study' / 'config.json').write_text(dumps(tiny_study.config()))
+    (tmp_path / 'study' / 'config.json').write_text(dumps(tiny_study.settings()))
     before = command_line.contents(tmp_path / 'study')
     found = _retrain(capsys, tmp_path, f'--trial=1@{tiny_study.CUT:g}')
     assert found.code == 0, found.err
@@ -64,7 +64,7 @@ def test_starts_differ_and_train_the_same_network(tmp_path, capsys):
 
 def test_the_best_networks_are_ordered_by_the_mean_of_their_starts(tmp_path, capsys):
     shutil.copytree(tiny_study.finished().workdir, tmp_path / 'study')
-    (tmp_path / 'study' / 'config.json').write_text(dumps(tiny_study.config()))
+    (tmp_path / 'study' / 'config.json').write_text(dumps(tiny_study.settings()))
     found = _retrain(capsys, tmp_path, '--networks=3')
     assert found.code == 0, found.err
     aims = tiny_study.finished().setup.objectives

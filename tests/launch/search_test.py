@@ -13,7 +13,7 @@ from tests.launch import command_line
 
 
 def _overrides(**changes):
-    settings = tiny_study.settings() | changes
+    settings = tiny_study.overrides() | changes
     return [f'--config.{name}={value}' for name, value in settings.items()]
 
 

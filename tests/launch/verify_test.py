@@ -38,7 +38,7 @@ def _without_labels(monkeypatch):
 
 
 def _overrides():
-    config = tiny_study.settings() | {
+    config = tiny_study.overrides() | {
         'objectives.names': ('error', 'flash', 'ram'), 'objectives.error': 0.1}
     return [f'--config.{name}={value}' for name, value in config.items()]
 

@@ -9,7 +9,7 @@ from sparse_jax import default_config
 from sparse_jax.objectives import goals as o
 from sparse_jax.objectives.goals import Objectives, OnBoard
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.settings import reading as settings
+from sparse_jax.settings import reading
 
 
 class Item(NamedTuple):
@@ -99,7 +99,7 @@ def test_exceeded_budgets_are_named():
 
 
 def test_the_default_configuration_has_the_papers_three():
-    found = settings.objectives(default_config(), 10)
+    found = reading.objectives(reading.read(default_config()), 10)
     assert found == Objectives(o.DEFAULT, (0.1, 2048.0, 2048.0), 0.9)
     assert found.log == (False, True, True) and not found.on_board
 
@@ -108,6 +108,6 @@ def test_a_budget_alone_needs_the_board():
     config = default_config()
     config.budgets.latency = 20.0
     config.objectives.names = ('error', 'macs')
-    found = settings.objectives(config, 10)
+    found = reading.objectives(reading.read(config), 10)
     assert found.budgets == (('latency', 20.0),) and found.on_board
     assert found.names == ('error', 'macs') and found.bounds == (0.1, 50_000.0)

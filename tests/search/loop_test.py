@@ -104,7 +104,7 @@ def test_a_finished_search_does_nothing_more(tmp_path, setup):
 
 def test_more_rounds_continue(tmp_path, setup, whole):
     study = Study(tmp_path)
-    short = setup._replace(config=tiny_study.config(search__rounds=1))
+    short = setup._replace(settings=tiny_study.settings(search__rounds=1))
     loop.run(short, study)
     assert len(study.rows()) == tiny_study.BATCH
     loop.run(setup, study)
@@ -160,10 +160,10 @@ def _heirs(setup, round_, **changes):
         _row(0, space, 6, 0.3, 100), _row(1, space, 8, 0.1, 4, 'empty'),
         _row(2, space, 7, 0.5, 200), _row(3, space, 8, None, 9, 'out-of-memory'),
         _row(4, space, 2, 0.9, 50)]
-    config = tiny_study.config(search__stages=(2, 4), **changes)
+    changed = tiny_study.settings(search__stages=(2, 4), **changes)
     points = np.stack([_wide(space, 8), _wide(space, 2)])
     first, second = loop._as_trials(
-        setup._replace(config=config), points, 10, round_, rows)
+        setup._replace(settings=changed), points, 10, round_, rows)
     assert (first.number, second.number) == (10, 11)
     np.testing.assert_array_equal(first.row, points[0])
     return first.parent, first.epochs
@@ -198,4 +198,4 @@ def test_every_round_is_suggested_with_its_own_key(setup):
     expected = [jax.random.key_data(jax.random.fold_in(stream, r)) for r in range(3)]
     np.testing.assert_array_equal(keys, [*expected, expected[1]])
     assert len({tuple(key.tolist()) for key in expected}) == 3
-    assert recorded == [(r, setup.config.seed) for r in (0, 1, 2, 1)]
+    assert recorded == [(r, setup.settings.seed) for r in (0, 1, 2, 1)]

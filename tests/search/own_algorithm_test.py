@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.search import algorithms, loop, setup
-from sparse_jax.settings.reading import ConfigError
+from sparse_jax.settings.errors import ConfigError
 from sparse_jax.study.records import Study
 from tests import tiny_study
 
@@ -66,7 +66,7 @@ def test_what_is_no_batch_is_an_error_before_it_is_stored(name, tmp_path):
     ('sparse_jax.search.algorithms:layout_of', 'function of')])
 def test_what_is_no_factory_is_one_line(name, reason):
     with pytest.raises(ConfigError, match=reason) as caught:
-        setup.build(tiny_study.config(search__algorithm=name))
+        setup.build(tiny_study.settings(search__algorithm=name))
     assert str(caught.value).startswith(f'config.search.algorithm: {name!r} is not')
     assert '\n' not in str(caught.value)
 

@@ -7,7 +7,9 @@ import pytest
 
 from launch import config_flag
 from sparse_jax.export.chip import boards
+from sparse_jax.settings.reading import read
 from sparse_jax.study import folder as workdir
+from sparse_jax.study.opened import find_network, open_study
 from sparse_jax.study.records import StudyError
 from tests import tiny_study
 from tests.launch import command_line
@@ -18,32 +20,32 @@ def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
     images = tiny_study.finished().setup.dataset
     for rounds in (2, 3):  # rounds may grow
         config.search.rounds = rounds
-        workdir.start_study(str(folder), config, images).close()
-        assert workdir.read_config(str(folder)).search.rounds == rounds
+        workdir.start_study(str(folder), read(config), images).close()
+        assert workdir.read_settings(str(folder)).search.rounds == rounds
     with pytest.raises(StudyError, match='seed: 0 -> 1'):
-        workdir.start_study(str(folder), tiny_study.config(seed=1), images)
+        workdir.start_study(str(folder), tiny_study.settings(seed=1), images)
     changed = images.train._replace(labels=images.train.labels[::-1])
     other = dataclasses.replace(images, train=changed)
     config.search.rounds = 4
     with pytest.raises(StudyError, match="labels of 'tiny' have changed since"):
-        workdir.start_study(str(folder), config, other)
-    assert workdir.read_config(str(folder)).search.rounds == 3
+        workdir.start_study(str(folder), read(config), other)
+    assert workdir.read_settings(str(folder)).search.rounds == 3
 
 
 def test_settings_added_since_a_study_began_have_their_defaults(tmp_path):
     config, images = tiny_study.config(), tiny_study.finished().setup.dataset
-    workdir.start_study(str(tmp_path), config, images).close()
+    workdir.start_study(str(tmp_path), read(config), images).close()
     path = tmp_path / 'config.json'
     older = json.loads(path.read_text())
     del older['budgets'], older['search']['min_overlap']
     path.write_text(json.dumps(older))
-    assert workdir.read_config(str(tmp_path)).to_dict() == config.to_dict()
-    workdir.open_study(str(tmp_path))[3].close()
+    assert workdir.read_settings(str(tmp_path)) == read(config)
+    open_study(str(tmp_path)).close()
     config.search.min_overlap = 0.25
     with pytest.raises(StudyError, match=r'search.min_overlap: 0.5 -> 0.25'):
-        workdir.check_config(str(tmp_path), config)
+        workdir.check_settings(str(tmp_path), read(config))
     config.search.min_overlap = 0.5
-    workdir.start_study(str(tmp_path), config, images).close()
+    workdir.start_study(str(tmp_path), read(config), images).close()
     assert 'min_overlap' in json.loads(path.read_text())['search']
 
 
@@ -51,17 +53,17 @@ def test_a_study_finds_its_data_from_anywhere(tmp_path, monkeypatch):
     config, images = tiny_study.config(), tiny_study.finished().setup.dataset
     monkeypatch.chdir(tiny_study.data_file().parent)
     config.data.path = tiny_study.data_file().name
-    workdir.start_study(str(tmp_path), config, images).close()
+    workdir.start_study(str(tmp_path), read(config), images).close()
     assert config.data.path == tiny_study.data_file().name
     monkeypatch.chdir('/')
-    assert workdir.read_config(str(tmp_path)).data.path == str(tiny_study.data_file())
+    assert workdir.read_settings(str(tmp_path)).data.path == str(tiny_study.data_file())
     config.data.path = '/moved/tiny.npz'
-    workdir.check_config(str(tmp_path), config)
+    workdir.check_settings(str(tmp_path), read(config))
 
 
 def test_the_configuration_of_a_study_is_an_experiment_file(tmp_path, capsys):
     images = tiny_study.finished().setup.dataset
-    workdir.start_study(str(tmp_path), tiny_study.config(), images).close()
+    workdir.start_study(str(tmp_path), tiny_study.settings(), images).close()
     path = tmp_path / 'config.json'
     stored = config_flag.load(str(path))
     assert stored.to_dict() == tiny_study.config().to_dict()
@@ -78,24 +80,24 @@ def test_a_study_keeps_its_board(tmp_path, monkeypatch):
     config = tiny_study.config()
     config.objectives.board, config.budgets.latency = str(board), 5.0
     for _ in range(2):
-        workdir.start_study(str(tmp_path / 'run'), config, images).close()
+        workdir.start_study(str(tmp_path / 'run'), read(config), images).close()
     with monkeypatch.context() as patch:
         patch.setattr(workdir, 'models_digest', lambda: 'of another version')
         with pytest.raises(StudyError, match='cost models of the library have changed'):
-            workdir.start_study(str(tmp_path / 'run'), config, images)
-        workdir.open_study(str(tmp_path / 'run'))[3].close()
+            workdir.start_study(str(tmp_path / 'run'), read(config), images)
+        open_study(str(tmp_path / 'run')).close()
     faster = json.loads(board.read_text()) | {'clock_hz': 32e6}
     board.write_text(json.dumps(faster))
     with pytest.raises(StudyError, match='of board .*mine.json. has changed since'):
-        workdir.start_study(str(tmp_path / 'run'), config, images)
+        workdir.start_study(str(tmp_path / 'run'), read(config), images)
 
 
 def test_an_unknown_network_is_named_with_those_there_are(tmp_path):
     setup = tiny_study.finished().setup
-    records = workdir.start_study(str(tmp_path), tiny_study.config(), setup.dataset)
+    records = workdir.start_study(str(tmp_path), tiny_study.settings(), setup.dataset)
     line = '--trial=7: no such trial; allowed: best, none yet'
     with pytest.raises(StudyError, match=line):
-        workdir.find_network(records, '7', setup.objectives)
+        find_network(records, '7', setup.objectives)
     with pytest.raises(StudyError, match='no network within 2048 B'):
-        workdir.find_network(records, 'best', setup.objectives)
+        find_network(records, 'best', setup.objectives)
     records.close()

@@ -4,7 +4,7 @@ import pytest
 
 from sparse_jax import data
 from sparse_jax.search import loop
-from sparse_jax.settings import reading as settings
+from sparse_jax.settings import reading
 from sparse_jax.study import front as fronts
 from sparse_jax.study.records import Study, StudyError
 from tests import tiny_study
@@ -25,7 +25,7 @@ def study(setup, tmp_path):
 
 def _member(setup, study, row):
     return fronts.member(study, setup.space, row, setup.dataset,
-                         settings.pruning_method(setup.config))
+                         reading.pruning_method(setup.settings))
 
 
 def test_compact_networks_have_the_stored_error_and_size(setup, study):
@@ -42,7 +42,7 @@ def test_compact_networks_have_the_stored_error_and_size(setup, study):
 
 def test_test_data_is_loaded_once(setup, study, monkeypatch):
     members = [_member(setup, study, row) for row in study.rows()]
-    spec = settings.data_spec(setup.config)
+    spec = reading.data_spec(setup.settings)
     first = fronts.test_accuracies(study, members, spec)
     assert set(first) == {'0', '1', '2', '3'}
     assert all(0 <= accuracy <= 1 for accuracy in first.values())

@@ -1,0 +1,194 @@
+"""The settings of a search as frozen types: the one home of every default.
+
+`Settings()` is a search on the embedded digits. Sizes are in elements, one byte each
+when the network is quantised to int8.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from sparse_jax.training.config import TrainConfig
+
+INLINE = {'inline': True}
+"""Metadata of a mapping whose items are settings of its group, each by its own name."""
+
+
+def _soft_bounds() -> dict[str, float]:
+    """In bytes, products, bytes, bytes, instructions per inference, milliseconds."""
+    return {'error': 0.1, 'model_size': 2048, 'working_memory': 2048, 'macs': 50_000,
+            'flash': 4096, 'ram': 2048, 'instructions': 500_000, 'latency': 50.0}
+
+
+def _hard_budgets() -> dict[str, float]:
+    return {'model_size': 0, 'working_memory': 0, 'macs': 0, 'flash': 0, 'ram': 0,
+            'instructions': 0, 'latency': 0.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Which images, split how."""
+
+    name: str = 'digits'
+    """digits, synthetic, mnist, fashion_mnist, cifar10, any TFDS name, each also with
+    _binary; or a name of your own for the files at `path`."""
+    path: str = ''
+    """An .npz file, a folder of idx files, or a TFDS data_dir."""
+    classes: str = ''
+    """Grouping such as 0-4/5-9; empty leaves the classes as they are."""
+    validation_size: int = -1
+    """Images; -1 for the default of the data set."""
+    test_size: int = -1
+    """Images; -1 for the default of the data set."""
+    max_train: int = 0
+    """Use only so many training images; 0 for all."""
+    seed: int = 0
+    """Of the split: the same for all searches to compare."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """Which part of the table is searched, and how it is sampled."""
+
+    prior: str = 'log-uniform'
+    """log-uniform, or uniform as in the paper."""
+    restrict: str = ''
+    """Rows of the table with fewer values: 'ROW=VALUE', 'ROW=LOW:HIGH',
+    'ROW=ONE|OTHER', separated by commas; * stands for any text in ROW. A later item
+    narrows what earlier ones left. Not of fractions (weight-fraction-*,
+    downsample-block-*): they follow from the network."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pruning:
+    """How weights are removed, in every training."""
+
+    method: str = 'sparse_vd'
+    """sparse_vd, bayes_compress, magnitude, none, or your own as MODULE:FACTORY."""
+    cuts: tuple[float, ...] = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
+    """Every training is also measured at these shifts of the log alpha cut; networks
+    that this adds may join the front. () measures its own only."""
+    finetune_epochs: int = 0
+    """Plain training after pruning at the trial's own cut, the mask held; it is
+    compiled only if it is wanted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Objectives:
+    """What is minimised, and what is too much of it."""
+
+    names: tuple[str, ...] = ('error', 'model_size', 'working_memory')
+    """'error', then one or more of the costs in `bounds`."""
+    bounds: Mapping[str, float] = dataclasses.field(
+        default_factory=_soft_bounds, metadata=INLINE)
+    """Soft bounds of the scalarization: 1 / weight ~ U[0, bound]. Those of flash, RAM,
+    instructions and latency are of the int8 network on `board`."""
+    board: str = 'microbit'
+    """A name, or the path of a JSON file."""
+    memory_model: str = 'input+output'
+    """(6) of the paper, or input+weights for (5)."""
+    quantized: bool = False
+    """The error is that of the int8 network on the chip, calibrated on training
+    images, in place of the float one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Budgets:
+    """The most that a network may have."""
+
+    most: Mapping[str, float] = dataclasses.field(
+        default_factory=_hard_budgets, metadata=INLINE)
+    """{cost: limit}, in the units of `Objectives.bounds`; 0 for no budget."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """Refused before training, as counted before pruning; 0 for no limit."""
+
+    max_weights: int = 65_536
+    max_macs: int = 20_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """The search algorithm and its batches."""
+
+    algorithm: str = 'ehvi'
+    """The paper's is 'sparse' (docs/ablation.md compares them); sparse_ucb, qnparego,
+    aging_evolution, nsga2, random, or your own as MODULE:FACTORY."""
+    rounds: int = 4
+    """Batches in all; a study can be continued with more."""
+    batch: int = 8
+    """Candidates of a round."""
+    initial: int = 16
+    """Random points before the surrogate takes over."""
+    max_groups: int = 4
+    """Compiled programs in one batch, 0 for any; few fill an accelerator better."""
+    initial_groups: int = 2
+    """New programs in a batch of initial points, 0 for any."""
+    new_groups: int = 1
+    """New programs in a later batch, 0 for any."""
+    rho: float = 0.9
+    """Share of suggestions that come from the surrogate."""
+    stages: tuple[int, ...] = ()
+    """Rounds before stages 2 and 3 start; () for stage 1."""
+    inherit: bool = True
+    """Start from the weights of the nearest network so far."""
+    min_overlap: float = 0.5
+    """... if it has this share of the weights."""
+    child_epochs: float = 0.5
+    """Share of `train.epochs` that an heir trains."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiers:
+    """Padded sizes: networks of equal tiers share a compiled program."""
+
+    widths: tuple[int, ...] = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100)
+    """Maps of a convolution."""
+    units: tuple[int, ...] = (8, 16, 32, 64, 128, 256, 512, 1024)
+    """Units of a fully connected layer."""
+    kernels: tuple[tuple[int, int], ...] = ((2, 2), (3, 3), (4, 4), (5, 5))
+    """(low, high) ranges of kernel sizes."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """The machine: changes speed, not results (beyond rounding between devices)."""
+
+    conv: str = 'auto'
+    """patches or native; auto for what suits the device."""
+    mapping: str = 'auto'
+    """map or vmap over candidates; auto for what suits the device."""
+    devices: int = 0
+    """0 for all; several hosts use all of theirs."""
+    memory: float = 0.0
+    """GiB of a device for vmapped programs; 0 for what it reports."""
+    workers: int = 0
+    """Calls in flight; 0 for one per CPU core."""
+
+
+def _group(kind: type) -> Any:
+    return dataclasses.field(default_factory=kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """All settings of a search, in groups.
+
+    Change some with `dataclasses.replace`, or in the `ConfigDict` of
+    `default_config()`, which `read` turns into checked settings.
+    """
+
+    seed: int = 0
+    """Of every random decision but the split of the data."""
+    data: Data = _group(Data)
+    space: Space = _group(Space)
+    pruning: Pruning = _group(Pruning)
+    train: TrainConfig = _group(TrainConfig)
+    objectives: Objectives = _group(Objectives)
+    budgets: Budgets = _group(Budgets)
+    limits: Limits = _group(Limits)
+    search: Search = _group(Search)
+    tiers: Tiers = _group(Tiers)
+    runtime: Runtime = _group(Runtime)

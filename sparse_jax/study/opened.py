@@ -1,0 +1,169 @@
+"""A study opened for reading: its settings, its data and its networks."""
+
+import dataclasses
+import os
+import pathlib
+from typing import Self
+
+from sparse_jax import data
+from sparse_jax.export.chip.boards import Board
+from sparse_jax.objectives.goals import Objectives, front_of, ranked_under
+from sparse_jax.objectives.labels import limits_text
+from sparse_jax.pruning.method import PruningMethod
+from sparse_jax.settings import reading
+from sparse_jax.settings.groups import Settings
+from sparse_jax.space.sparse_space import Space
+from sparse_jax.study import folder
+from sparse_jax.study.front import Member, member
+from sparse_jax.study.records import Row, Study, StudyError
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenStudy:
+    """A study with everything that its folder names; also a context that closes it.
+
+    Attributes:
+      folder: where it is.
+      settings: the locked ones.
+      dataset: the training and validation images, the same as during the search.
+      space: the searched space over these images.
+      objectives: what was minimised, and the budgets.
+      records: every trial, round and weight that is stored.
+    """
+
+    folder: pathlib.Path
+    settings: Settings
+    dataset: data.Dataset
+    space: Space
+    objectives: Objectives
+    records: Study
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; what was read stays readable."""
+        self.records.close()
+
+    @property
+    def data_spec(self) -> data.DataSpec:
+        """Which images, split how."""
+        return reading.data_spec(self.settings)
+
+    @property
+    def method(self) -> PruningMethod:
+        """The pruning method of every training."""
+        return reading.pruning_method(self.settings)
+
+    @property
+    def board(self) -> Board:
+        """The board that measured objectives and budgets are of."""
+        return reading.board(self.settings)
+
+    def front(self) -> list[Row]:
+        """The networks that no other beats in all objectives, by their first cost."""
+        return front_of(self.records.networks(), self.objectives)
+
+    def best(self, count: int = 1) -> list[Row]:
+        """The networks of least validation error within the soft bounds.
+
+        Returns:
+          `count` networks, each of another point of the space, the best one first;
+          fewer if there are no more.
+
+        Raises:
+          StudyError: there is none within the bounds.
+        """
+        return best_networks(self.records, count, self.objectives)
+
+    def find(self, name: str = 'best') -> Row:
+        """The network that reports call `name`: '24', '24@-1' at another cut, 'best'.
+
+        Raises:
+          StudyError: there is none of this name, or none within the bounds.
+        """
+        return find_network(self.records, name, self.objectives)
+
+    def network(self, which: str | Row = 'best') -> Member:
+        """A trained network, rebuilt from its stored weights.
+
+        Args:
+          which: a row of `front`, `best` or `records.networks()`, or its name.
+
+        Returns:
+          Its graph, its weights, and `net`, what is left of it after pruning.
+
+        Raises:
+          StudyError: there is no such network, or nothing is left of it.
+        """
+        row = self.find(which) if isinstance(which, str) else which
+        return member(self.records, self.space, row, self.dataset, self.method)
+
+
+def open_study(workdir: str | os.PathLike[str]) -> OpenStudy:
+    """Open a study to read it.
+
+    Args:
+      workdir: its folder.
+
+    Returns:
+      The study; close it, or use it in a `with` statement.
+
+    Raises:
+      StudyError, ConfigError, DataError: a part of it cannot be read, or its data or
+        its board are others than those it was made with.
+    """
+    settings = reading.read(folder.read_settings(workdir))
+    records = Study(pathlib.Path(workdir), create=False)
+    try:
+        dataset = data.load(reading.data_spec(settings))
+        folder.check_inputs(records, settings, dataset)
+        return OpenStudy(
+            pathlib.Path(workdir), settings, dataset,
+            reading.search_space(settings, dataset.input_shape, dataset.num_classes),
+            reading.objectives(settings, dataset.num_classes), records)
+    except BaseException:
+        records.close()
+        raise
+
+
+def find_network(records: Study, name: str, objectives: Objectives) -> Row:
+    """The network that launch.report calls `name`: '24', or '24@-1' at another cut;
+    'best' is the front member of least validation error within the soft bounds.
+
+    Raises:
+      StudyError: there is none of this name, or none within the bounds.
+    """
+    if name == 'best':
+        return best_networks(records, 1, objectives)[0]
+    rows = records.networks()
+    found = [row for row in rows if row.name == name]
+    if found:
+        return found[0]
+    trials = [row.trial.number for row in rows if row.offset is None]
+    allowed = f'{trials[0]} to {trials[-1]}' if trials else 'none yet, search first'
+    if any(row.offset is not None for row in rows):
+        allowed += ', also as TRIAL@CUT where launch.report lists it'
+    raise StudyError(f'--trial={name}: no such trial; allowed: best, {allowed}')
+
+
+def best_networks(
+    records: Study, count: int, objectives: Objectives
+) -> list[Row]:
+    """The `count` networks of least validation error within the soft bounds, each of
+    another point of the space; fewer if there are no more.
+
+    Raises:
+      StudyError: there is none within the bounds.
+    """
+    first = {}
+    for row in ranked_under(records.networks(), objectives):
+        first.setdefault(row.trial.row.tobytes(), row)
+    if not first:
+        raise StudyError(
+            f'no network within {limits_text(objectives)} yet: search on, or name '
+            'one with --trial')
+    return list(first.values())[:count]

@@ -1,0 +1,106 @@
+"""Settings that no search can run with are one line; the others are read once."""
+
+import dataclasses
+
+import pytest
+
+from sparse_jax import pruning
+from sparse_jax.model.skeleton import TierPolicy
+from sparse_jax.settings import reading
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.groups import Search, Settings
+from sparse_jax.settings.tree import default_config
+
+BAD = [
+    ('seed', -1), ('seed', 2**32), ('space.prior', 'flat'), ('pruning.method', 'lasso'),
+    ('data.validation_size', 0), ('data.test_size', -2), ('data.max_train', -1),
+    ('data.seed', -1), ('pruning.cuts', ('a',)), ('objectives.memory_model', 'x'),
+    ('objectives.error', 0.0), ('objectives.error', float('nan')),
+    ('objectives.model_size', 0), ('search.rounds', 0),
+    ('search.batch', 0), ('search.initial', -1), ('search.max_groups', -1),
+    ('search.rho', 1.5), ('search.stages', (3, 2)), ('search.min_overlap', 2.0),
+    ('search.child_epochs', 0.0), ('limits.max_weights', -1), ('limits.max_macs', -1),
+    ('runtime.mapping', 'loop'), ('runtime.conv', 'fft'), ('runtime.devices', -1),
+    ('runtime.workers', -1), ('train.epochs', 0), ('train.batch_size', 0),
+    ('train.variational_rate', float('inf')), ('train.decay', 2.0),
+    ('train.clip_norm', -1.0), ('tiers.widths', (4, 8)), ('tiers.widths', ('a', 100)),
+    ('tiers.widths', (0, 100)), ('tiers.units', (64, 16)), ('tiers.units', (1.5,)),
+    ('tiers.kernels', ((2, 3),)), ('tiers.kernels', ((2, 3), 4)),
+    ('tiers.kernels', ((2, 3), (3, 5))),
+    ('objectives.names', ('model_size', 'error')), ('objectives.names', ('error',)),
+    ('objectives.names', ('error', 'ram', 'ram')), ('objectives.names', ()),
+    ('objectives.names', ('error', 'energy')), ('objectives.latency', 0.0),
+    ('objectives.board', 'z80'), ('budgets.ram', -1), ('budgets.latency', -0.5),
+    ('budgets.latency', float('inf')), ('space.restrict', 'kernel'),
+    ('space.restrict', None),
+]
+KINDS = [
+    ('seed', 'x', 'a whole number'), ('seed', True, 'a whole number'),
+    ('train.batch_size', 2.5, 'a whole number'), ('search.inherit', 1, 'true or false'),
+    ('search.rho', '1', 'a number'), ('data.name', 3, 'text'),
+    ('objectives.names', 'error', 'a tuple'), ('budgets.macs', 'few', 'a number'),
+    ('pruning.cuts', (0.0, float('inf')), 'finite numbers')]
+
+
+def nested(name, value):
+    """The nested dict of one setting."""
+    for part in reversed(name.split('.')):
+        value = {part: value}
+    return value
+
+
+@pytest.mark.parametrize('name, value', BAD, ids=lambda v: str(v))
+def test_bad_settings_are_one_line(name, value):
+    config = default_config()
+    config.update_from_flattened_dict({name: value})
+    with pytest.raises(ConfigError) as caught:
+        reading.read(config)
+    message = str(caught.value)
+    assert message.startswith(f'config.{name}: ') and 'allowed: ' in message
+    assert str(value) in message and '\n' not in message
+
+
+@pytest.mark.parametrize('name, value, kind', KINDS, ids=lambda v: str(v))
+def test_a_value_of_another_kind_is_one_line(name, value, kind):
+    with pytest.raises(ConfigError) as caught:
+        reading.read(nested(name, value))
+    assert str(caught.value).startswith(
+        f'config.{name}: {value!r} is not allowed; allowed: {kind}')
+
+
+def test_settings_are_checked_like_configurations():
+    wrong = dataclasses.replace(Settings(), search=Search(rho=1.5))
+    with pytest.raises(ConfigError, match='^config.search.rho: 1.5 is not allowed; '):
+        reading.read(wrong)
+    right = dataclasses.replace(Settings(), search=Search(rho=0.5))
+    assert reading.read(right) == right
+
+
+@pytest.mark.parametrize('tree, message', [
+    ({'search': {'ruonds': 3}}, 'config: unknown setting search.ruonds; did you mean '
+                                'search.rounds?'),
+    ({'nothing': 3}, 'config: unknown setting nothing; allowed: budgets'),
+    ({'search': 3}, 'config: unknown setting search; allowed: budgets')])
+def test_a_name_that_does_not_exist_is_one_line(tree, message):
+    with pytest.raises(ConfigError) as caught:
+        reading.read(tree)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_part_of_the_settings_is_enough():
+    found = reading.read({'search': {'rounds': 9}, 'objectives': {'macs': 7.5}})
+    assert found.search == Search(rounds=9)
+    assert found.objectives.bounds == Settings().objectives.bounds | {'macs': 7.5}
+    assert found == dataclasses.replace(
+        Settings(), search=found.search, objectives=found.objectives)
+    assert reading.read({}) == Settings() == reading.read(default_config())
+
+
+@pytest.mark.parametrize('method', pruning.METHODS)
+def test_every_pruning_method_has_a_name(method):
+    settings = reading.read({'pruning': {'method': method}})
+    assert isinstance(reading.pruning_method(settings), pruning.PruningMethod)
+
+
+def test_default_tiers_are_those_of_the_library():
+    assert reading.tier_policy(Settings()) == TierPolicy()
