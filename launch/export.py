@@ -20,12 +20,13 @@ from sparse_jax.export import (
     MissingToolError,
     export_network,
     read_report,
+    tuning_text,
     verification_text,
     verify,
 )
 from sparse_jax.export.chip import boards
 from sparse_jax.export.project import folder
-from sparse_jax.quantize import finetune, int8_accuracy
+from sparse_jax.quantize import METHODS, finetune, int8_accuracy
 from sparse_jax.study import front as fronts
 from sparse_jax.study.opened import open_study
 
@@ -37,8 +38,8 @@ BOARD = cli.define_path(
     'by default the board of the study.')
 OUT = cli.define_path('out', 'Folder to write.', required=True)
 METHOD = flags.DEFINE_enum(
-    'method', 'minmax', ['minmax', 'percentile', 'mse', 'fixed'],
-    'How activation and weight ranges are calibrated.')
+    'method', 'robust', list(METHODS),
+    'How the ranges of pixels, activations and weights are calibrated.')
 STEPS = flags.DEFINE_integer(
     'finetune_steps', 0, 'Steps of quantisation-aware training; 0 for none.', 0)
 FORMAT = flags.DEFINE_enum(
@@ -60,6 +61,7 @@ def write(board):
         net, ranges = finetune(
             jax.random.key(0), net, train.images, train.labels, steps=STEPS.value,
             method=METHOD.value)
+        print(tuning_text(ranges.tuning))
     # What a search measured in int8 is exported with the same calibration.
     int8 = study.objectives.on_board or study.settings.objectives.quantized
     calibration = train.images[:CALIBRATION if int8 else 1000]

@@ -17,7 +17,7 @@ from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives import pareto
 from sparse_jax.objectives.goals import Objectives, OnBoard, exceeded
-from sparse_jax.quantize import calibrate, emulate, pixel_grid, quantize
+from sparse_jax.quantize import calibrate, emulate, quantize
 from sparse_jax.quantize.quantized import QuantizedNet, UnfitNetworkError
 from sparse_jax.space.architecture import Graph
 from sparse_jax.study.outcome import CurvePoint, Outcome, Pruned
@@ -41,7 +41,7 @@ Judge = Callable[[Graph, Outcome], Outcome]
 def as_int8(net: CompactNet, dataset: data.Dataset) -> QuantizedNet:
     """The int8 network that a search measures, calibrated on training images."""
     images = dataset.train.images[:CALIBRATION]
-    return quantize(net, calibrate(net, images), pixels=pixel_grid(images))
+    return quantize(net, calibrate(net, images))
 
 
 def board_costs(net: QuantizedNet, board: Board) -> OnBoard:

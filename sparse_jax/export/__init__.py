@@ -10,7 +10,7 @@ from sparse_jax.export.cost_model.measure import Measurement, measure
 from sparse_jax.export.errors import ExportError, MissingToolError, VerificationError
 from sparse_jax.export.project.folder import read_report
 from sparse_jax.export.project.network import ExportData, export_network
-from sparse_jax.export.project.report_text import verification_text
+from sparse_jax.export.project.report_text import tuning_text, verification_text
 from sparse_jax.export.project.verify import verify
 from sparse_jax.export.tflite.model import to_tflite
 
@@ -30,6 +30,7 @@ __all__ = [
     'plan_buffers',
     'read_report',
     'to_tflite',
+    'tuning_text',
     'verification_text',
     'verify',
 ]

@@ -5,7 +5,6 @@ import numpy as np
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.quantize.emulate import emulate
 from sparse_jax.quantize.quantize import quantize
-from sparse_jax.quantize.quantized import pixel_grid
 from sparse_jax.quantize.ranges import Method, Ranges, calibrate
 
 
@@ -16,13 +15,13 @@ def int8_accuracy(
     labels: np.ndarray,
     *,
     ranges: Ranges | None = None,
-    method: Method = 'minmax',
+    method: Method = 'robust',
 ) -> float:
     """Share of images [N, H, W, C] that the int8 network labels [N] correctly.
 
-    The pixel grid and, without `ranges`, the activation ranges come from the
-    calibration images alone.
+    Without `ranges` these and the pixel grid come from the calibration images
+    [M, H, W, C] alone.
     """
     ranges = ranges or calibrate(net, calibration, method=method)
-    qnet = quantize(net, ranges, pixels=pixel_grid(calibration))
+    qnet = quantize(net, ranges)
     return float(np.mean(emulate(qnet, images).argmax(-1) == np.asarray(labels)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize.fixed_point import quantize_multipliers
+from sparse_jax.quantize.pixels import PixelGrid
 from sparse_jax.quantize.quantized import (
     SUM_LEFT_SHIFT,
     QTensor,
@@ -17,6 +18,8 @@ from sparse_jax.quantize.quantized import (
 from sparse_jax.quantize.ranges import Ranges, share, tensor_names
 
 _HEADROOM = 2.0**22
+_LEAST_SCALE = 1e-30
+"""Of any tensor: float32 has no smaller one with all its digits."""
 _MAX_SUM_INPUTS = 15
 
 
@@ -24,15 +27,16 @@ def quantize(
     net: CompactNet,
     ranges: Ranges,
     *,
-    pixels: tuple[float, float] = (0.0, 1.0),
+    pixels: PixelGrid | None = None,
     per_channel_dense: bool = True,
 ) -> QuantizedNet:
     """Int8 weights and activations with int32 biases, TFLite arithmetic.
 
-    `pixels` is (low, step) of the uint8 pixel codes (`pixel_grid`). Convolutions have
-    one weight scale per output channel; dense layers too unless `per_channel_dense`
-    is off (older TFLM kernels have one scale per dense layer).
+    `pixels` is (low, step) of the uint8 pixel codes, by default that of the ranges.
+    Convolutions have one weight scale per output channel; dense layers too unless
+    `per_channel_dense` is off (older TFLM kernels have one scale per dense layer).
     """
+    pixels = pixels or ranges.pixels
     sorted_nodes = tuple(_sort_gather(node) for node in net.nodes)
     net = dataclasses.replace(net, nodes=sorted_nodes)
     tensors = _tensors(net, ranges, input_tensor(net, *pixels))
@@ -66,8 +70,8 @@ def _tensors(net, ranges, image):
         highs[group] = max(highs.get(group, 0.0), high)
     for node in net.nodes:
         group = groups[node.name]
-        least[group] = max(least.get(group, 1e-9), _worst(node, lows, highs, groups,
-                                                          image) / _HEADROOM)
+        least[group] = max(least.get(group, _LEAST_SCALE), _worst(
+            node, lows, highs, groups, image) / _HEADROOM)
     for name in tensor_names(net):
         if name == 'input':
             continue
@@ -94,7 +98,7 @@ def _worst(node, lows, highs, groups, image):
     for name in node.inputs:
         group = groups[name]
         reach.append(image.scale * 255.0 if name == 'input'
-                     else max(_span(lows[group], highs[group]), 1e-6))
+                     else _span(lows[group], highs[group]))
     if node.weight is None:
         return float(sum(reach))
     rows = np.abs(np.asarray(node.weight, np.float64)).reshape(len(node.weight), -1)
@@ -108,7 +112,8 @@ def _weighted(node, tensors, ranges, per_channel_dense):
     rows = weight.reshape(len(weight), -1)
     bias = np.zeros(len(rows)) if node.bias is None else np.asarray(node.bias,
                                                                     np.float64)
-    scale = _weight_scale(node, ranges.weights[node.name], per_channel_dense)
+    scale = _weight_scale(node, ranges.weights[node.name], per_channel_dense,
+                          y.scale / x.scale)
     least = np.abs(bias) + np.abs(rows).sum(axis=1) * abs(x.offset)
     scale = np.float32(np.maximum(scale, least / (x.scale * 2.0**29)))
     scale = np.asarray(scale, np.float64)
@@ -125,12 +130,15 @@ def _weighted(node, tensors, ranges, per_channel_dense):
         weight_scale=scale, multiplier=multiplier, shift=shift)
 
 
-def _weight_scale(node, peak, per_channel_dense):
+def _weight_scale(
+    node: CompactNode, peak: np.ndarray, per_channel_dense: bool, gain: float
+) -> np.ndarray:
+    """[O] scales of a layer whose output steps are `gain` input steps."""
     peak = np.asarray(peak, np.float64)
     if node.op == 'dense' and not per_channel_dense:
         peak = np.full_like(peak, peak.max(initial=0.0))
-    # A channel without weights only passes its bias: any small scale will do.
-    return np.where(peak > 0.0, peak, 1e-3) / 127.0
+    # A channel without weights only passes its bias: any scale that resolves it.
+    return np.where(peak > 0.0, peak / 127.0, min(1e-3 / 127.0, gain / 16.0))
 
 
 def _check_accumulator(name, q, bias, shift):

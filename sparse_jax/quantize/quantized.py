@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from sparse_jax.model.compact import CompactNet, Op
+from sparse_jax.quantize.pixels import codes_of
 
 
 class UnfitNetworkError(ValueError):
@@ -87,22 +88,9 @@ class QuantizedNet:
         return self.shapes[node.name]
 
 
-def pixel_grid(images: np.ndarray) -> tuple[float, float]:
-    """(low, step) of the uint8 codes of raw pixels: (0, 1) for integers 0..255.
-
-    Other pixels are coded on 256 levels between the extremes of these images.
-    """
-    images = np.asarray(images)
-    low, high = float(images.min()), float(images.max())
-    if low >= 0 and high <= 255 and np.all(np.mod(images, 1) == 0):
-        return 0.0, 1.0
-    return low, max(high - low, 1e-6) / 255.0
-
-
 def pixel_codes(net: QuantizedNet, images: np.ndarray) -> np.ndarray:
     """Raw pixels [N, H, W, C] -> uint8 codes of the same shape."""
-    codes = (np.asarray(images, np.float64) - net.pixel_low) / net.pixel_step
-    return np.clip(np.rint(codes), 0, 255).astype(np.uint8)
+    return codes_of(images, (net.pixel_low, net.pixel_step))
 
 
 def input_tensor(net: CompactNet, low: float, step: float) -> QTensor:

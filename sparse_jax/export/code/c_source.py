@@ -7,6 +7,7 @@ import numpy as np
 
 from sparse_jax.export.code import kernels, layer_kernels
 from sparse_jax.export.code.buffers import BufferPlan, plan_buffers
+from sparse_jax.export.code.c_header import header_text
 from sparse_jax.export.code.c_nodes import (
     copies,
     merge_function,
@@ -21,7 +22,7 @@ from sparse_jax.quantize.quantized import QuantizedNet
 
 _RESERVED = (
     'arena', 'layer', 'high_multiply', 'rescale', 'clamp', 'dot', 'dot2', 'unpack',
-    'copy', 'copy_rescaled', 'raise', 'push_row', 'infer', 'NOINLINE',
+    'copy', 'copy_rescaled', 'raise', 'push_row', 'pixel_code', 'infer', 'NOINLINE',
     *(f'layer_{kind}' for kind in layer_kernels.KINDS))
 
 
@@ -76,8 +77,8 @@ def generate(
     head = f'#include "{name}.h"\n\n' if guard else ''
     source = (head + '\n'.join(parts)).replace('@', f'{name}_')
     counts = {layer: int(gap.counts.sum()) for layer, gap in pairs.items()}
-    return Generated(name, net, plan, _header(net, plan, name), source, encoded,
-                     candidates, symbols, chosen, counts)
+    return Generated(name, net, plan, header_text(net, plan, name), source,
+                     encoded, candidates, symbols, chosen, counts)
 
 
 def _identifiers(net):
@@ -144,33 +145,3 @@ def _infer(net, plan, chosen, symbols):
         lines.append(call + ');')
     lines += [f'    return @arena + {plan.offsets[net.output]};', '}', '']
     return '\n'.join(lines)
-
-
-def _header(net, plan, name):
-    height, width, channels = net.input_shape
-    tensor, upper = net.tensors[net.output], name.upper()
-    return f'''\
-/* An int8 network. Feed the image row by row, then read the logits:
-     for (r = 0; r < {upper}_HEIGHT; ++r) {name}_push_row(r, row_r);
-     logits = {name}_infer();
-   A row may be forgotten once pushed. Pixels are uint8 codes, [width][channels];
-   code = (pixel - low) / step, low {net.pixel_low:g}, step {net.pixel_step:g}. */
-#ifndef {upper}_H
-#define {upper}_H
-
-#include <stdint.h>
-
-#define {upper}_HEIGHT {height}
-#define {upper}_WIDTH {width}
-#define {upper}_CHANNELS {channels}
-#define {upper}_CLASSES {int(np.prod(net.shapes[net.output]))}
-#define {upper}_ARENA_BYTES {plan.arena}
-#define {upper}_LOGIT_SCALE {tensor.scale!r}
-#define {upper}_LOGIT_ZERO_POINT ({tensor.zero_point})
-
-void {name}_push_row(int row, const uint8_t *pixels);
-/* Int8 logits, valid until the next row is pushed. */
-const int8_t *{name}_infer(void);
-
-#endif
-'''

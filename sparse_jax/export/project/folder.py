@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import pathlib
-import tempfile
+import re
+import secrets
+import shutil
 import zipfile
 
 import numpy as np
@@ -13,46 +15,83 @@ from sparse_jax.export.errors import ExportError
 
 MARKER = 'sparse_jax export'
 REPORT = 'report.json'
+_STAGING = '.export-'
 
 
-def write(out_dir: str | pathlib.Path, files: dict[str, str], arrays: dict,
-          report: dict) -> None:
+def write(out_dir: str | pathlib.Path, files: dict[str, str],
+          arrays: dict[str, np.ndarray], report: dict) -> None:
     """Writes files, `testset.npz` and the report; replaces an earlier export whole.
 
     A non-empty folder without our report is refused, and so is a file in the way that
-    the earlier export did not write. Other such files are kept.
+    the earlier export did not write. Other such files are kept. A kill at any time
+    leaves nothing, or a folder that a later export replaces.
+
+    Raises:
+      ExportError: the folder is refused, or cannot be written.
     """
-    out = pathlib.Path(out_dir)
+    out = pathlib.Path(os.path.realpath(os.path.expanduser(out_dir)))
     earlier = check_target(out)
     names = sorted([*files, 'testset.npz', REPORT])
-    if foreign := [n for n in names if n not in earlier and (out / n).exists()]:
+    if foreign := [n for n in names if n not in earlier and os.path.lexists(out / n)]:
         raise ExportError(f'{out / foreign[0]} is not of an earlier export: choose '
                           'another folder or name')
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix='.export-') as staging:
-        staging = pathlib.Path(staging)
-        for name, text in files.items():
-            (staging / name).write_text(text)
-        np.savez_compressed(staging / 'testset.npz', **arrays)
-        content = {'made_by': MARKER, 'files': names} | report
-        _write_report(staging, content | {'digest': _digest(content)})
-        out.mkdir(exist_ok=True)
-        # A kill leaves a report of ours, old or new, that a later export replaces.
-        for name in sorted(names, key=lambda name: name == REPORT):
-            os.replace(staging / name, out / name)
-        for name in set(earlier) - set(names):
-            (out / name).unlink(missing_ok=True)
+    content = {'made_by': MARKER, 'files': names} | report
+    content |= {'digest': _digest(content)}
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = _new_staging(out)
+        try:
+            for name, text in files.items():
+                (staging / name).write_text(text)
+            np.savez_compressed(staging / 'testset.npz', allow_pickle=False, **arrays)
+            write_report(staging, content)
+            _move(staging, out, names, earlier)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        raise ExportError(f'{error.filename or out}: {error.strerror}') from error
+
+
+def _move(staging: pathlib.Path, out: pathlib.Path, names: list[str],
+          earlier: list[str]) -> None:
+    """A new folder is one rename. In one that exists, a report of all that may be there
+    goes ahead, so that what a kill leaves is known as ours."""
+    if not out.exists():
+        os.rename(staging, out)
+        return
+    write_report(out, {'made_by': MARKER, 'files': sorted({*names, *earlier}),
+                       'torn': True})
+    for name in set(names) - {REPORT}:
+        os.replace(staging / name, out / name)
+    for name in set(earlier) - set(names):
+        (out / name).unlink(missing_ok=True)
+    os.replace(staging / REPORT, out / REPORT)
+
+
+def _new_staging(out: pathlib.Path) -> pathlib.Path:
+    """An empty folder beside `out`; those that kills have left for it are removed."""
+    for path in _left_over(out):
+        shutil.rmtree(path, ignore_errors=True)
+    staging = out.parent / f'{_STAGING}{out.name}.{secrets.token_hex(4)}'
+    staging.mkdir()
+    return staging
+
+
+def _left_over(out: pathlib.Path) -> list[pathlib.Path]:
+    own = re.compile(re.escape(f'{_STAGING}{out.name}.') + '[0-9a-f]{8}')
+    return [path for path in out.parent.iterdir() if own.fullmatch(path.name)
+            and path.is_dir() and not path.is_symlink()]
 
 
 def check_target(out: str | pathlib.Path) -> list[str]:
-    """Files of an earlier export in `out`, or refuses the folder."""
-    out = pathlib.Path(out)
+    """Files of an earlier export in `out`, whole or torn, or refuses the folder."""
+    out = pathlib.Path(out).expanduser()
     nearest = next(p for p in (out, *out.absolute().parents) if p.exists())
     if nearest.is_dir() and nearest != out:
         return []
     if not out.is_dir():
         raise ExportError(f'{nearest} is not a folder')
-    if not any(out.iterdir()):
+    if all(path.name == f'.{REPORT}' for path in out.iterdir()):
         return []
     report = _ours(out)
     if report is None:
@@ -71,6 +110,8 @@ def read_report(out: str | pathlib.Path) -> dict:
     report = _ours(out)
     if report is None:
         raise ExportError(f'{out} is not an exported network (no {REPORT} of ours)')
+    if report.get('torn'):
+        raise ExportError(f'{out}: the export was not finished; export it again')
     if 'digest' not in report:
         raise ExportError(f'{out}: written by an older version; export it again')
     if report['digest'] != _digest(report):
@@ -78,10 +119,10 @@ def read_report(out: str | pathlib.Path) -> dict:
     return report
 
 
-def _ours(out):
+def _ours(out: str | pathlib.Path) -> dict | None:
     """The report of any version, damaged or not; None if there is none of ours."""
     try:
-        report = json.loads((pathlib.Path(out) / REPORT).read_text())
+        report = json.loads((pathlib.Path(out).expanduser() / REPORT).read_text())
         if report['made_by'] == MARKER and isinstance(report['files'], list):
             return report
     except (OSError, ValueError, KeyError, TypeError):
@@ -89,7 +130,7 @@ def _ours(out):
     return None
 
 
-def _digest(report):
+def _digest(report: dict) -> str:
     """Of what an export writes; a verification is added later."""
     facts = {k: v for k, v in report.items() if k not in ('digest', 'verification')}
     # Through JSON, which turns tuples into lists and keys into strings.
@@ -97,14 +138,21 @@ def _digest(report):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _write_report(out, report):
-    (out / REPORT).write_text(json.dumps(report, indent=1) + '\n')
+def write_report(out: pathlib.Path, report: dict) -> None:
+    """Replaces the report at once: a kill leaves the old one or the new one."""
+    new = out / f'.{REPORT}'
+    # A link of this name is not followed.
+    new.unlink(missing_ok=True)
+    with open(new, 'x') as file:
+        file.write(json.dumps(report, indent=1) + '\n')
+    os.replace(new, out / REPORT)
 
 
 def read_testset(out: str | pathlib.Path) -> dict[str, np.ndarray]:
     """codes [N, H, W, C] uint8, logits [N, classes] int8, labels [N]; never pickles."""
     try:
-        with np.load(pathlib.Path(out) / 'testset.npz', allow_pickle=False) as file:
+        path = pathlib.Path(out).expanduser() / 'testset.npz'
+        with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ('codes', 'logits', 'labels')}
         if len({len(array) for array in arrays.values()}) != 1:
             raise ValueError('arrays of different lengths')
@@ -119,4 +167,4 @@ def set_verification(out: str | pathlib.Path, verification: dict | None) -> None
     report.pop('verification', None)
     if verification is not None:
         report['verification'] = verification
-    _write_report(pathlib.Path(out), report)
+    write_report(pathlib.Path(out).expanduser(), report)

@@ -15,12 +15,12 @@ from sparse_jax.export.project.budget import check_plan
 from sparse_jax.export.project.facts import gather_facts
 from sparse_jax.model.compact import CompactNet, logits
 from sparse_jax.quantize import (
+    Method,
     Ranges,
     calibrate,
     emulate,
     emulate_jax,
     pixel_codes,
-    pixel_grid,
     quantize,
 )
 
@@ -47,15 +47,16 @@ def export_network(
     out_dir: str | pathlib.Path,
     *,
     ranges: Ranges | None = None,
-    method: str = 'minmax',
+    method: Method = 'robust',
     name: str = 'net',
     weight_format: str = 'auto',
 ) -> dict:
     """Quantises `net` and writes everything a device project needs to `out_dir`.
 
-    `ranges` are those of `finetune`; without them `method` calibrates. The network, its
-    pixel codes included, depends on `data.calibration` alone. Returns the report, which
-    is also written as report.json. Run `verify` on the folder next.
+    `ranges` are those of `finetune`; without them `method` calibrates on
+    `data.calibration`, and the network, its pixel codes included, depends on nothing
+    else. Returns the report, which is also written as report.json. Run `verify` on the
+    folder next.
     """
     if name.lower() in TAKEN:
         raise ExportError(f'name: {name!r} is not allowed: the export has a file of it')
@@ -63,7 +64,7 @@ def export_network(
     folder.check_target(out_dir)
     _check_data(net, data)
     ranges = ranges or calibrate(net, data.calibration, method=method)
-    qnet = quantize(net, ranges, pixels=pixel_grid(data.calibration))
+    qnet = quantize(net, ranges)
     generated = generate(qnet, name=name, weight_format=weight_format)
     facts = gather_facts(generated, board, analytic_cost(net))
     check_plan(facts, board)

@@ -1,6 +1,18 @@
 """The verification of an export as text."""
 
 
+from sparse_jax.quantize import Tuning
+
+
+def tuning_text(tuning: Tuning) -> str:
+    """One line: what a fine-tuning came to, and which network is exported."""
+    text = (f'fine-tuned: accuracy in int8 {100 * tuning.start:.2f} % -> '
+            f'{100 * tuning.end:.2f} % on {tuning.images} held-out training images')
+    if tuning.kept == 'start':
+        text += '; no better than its start, which is kept'
+    return text
+
+
 def verification_text(report: dict) -> str:
     """A report.json with a verification -> a table for people."""
     v, accuracy = report['verification'], ''
