@@ -48,8 +48,8 @@ def test_device_computes_our_codes(tmp_path, base, spread):
     q, images = _offset_net(base, spread)
     low, step = q.pixel_low, q.pixel_step
     halves = low + step * (np.arange(-3, 260) + 0.5)
-    pixels = np.r_[images.ravel().astype('f8'), halves, low - 1e9 * step, low + 1e9 * step,
-                   low, low + 255 * step]
+    pixels = np.r_[images.ravel().astype('f8'), halves, low - 1e9 * step,
+                   low + 1e9 * step, low, low + 255 * step]
     (tmp_path / 'net.h').write_text(generate(q).header)
     (tmp_path / 'codes.c').write_text('''
 #include <stdio.h>
