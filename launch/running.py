@@ -3,17 +3,16 @@
 import contextlib
 from collections.abc import Iterator
 
-from launch import cli
+from launch import cli, interrupts, tables
 from sparse_jax.search.setup import Setup
+from sparse_jax.settings.groups import Settings
 from sparse_jax.study import folder as workdir
 from sparse_jax.study import lock
 from sparse_jax.study import records as study
 
 
 @contextlib.contextmanager
-def locked_study(
-    built: Setup, folder: str
-) -> Iterator[study.Study]:
+def locked_study(built: Setup, folder: str) -> Iterator[study.Study]:
     """The study of a workdir for this process alone; made if it is new.
 
     Ctrl-C ends with one line that says how to continue.
@@ -23,10 +22,21 @@ def locked_study(
     """
     with lock.hold(folder):
         records = workdir.start_study(folder, built.settings, built.dataset)
+        how = f'the same command continues from {folder!r}'
         try:
-            yield records
+            with interrupts.hint(how):
+                _say_what_is_there(records, built.settings)
+                yield records
         except KeyboardInterrupt:
-            cli.fail(f'stopped; the same command continues from {folder!r}',
-                     cli.INTERRUPTED)
+            cli.fail(f'stopped; {how}', cli.INTERRUPTED)
         finally:
             records.close()
+
+
+def _say_what_is_there(records: study.Study, settings: Settings) -> None:
+    """One line if the study has trials already."""
+    rows = records.rows()
+    done = sum(row.status != study.PENDING for row in rows)
+    if rows:
+        total = max(settings.search.rounds * settings.search.batch, len(rows))
+        tables.line(tables.console(), f'continuing: {done} of {total}')

@@ -1,0 +1,64 @@
+"""Ctrl-C and SIGTERM: one line and the end, at any time and whatever is running.
+
+Python tells its main thread of a signal, between two of its own instructions. A main
+thread that imports, compiles or trains hears of it late, or inside a callback whose
+exceptions are dropped. Here a thread of its own reads the signals from a pipe that the
+system's handler fills. Everything on disk is written so that a process may end at any
+instruction, which this relies on.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+"""Exit codes, as shells have them."""
+
+_hints: list[str] = []
+"""What the line says after 'stopped'; the last one counts."""
+
+
+def install() -> None:
+    """End this process with one line on any of `CODES` from now on.
+
+    Signals that the caller of this process ignores (nohup, a shell's background) stay
+    ignored.
+    """
+    ends, starts = os.pipe()
+    os.set_blocking(starts, False)
+    for number in CODES:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(starts, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(ends,), daemon=True, name='signals').start()
+
+
+@contextlib.contextmanager
+def hint(text: str) -> Iterator[None]:
+    """Add `text` to the line of a process that is stopped meanwhile."""
+    _hints.append(text)
+    try:
+        yield
+    finally:
+        _hints.pop()
+
+
+def _watch(ends: int) -> None:
+    while True:
+        for number in os.read(ends, 64):
+            if number in CODES:
+                stop(CODES[signal.Signals(number)])
+
+
+def stop(code: int) -> None:
+    """Say that the process was stopped and end it, waiting for nothing."""
+    if os.isatty(1):
+        os.write(1, b'\x1b[?25h\n')  # The cursor, which a progress bar hides.
+    line = '; '.join(['error: stopped', *_hints[-1:]])
+    with contextlib.suppress(OSError):
+        os.write(2, f'{line}\n'.encode(getattr(sys.stderr, 'encoding', None) or 'utf-8',
+                                       'backslashreplace'))
+    os._exit(code)
