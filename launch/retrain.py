@@ -5,20 +5,23 @@
 
 --out becomes a study of its own with one trial per start, which launch.report,
 launch.export and the others read; the first study stays as it is. Every start begins
-with fresh weights, also where the trial inherited its own. The spread between starts
-says how far a difference between two networks can be trusted: the best of a search is
-partly luck, and with --networks=5 the means of the five best say which of them is best.
-It may also owe much to the epochs of its ancestors, which are named. The same command
-again continues.
+with fresh weights, also where the trial inherited its own, and with random numbers that
+the search did not use; another --seed draws others. The spread between starts says how
+far a difference between two networks can be trusted: the best of a search is partly
+luck, and with --networks=5 the means of the five best say which of them is best. It may
+also owe much to the epochs of its ancestors, which are named. The same command again
+continues.
 """
 
+import contextlib
 import dataclasses
+import pathlib
 
 import numpy as np
 from absl import flags
 
 from launch import cli, progress, running, tables
-from sparse_jax import status
+from sparse_jax import data, status
 from sparse_jax.objectives.goals import figure
 from sparse_jax.objectives.labels import LABELS, Label, limits_text
 from sparse_jax.search import loop, setup
@@ -26,7 +29,8 @@ from sparse_jax.study import lineage, lock
 from sparse_jax.study.folder import check_settings
 from sparse_jax.study.opened import open_study
 from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import StudyError
+from sparse_jax.study.records import FILE, Study, StudyError
+from sparse_jax.study.retraining import seed_of
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -45,6 +49,9 @@ MAX_TRAIN = flags.DEFINE_integer(
     flag_values=FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts of each.', 1, flag_values=FLAGS)
+SEED = flags.DEFINE_integer(
+    'seed', 0, 'Of the random starts; another one repeats the retraining with others.',
+    0, flag_values=FLAGS)
 ERROR = Label('error', 'validation error', '', '.2%')
 
 
@@ -62,33 +69,44 @@ def chosen(study):
     return found
 
 
-def again(settings, networks):
-    """The settings of the new study."""
-    change, train, data = dataclasses.replace, settings.train, settings.data
+def again(study, rows):
+    """The settings of the new study of some networks."""
+    settings = study.settings
+    seed = seed_of(settings, data.digest(study.dataset), rows, SEED.value)
+    change, train, images = dataclasses.replace, settings.train, settings.data
     if EPOCHS.value is not None:
         train = change(train, epochs=EPOCHS.value)
     if MAX_TRAIN.value is not None:
-        data = change(data, max_train=MAX_TRAIN.value)
+        images = change(images, max_train=MAX_TRAIN.value)
     search = change(
-        settings.search, algorithm='random', rounds=1, batch=networks * REPEATS.value,
+        settings.search, algorithm='random', rounds=1, batch=len(rows) * REPEATS.value,
         stages=(), inherit=False)
-    return change(settings, train=train, data=data, search=search)
+    return change(settings, seed=seed, train=train, data=images, search=search)
 
 
-def plan(records, settings, rows):
-    """One trial per network and start, unless they are in the study already.
+def check_networks(workdir, rows):
+    """Refuse a folder with trainings of other networks.
 
     Raises:
-      StudyError: the study is of other networks.
+      StudyError: they are others, or the study cannot be read.
     """
-    stored, each = records.rows(), [row for row in rows for _ in range(REPEATS.value)]
+    if not (pathlib.Path(workdir) / FILE).is_file():
+        return
+    with contextlib.closing(Study(workdir, create=False)) as records:
+        stored = records.rows()
+    each = [row for row in rows for _ in range(REPEATS.value)]
     if any(not np.array_equal(r.trial.row, row.trial.row)
            for r, row in zip(stored, each)):
         names = ', '.join(row.name for row in rows)
         raise StudyError(
-            f'workdir {str(records.workdir)!r} holds trainings of another network '
-            f'than trial {names}; allowed: another folder')
-    if not stored:
+            f'workdir {workdir!r} holds trainings of another network than trial '
+            f'{names}; allowed: another folder')
+
+
+def plan(records, settings, rows):
+    """One trial per network and start, unless they are in the study already."""
+    if not records.rows():
+        each = [row for row in rows for _ in range(REPEATS.value)]
         trials = [Trial(number, row.trial.row, settings.train.epochs, None)
                   for number, row in enumerate(each)]
         records.add_round(0, settings.seed, trials, [row.point for row in each], {})
@@ -138,7 +156,8 @@ def main(argv):
     del argv
     with open_study(WORKDIR.value) as study:
         rows, trials = chosen(study), study.records.rows()
-    settings, objectives = again(study.settings, len(rows)), study.objectives
+    settings, objectives = again(study, rows), study.objectives
+    check_networks(OUT.value, rows)
     check_settings(OUT.value, settings)
     lock.check_free(OUT.value)
     built = setup.build(settings)

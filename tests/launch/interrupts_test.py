@@ -25,10 +25,11 @@ def _catches(process, number):
     (signal.SIGINT, 0.0), (signal.SIGTERM, 0.1), (signal.SIGINT, 0.4),
     (signal.SIGTERM, 1.0)])
 def test_while_the_libraries_are_imported(number, seconds, tmp_path):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        pytest.skip('ignored by whoever runs the tests, and so by the launcher')
     process = subprocess.Popen(
         [sys.executable, '-m', 'launch.search', f'--workdir={tmp_path}/run'], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         while not _catches(process, signal.SIGTERM) and process.poll() is None:
             time.sleep(0.002)

@@ -114,3 +114,22 @@ def test_a_start_without_a_network_at_the_cut_is_counted():
     assert text.startswith(
         'trial 3@-1, 5 epochs: 1 of 4 starts (2 empty, 1 over-budget)')
     assert text.endswith(' after 12 epochs')
+
+
+def _first_kernel(workdir, number):
+    study = Study(workdir, create=False)
+    params = study.weights(number).params
+    study.close()
+    return params[sorted(params)[0]]['kernel']
+
+
+def test_a_start_is_no_trial_of_the_search(tmp_path, capsys):
+    """At the same epochs, number and point: everything but the random numbers."""
+    shutil.copytree(tiny_study.finished().workdir, tmp_path / 'study')
+    (tmp_path / 'study' / 'config.json').write_text(dumps(tiny_study.settings()))
+    found = command_line.run(
+        capsys, 'retrain', f'--workdir={tmp_path}/study', f'--out={tmp_path}/again',
+        '--trial=0', '--repeats=1')
+    assert found.code == 0, found.err
+    source, again = (_first_kernel(tmp_path / name, 0) for name in ('study', 'again'))
+    assert source.shape == again.shape and np.abs(source - again).max() > 1e-3
