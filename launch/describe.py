@@ -17,8 +17,9 @@ from rich.table import Table
 
 from launch import cli, tables
 from sparse_jax import data
-from sparse_jax.objectives import compact_costs, graph_costs, labels
-from sparse_jax.objectives.goals import BOARD, exceeded
+from sparse_jax.objectives import compact_costs, graph_costs
+from sparse_jax.objectives.goal import BOARD
+from sparse_jax.objectives.goals import costs_text, exceeded
 from sparse_jax.settings import reading
 from sparse_jax.space import architecture, graph_file, network_file
 from sparse_jax.space.sparse_space import sparse_space
@@ -134,11 +135,12 @@ def describe_trial(console):
     accuracy = 100 * (1 - member.row.error)
     tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %'
                          f'{_in_float(study, member.row)}')
-    if member.row.on_board is not None:
-        costs = [f'{label.title} {label.text(value)}' for label, value in zip(
-            (labels.LABELS[name] for name in BOARD), member.row.on_board)]
-        tables.line(console, f'predicted on {study.settings.objectives.board}: '
-                             f'{", ".join(costs)}')
+    for what, wanted in ((f'predicted on {study.settings.objectives.board}', True),
+                         ('measured', False)):
+        goals = [goal for goal in study.objectives.measured
+                 if (goal.name in BOARD) == wanted]
+        if costs := costs_text(member.row, goals, study.objectives):
+            tables.line(console, f'{what}: {costs}')
     if not member.row.ok:
         over = ', '.join(exceeded(member.row, study.objectives))
         tables.line(console, f'over its budget of {over or "what can be generated"}')

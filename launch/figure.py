@@ -2,15 +2,20 @@
 
 import math
 import os
-from typing import IO
+from collections.abc import Sequence
+from typing import IO, Any
 
 import numpy as np
+
+from sparse_jax.objectives.goal import GOALS
 
 _WIDTH, _HEIGHT, _DPI = 3.5, 2.9, 200
 _COUNTS = ('two', 'three', 'four', 'five', 'six', 'seven', 'eight')
 _FRONT, _OTHERS, _BUDGET = '#1f5fa8', '#b9bec6', '#c0392b'
 _MAX_TICKS = 7
-_STYLE = {
+_LINES = {'soft bound': (0, (4, 3)), 'budget': '-'}
+_LEGEND = (*_LINES, 'evaluated', 'best at this size')
+_STYLE: dict[Any, Any] = {
     'font.size': 8, 'axes.labelsize': 8.5, 'axes.linewidth': 0.6,
     'xtick.labelsize': 7.5, 'ytick.labelsize': 7.5, 'xtick.major.width': 0.6,
     'ytick.major.width': 0.6, 'legend.fontsize': 7.5,
@@ -19,7 +24,7 @@ _STYLE = {
 
 Target = str | os.PathLike | IO[bytes]
 """What a picture is written to."""
-SIZES = [f'{name} (bytes, one per value)' for name in ('model size', 'working memory')]
+SIZES = [GOALS[name].axis_label for name in ('model_size', 'working_memory')]
 """The axes of a search with the default objectives."""
 
 
@@ -54,16 +59,17 @@ def percent_ticks(low: float, high: float) -> list[float]:
     return [t for t in ticks if low <= t <= high]
 
 
-def draw(path: Target, everything: np.ndarray, front: np.ndarray, limits: np.ndarray,
-         names: list[str] = SIZES) -> None:
+def draw(path: Target, everything: np.ndarray, front: np.ndarray, bounds: np.ndarray,
+         names: list[str] = SIZES, budgets: Sequence[float | None] = ()) -> None:
     """Write the picture.
 
     Args:
       path: of the PNG, or an open binary file.
       everything: [N, K] error and costs of all networks.
       front: [F, K] the same of those that no other beats in all of them.
-      limits: [K - 1] budgets of the costs.
+      bounds: [K - 1] soft bounds of the costs.
       names: [K - 1] of the costs, for the axes.
+      budgets: [K - 1] hard budgets of the costs, None where there is none.
     """
     pyplot = _pyplot()
     with pyplot.rc_context(_STYLE):
@@ -72,13 +78,22 @@ def draw(path: Target, everything: np.ndarray, front: np.ndarray, limits: np.nda
             squeeze=False)
         axes = axes[0]
         for column, (axis, name) in enumerate(zip(axes, names), 1):
+            lines = {'soft bound': float(bounds[column - 1])}
+            budget = budgets[column - 1] if budgets else None
+            if budget is not None:
+                lines['budget'] = budget
             _panel(axis, everything[:, [column, 0]], front[:, [column, 0]],
-                   float(limits[column - 1]), _COUNTS[len(names) - 1])
+                   lines, _COUNTS[len(names) - 1])
             axis.set_xlabel(name)
         axes[0].set_ylabel('validation error (%)')
         _error_axis(axes[0], everything[:, 0], front[:, 0])
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc='upper center', ncols=4, frameon=False,
+        # A budget may be of another panel than the first.
+        entries = {label: handle for axis in reversed(axes) for handle, label in zip(
+            *axis.get_legend_handles_labels())}
+        labels = [label for label in _LEGEND if label in entries]
+        labels += [label for label in entries if label not in _LEGEND]
+        figure.legend([entries[label] for label in labels], labels,
+                      loc='upper center', ncols=len(labels), frameon=False,
                       handlelength=1.6, columnspacing=1.6)
         figure.tight_layout(rect=(0, 0, 1, 0.94), w_pad=1.5)
         figure.savefig(path, dpi=_DPI, format='png')
@@ -110,18 +125,20 @@ def _pyplot():
     return pyplot
 
 
-def _panel(axis, everything, front, limit, count):
+def _panel(axis, everything, front, lines, count):
     percent = lambda errors: 100 * np.maximum(errors, _smallest(everything[:, 1]))
-    axis.axvline(limit, color=_BUDGET, lw=0.9, ls=(0, (4, 3)), label='budget', zorder=1)
+    for label, value in lines.items():
+        axis.axvline(value, color=_BUDGET, lw=0.9, ls=_LINES[label], label=label,
+                     zorder=1)
     axis.scatter(everything[:, 0], percent(everything[:, 1]), s=7, color=_OTHERS, lw=0,
                  label='evaluated', zorder=2)
     sizes, errors = staircase(front[:, 0], front[:, 1])
-    ends = max(everything[:, 0].max(), limit) * 1.15
+    ends = max(everything[:, 0].max(), *lines.values()) * 1.15
     axis.plot(np.r_[sizes, ends], percent(np.r_[errors, errors[-1]]), color=_FRONT,
               lw=1.2, drawstyle='steps-post', label='best at this size', zorder=3)
     axis.scatter(front[:, 0], percent(front[:, 1]), s=13, color=_FRONT, lw=0.4,
                  edgecolor='white', label=f'Pareto front of all {count}', zorder=4)
-    low = min(everything[:, 0].min(), limit) / 1.15
+    low = min(everything[:, 0].min(), *lines.values()) / 1.15
     axis.set_xscale('log', base=2)
     axis.set_xlim(low, ends)
     ticks = binary_ticks(low, ends)

@@ -7,7 +7,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from launch import tables
 from sparse_jax import status
 from sparse_jax.objectives.goals import figure, front_of
-from sparse_jax.objectives.labels import LABELS
 from sparse_jax.settings.reading import board
 
 _PLAIN = 'finished group'
@@ -65,8 +64,7 @@ class Reporter:
                 f'hypervolume {news.hypervolume:.3f}')
         if best is not None:
             aims = self.setup.objectives
-            costs = [LABELS[name].text(figure(best, name, aims))
-                     for name in aims.names[1:]]
+            costs = [goal.text(figure(best, goal.name, aims)) for goal in aims.costs]
             text += (f'  best of group: {100 * (1 - best.error):.1f} % with '
                      f'{", ".join(costs)}')
         if failed:
@@ -124,8 +122,7 @@ def print_summary(setup, study) -> None:
                          f'{counted("considered"):.0f} proposals')
     best = [r['hypervolume'] for r in rounds if r['hypervolume'] is not None]
     reference = ', '.join(f'{v:.3g}' for v in aims.reference)
-    costs = ', '.join(
-        f'log10 {LABELS[name].column}' for name in aims.names[1:])
+    costs = ', '.join(f'log10 {goal.heading}' for goal in aims.costs)
     if best:
         tables.line(
             console, f'hypervolume {best[-1]:.4f} of (error, {costs}) '

@@ -17,8 +17,13 @@ from absl import flags
 from launch import cli, tables
 from launch import figure as picture
 from sparse_jax.evaluation.chip import CALIBRATION
-from sparse_jax.objectives.goals import BOARD, best_under, figure, matrix
-from sparse_jax.objectives.labels import LABELS, limits_text
+from sparse_jax.objectives.goals import (
+    best_under,
+    bounds_text,
+    costs_text,
+    figure,
+    matrix,
+)
 from sparse_jax.study import convergence, files
 from sparse_jax.study import front as fronts
 from sparse_jax.study.lineage import tree_lines
@@ -36,7 +41,7 @@ TREE = flags.DEFINE_bool(
 def write_csv(path, members, objectives, tests):
     columns = ['trial', 'validation_accuracy', 'test_accuracy', 'model_size',
                objectives.memory, 'macs', 'unpruned_model_size',
-               *(BOARD if objectives.on_board else ())]
+               *(goal.name for goal in objectives.measured)]
     buffer = io.StringIO(newline='')
     writer = csv.writer(buffer)
     writer.writerow(columns)
@@ -44,7 +49,8 @@ def write_csv(path, members, objectives, tests):
         writer.writerow([
             row.name, 1 - row.error, tests.get(row.name, ''), row.costs.model_size,
             getattr(row.costs, objectives.memory), row.costs.macs,
-            row.unpruned.model_size, *(row.on_board or ())])
+            row.unpruned.model_size,
+            *(figure(row, goal.name, objectives) for goal in objectives.measured)])
     files.write(path, buffer.getvalue())
 
 
@@ -70,26 +76,16 @@ def write_progress(folder, points):
 
 def best_text(rows, objectives, tests):
     """The network of least validation error within the soft bounds, in words."""
-    within = limits_text(objectives)
+    within = f'the soft bounds of {bounds_text(objectives)}'
     best = best_under(rows, objectives)
     if best is None:
         return f'no front member within {within}'
     percent = [f'validation {100 * (1 - best.error):.2f} %']
     if best.name in tests:
         percent.append(f'test {100 * tests[best.name]:.2f} %')
-    costs = [f'{label.title} {label.text(figure(best, name, objectives))}'
-             for name in objectives.names[1:] for label in [LABELS[name]]]
+    costs = costs_text(best, objectives.costs, objectives)
     return (f'best on validation within {within}: trial {best.name}, '
-            f'{", ".join([*costs, *percent])}')
-
-
-def axis_labels(objectives):
-    """What is under each panel of the picture."""
-    units = {'flash': 'bytes', 'ram': 'bytes', 'macs': '', 'instructions': '',
-             'latency': 'ms'}
-    texts = [(LABELS[name].title, units.get(name, 'bytes, one per value'))
-             for name in objectives.names[1:]]
-    return [f'{title} ({unit})' if unit else title for title, unit in texts]
+            f'{", ".join([costs, *percent])}')
 
 
 def main(argv):
@@ -125,7 +121,9 @@ def main(argv):
     with files.replacing(workdir / 'front.png') as file:
         picture.draw(
             file, everything, matrix(front, objectives),
-            np.array(objectives.bounds[1:]), axis_labels(objectives))
+            np.array(objectives.bounds[1:]),
+            [goal.axis_label for goal in objectives.costs],
+            [dict(objectives.budgets).get(goal.name) for goal in objectives.costs])
     write_networks(workdir / 'networks', members)
     tables.line(console, f'written: {workdir}/{", ".join(written)}')
 

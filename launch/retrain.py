@@ -22,8 +22,7 @@ from absl import flags
 
 from launch import cli, progress, running, tables
 from sparse_jax import data, status
-from sparse_jax.objectives.goals import figure
-from sparse_jax.objectives.labels import LABELS, Label, limits_text
+from sparse_jax.objectives.goals import bounds_text, figure
 from sparse_jax.search import loop, setup
 from sparse_jax.study import lineage, lock
 from sparse_jax.study.folder import check_settings
@@ -52,7 +51,6 @@ REPEATS = flags.DEFINE_integer(
 SEED = flags.DEFINE_integer(
     'seed', 0, 'Of the random starts; another one repeats the retraining with others.',
     0, flag_values=FLAGS)
-ERROR = Label('error', 'validation error', '', '.2%')
 
 
 def chosen(study):
@@ -64,8 +62,8 @@ def chosen(study):
                  'together; allowed: --trial=best')
     found = study.best(NETWORKS.value)
     if len(found) < NETWORKS.value:
-        tables.line(tables.console(), f'only {len(found)} networks are within '
-                                      f'{limits_text(study.objectives)}')
+        tables.line(tables.console(), f'only {len(found)} networks are within the '
+                                      f'soft bounds of {bounds_text(study.objectives)}')
     return found
 
 
@@ -144,10 +142,10 @@ def summary(runs, row, objectives, epochs, before):
         return f'{text} give a network'
     parts, had = [], []
     for name in objectives.names:
-        label = LABELS.get(name, ERROR)
+        goal = objectives.goal(name)
         values = [figure(r, name, objectives) for r in good]
-        parts.append(f'{label.title} {spread(values, label.text)}')
-        had.append(label.text(figure(row, name, objectives)))
+        parts.append(f'{goal.title} {spread(values, goal.text)}')
+        had.append(goal.text(figure(row, name, objectives)))
     return (f'{text} give {", ".join(parts)}; it had {", ".join(had)} after {before} '
             'epochs')
 

@@ -10,8 +10,7 @@ from rich.text import Text
 from sparse_jax.data import Dataset
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.cost_model.measure import prediction_error
-from sparse_jax.objectives.goals import Objectives, exceeded, figure
-from sparse_jax.objectives.labels import LABELS
+from sparse_jax.objectives.goals import Objectives, costs_text, exceeded, figure
 from sparse_jax.study.records import PENDING
 
 PLAIN_WIDTH = 80
@@ -45,7 +44,7 @@ def notes(out: Console, dataset: Dataset) -> None:
 def cost(item, name: str, objectives: Objectives) -> str:
     """A cost of a network as plain digits; empty if it was not measured."""
     value = figure(item, name, objectives)
-    return '' if value is None else f'{value:{LABELS[name].form}}'
+    return '' if value is None else objectives.goal(name).digits(value)
 
 
 def prediction_text(board: Board) -> str:
@@ -74,10 +73,9 @@ def nothing_text(rows, objectives: Objectives) -> str:
     over = [row for row in rows if row.trained and exceeded(row, objectives)]
     if over:
         nearest = min(over, key=excess)
-        costs = [f'{label.title} {label.text(figure(nearest, name, objectives))}'
-                 for name in exceeded(nearest, objectives)
-                 for label in [LABELS[name]]]
-        text += f'; nearest to the budgets is {nearest.name} with {", ".join(costs)}'
+        over = [objectives.goal(name) for name in exceeded(nearest, objectives)]
+        text += (f'; nearest to the budgets is {nearest.name} with '
+                 f'{costs_text(nearest, over, objectives)}')
     return text
 
 
@@ -88,7 +86,7 @@ def front_table(rows, objectives: Objectives, tests=None) -> Table:
     counted = {'model_size', 'working_memory'} & set(shown)
     note = '' if objectives.on_board or not counted else ' (bytes, one per value)'
     table = Table(title=f'Pareto front{note}')
-    columns = ['trial', 'valid. %', *(LABELS[name].column for name in shown),
+    columns = ['trial', 'valid. %', *(objectives.goal(name).heading for name in shown),
                'unpruned']
     for name in columns + (['test %'] if tests else []):
         table.add_column(name, justify='right', no_wrap=True)

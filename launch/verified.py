@@ -8,12 +8,17 @@ from rich.table import Table
 
 from launch import cli, tables
 from sparse_jax import data
-from sparse_jax.evaluation.chip import CALIBRATION, as_int8, board_costs
+from sparse_jax.evaluation.chip import (
+    CALIBRATION,
+    as_int8,
+    board_costs,
+    verified_costs,
+)
 from sparse_jax.export import ExportData, ExportError, export_network, verify
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.chip.toolchain import check_tools
-from sparse_jax.objectives.goals import OnBoard, exceeded
-from sparse_jax.objectives.labels import LABELS
+from sparse_jax.objectives.goal import BOARD, GOALS
+from sparse_jax.objectives.goals import exceeded, figure
 from sparse_jax.study import files
 from sparse_jax.study.opened import open_study
 from sparse_jax.study.records import Row, StudyError
@@ -25,8 +30,9 @@ class Checked(NamedTuple):
     """One member of the front, predicted and run."""
 
     row: Row
-    predicted: OnBoard
-    run: OnBoard | None
+    predicted: dict[str, float] | None
+    """{goal: figure}; None if it could not be generated."""
+    run: dict[str, float] | None
     """As linked and emulated; None if the verification failed."""
     image: int = 0
     """Bytes of the whole linked image, reset code and example firmware included."""
@@ -72,19 +78,16 @@ def verify_front(
 
 def _check(member, dataset, images, board, stored, out, compiler):
     """One member; what the search predicted is taken from the study if it did."""
-    predicted = member.row.on_board if stored else None
+    predicted = member.row.measured if stored else None
     try:
-        if predicted is None:
+        if predicted is None or BOARD[0] not in predicted:
             predicted = board_costs(as_int8(member.net, dataset), board)
         export_network(member.net, ExportData(dataset.train.images[:CALIBRATION],
                                               images), board, out)
         found = verify(out, compiler=compiler)
     except (ExportError, ValueError) as error:
         return Checked(member.row, predicted, None, failure=str(error))
-    run = OnBoard(
-        found['network']['flash'], found['network']['ram'],
-        found['instructions']['mean'], 1e3 * found['estimates']['latency_s'])
-    return Checked(member.row, predicted, run, found['flash'])
+    return Checked(member.row, predicted, verified_costs(found), found['flash'])
 
 
 def _print(checked, board, images, in_all):
@@ -92,33 +95,41 @@ def _print(checked, board, images, in_all):
     console = tables.console()
     table = Table(title=f'Front on {board.name} (emulated), {images} of {in_all} test '
                         'images')
-    shown = [LABELS[name] for name in OnBoard._fields]
-    for name in ('trial', '', *(label.column for label in shown), 'image', 'logits'):
+    goals = _known(checked)
+    for name in ('trial', '', *(goal.heading for goal in goals), 'image', 'logits'):
         table.add_column(name, justify='right', no_wrap=True)
     errors = []
     for c in checked:
-        errors += _add_rows(table, c, shown)
+        errors += _add_rows(table, c, goals)
         table.add_section()
     tables.show(console, table)
     if errors:
         size = 100 * np.abs(np.array(errors))
         text = ', '.join(
-            f'{label.title} {middle:.1f} % ({most:.1f} %)' for label, middle, most in
-            zip(shown, np.median(size, axis=0), size.max(axis=0)))
+            f'{goal.title} {middle:.1f} % ({most:.1f} %)' for goal, middle, most in
+            zip(goals, np.median(size, axis=0), size.max(axis=0)))
         tables.line(console, f'error of the prediction, median (worst): {text}')
     tables.line(console, 'flash and RAM: of the network; image: all of the linked '
                          'flash; ms: an estimate from a cycle table')
 
 
-def _add_rows(table, c, labels):
+def _known(checked):
+    """The goals of the board of which every network has a figure."""
+    known = [costs for c in checked for costs in (c.predicted, c.run)
+             if costs is not None]
+    return [GOALS[name] for name in BOARD if all(name in costs for costs in known)]
+
+
+def _add_rows(table, c, goals):
     """Up to three lines of a network; the list of its error, empty if it failed."""
-    cells = lambda costs: [f'{v:{x.form}}' for v, x in zip(costs, labels)]
-    blank = [''] * len(labels)
+    figures = lambda costs: np.array([costs[goal.name] for goal in goals], float)
+    cells = lambda costs: [goal.digits(costs[goal.name]) for goal in goals]
+    blank = [''] * len(goals)
     if c.run is None:
         known = blank if c.predicted is None else cells(c.predicted)
         table.add_row(c.row.name, 'predicted', *known, '', 'FAILED')
         return []
-    error = np.array(c.predicted, float) / np.array(c.run, float) - 1
+    error = figures(c.predicted) / figures(c.run) - 1
     table.add_row(c.row.name, 'predicted', *cells(c.predicted), '', '')
     table.add_row('', 'run', *cells(c.run), str(c.image), 'bit-equal')
     table.add_row('', 'error', *(f'{100 * e:+.1f}%' for e in error), '', '')
@@ -130,8 +141,9 @@ def _print_budgets(checked, objectives):
     for c in checked:
         if c.run is None:
             continue
-        for name in exceeded(c.row._replace(on_board=c.run), objectives):
-            label, most = LABELS[name], dict(objectives.budgets)[name]
-            value = label.text(getattr(c.run, name))
-            tables.line(tables.console(), f'trial {c.row.name}: {label.title} is '
-                        f'{value} as run, above its budget of {label.text(most)}')
+        run = c.row._replace(measured=(c.row.measured or {}) | c.run)
+        for name in exceeded(run, objectives):
+            goal, most = objectives.goal(name), dict(objectives.budgets)[name]
+            value = goal.text(figure(run, name, objectives))
+            tables.line(tables.console(), f'trial {c.row.name}: {goal.title} is '
+                        f'{value} as run, above its budget of {goal.text(most)}')

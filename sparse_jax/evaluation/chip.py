@@ -4,9 +4,10 @@ Shrinks and quantises on the host once per network; the training program hands o
 networks of all cuts. `judge` holds them to the hard budgets.
 """
 
+import math
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,8 +16,9 @@ from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.cost_model.measure import measure
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
-from sparse_jax.objectives import pareto
-from sparse_jax.objectives.goals import Objectives, OnBoard, exceeded
+from sparse_jax.objectives import compact_costs, pareto
+from sparse_jax.objectives.goal import GOALS, Counted, Goal, OnBoard, Own
+from sparse_jax.objectives.goals import Objectives, exceeded
 from sparse_jax.quantize import calibrate, emulate, quantize
 from sparse_jax.quantize.quantized import QuantizedNet, UnfitNetworkError
 from sparse_jax.space.architecture import Graph
@@ -27,15 +29,18 @@ CALIBRATION = 256
 
 
 class OnChip(NamedTuple):
-    """What one int8 network gives; None where it was not asked for."""
+    """What one network gives on the host."""
 
     error: float | None
-    on_board: OnBoard | None
+    """Of its int8 network; None where it was not asked for."""
+    measured: dict[str, float] | None
+    """{goal: figure}; None where nothing was asked for."""
 
 
 Chip = Callable[[Graph, Pruned], OnChip | None]
-"""None if the network cannot be generated."""
+"""None if the network cannot be generated or measured."""
 Judge = Callable[[Graph, Outcome], Outcome]
+_Item = TypeVar('_Item', Outcome, CurvePoint)
 
 
 def as_int8(net: CompactNet, dataset: data.Dataset) -> QuantizedNet:
@@ -44,32 +49,88 @@ def as_int8(net: CompactNet, dataset: data.Dataset) -> QuantizedNet:
     return quantize(net, calibrate(net, images))
 
 
-def board_costs(net: QuantizedNet, board: Board) -> OnBoard:
-    """Costs of an int8 network, as they are stored."""
-    m = measure(net, board)
-    return OnBoard(m.flash, m.ram, m.instructions, 1e3 * m.latency_s)
+def board_costs(net: QuantizedNet, board: Board) -> dict[str, float]:
+    """{goal: figure} of all goals of the table that are measured on a board, as they
+    are stored; without those that its file says too little for."""
+    found, costs = measure(net, board), {}
+    for goal in GOALS.values():
+        if isinstance(goal.source, OnBoard):
+            value = getattr(found, goal.source.predicted)
+            if value is not None:
+                costs[goal.name] = _scaled(value, goal.source)
+    return costs
 
 
-def on_chip(dataset: data.Dataset, board: Board | None, *, quantized: bool) -> Chip:
-    """Measures on a board, None for none, and the int8 error if `quantized`."""
+def verified_costs(verification: dict) -> dict[str, float]:
+    """The same of a verification: as linked and emulated."""
+    costs = {}
+    for goal in GOALS.values():
+        if isinstance(goal.source, OnBoard):
+            part: Any = verification
+            for key in goal.source.verified:
+                part = part[key]
+            if part is not None:
+                costs[goal.name] = _scaled(part, goal.source)
+    return costs
+
+
+def _scaled(value: float, source: OnBoard) -> float:
+    return value if source.scale == 1.0 else source.scale * value
+
+
+def on_chip(
+    dataset: data.Dataset, board: Board | None, *, quantized: bool,
+    goals: Sequence[Goal] = (),
+) -> Chip:
+    """Measures networks on the host.
+
+    Args:
+      dataset: calibrates on its training images; the int8 error is of its validation
+        images.
+      board: of the costs on a board; None for none of them.
+      quantized: whether the error is that of the int8 network.
+      goals: of the search; those that the training program gives are left out.
+    """
     labels = dataset.validation.labels
 
-    def chip(graph, pruned):
+    def chip(graph: Graph, pruned: Pruned) -> OnChip | None:
         net = shrink(graph, pruned.folded, pruned.units, mean=dataset.mean,
                      std=dataset.std)
-        error = costs = None
+        int8 = error = None
+        measured = {}
         try:
-            net = as_int8(net, dataset)
-            costs = None if board is None else board_costs(net, board)
+            if quantized or board is not None:
+                int8 = as_int8(net, dataset)
+            if int8 is not None and board is not None:
+                measured |= board_costs(int8, board)
         except UnfitNetworkError:
             # A dimension past 65535, or an accumulator that could overflow.
             return None
-        if quantized:
-            guesses = emulate(net, dataset.validation.images).argmax(-1)
+        measured |= _own_costs(net, int8, board, goals)
+        if not all(math.isfinite(value) for value in measured.values()):
+            return None
+        if int8 is not None and quantized:
+            guesses = emulate(int8, dataset.validation.images).argmax(-1)
             error = 1.0 - float(np.mean(guesses == np.asarray(labels)))
-        return OnChip(error, costs)
+        return OnChip(error, measured or None)
 
     return chip
+
+
+def _own_costs(
+    net: CompactNet, int8: QuantizedNet | None, board: Board | None,
+    goals: Sequence[Goal],
+) -> dict[str, float]:
+    """{goal: figure} of those that neither the program nor the board gives."""
+    costs = {}
+    for goal in goals:
+        if isinstance(goal.source, Own):
+            assert goal.source.measure is not None, f'{goal.name} can only be read'
+            given = (int8, board) if goal.source.on_board else (None, None)
+            costs[goal.name] = float(goal.source.measure(net, *given))
+        elif isinstance(goal.source, Counted) and callable(goal.source.rule):
+            costs[goal.name] = float(goal.source.rule(compact_costs.layer_rows(net)))
+    return costs
 
 
 def judge(
@@ -79,16 +140,17 @@ def judge(
 
     The networks of the curve are dropped. Of a measured curve only the points remain
     that no other point of the training beats in everything known before measuring.
-    A network that cannot be generated counts as over budget. Where the trial's own cut
-    leaves nothing, its curve may still hold networks.
+    A network that cannot be generated or measured counts as over budget. Where the
+    trial's own cut leaves nothing, its curve may still hold networks.
     """
     begin = time.thread_time()
     curve, found = outcome.curve, OnChip(None, None)
     if chip is not None:
         measured = _once(graph, chip)
-        if outcome.status == status.OK:
+        if outcome.status == status.OK and outcome.weights is not None:
             found = measured(Pruned(outcome.weights.folded, outcome.weights.units))
-        pairs = [(point, measured(point.pruned)) for point in _worth_measuring(curve)]
+        pairs = [(point, measured(point.pruned)) for point in _worth_measuring(curve)
+                 if point.pruned is not None]
         curve = tuple(_apply(point, its) for point, its in pairs if its is not None)
     curve = tuple(point._replace(pruned=None, fits=not exceeded(point, objectives))
                   for point in curve)
@@ -103,17 +165,17 @@ def judge(
     return outcome._replace(status=status.OVER_BUDGET) if over else outcome
 
 
-def _apply(item, found: OnChip):
+def _apply(item: _Item, found: OnChip) -> _Item:
     """An outcome or a curve point with what the chip gave."""
     error = item.error if found.error is None else found.error
-    return item._replace(error=error, on_board=found.on_board)
+    return item._replace(error=error, measured=found.measured)
 
 
-def _once(graph, chip) -> Callable[[Pruned], OnChip | None]:
+def _once(graph: Graph, chip: Chip) -> Callable[[Pruned], OnChip | None]:
     """Cuts that leave the same network are measured once."""
     known = {}
 
-    def measured(pruned):
+    def measured(pruned: Pruned) -> OnChip | None:
         key = tuple(a.tobytes() for leaf in pruned.folded.values()
                     for a in leaf.values())
         if key not in known:
@@ -123,7 +185,7 @@ def _once(graph, chip) -> Callable[[Pruned], OnChip | None]:
     return measured
 
 
-def _worth_measuring(curve: tuple[CurvePoint, ...]) -> list[CurvePoint]:
+def _worth_measuring(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
     figures = [(point.error, *point.costs) for point in curve]
     if not figures:
         return []

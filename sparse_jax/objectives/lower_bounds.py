@@ -8,7 +8,8 @@ import functools
 import math
 from typing import NamedTuple
 
-from sparse_jax.objectives.goals import COUNTED, Objectives, counted
+from sparse_jax.objectives.goal import Goal
+from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.space.architecture import CLASSIFIER, Graph, output_shape
 
@@ -43,15 +44,22 @@ def cannot_fit(graph: Graph, objectives: Objectives, prunes: bool) -> bool:
     Flash, instructions and latency depend on the trained weights: the budgets of
     these refuse nothing before training.
     """
-    bounds = least(graph, prunes)
-    return any(_bound(bounds, name, objectives) > most
-               for name, most in objectives.budgets)
+    bounds = [(bound_of(objectives.goal(name), graph, objectives, prunes), most)
+              for name, most in objectives.budgets]
+    return any(bound is not None and bound > most for bound, most in bounds)
 
 
-def _bound(bounds, name, objectives):
-    if name in COUNTED:
-        return counted(bounds, name, objectives)
-    return bounds.ram if name == 'ram' else 0
+def bound_of(
+    goal: Goal, graph: Graph, objectives: Objectives, prunes: bool
+) -> float | None:
+    """The least that a training of a feasible exact graph can give; None if nothing
+    is known."""
+    if callable(goal.least):
+        return goal.least(graph)
+    if not goal.least:
+        return None
+    field = objectives.field(goal) if goal.in_program else goal.least
+    return getattr(least(graph, prunes), field)
 
 
 @functools.lru_cache(maxsize=65_536)

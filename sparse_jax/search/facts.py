@@ -5,15 +5,12 @@ import functools
 import numpy as np
 
 from sparse_jax.acquisition.scoring import Facts
-from sparse_jax.objectives import graph_costs
-from sparse_jax.objectives.goals import COUNTED, Objectives, counted
-from sparse_jax.objectives.lower_bounds import least
+from sparse_jax.objectives.goal import Counted, Goal
+from sparse_jax.objectives.goals import Objectives, before_pruning
+from sparse_jax.objectives.lower_bounds import bound_of
 from sparse_jax.space import encoding
+from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
-
-_LIKE = {'flash': 'model_size', 'ram': 'working_memory', 'instructions': 'macs',
-         'latency': 'macs'}
-"""The counted cost that a measured one grows with."""
 
 
 def facts_of(
@@ -34,14 +31,25 @@ def facts_of(
 
 
 @functools.lru_cache(maxsize=65_536)
-def _of_graph(graph, objectives, prunes):
+def _of_graph(
+    graph: Graph, objectives: Objectives, prunes: bool
+) -> tuple[list[float], list[float], list[float]]:
     """[K] lower bounds, upper bounds and scales."""
-    totals, bounds = graph_costs.graph_totals(graph), least(graph, prunes)
     low, high, scale = [0.0], [1.0], [1.0]
-    for name in objectives.names[1:]:
-        before = float(counted(totals, _LIKE.get(name, name), objectives))
-        known = name in COUNTED
-        low.append(float(counted(bounds, name, objectives)) if known else -np.inf)
+    for goal in objectives.costs:
+        before = _before(graph, goal, objectives)
+        # What grows with a counted cost is not bounded by it.
+        known = isinstance(goal.source, Counted)
+        bound = bound_of(goal, graph, objectives, prunes) if known else None
+        low.append(-np.inf if bound is None else float(bound))
         high.append(before if known else np.inf)
         scale.append(max(before, 1.0))
     return low, high, scale
+
+
+def _before(graph: Graph, goal: Goal, objectives: Objectives) -> float:
+    """A counted goal before pruning, or the one that another grows with; 1 if nothing
+    is known."""
+    shown = objectives.goal(goal.like) if goal.like else goal
+    before = before_pruning(graph, shown, objectives)
+    return 1.0 if before is None else float(before)

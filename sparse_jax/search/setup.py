@@ -133,13 +133,13 @@ def _judge(
     chip = None
     if _is_measured(settings, aims):
         chip = on_chip(dataset, reading.board(settings) if aims.on_board else None,
-                       quantized=settings.objectives.quantized)
+                       quantized=settings.objectives.quantized, goals=aims.used)
     return functools.partial(judge, objectives=aims, chip=chip)
 
 
 def _is_measured(settings: Settings, aims: Objectives) -> bool:
-    """Whether the int8 networks of trainings are needed."""
-    return aims.on_board or settings.objectives.quantized
+    """Whether the networks of trainings are needed on the host."""
+    return aims.on_host or settings.objectives.quantized
 
 
 def _check_restricted(settings: Settings, space: Space) -> None:

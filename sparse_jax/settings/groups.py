@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from sparse_jax.objectives.goal import COSTS, GOALS
 from sparse_jax.training.config import TrainConfig
 
 INLINE = {'inline': True}
@@ -15,14 +16,12 @@ INLINE = {'inline': True}
 
 
 def _soft_bounds() -> dict[str, float]:
-    """In bytes, products, bytes, bytes, instructions per inference, milliseconds."""
-    return {'error': 0.1, 'model_size': 2048, 'working_memory': 2048, 'macs': 50_000,
-            'flash': 4096, 'ram': 2048, 'instructions': 500_000, 'latency': 50.0}
+    """Of the table of goals, in the unit of each."""
+    return {goal.name: goal.bound for goal in GOALS.values()}
 
 
 def _hard_budgets() -> dict[str, float]:
-    return {'model_size': 0, 'working_memory': 0, 'macs': 0, 'flash': 0, 'ram': 0,
-            'instructions': 0, 'latency': 0.0}
+    return {name: GOALS[name].budget for name in COSTS}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,8 @@ from sparse_jax import data, pruning
 from sparse_jax.export.chip import boards
 from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
-from sparse_jax.objectives import goals
+from sparse_jax.objectives.goal import Goal
+from sparse_jax.objectives.goals import Objectives, choose
 from sparse_jax.paths import shown
 from sparse_jax.settings import rules, tree
 from sparse_jax.settings.errors import ConfigError
@@ -48,6 +49,7 @@ def read(config: Settings | ml_collections.ConfigDict | Mapping[str, Any]) -> Se
     board(settings)
     pruning_method(settings)
     tier_policy(settings)
+    objectives(settings, 2)
     return settings
 
 
@@ -67,13 +69,23 @@ def search_space(
         raise ConfigError(f'config.space.restrict: {error}') from None
 
 
-def objectives(settings: Settings, num_classes: int) -> goals.Objectives:
-    """The objectives and hard budgets of a search over images of so many classes."""
-    o, most = settings.objectives, settings.budgets.most
-    return goals.Objectives(
-        o.names, tuple(float(o.bounds[name]) for name in o.names),
-        1.0 - 1.0 / num_classes, rules.MEMORY_MODELS[o.memory_model],
-        tuple((name, float(most[name])) for name in goals.COSTS if most[name]))
+def objectives(
+    settings: Settings, num_classes: int, known: Mapping[str, Goal] | None = None
+) -> Objectives:
+    """The objectives and hard budgets of a search over images of so many classes.
+
+    `known` has those {MODULE:FACTORY: goal} that need not be made.
+
+    Raises:
+      ConfigError: MODULE:FACTORY of an objective gives none.
+    """
+    o = settings.objectives
+    try:
+        return choose(
+            o.names, o.bounds, settings.budgets.most, chance=1.0 - 1.0 / num_classes,
+            memory=rules.MEMORY_MODELS[o.memory_model], known=known)
+    except ValueError as error:
+        raise ConfigError(f'config.objectives.names: {error}') from None
 
 
 def board(settings: Settings) -> boards.Board:

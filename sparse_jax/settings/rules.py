@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sparse_jax.objectives.goals import COSTS
+from sparse_jax.objectives.goal import COSTS, ERROR
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Budgets, Objectives, Settings
 from sparse_jax.settings.tree import to_tree
@@ -132,7 +132,8 @@ def _objective_rules(settings: Settings) -> list[Rule]:
     o, budgets = settings.objectives, settings.budgets.most
     return [
         Rule('objectives.names', o.names, _is_objectives(o.names),
-             "'error', then one or more different ones of " + ', '.join(COSTS)),
+             "'error', then one or more different ones of " + ', '.join(COSTS)
+             + ', or MODULE:FACTORY'),
         Rule('objectives.memory_model', o.memory_model,
              o.memory_model in MEMORY_MODELS, ', '.join(MEMORY_MODELS)),
         *(Rule(f'objectives.{name}', bound, bound > 0, 'above 0')
@@ -186,5 +187,5 @@ def _is_stages(starts: Sequence[Any]) -> bool:
 
 def _is_objectives(names: Sequence[Any]) -> bool:
     first, *costs = names or ('',)
-    return (first == 'error' and bool(costs)
-            and len(set(costs)) == len(costs) and set(costs) <= set(COSTS))
+    return (first == ERROR and bool(costs) and len(set(costs)) == len(costs)
+            and all(name in COSTS or ':' in str(name) for name in costs))

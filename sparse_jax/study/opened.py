@@ -7,8 +7,12 @@ from typing import Self
 
 from sparse_jax import data
 from sparse_jax.export.chip.boards import Board
-from sparse_jax.objectives.goals import Objectives, front_of, ranked_under
-from sparse_jax.objectives.labels import limits_text
+from sparse_jax.objectives.goals import (
+    Objectives,
+    bounds_text,
+    front_of,
+    ranked_under,
+)
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
@@ -75,7 +79,7 @@ class OpenStudy:
           fewer if there are no more.
 
         Raises:
-          StudyError: there is none within the bounds.
+          StudyError: there is none within the soft bounds.
         """
         return best_networks(self.records, count, self.objectives)
 
@@ -83,7 +87,7 @@ class OpenStudy:
         """The network that reports call `name`: '24', '24@-1' at another cut, 'best'.
 
         Raises:
-          StudyError: there is none of this name, or none within the bounds.
+          StudyError: there is none of this name, or none within the soft bounds.
         """
         return find_network(self.records, name, self.objectives)
 
@@ -135,7 +139,7 @@ def find_network(records: Study, name: str, objectives: Objectives) -> Row:
     'best' is the front member of least validation error within the soft bounds.
 
     Raises:
-      StudyError: there is none of this name, or none within the bounds.
+      StudyError: there is none of this name, or none within the soft bounds.
     """
     if name == 'best':
         return best_networks(records, 1, objectives)[0]
@@ -157,13 +161,13 @@ def best_networks(
     another point of the space; fewer if there are no more.
 
     Raises:
-      StudyError: there is none within the bounds.
+      StudyError: there is none within the soft bounds.
     """
     first = {}
     for row in ranked_under(records.networks(), objectives):
         first.setdefault(row.trial.row.tobytes(), row)
     if not first:
         raise StudyError(
-            f'no network within {limits_text(objectives)} yet: search on, or name '
-            'one with --trial')
+            f'no network within the soft bounds of {bounds_text(objectives)} yet: '
+            'search on, or name one with --trial')
     return list(first.values())[:count]

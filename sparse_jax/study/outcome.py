@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.objectives.goals import OnBoard
 from sparse_jax.objectives.graph_costs import Totals
 
 
@@ -44,7 +43,8 @@ class CurvePoint(NamedTuple):
     """Shift of the log alpha cut from the method's default."""
     error: float
     costs: Totals
-    on_board: OnBoard | None = None
+    measured: dict[str, float] | None = None
+    """{goal: figure}; None if nothing was measured on the host."""
     fits: bool = True
     """Within the hard budgets."""
     pruned: Pruned | None = None
@@ -68,7 +68,8 @@ class Outcome(NamedTuple):
     curve: tuple[CurvePoint, ...] = ()
     float_error: float = float('nan')
     """Error before quantisation; the same as `error` unless that is of int8."""
-    on_board: OnBoard | None = None
-    """None unless an objective or a budget needs it."""
+    measured: dict[str, float] | None = None
+    """{goal: figure} of those measured on the host; None unless an objective or a
+    budget needs it."""
     measure_seconds: float = 0.0
     """Processor seconds that the int8 networks took, within `train_seconds`."""

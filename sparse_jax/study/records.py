@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax import status
-from sparse_jax.objectives.goals import OnBoard
+from sparse_jax.objectives.goal import BOARD, GOALS
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.study.outcome import Outcome, Trial, Weights
 from sparse_jax.study.weights_file import pack, unpack
@@ -21,11 +21,11 @@ from sparse_jax.study.weights_file import pack, unpack
 FILE = 'study.sqlite'
 VERSION = '3'
 _COSTS = Totals._fields
-_BOARD = OnBoard._fields
+_BOARD = BOARD
 _MEASURED = ('error', *_COSTS, *_BOARD)
 """What trials and points of their curves have alike."""
 _BOARD_COLUMNS = ', '.join(
-    f'{name} {"INTEGER" if name == "ram" else "REAL"}' for name in _BOARD)
+    f'{name} {"INTEGER" if GOALS[name].whole else "REAL"}' for name in _BOARD)
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS trials (
@@ -69,8 +69,8 @@ class Row(NamedTuple):
     train_seconds: float | None
     offset: float | None = None
     """Shift of the cut, for a point of a trial's threshold curve; None for its own."""
-    on_board: OnBoard | None = None
-    """None unless an objective or a budget needed it."""
+    measured: dict[str, float] | None = None
+    """{goal: figure}; None unless an objective or a budget needed one."""
     float_error: float | None = None
     """Error before quantisation, where `error` is that of the int8 network; None for
     points of threshold curves."""
@@ -169,8 +169,8 @@ class Study:
                     f' finished=datetime("now"), {", ".join(f"{n}=?" for n in names)} '
                     'WHERE number=?',
                     (status.name(o.status), float_error, json.dumps(o.accuracy),
-                     o.train_seconds, *_figures(o), *(o.unpruned or [None] * 4),
-                     o.trial.number))
+                     o.train_seconds, *_figures(o),
+                     *(o.unpruned or [None] * len(_COSTS)), o.trial.number))
                 self._db.executemany(
                     f'INSERT OR REPLACE INTO curves (trial, offset, status, '
                     f'{", ".join(_MEASURED)}) VALUES ({marks})',
@@ -244,14 +244,15 @@ def _figures(item):
     """`_MEASURED` of an outcome or a curve point; NaN and what is missing are None."""
     error = None if item.error != item.error else item.error
     return (error, *(item.costs or [None] * len(_COSTS)),
-            *(item.on_board or [None] * len(_BOARD)))
+            *((item.measured or {}).get(name) for name in _BOARD))
 
 
 def _measured(figures):
     """The fields of a row that hold `_MEASURED`."""
     return {'error': figures[0],
             'costs': _tuple(Totals, figures[1:1 + len(_COSTS)]),
-            'on_board': _tuple(OnBoard, figures[1 + len(_COSTS):])}
+            'measured': {name: value for name, value in zip(
+                _BOARD, figures[1 + len(_COSTS):]) if value is not None} or None}
 
 
 def _tuple(kind, values):

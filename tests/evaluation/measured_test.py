@@ -51,12 +51,14 @@ def test_stored_costs_are_those_of_the_exported_network(setup, study, tmp_path):
     for row in rows:
         net = fronts.member(study, setup.space, row, setup.dataset, method).net
         m = measure(quantize(net, calibrate(net, images)), 'microbit')
-        assert row.on_board == (m.flash, m.ram, m.instructions, 1e3 * m.latency_s)
+        assert row.measured == {
+            'flash': m.flash, 'ram': m.ram, 'instructions': m.instructions,
+            'latency': 1e3 * m.latency_s}
     report = export_network(
         net, ExportData(images, images), 'microbit', tmp_path / 'out')
-    assert report['arena']['bytes'] == row.on_board.ram
+    assert report['arena']['bytes'] == row.measured['ram']
     tables = sum(sum(layer.get('tables', {}).values()) for layer in report['layers'])
-    assert tables == m.tables < row.on_board.flash
+    assert tables == m.tables < row.measured['flash']
     assert report['accuracy']['int8'] is None
 
 
@@ -93,22 +95,22 @@ def test_a_killed_measured_search_resumes_to_the_same_rows(setup, study, tmp_pat
 
 
 def test_networks_over_a_budget_are_kept_but_not_on_the_front(setup, study, tmp_path):
-    flash = sorted({row.on_board.flash for row in study.networks()})
+    flash = sorted({row.measured['flash'] for row in study.networks()})
     assert len(flash) > 1
     most = flash[(len(flash) - 1) // 2]
     hard = _with_budgets(setup, ('flash', most))
     other = Study(tmp_path)
     loop.run(hard, other)
     over = status.name(status.OVER_BUDGET)
-    expected = {row.name: over if row.on_board.flash > most else 'ok'
+    expected = {row.name: over if row.measured['flash'] > most else 'ok'
                 for row in study.networks()}
     rows = other.networks()
     assert {row.name: row.status for row in rows} == expected
     assert over in expected.values() and 'ok' in expected.values()
-    assert [row.on_board for row in rows] == [r.on_board for r in study.networks()]
+    assert [row.measured for row in rows] == [r.measured for r in study.networks()]
     assert all(other.weights(row.trial.number) for row in rows)
     front = loop.front_of(rows, hard.objectives)
-    assert front and all(row.on_board.flash <= most for row in front)
+    assert front and all(row.measured['flash'] <= most for row in front)
     state = loop.replay(hard, other.rows())
     np.testing.assert_array_equal(
         state.status[:state.size] == status.OVER_BUDGET,
@@ -134,7 +136,7 @@ def _judge(outcome, budget):
     def chip(graph, pruned):
         value = pruned.folded['a']['kernel'][0]
         asked.append(value)
-        costs = chips.OnBoard(value, 1, 1.0, 1.0)
+        costs = {'flash': value}
         return None if value == 9 else chips.OnChip(0.25, costs)
 
     aims = goals.Objectives(('error', 'flash'), (1.0, 1.0),
@@ -146,13 +148,13 @@ def test_the_judge_measures_each_network_once():
     outcome, asked = _judge(_outcome(3.0, 2.0, 3.0, 2.0), 10.0)
     assert asked == [3.0, 2.0] and outcome.status == status.OK
     assert (outcome.error, outcome.float_error) == (0.25, 0.5)
-    assert [p.on_board.flash for p in outcome.curve] == [2.0, 3.0, 2.0]
+    assert [p.measured['flash'] for p in outcome.curve] == [2.0, 3.0, 2.0]
     assert all(p.fits and p.error == 0.25 and p.pruned is None for p in outcome.curve)
 
 
 def test_a_point_of_the_curve_may_fit_where_its_trial_does_not():
     outcome, _ = _judge(_outcome(3.0, 2.0, 4.0), 2.5)
-    assert outcome.status == status.OVER_BUDGET and outcome.on_board.flash == 3.0
+    assert outcome.status == status.OVER_BUDGET and outcome.measured['flash'] == 3.0
     assert [p.fits for p in outcome.curve] == [True, False]
 
 
@@ -160,10 +162,10 @@ def test_an_empty_network_is_not_measured_but_its_curve_is():
     empty = _outcome(3.0, 2.0)._replace(status=status.EMPTY)
     outcome, asked = _judge(empty, 1.0)
     assert asked == [2.0] and outcome.status == status.EMPTY
-    assert outcome.on_board is None and not outcome.curve[0].fits
+    assert outcome.measured is None and not outcome.curve[0].fits
 
 
 def test_what_cannot_be_generated_is_over_budget():
     outcome, _ = _judge(_outcome(9.0, 2.0, 9.0), 10.0)
-    assert outcome.status == status.OVER_BUDGET and outcome.on_board is None
-    assert [p.on_board.flash for p in outcome.curve] == [2.0]
+    assert outcome.status == status.OVER_BUDGET and outcome.measured is None
+    assert [p.measured['flash'] for p in outcome.curve] == [2.0]

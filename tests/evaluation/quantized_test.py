@@ -32,7 +32,7 @@ def test_the_error_is_that_of_the_int8_network_at_every_cut(searched):
             net, dataset.train.images[:CALIBRATION], dataset.validation.images,
             dataset.validation.labels)
         assert row.error == pytest.approx(1 - expected, abs=1e-12)
-        assert row.on_board is None
+        assert row.measured is None
 
 
 def test_the_report_can_measure_int8_too(searched):

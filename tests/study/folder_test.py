@@ -98,6 +98,6 @@ def test_an_unknown_network_is_named_with_those_there_are(tmp_path):
     line = '--trial=7: no such trial; allowed: best, none yet'
     with pytest.raises(StudyError, match=line):
         find_network(records, '7', setup.objectives)
-    with pytest.raises(StudyError, match='no network within 2048 B'):
+    with pytest.raises(StudyError, match='soft bounds of 2048 B and 2048 B yet'):
         find_network(records, 'best', setup.objectives)
     records.close()
