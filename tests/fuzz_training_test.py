@@ -50,7 +50,7 @@ def _refused(graph):
     limits = DEFAULT.limits
     refused = not_worth_training(
         graph, objectives=reading.objectives(DEFAULT, graph.num_classes), prunes=True,
-        **limits)
+        max_weights=limits.max_weights, max_macs=limits.max_macs)
     costs = graph_costs.graph_totals(graph)
     assert refused == (costs.model_size > limits.max_weights
                        or costs.macs > limits.max_macs)
