@@ -1,6 +1,12 @@
 """The command line: python -m launch.search, .report, .describe and others."""
 
+import os
 import sys
+
+# Python looks for modules in the current folder first. The folder of a study may come
+# from somebody else: nothing in it is a module.
+if sys.path[:1] in ([os.getcwd()], ['']) and os.path.exists('study.sqlite'):
+    del sys.path[0]
 
 # As Python has it while it looks for the module that -m names: before that module
 # imports JAX, which takes seconds.

@@ -90,6 +90,13 @@ def define_workdir(
     return workdir
 
 
+def define_trust(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
+    """Define --trust_factories."""
+    return flags.DEFINE_bool(
+        'trust_factories', False, 'Run code that a stored study names as '
+        'MODULE:FACTORY. Only for studies whose code is yours.', flag_values=values)
+
+
 def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = None):
     """Parse flags and call main(argv); bad input becomes one line and exit code 2.
 
@@ -115,6 +122,7 @@ def _run(main, values, argv):
         rest = _parse(values, argv)
         if len(rest) > 1:
             fail(f'unexpected argument {rest[1]!r}; flags start with --')
+        config_flag.check_trust(values, argv)
         use_cache(values.cache_dir)
         main(rest)
         sys.stdout.flush()

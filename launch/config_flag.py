@@ -16,9 +16,10 @@ from ml_collections import config_flags
 
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.reading import own_code
 from sparse_jax.settings.rules import KINDS
 from sparse_jax.settings.stored import check_known, near, read_json, reason
-from sparse_jax.settings.tree import default_config, flatten
+from sparse_jax.settings.tree import default_config, flatten, from_tree
 
 DEFAULT = 'experiments/digits.py'
 STORED = pathlib.Path(__file__).with_name('stored_config.py')
@@ -79,8 +80,8 @@ def load(path: str) -> ml_collections.ConfigDict:
         with _no_bytecode():
             spec.loader.exec_module(module)
         config = module.get_config(*([argument] if argument else []))
-    # The file is a person's program: it may raise anything.
-    except Exception as error:
+    # The file is a person's program: it may raise anything, or exit.
+    except (Exception, SystemExit) as error:
         raise ConfigError(f'--config={path}: {reason(error)}') from None
     if not isinstance(config, ml_collections.ConfigDict):
         raise ConfigError(f'--config={path}: get_config() gives {config!r:.40}; '
@@ -88,6 +89,25 @@ def load(path: str) -> ml_collections.ConfigDict:
     check_known(f'--config={path}', config.to_dict())
     _check_complete(f'--config={path}', config.to_dict())
     return config
+
+
+def check_trust(values: flags.FlagValues, argv: list[str]) -> None:
+    """Refuse code that the config.json of a study names, and no flag of a person.
+
+    Raises:
+      ConfigError: naming the setting and its value.
+    """
+    files, rest = _take_config(argv[1:])
+    if 'config' not in values or not files or not files[0].endswith('.json') or (
+            values.trust_factories):
+        return
+    path = _expanded(files[0])
+    for name, value in own_code(from_tree(read_json(path).to_dict())).items():
+        if not any(re.match(rf'--?config\.{name}=', word) for word in rest):
+            raise ConfigError(
+                f'--config={path}: {name} is {value!r}, code that this would run; '
+                f'allowed: --config.{name}={value} or --trust_factories, if you trust '
+                'that code')
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ SHAPE = flags.DEFINE_list(
     flag_values=FLAGS)
 CLASSES = flags.DEFINE_integer(
     'num_classes', None, 'Classes; those of config.data if absent.', flag_values=FLAGS)
+TRUST = cli.define_trust(FLAGS)
 JSON = flags.DEFINE_bool(
     'json', False, 'Print JSON instead of a table.', flag_values=FLAGS)
 
@@ -118,7 +119,7 @@ def describe_network(console):
 
 def describe_trial(console):
     """A trained member of a study, before and after pruning."""
-    study = open_study(WORKDIR.value)
+    study = open_study(WORKDIR.value, trust_factories=TRUST.value)
     member = study.network(TRIAL.value)
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)

@@ -37,6 +37,7 @@ BOARD = cli.define_path(
     'board', f'{", ".join(boards.names())}, or the path of a JSON file; '
     'by default the board of the study.')
 OUT = cli.define_path('out', 'Folder to write.', required=True)
+TRUST = cli.define_trust()
 METHOD = flags.DEFINE_enum(
     'method', 'robust', list(METHODS),
     'How the ranges of pixels, activations and weights are calibrated.')
@@ -53,7 +54,7 @@ COMPILER = flags.DEFINE_enum('compiler', 'auto', ['auto', 'zig', 'gcc'],
 def write(board):
     """Writes the export folder of the chosen network; no board is the study's."""
     folder.check_target(OUT.value)
-    study = open_study(WORKDIR.value)
+    study = open_study(WORKDIR.value, trust_factories=TRUST.value)
     board = board or study.board
     row, _, _, net = study.network(TRIAL.value)
     train, ranges = study.dataset.train, None

@@ -34,6 +34,7 @@ FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
 TEST = flags.DEFINE_bool(
     'test', True, 'Evaluate the front on test data, once.', flag_values=FLAGS)
+TRUST = cli.define_trust(FLAGS)
 TREE = flags.DEFINE_bool(
     'tree', False, 'Also print which trial inherited from which.', flag_values=FLAGS)
 
@@ -91,7 +92,7 @@ def best_text(rows, objectives, tests):
 def main(argv):
     del argv
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
-    study = open_study(WORKDIR.value)
+    study = open_study(WORKDIR.value, trust_factories=TRUST.value)
     records, objectives = study.records, study.objectives
     tables.notes(console, study.dataset)
     rows = records.networks()

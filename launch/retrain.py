@@ -46,6 +46,7 @@ EPOCHS = flags.DEFINE_integer(
 MAX_TRAIN = flags.DEFINE_integer(
     'max_train', None, 'Training images, 0 for all; those of the study if absent.', 0,
     flag_values=FLAGS)
+TRUST = cli.define_trust(FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts of each.', 1, flag_values=FLAGS)
 SEED = flags.DEFINE_integer(
@@ -152,7 +153,7 @@ def summary(runs, row, objectives, epochs, before):
 
 def main(argv):
     del argv
-    with open_study(WORKDIR.value) as study:
+    with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         rows, trials = chosen(study), study.records.rows()
     settings, objectives = again(study, rows), study.objectives
     check_networks(OUT.value, rows)

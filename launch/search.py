@@ -22,6 +22,7 @@ from sparse_jax.study import lock
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
 WORKDIR = cli.define_workdir('Folder of the study; it is made, or continued.', FLAGS)
+TRUST = cli.define_trust(FLAGS)
 VERIFY = flags.DEFINE_bool(
     'verify', None, 'Verify the front on the emulated board at the end; by default if '
     'an objective or a budget is measured on it.', flag_values=FLAGS)
@@ -44,7 +45,8 @@ def verify_front(built, records, folder):
     if not wanted or not any(row.ok for row in records.networks()):
         return
     try:
-        verified.verify_front(folder, limit=VERIFIED_IMAGES)
+        # The study is the one of these settings, which are the person's own.
+        verified.verify_front(folder, limit=VERIFIED_IMAGES, trust_factories=True)
     except MissingToolError as error:
         if VERIFY.value:
             cli.fail(f'front not verified: {error}')

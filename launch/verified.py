@@ -41,7 +41,7 @@ class Checked(NamedTuple):
 
 def verify_front(
     workdir: str, *, board: Board | None = None, limit: int | None = None,
-    compiler: str = 'auto',
+    compiler: str = 'auto', trust_factories: bool = False,
 ) -> None:
     """Export, compile and run every front member; print one table.
 
@@ -54,7 +54,7 @@ def verify_front(
       StudyError, ConfigError, DataError: the study cannot be read.
     """
     files.check_folder(pathlib.Path(workdir) / FOLDER, workdir)
-    study = open_study(workdir)
+    study = open_study(workdir, trust_factories=trust_factories)
     objectives, wanted = study.objectives, study.board
     board = board or wanted
     check_tools(board, compiler)

@@ -23,6 +23,7 @@ WORKDIR = cli.define_path(
 BOARD = cli.define_path(
     'board', 'Board of --workdir; that of its configuration if absent. '
     f'{", ".join(boards.names())}, or the path of a JSON file.', FLAGS)
+TRUST = cli.define_trust(FLAGS)
 LIMIT = flags.DEFINE_integer(
     'limit', None, 'Run only so many test images.', 1, flag_values=FLAGS)
 COMPILER = flags.DEFINE_enum(
@@ -40,7 +41,8 @@ def main(argv):
         if WORKDIR.value:
             board = boards.load(BOARD.value) if BOARD.value else None
             verified.verify_front(WORKDIR.value, board=board, limit=LIMIT.value,
-                                  compiler=COMPILER.value)
+                                  compiler=COMPILER.value,
+                                  trust_factories=TRUST.value)
             return
         verify(OUT.value, limit=LIMIT.value, compiler=COMPILER.value)
     except ExportError as error:

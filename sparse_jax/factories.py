@@ -1,21 +1,89 @@
-"""Factories by name: those of the library, or a person's own as MODULE:FACTORY."""
+"""Factories by name: those of the library, or a person's own as MODULE:FACTORY.
+
+Naming a factory runs its module, so that a name is code. What comes from a file of
+somebody else is asked for with `is_own` first, and never looked up without consent.
+"""
 
 import importlib
-from collections.abc import Callable, Mapping
+import importlib.util
+import inspect
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+STUDY_FILE = 'study.sqlite'
+"""What lies in the folder of a study, which is never a place for modules."""
+
+
+def is_own(name: str) -> bool:
+    """Whether a name stands for a person's own code, MODULE:FACTORY."""
+    return ':' in name
 
 
 def find(name: str, known: Mapping[str, Callable]) -> Callable:
     """`known[name]`, or what 'package.module:attribute' names.
 
+    Args:
+      name: of a configuration.
+      known: the factories of the library.
+
+    Returns:
+      A function or a class; built-in ones, such as `sys.exit`, are refused.
+
     Raises:
-      ValueError: neither is there; the message says what is allowed.
+      ValueError: there is none, or its module lies in the folder of a study; the
+        message says what is allowed.
     """
-    module, colon, attribute = name.partition(':')
+    allowed = f'allowed: {", ".join(known)}, or MODULE:FACTORY'
+    if not is_own(name):
+        if name not in known:
+            raise ValueError(f'{name!r} is not allowed; {allowed}')
+        return known[name]
+    module, _, attribute = name.partition(':')
     try:
-        if not colon:
-            return known[name]
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, KeyError, ValueError) as error:
-        reason = f' ({error})' if colon else ''
-        raise ValueError(f'{name!r} is not allowed{reason}; allowed: '
-                         f'{", ".join(known)}, or MODULE:FACTORY') from None
+        _check_place(module)
+        found = getattr(importlib.import_module(module), attribute)
+        if inspect.isbuiltin(found) or not callable(found):
+            raise TypeError(f'{found!r:.60} is no function of Python')
+    # A module is a person's program: importing it may raise anything, or exit.
+    except (Exception, SystemExit) as error:
+        text = ' '.join(str(error).split())[:200]
+        raise ValueError(f'{name!r} is not allowed ({text}); {allowed}') from None
+    return found
+
+
+def call(name: str, factory: Callable, *args: Any, **kwargs: Any) -> Any:
+    """What a factory makes; one that exits the process instead is refused.
+
+    Raises:
+      ValueError: it called for the end of the process.
+    """
+    try:
+        return factory(*args, **kwargs)
+    except SystemExit as error:
+        raise ValueError(f'{name!r} is not allowed (it exits with {error.code!r}); '
+                         'allowed: a function that returns something') from None
+
+
+def _check_place(module: str) -> None:
+    """Refuse a module, or a package around it, that lies in the folder of a study.
+
+    Asked from the outermost package on, as finding a module runs the packages around.
+    """
+    parts = module.split('.')
+    for count in range(1, len(parts) + 1):
+        spec = importlib.util.find_spec('.'.join(parts[:count]))
+        if spec is None:
+            raise ImportError(f'No module named {".".join(parts[:count])!r}')
+        for place in _places(spec.origin, spec.submodule_search_locations):
+            for folder in place.parents:
+                if (folder / STUDY_FILE).exists():
+                    raise ImportError(f'{str(place)!r} lies in the folder of a study')
+
+
+def _places(origin: str | None, folders: Any) -> Iterator[pathlib.Path]:
+    """Files and folders that a module comes from, links followed and not."""
+    for text in (origin, *(folders or ())):
+        path = pathlib.Path(text or '.').absolute()
+        for place in {path, path.resolve()}:
+            yield place / '__init__.py' if place.is_dir() else place

@@ -8,9 +8,12 @@ other one needs TensorFlow to be prepared.
 import contextlib
 import importlib.util
 import io
+import json
 import logging
 import os
+import pathlib
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -41,6 +44,8 @@ def read(name: str, data_dir: str | None) -> Pool:
     """
     if not _NAME.fullmatch(name):
         raise DataError(f'name={name!r}: accepted: {_accepted()}')
+    if data_dir:
+        _check_features(pathlib.Path(data_dir) / re.split('[/:]', name)[0])
     builder = _prepared(name, data_dir)
     if builder is None:
         prepare(name, data_dir)
@@ -59,6 +64,33 @@ def read(name: str, data_dir: str | None) -> Pool:
         if split in builder.info.splits:
             pool |= _rows(builder, split, keys, name, prefix)
     return Pool(**pool, class_names=tuple(label.names))
+
+
+def _check_features(folder: pathlib.Path) -> None:
+    """Refuse a prepared set whose metadata names code of somebody else, which TFDS
+    would import."""
+    for path in folder.rglob('features.json'):
+        try:
+            names = list(_class_names(json.loads(path.read_text())))
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f'{path}: cannot be read ({brief(error)}); accepted: '
+                            'what TFDS writes') from error
+        for name in names:
+            if not str(name).startswith('tensorflow_datasets.'):
+                raise DataError(f'{path}: names {str(name)!r:.80}, which reading it '
+                                'would import; accepted: features of TFDS')
+
+
+def _class_names(tree: object) -> Iterator[object]:
+    """What a nested value has under TFDS's key for the class of a feature."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if key in ('pythonClassName', 'python_class_name'):
+                yield value
+            yield from _class_names(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _class_names(value)
 
 
 def prepare(

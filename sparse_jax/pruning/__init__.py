@@ -33,7 +33,7 @@ def find(name: str) -> PruningMethod:
     """
     factory = factories.find(name, METHODS)
     try:
-        method = made(factory, ())
+        method = factories.call(name, made, factory, ())
     except TypeError as error:
         raise ValueError(f'{name!r} is not allowed ({error}); allowed: a function '
                          'without arguments that returns a PruningMethod') from None

@@ -5,7 +5,7 @@ from typing import Any
 
 import ml_collections
 
-from sparse_jax import data, pruning
+from sparse_jax import data, factories, pruning
 from sparse_jax.export.chip import boards
 from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
@@ -51,6 +51,16 @@ def read(config: Settings | ml_collections.ConfigDict | Mapping[str, Any]) -> Se
     tier_policy(settings)
     objectives(settings, 2)
     return settings
+
+
+def own_code(settings: Settings) -> dict[str, str]:
+    """{setting: MODULE:FACTORY} of all settings that name a person's own code.
+
+    Reading or building what they name runs that code.
+    """
+    named = {'pruning.method': settings.pruning.method,
+             'search.algorithm': settings.search.algorithm}
+    return {name: value for name, value in named.items() if factories.is_own(value)}
 
 
 def search_space(

@@ -107,20 +107,29 @@ class OpenStudy:
         return member(self.records, self.space, row, self.dataset, self.method)
 
 
-def open_study(workdir: str | os.PathLike[str]) -> OpenStudy:
+def open_study(
+    workdir: str | os.PathLike[str], *, trust_factories: bool = False,
+) -> OpenStudy:
     """Open a study to read it.
 
     Args:
       workdir: its folder.
+      trust_factories: run code that the study names (a pruning method as
+        MODULE:FACTORY). Without it such a study is refused: whoever wrote the folder
+        would decide what runs here.
 
     Returns:
       The study; close it, or use it in a `with` statement.
 
     Raises:
       StudyError, ConfigError, DataError: a part of it cannot be read, or its data or
-        its board are others than those it was made with.
+        its board are others than those it was made with; or it names code that is
+        not trusted.
     """
-    settings = reading.read(folder.read_settings(workdir))
+    stored = folder.read_settings(workdir)
+    if not trust_factories:
+        _check_own_code(workdir, stored)
+    settings = reading.read(stored)
     records = Study(pathlib.Path(workdir), create=False)
     try:
         dataset = data.load(reading.data_spec(settings))
@@ -132,6 +141,17 @@ def open_study(workdir: str | os.PathLike[str]) -> OpenStudy:
     except BaseException:
         records.close()
         raise
+
+
+def _check_own_code(workdir: str | os.PathLike[str], settings: Settings) -> None:
+    """Refuse a study whose networks cannot be read without running its own code."""
+    code = reading.own_code(settings)
+    # The search algorithm is not needed to read what it found.
+    code.pop('search.algorithm', None)
+    for name, value in code.items():
+        raise StudyError(
+            f'workdir {str(workdir)!r}: config.{name} is {value!r}, code that reading '
+            'this study runs; allowed: --trust_factories, if you trust that code')
 
 
 def find_network(records: Study, name: str, objectives: Objectives) -> Row:

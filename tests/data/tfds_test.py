@@ -184,3 +184,17 @@ def test_other_sets_need_tensorflow(tmp_path, name):
 def test_names_that_are_no_names(name):
     with pytest.raises(DataError, match='accepted: digits'):
         load(DataSpec(name=name))
+
+
+def test_metadata_that_names_code_is_refused_before_it_is_imported(
+        prepared, monkeypatch):
+    (prepared / 'spy_feature.py').write_text(
+        'import pathlib\npathlib.Path(__file__).with_name("ran").touch()\n')
+    monkeypatch.syspath_prepend(str(prepared))
+    path = prepared / 'mnist' / '3.0.1' / 'features.json'
+    tree = json.loads(path.read_text())
+    tree['featuresDict']['features']['image']['pythonClassName'] = 'spy_feature.Image'
+    path.write_text(json.dumps(tree))
+    with pytest.raises(DataError, match="names 'spy_feature.Image', which reading"):
+        load(DataSpec(name='mnist', path=str(prepared), seed=11))
+    assert not (prepared / 'ran').exists()

@@ -1,5 +1,7 @@
 """Runs a launcher as its command line would, in this process or one of its own."""
 
+import os
+import pathlib
 import subprocess
 import sys
 from typing import NamedTuple
@@ -9,6 +11,9 @@ from tests import tiny_study
 
 LAUNCHERS = {'search': search, 'report': report, 'describe': describe,
              'retrain': retrain, 'verify': verify}
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ENVIRONMENT = dict(os.environ)
 
 
 class Result(NamedTuple):

@@ -52,7 +52,7 @@ def find(name: str) -> Factory:
     factory = factories.find(name, ALGORITHMS)
     try:
         inspect.signature(factory).bind(None, None, batch=1, rules=None, model=None)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(
             f'{name!r} is not allowed ({error}); allowed: a function of (domain, '
             'problem, *, batch, rules, model)') from None
@@ -68,7 +68,8 @@ def make(
     Raises:
       ValueError: one line: there is none, or its factory gives something else.
     """
-    made = find(name)(domain, problem, batch=batch, rules=rules, model=model)
+    made = factories.call(
+        name, find(name), domain, problem, batch=batch, rules=rules, model=model)
     if not isinstance(made, SearchAlgorithm):
         raise ValueError(
             f'{name!r} gives {made!r:.40}; allowed: a SearchAlgorithm')
