@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from sparse_jax import ops
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.space.architecture import output_shape
 
@@ -59,17 +60,14 @@ def per_candidate(skeleton: Skeleton, weights: Any, *, batch_size: int) -> int:
 
 
 def activation_elements(skeleton: Skeleton) -> tuple[int, int]:
-    """Elements of one image that weighted layers read (a convolution once per tap),
-    and that they write, padding included."""
+    """Elements of one image that layers with weights read (a convolution once per tap),
+    and that layers write, padding included."""
     shapes = skeleton.graph.shapes()
     views = outputs = 0
-    for node in skeleton.graph.weighted_nodes:
-        out = output_shape(node, shapes)
-        outputs += math.prod(out)
-        read = sum(math.prod(shapes[name]) for name in node.inputs)
-        if node.op != 'dense' and node.kernel > 1:
-            read = shapes[node.inputs[0]][0] * node.kernel**2 * math.prod(out[1:])
-        views += read
+    for node in skeleton.graph.layers:
+        outputs += math.prod(output_shape(node, shapes))
+        weights = ops.find(node.op).weights
+        views += 0 if weights is None else weights.elements_read(node, shapes)
     return views, outputs
 
 

@@ -6,36 +6,12 @@ Feature maps are [channels, height, width]; vectors are [units].
 """
 
 import dataclasses
-from typing import Literal
 
 import numpy as np
 
-Op = Literal['conv', 'depthwise', 'dense', 'sum', 'concatenate']
-
-
-@dataclasses.dataclass(frozen=True)
-class CompactNode:
-    """One operation. Its output tensor carries the node's name.
-
-    conv:        weight [O, C, k, k]; VALID, stride 1.
-    depthwise:   weight [C, k, k]; VALID, stride 1, one kernel per channel.
-    dense:       weight [O, I]; reads its input flattened in (C, H, W) order and,
-                 with `gather`, only the I listed positions of it.
-    sum:         element-wise sum of equally long vectors (feature maps are flattened).
-    concatenate: its inputs one after the other, flattened.
-
-    Zeros in `weight` are pruned weights. After the operation: + bias, ReLU if `relu`,
-    then a pool x pool / pool VALID maximum if `pool` > 1 (feature maps only).
-    """
-
-    name: str
-    op: Op
-    inputs: tuple[str, ...]
-    weight: np.ndarray | None = None
-    bias: np.ndarray | None = None
-    relu: bool = False
-    pool: int = 1
-    gather: np.ndarray | None = None
+from sparse_jax import ops
+from sparse_jax.ops import CompactNode as CompactNode
+from sparse_jax.ops.operation import Shape, Shapes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +31,12 @@ class CompactNet:
     std: float
     nodes: tuple[CompactNode, ...]
 
-    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+    def tensor_shapes(self) -> dict[str, Shape]:
         """Shape of every tensor: pooled outputs by node name, and 'input'."""
         h, w, c = self.input_shape
         rate = self.downsample
-        shapes = {'input': (1 if self.squeeze_depth else c, h // rate, w // rate)}
+        shapes: dict[str, Shape] = {
+            'input': (1 if self.squeeze_depth else c, h // rate, w // rate)}
         for node in self.nodes:
             out = self.output_shape(node, shapes)
             if node.pool > 1:
@@ -67,17 +44,9 @@ class CompactNet:
             shapes[node.name] = out
         return shapes
 
-    def output_shape(self, node: CompactNode, shapes: dict) -> tuple[int, ...]:
+    def output_shape(self, node: CompactNode, shapes: Shapes) -> Shape:
         """Shape of a node's output before pooling: the y of the memory model."""
-        first = shapes[node.inputs[0]]
-        if node.op in ('conv', 'depthwise'):
-            k = node.weight.shape[-1]
-            return (node.weight.shape[0], first[1] - k + 1, first[2] - k + 1)
-        if node.op == 'dense':
-            return (node.weight.shape[0],)
-        if node.op == 'sum':
-            return (int(np.prod(first)),)
-        return (sum(int(np.prod(shapes[i])) for i in node.inputs),)
+        return ops.find(node.op).pruned.output(node, shapes)
 
 
 def prepare_input(net: CompactNet, images: np.ndarray) -> np.ndarray:
@@ -108,27 +77,14 @@ def logits(net: CompactNet, images: np.ndarray) -> np.ndarray:
     return run(net, images)[net.nodes[-1].name]
 
 
-def _apply(node, inputs):
-    if node.op == 'sum':
-        return sum(x.reshape(len(x), -1) for x in inputs)
-    if node.op == 'concatenate':
-        return np.concatenate([x.reshape(len(x), -1) for x in inputs], axis=1)
-    weight = np.asarray(node.weight, np.float64)
-    if node.op == 'dense':
-        x = inputs[0].reshape(len(inputs[0]), -1)
-        x = x if node.gather is None else x[:, node.gather]
-        y = x @ weight.T
-    else:
-        k = weight.shape[-1]
-        windows = np.lib.stride_tricks.sliding_window_view(inputs[0], (k, k), (2, 3))
-        pattern = 'nchwij,ocij->nohw' if node.op == 'conv' else 'nchwij,cij->nchw'
-        y = np.einsum(pattern, windows, weight, optimize=True)
+def _apply(node: CompactNode, inputs: list[np.ndarray]) -> np.ndarray:
+    y = ops.find(node.op).pruned.apply(node, inputs)
     if node.bias is None:
         return y
     return y + np.asarray(node.bias).reshape((1, -1) + (1,) * (y.ndim - 2))
 
 
-def _max_pool(x, size):
+def _max_pool(x: np.ndarray, size: int) -> np.ndarray:
     if size == 1:
         return x
     n, c, h, w = x.shape

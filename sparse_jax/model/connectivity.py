@@ -6,20 +6,48 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from sparse_jax import ops
 from sparse_jax.model import sizes
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.ops.operation import Shape
+from sparse_jax.ops.size import Size, channel_mask
+from sparse_jax.space.architecture import Graph, Node
+
+Masks = dict[str, jax.Array]
 
 
 class Live(NamedTuple):
     """The pruned network in padded form."""
 
-    kernel: dict[str, jax.Array]
+    kernel: Masks
     """{node: bool kernel mask} of kept weights between living units."""
-    units: dict[str, jax.Array]
+    units: Masks
     """{tensor: [C] bool} channels or units that remain; all classes and inputs."""
 
 
-def live(skeleton: Skeleton, candidate: Candidate, kept: dict) -> Live:
+class _Net(NamedTuple):
+    """A graph with the padded shapes and true sizes of its tensors."""
+
+    graph: Graph
+    shapes: dict[str, Shape]
+    true: dict[str, Size]
+
+    def read_shapes(self, node: Node) -> list[Shape]:
+        """Padded shapes of a node's inputs."""
+        return [self.shapes[name] for name in node.inputs]
+
+    def joined(
+        self, node: Node, kept: jax.Array, outputs: jax.Array, units: Masks
+    ) -> jax.Array:
+        """Kept weights of a node between living units."""
+        weights = ops.weights(node)
+        inputs = weights.living(
+            [units[name] for name in node.inputs],
+            [self.true[name] for name in node.inputs], self.read_shapes(node))
+        return weights.join(kept, outputs, inputs)
+
+
+def live(skeleton: Skeleton, candidate: Candidate, kept: Masks) -> Live:
     """Remove dead units and every weight at them.
 
     A unit without kept incoming weights would be a constant and is set to zero; one
@@ -27,99 +55,80 @@ def live(skeleton: Skeleton, candidate: Candidate, kept: dict) -> Live:
     """
     graph = skeleton.graph
     true = sizes.true_sizes(skeleton, candidate)
-    shapes = graph.shapes()
-    reached = _reach(graph, kept, true, shapes)
-    needed = _need(graph, kept, shapes, candidate.channels[-1])
+    net = _Net(graph, graph.shapes(), true.tensors)
+    reached = _reach(net, kept)
+    needed = _need(net, kept, candidate.channels[-1])
     units = {name: reached[name] & needed[name] for name in reached}
     last = graph.nodes[-1].name
     units[last] = needed[last]
     kernel = {}
     for node in graph.weighted_nodes:
-        inputs = _input_units(node, units, true, shapes)
-        kernel[node.name] = _join(node, kept[node.name], units[node.name], inputs)
-    units['input'] = jnp.ones(shapes['input'][0], bool)
-    return Live(kernel, _aligned(graph, units))
+        kernel[node.name] = net.joined(
+            node, kept[node.name], units[node.name], units)
+    units['input'] = jnp.ones(net.shapes['input'][0], bool)
+    return Live(kernel, _aligned(net, units))
 
 
-def _aligned(graph, units):
+def _reach(net: _Net, kept: Masks) -> Masks:
+    """{tensor: units that some kept path from the image reaches}."""
+    units = {'input': jnp.ones(net.shapes['input'][0], bool)}
+    for node in net.graph.nodes:
+        combination = ops.find(node.op).combination
+        if combination is not None:
+            units[node.name] = combination.reach(
+                node, [units[name] for name in node.inputs])
+            continue
+        joined = net.joined(
+            node, kept[node.name], jnp.ones(node.channels, bool), units)
+        units[node.name] = joined.reshape(node.channels, -1).any(1)
+    return units
+
+
+def _need(net: _Net, kept: Masks, classes: jax.Array) -> Masks:
+    """{tensor: units from which some kept path leads to a class}."""
+    last = net.graph.nodes[-1]
+    needed = {t: jnp.zeros(net.shapes[t][0], bool) for t in net.shapes}
+    needed[last.name] = jnp.arange(last.channels) < classes
+    for node in reversed(net.graph.nodes):
+        out, shapes = needed[node.name], net.read_shapes(node)
+        combination = ops.find(node.op).combination
+        if combination is not None:
+            parts = combination.need(node, out, shapes)
+        else:
+            parts = ops.weights(node).need(kept[node.name], out, shapes)
+        for name, part in zip(node.inputs, parts):
+            needed[name] = needed[name] | part
+    return needed
+
+
+def _aligned(net: _Net, units: Masks) -> Masks:
     """Units that must stay, though dead, because a neighbour's shape needs them.
 
     The branches of a sum have the length of the sum, and a depthwise layer has the
     maps of its input, be it the image or maps that another branch keeps alive.
     """
     units = dict(units)
-    for node in graph.nodes:
-        if node.op == 'sum':
-            for name in node.inputs:
-                units[name] = units[node.name] & units[name].any()
-        elif node.op == 'depthwise':
-            units[node.name] = units[node.inputs[0]] & units[node.name].any()
+    for group in _tied(net.graph):
+        longest = max(len(units[name]) for name in group)
+        common = jnp.zeros(longest, bool)
+        for name in group:
+            common |= jnp.pad(units[name], (0, longest - len(units[name])))
+        for name in group:
+            present = channel_mask(net.true[name], net.shapes[name])
+            units[name] = common[:len(present)] & present & units[name].any()
     return units
 
 
-def _reach(graph, kept, true, shapes):
-    """{tensor: units that some kept path from the image reaches}."""
-    units = {'input': jnp.ones(shapes['input'][0], bool)}
+def _tied(graph: Graph) -> list[list[str]]:
+    """Groups of tensors whose maps are each other's, one by one."""
+    group = {'input': ['input']}
     for node in graph.nodes:
-        if node.op == 'sum':
-            units[node.name] = jnp.stack([units[t] for t in node.inputs]).any(0)
+        group[node.name] = [node.name]
+        if not ops.find(node.op).keeps_maps:
             continue
-        inputs = _input_units(node, units, true, shapes)
-        joined = _join(node, kept[node.name], jnp.ones(node.channels, bool), inputs)
-        units[node.name] = joined.reshape(node.channels, -1).any(1)
-    return units
-
-
-def _need(graph, kept, shapes, classes):
-    """{tensor: units from which some kept path leads to a class}."""
-    last = graph.nodes[-1]
-    needed = {t: jnp.zeros(shapes[t][0], bool) for t in shapes}
-    needed[last.name] = jnp.arange(last.channels) < classes
-    for node in reversed(graph.nodes):
-        out = needed[node.name]
-        if node.op == 'sum':
-            parts = [out] * len(node.inputs)
-        elif node.op == 'dense':
-            flat = (kept[node.name] & out[:, None]).any(0)
-            parts, start = [], 0
-            for name in node.inputs:
-                length = _length(shapes[name])
-                parts.append(
-                    flat[start:start + length].reshape(shapes[name][0], -1).any(1))
-                start += length
-        elif node.op == 'depthwise':
-            parts = [(kept[node.name].any((1, 2))) & out]
-        else:
-            parts = [(kept[node.name] & out[:, None, None, None]).any((0, 2, 3))]
-        for name, part in zip(node.inputs, parts):
-            needed[name] = needed[name] | part
-    return needed
-
-
-def _input_units(node, units, true, shapes):
-    """Living inputs of a weighted node: [C] maps, or [F] elements of a dense node."""
-    if node.op != 'dense':
-        return units[node.inputs[0]]
-    flat = []
-    for name in node.inputs:
-        shape = shapes[name]
-        alive = units[name] if len(shape) == 1 else jnp.broadcast_to(
-            units[name][:, None, None], shape).ravel()
-        flat.append(alive & sizes.element_mask(true.tensors[name], shape))
-    return jnp.concatenate(flat)
-
-
-def _join(node, kept, outputs, inputs):
-    """Kept weights whose two ends live."""
-    if node.op == 'dense':
-        return kept & outputs[:, None] & inputs
-    if node.op == 'depthwise':
-        return kept & (outputs & inputs)[:, None, None]
-    return kept & outputs[:, None, None, None] & inputs[:, None, None]
-
-
-def _length(shape):
-    length = 1
-    for n in shape:
-        length *= n
-    return length
+        for name in node.inputs:
+            if group[name] is not group[node.name]:
+                group[name] += group[node.name]
+                for member in group[node.name]:
+                    group[member] = group[name]
+    return [g for name, g in group.items() if len(g) > 1 and g[0] == name]

@@ -11,42 +11,32 @@ collection `noise`, what makes the layer stochastic:
 Without the collection the layer is deterministic.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax import counter_noise
-from sparse_jax.ops import lowering
-from sparse_jax.space.architecture import Node
+from sparse_jax import counter_noise, ops
+from sparse_jax.ops import Node
+from sparse_jax.ops.dense import element_ids
+from sparse_jax.ops.operation import Shape
+from sparse_jax.ops.windows import MAX_INPUT_MAPS
+
+Masks = Mapping[str, jax.Array]
 
 EPSILON = 1e-8
 """Inside the root of the pre-activation variance: its gradient stays finite."""
 NORM_EPSILON = 1e-3
-MAX_INPUT_MAPS = 128
-MAX_KERNEL = 5
 MAX_BATCH = 1 << 12
-"""Strides of the noise index: no padding may exceed these."""
+"""Stride of the noise index: no batch may exceed it."""
 
 
-def element_ids(sources: tuple, image_size: tuple[int, int]) -> np.ndarray:
-    """[F] uint32: a number for every flattened input that padding does not change.
-
-    The numbers of all sources are different and scattered, so that a row or image
-    number can be added to them.
-    """
-    height, width = image_size
-    ids = []
-    for position, shape in enumerate(sources):
-        strides = (height * width, width, 1)
-        grid = sum(
-            np.arange(n, dtype=np.uint32).reshape((-1,) + (1,) * (len(shape) - i - 1))
-            * np.uint32(strides[i]) for i, n in enumerate(shape))
-        ids.append(grid.ravel() + np.uint32(position << 28))
-    return counter_noise.scramble(np.concatenate(ids))
-
-
-def _noise_grid(seed, shape, image_size):
+def _noise_grid(
+    seed: jax.Array, shape: Shape, image_size: tuple[int, int]
+) -> tuple[jax.Array, Shape, Shape]:
     """(seed, shape, strides) that give every activation noise of its own."""
     if len(shape) == 2:
         return seed, shape, (MAX_BATCH, 1)
@@ -61,7 +51,7 @@ def _noise_grid(seed, shape, image_size):
 
 
 class Weighted(nn.Module):
-    """A convolution, depthwise convolution or dense product of one `Node`.
+    """The product of one `Node` whose operation has weights, and its bias.
 
     Attributes:
       node: which operation and its padded sizes.
@@ -72,13 +62,16 @@ class Weighted(nn.Module):
     """
 
     node: Node
-    fan_shape: tuple[int, ...]
-    sources: tuple[tuple[int, ...], ...]
+    fan_shape: Shape
+    sources: tuple[Shape, ...]
     image_size: tuple[int, int]
     how: str = 'patches'
 
     @nn.compact
-    def __call__(self, x, valid, noise_scale, seed):
+    def __call__(
+        self, x: jax.Array, valid: Masks, noise_scale: jax.Array | float,
+        seed: jax.Array | None,
+    ) -> jax.Array:
         """x: [C, H, W, B] or [F, B]; returns the pre-activation.
 
         seed: [2] uint32 of this layer's weights or noise (`counter_noise`), or None.
@@ -88,16 +81,17 @@ class Weighted(nn.Module):
         group, variance = self._noise('group_mean'), self._noise('variance')
         if seed is None and not (group is None and variance is None):
             raise ValueError("a network with noise needs rngs={'noise': key}")
-        is_dense = self.node.op == 'dense'
-        if group is not None and is_dense:
+        weights = ops.weights(self.node)
+        by_input = len(self.fan_shape) == 2
+        if group is not None and by_input:
             names = element_ids(self.sources, self.image_size)
             index = names[:, None] + np.arange(x.shape[1], dtype=np.uint32)
             x = x * self._draw_scale(group, index, noise_scale, seed)
-        view = self._view(x)
-        y = self._product(view, jnp.where(valid['kernel'], kernel, 0.0))
+        view = weights.view(self.node, x, self.how)
+        y = weights.product(view, jnp.where(valid['kernel'], kernel, 0.0))
         if variance is not None:
             y = self._perturb(view, y, variance, valid['kernel'], noise_scale, seed)
-        if group is not None and not is_dense:
+        if group is not None and not by_input:
             index = counter_noise.indices(
                 (y.shape[0], 1, 1, y.shape[-1]), (MAX_BATCH, 1, 1, 1))
             y = y * self._draw_scale(group, index, noise_scale, seed)
@@ -108,55 +102,40 @@ class Weighted(nn.Module):
             y = y + bias.reshape((-1,) + (1,) * (y.ndim - 1))
         return y
 
-    def _view(self, x):
-        """The input as the products of mean and variance share it."""
-        node = self.node
-        if node.op == 'dense':
-            return x
-        if node.op == 'depthwise':
-            return lowering.depthwise_view(x, node.kernel, node.kernel_low)
-        return lowering.conv_view(x, node.kernel, node.kernel_low, self.how)
-
-    def _product(self, view, kernel):
-        if self.node.op == 'dense':
-            return kernel @ view
-        if self.node.op == 'depthwise':
-            return lowering.depthwise_product(view, kernel)
-        return lowering.conv_product(view, kernel)
-
-    def _perturb(self, view, mean, variance, valid, noise_scale, seed):
+    def _perturb(
+        self, view: jax.Array, mean: jax.Array, variance: jax.Array, valid: jax.Array,
+        noise_scale: jax.Array | float, seed: jax.Array,
+    ) -> jax.Array:
         """Local reparametrisation (Kingma et al. 2015; Molchanov et al. 2017)."""
         variance = jnp.where(valid, variance, 0.0)
-        spread = jnp.sqrt(self._product(jnp.square(view), variance) + EPSILON)
+        spread = jnp.sqrt(
+            ops.weights(self.node).product(jnp.square(view), variance) + EPSILON)
         seed = counter_noise.derive(seed, 'weight')
         seed, shape, strides = _noise_grid(seed, mean.shape, self.image_size)
         noise = counter_noise.fast_normal(seed, counter_noise.indices(shape, strides))
         return mean + noise_scale * spread * noise
 
-    def _draw_scale(self, group_mean, index, noise_scale, seed):
+    def _draw_scale(
+        self, group_mean: jax.Array, index: jax.Array,
+        noise_scale: jax.Array | float, seed: jax.Array,
+    ) -> jax.Array:
         column = (-1,) + (1,) * (index.ndim - 1)
         spread = jnp.sqrt(self._noise('group_variance') + EPSILON).reshape(column)
         noise = counter_noise.fast_normal(counter_noise.derive(seed, 'group'), index)
         return group_mean.reshape(column) + noise_scale * spread * noise
 
-    def _noise(self, name):
+    def _noise(self, name: str) -> Any:
         if self.has_variable('noise', name):
             return self.get_variable('noise', name)
         return None
 
-    def _initial_kernel(self, seed, valid):
+    def _initial_kernel(self, seed: jax.Array | None, valid: jax.Array) -> jax.Array:
         """He initialisation with the true fan-in, element by element."""
         if seed is None:
             # Flax asks for the shape alone when a trained network is applied.
             return jnp.zeros(self.fan_shape)
-        if self.node.op == 'dense':
-            rows = np.arange(self.fan_shape[0], dtype=np.uint32)
-            index = rows[:, None] + element_ids(self.sources, self.image_size)
-        else:
-            taps = (MAX_KERNEL, 1)
-            maps = (MAX_INPUT_MAPS * MAX_KERNEL**2,) * (len(self.fan_shape) == 4)
-            index = counter_noise.indices(
-                self.fan_shape, maps + (MAX_KERNEL**2,) + taps)
+        index = ops.weights(self.node).index(
+            self.fan_shape, self.sources, self.image_size)
         axes = tuple(range(1, len(self.fan_shape)))
         fan_in = jnp.maximum(valid.sum(axis=axes, keepdims=True), 1)
         values = counter_noise.normal(seed, index)
@@ -174,7 +153,9 @@ class MaskedBatchNorm(nn.Module):
     momentum: float = 0.9
 
     @nn.compact
-    def __call__(self, x, pixels, train):
+    def __call__(
+        self, x: jax.Array, pixels: jax.Array | int, train: bool
+    ) -> jax.Array:
         """pixels: number of true pixels of one map."""
         count = x.shape[0]
         scale = self.param('scale', nn.initializers.ones, (count,))

@@ -4,11 +4,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from sparse_jax import counter_noise
+from sparse_jax import counter_noise, ops
 from sparse_jax.model import sizes
 from sparse_jax.model.layers import MaskedBatchNorm, Weighted
 from sparse_jax.model.skeleton import Candidate, Skeleton
-from sparse_jax.ops import lowering
+from sparse_jax.ops import Node, Size, lowering
+from sparse_jax.ops.operation import Shape
+from sparse_jax.ops.size import spatial_mask
 
 
 class SparseNet(nn.Module):
@@ -23,8 +25,10 @@ class SparseNet(nn.Module):
 
     @nn.compact
     def __call__(
-        self, candidate: Candidate, x, *, noise_scale=1.0, train=False, valid=None
-    ):
+        self, candidate: Candidate, x: jax.Array, *,
+        noise_scale: jax.Array | float = 1.0, train: bool = False,
+        valid: dict[str, dict[str, jax.Array]] | None = None,
+    ) -> jax.Array:
         """Images [C, H, W, B], down-sampled and normalised -> logits [classes, B].
 
         `valid` is `sizes.valid_weights` of the candidate, where the caller has it.
@@ -39,15 +43,7 @@ class SparseNet(nn.Module):
         tensors = {'input': x}
         for i, node in enumerate(graph.nodes):
             inputs = [tensors[name] for name in node.inputs]
-            if node.op == 'sum':
-                tensors[node.name] = sum(inputs)
-                continue
-            value = inputs[0]
-            if node.op == 'dense':
-                value = jnp.concatenate(
-                    [t.reshape(-1, t.shape[-1]) for t in inputs], axis=0)
-            own = None if seed is None else counter_noise.derive(seed, node.name)
-            y = self._layer(node, shapes)(value, valid[node.name], noise_scale, own)
+            y = self._output(node, shapes, true, inputs, (valid, noise_scale, seed))
             whole = fixed[node.name]
             if node.batch_norm:
                 y = self._normalise(node, y, true.outputs[node.name], whole, train)
@@ -55,29 +51,42 @@ class SparseNet(nn.Module):
             y = nn.relu(y) if node.relu else y
             y = lowering.max_pool(y, node.pool) if node.pool > 1 else y
             if not whole:
-                mask = sizes.spatial_mask(true.tensors[node.name], shapes[node.name])
+                mask = spatial_mask(true.tensors[node.name], shapes[node.name])
                 y = jnp.where(mask, y, 0.0)
             tensors[node.name] = y
         return tensors[graph.nodes[-1].name]
 
-    def _seed(self):
+    def _seed(self) -> jax.Array | None:
         """One seed per call, for initial weights or for noise."""
         stream = 'params' if self.is_initializing() else 'noise'
         if self.has_rng(stream):
             return counter_noise.seeds(self.make_rng(stream))
         return None
 
-    def _layer(self, node, shapes):
-        graph = self.skeleton.graph
-        return Weighted(
-            node, sizes.weight_shape(node, shapes),
-            tuple(shapes[name] for name in node.inputs), graph.image_shape()[1:],
-            self.how, name=node.name)
+    def _output(
+        self, node: Node, shapes: dict[str, Shape], true: sizes.Sizes,
+        inputs: list[jax.Array], drawing: tuple,
+    ) -> jax.Array:
+        """A node's operation on its inputs; drawing = (valid, noise scale, seed)."""
+        operation = ops.find(node.op)
+        if operation.combination is not None:
+            return operation.combination.combine(
+                node, inputs, [true.tensors[name] for name in node.inputs],
+                true.outputs[node.name])
+        valid, noise_scale, seed = drawing
+        weights = ops.weights(node)
+        layer = Weighted(
+            node, weights.shape(node, shapes), tuple(shapes[t] for t in node.inputs),
+            self.skeleton.graph.image_shape()[1:], self.how, name=node.name)
+        own = None if seed is None else counter_noise.derive(seed, node.name)
+        return layer(weights.read(inputs), valid[node.name], noise_scale, own)
 
-    def _normalise(self, node, y, size, whole, train):
+    def _normalise(
+        self, node: Node, y: jax.Array, size: Size, whole: bool, train: bool
+    ) -> jax.Array:
         norm = MaskedBatchNorm(name=f'{node.name}-norm')
         if not whole:
-            y = jnp.where(sizes.spatial_mask(size, y.shape[:3]), y, 0.0)
+            y = jnp.where(spatial_mask(size, y.shape[:3]), y, 0.0)
         return norm(y, size.height * size.width, train)
 
 
@@ -101,6 +110,6 @@ def prepare_images(skeleton: Skeleton, images: jax.Array) -> jax.Array:
     return x
 
 
-def _channel_mask(channels, y):
+def _channel_mask(channels: jax.Array, y: jax.Array) -> jax.Array:
     mask = jnp.arange(y.shape[0]) < channels
     return mask.reshape((-1,) + (1,) * (y.ndim - 1))

@@ -4,17 +4,19 @@ Host NumPy. The result computes what the masked network computes: `compact.logit
 equals the masked logits up to rounding, and its counts equal the masked counts.
 """
 
-import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from sparse_jax.model.compact import CompactNet, CompactNode
+from sparse_jax import ops
+from sparse_jax.model.compact import CompactNet
 from sparse_jax.space.architecture import Graph
+from sparse_jax.types import Array
 
 
 def shrink(
-    graph: Graph, folded: dict, units: dict, *, mean: float, std: float,
-    gather: bool = True,
+    graph: Graph, folded: Mapping[str, Mapping[str, Array]],
+    units: Mapping[str, Array], *, mean: float, std: float, gather: bool = True,
 ) -> CompactNet:
     """Exact graph, folded exact weights and living units -> compact network.
 
@@ -29,57 +31,9 @@ def shrink(
     alive = {name: np.asarray(u, bool) for name, u in units.items()}
     nodes = []
     for node in graph.nodes:
-        if node.op == 'sum':
-            nodes += _sum_node(node, alive)
-        elif alive[node.name].any():
-            nodes += _weighted_node(node, folded[node.name], alive, shapes, gather)
+        if alive[node.name].any():
+            leaf = {k: np.asarray(v) for k, v in folded.get(node.name, {}).items()}
+            nodes += ops.find(node.op).pruned.shrink(node, leaf, alive, shapes, gather)
     return CompactNet(
         tuple(graph.input_shape), graph.downsample, graph.squeeze_depth,
         float(mean), float(std), tuple(nodes))
-
-
-def _weighted_node(node, leaf, alive, shapes, gather):
-    out = alive[node.name]
-    kernel = np.asarray(leaf['kernel'])[out]
-    bias = np.asarray(leaf['bias'])[out] if 'bias' in leaf else None
-    common = dict(bias=bias, relu=node.relu)
-    if node.op == 'dense':
-        return _dense_nodes(node, kernel, common, alive, shapes, gather)
-    if node.op == 'conv':
-        kernel = kernel[:, alive[node.inputs[0]]]
-    return [CompactNode(node.name, node.op, node.inputs, kernel, pool=node.pool,
-                        **common)]
-
-
-def _dense_nodes(node, kernel, common, alive, shapes, gather):
-    """One dense node, after a concatenation if it reads several tensors."""
-    columns = np.concatenate([_living_elements(t, alive, shapes) for t in node.inputs])
-    kernel = kernel[:, columns]
-    sources = tuple(t for t in node.inputs if alive[t].any())
-    before = []
-    if len(sources) > 1:
-        joined = f'{node.name}-input'
-        before = [CompactNode(joined, 'concatenate', sources)]
-        sources = (joined,)
-    read = np.flatnonzero((kernel != 0).any(axis=0))
-    picked = None
-    if not sources or (gather and len(read) < kernel.shape[1]):
-        kernel, picked = kernel[:, read], read
-    # A classifier that no path reaches reads nothing of the image: its biases remain.
-    return before + [CompactNode(
-        node.name, 'dense', sources or ('input',), kernel, gather=picked, **common)]
-
-
-def _sum_node(node, alive):
-    """A merge by addition; a branch that died entirely is left out."""
-    sources = tuple(t for t in node.inputs if alive[t].any())
-    if not alive[node.name].any():
-        return []
-    return [CompactNode(node.name, 'sum', sources)]
-
-
-def _living_elements(name, alive, shapes):
-    shape = shapes[name]
-    if len(shape) == 1:
-        return alive[name]
-    return np.repeat(alive[name], math.prod(shape[1:]))

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax.space.architecture import CLASSIFIER, Graph
+from sparse_jax import ops
+from sparse_jax.space.architecture import Graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,16 +93,11 @@ def split(
 
 def pad(exact: Graph, policy: TierPolicy) -> Skeleton:
     """Round the sizes of an exact graph up to the policy's tiers."""
-    nodes = []
+    channels, nodes = {'input': exact.image_shape()[0]}, []
     for node in exact.nodes:
-        low, high = policy.kernel(node.kernel)
-        channels = node.channels
-        if node.op == 'conv' or (node.op == 'depthwise' and node.inputs != ('input',)):
-            channels = policy.width(channels)
-        elif node.op in ('dense', 'sum') and node.name != CLASSIFIER:
-            channels = policy.unit(channels)
-        nodes.append(dataclasses.replace(
-            node, channels=channels, kernel=high, kernel_low=low))
+        padded = ops.form(node).pad(node, channels, policy)
+        channels[node.name] = padded.channels
+        nodes.append(padded)
     return Skeleton(dataclasses.replace(exact, nodes=tuple(nodes)))
 
 
@@ -127,7 +123,7 @@ def stack(candidates: list[Candidate]) -> Candidate:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *candidates)
 
 
-def _round_up(n, tiers):
+def _round_up(n: int, tiers: tuple[int, ...]) -> int:
     position = bisect.bisect_left(tiers, n)
     if position < len(tiers):
         return tiers[position]

@@ -6,28 +6,37 @@ padded arrays, so stored weights do not depend on the tier policy.
 """
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
 
+from sparse_jax import ops
 from sparse_jax.model.layers import NORM_EPSILON
 from sparse_jax.model.skeleton import Skeleton
+from sparse_jax.ops.operation import Shape, Shapes
 from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.types import Params
 
 NORM = '-norm'
+HostTree = dict[str, dict[str, np.ndarray]]
 
 
-def extract(skeleton: Skeleton, exact: Graph, tree: dict) -> dict:
+def extract(skeleton: Skeleton, exact: Graph, tree: Params) -> HostTree:
     """Padded host tree {node: {variable: array}} -> the same at true sizes."""
-    return _map_leaves(
-        lambda node, variable, leaf: _cut(
-            node, variable, leaf, exact, skeleton.graph), tree, exact)
+    ours, wide = _Sized(exact), _Sized(skeleton.graph)
+    cut = lambda name, variable, leaf: np.ascontiguousarray(
+        _cut(variable, np.asarray(leaf), ours.of(name), wide.of(name)))
+    return {name: {variable: cut(name, variable, leaf)
+                   for variable, leaf in leaves.items()}
+            for name, leaves in tree.items() if name.removesuffix(NORM) in ours.nodes}
 
 
 def embed(
-    skeleton: Skeleton, child: Graph, parent: Graph, tree: dict, padded: dict, *,
-    preserve: bool = False,
-) -> tuple[dict, dict]:
+    skeleton: Skeleton, child: Graph, parent: Graph, tree: Params,
+    padded: dict[str, Any], *, preserve: bool = False,
+) -> tuple[HostTree, HostTree]:
     """A parent's exact tree in the padded shape of a child.
 
     Layers are matched by name; of a layer whose shape changed, the overlapping slice
@@ -50,48 +59,24 @@ def embed(
     """
     values = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), padded)
     mask = jax.tree.map(lambda leaf: np.zeros(leaf.shape, bool), padded)
-    ours, theirs = _nodes(child), _nodes(parent)
-    wide = _nodes(skeleton.graph)
+    wide, ours, theirs = _Sized(skeleton.graph), _Sized(child), _Sized(parent)
     for name, leaves in padded.items():
         node = name.removesuffix(NORM)
-        if node not in theirs and preserve:
-            _start_as_identity(values[name], mask[name], ours[node], child)
-        if node not in theirs or name not in tree or ours[node].op != theirs[node].op:
+        if node not in theirs.nodes and preserve:
+            _start_as_identity(values[name], mask[name], ours.of(name))
+        if node not in theirs.nodes or name not in tree or (
+                ours.nodes[node].op != theirs.nodes[node].op):
             continue
         for variable in leaves:
-            source = tree[name].get(variable)
-            if source is None:
+            if variable not in tree[name]:
                 continue
             target = (values[name][variable], mask[name][variable])
             if preserve and variable == 'kernel':
-                shared = min(ours[node].channels, theirs[node].channels)
+                shared = min(ours.nodes[node].channels, theirs.nodes[node].channels)
                 target[1][:shared] = True
-            if ours[node].op == 'dense' and _per_input(variable, source):
-                _copy_dense(target, source, (wide[node], ours[node], theirs[node]),
-                            (skeleton.graph, child, parent))
-            else:
-                limit = _true_shape(ours[node], child, source)
-                _copy_overlap(target, source, limit)
+            _copy(variable, target, np.asarray(tree[name][variable]),
+                  (wide.of(name), ours.of(name), theirs.of(name)))
     return values, mask
-
-
-def _start_as_identity(values, mask, node, child):
-    """Let the first maps of a new convolution pass their input on."""
-    if node.op == 'dense':
-        return
-    if 'scale' in values:
-        # With the running moments of a fresh norm, 0 and 1.
-        values['scale'][: node.channels] = math.sqrt(1.0 + NORM_EPSILON)
-        mask['scale'][: node.channels] = True
-        return
-    kernel = values['kernel']
-    if node.op == 'depthwise':
-        kernel[: node.channels, 0, 0] = 1.0
-        mask['kernel'][: node.channels] = True
-        return
-    shared = min(node.channels, child.shapes()[node.inputs[0]][0])
-    kernel[np.arange(shared), np.arange(shared), 0, 0] = 1.0
-    mask['kernel'][:shared] = True
 
 
 def overlap(child: Graph, parent: Graph) -> float:
@@ -99,117 +84,127 @@ def overlap(child: Graph, parent: Graph) -> float:
     if (child.downsample, child.squeeze_depth) != (
             parent.downsample, parent.squeeze_depth):
         return 0.0
-    theirs, shapes = _nodes(parent), (child.shapes(), parent.shapes())
+    ours, theirs = _Sized(child), _Sized(parent)
     copied, total = 0, 0
     for node in child.weighted_nodes:
-        own = _volume(node, shapes[0], node, shapes[0])
-        total += own
-        if node.name in theirs and theirs[node.name].op == node.op:
-            copied += _volume(node, shapes[0], theirs[node.name], shapes[1])
+        own = ours.of(node.name)
+        total += _volume(own, own)
+        other = theirs.nodes.get(node.name)
+        if other is not None and other.op == node.op:
+            copied += _volume(own, theirs.of(node.name))
     return copied / total
 
 
-def _volume(node, shapes, other, other_shapes):
+class _Leaf:
+    """The layout of one node's variables in one graph."""
+
+    def __init__(self, node: Node, shapes: Shapes) -> None:
+        self.node, self.shapes = node, shapes
+        self.weights = ops.weights(node)
+        self.blocks = self.weights.blocks(node, shapes)
+
+    def split(self, array: np.ndarray) -> list[np.ndarray]:
+        """Views [rows, *block shape] of an array [rows, all blocks flat]."""
+        views, start = [], 0
+        for _, shape in self.blocks:
+            length = math.prod(shape)
+            views.append(array[:, start:start + length].reshape(len(array), *shape))
+            start += length
+        return views
+
+    def rows(self, variable: str, array: np.ndarray) -> np.ndarray | None:
+        """View [rows, all blocks flat] of a variable that has an entry per weight or
+        per input; None where it has one per output."""
+        if array.ndim > 1:
+            return array.reshape(len(array), -1)
+        by_input = len(self.weights.shape(self.node, self.shapes)) == 2
+        return array[None] if by_input and variable.startswith('group_') else None
+
+
+class _Sized:
+    """The nodes of a graph by name, with the shapes of its tensors."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.nodes = {node.name: node for node in graph.nodes}
+        self.shapes = graph.shapes()
+
+    def of(self, name: str) -> _Leaf:
+        """Layout of the variables of a weighted node, or of its batch norm."""
+        return _Leaf(self.nodes[name.removesuffix(NORM)], self.shapes)
+
+
+def _start_as_identity(
+    values: dict[str, np.ndarray], mask: dict[str, np.ndarray], leaf: _Leaf
+) -> None:
+    """Let the first maps of a new convolution pass their input on."""
+    kernel = leaf.weights.identity(leaf.node, leaf.shapes)
+    if kernel is None:
+        return
+    if 'scale' in values:
+        # With the running moments of a fresh norm, 0 and 1.
+        values['scale'][: leaf.node.channels] = math.sqrt(1.0 + NORM_EPSILON)
+        mask['scale'][: leaf.node.channels] = True
+        return
+    values['kernel'][_window(kernel.shape)] = kernel
+    passing = np.flatnonzero(kernel.reshape(len(kernel), -1).any(axis=1))
+    mask['kernel'][passing] = True
+
+
+def _window(shape: Shape) -> tuple[slice, ...]:
+    return tuple(slice(0, n) for n in shape)
+
+
+def _matching(
+    ours: _Leaf, theirs: _Leaf
+) -> Iterator[tuple[int, int, Shape]]:
+    """(our block, theirs, what they share) of the blocks of equal role."""
+    found = {role: i for i, (role, _) in enumerate(theirs.blocks)}
+    for i, (role, shape) in enumerate(ours.blocks):
+        if role in found:
+            other = theirs.blocks[found[role]][1]
+            if len(shape) == len(other):
+                yield i, found[role], tuple(map(min, zip(shape, other)))
+
+
+def _volume(ours: _Leaf, theirs: _Leaf) -> int:
     """Number of kernel elements that two nodes of one kind have in common."""
-    shared = min(node.channels, other.channels)
-    if node.op != 'dense':
-        taps = min(node.kernel, other.kernel) ** 2
-        maps = 1 if node.op == 'depthwise' else min(
-            shapes[node.inputs[0]][0], other_shapes[other.inputs[0]][0])
-        return shared * taps * maps
-    pairs = _matching_inputs(node, other)
-    return shared * sum(
-        math.prod(min(a, b) for a, b in zip(shapes[mine], other_shapes[its]))
-        for mine, its in pairs if len(shapes[mine]) == len(other_shapes[its]))
+    shared = min(ours.node.channels, theirs.node.channels)
+    return shared * sum(math.prod(shape) for _, _, shape in _matching(ours, theirs))
 
 
-def _matching_inputs(ours, theirs):
-    """Pairs of tensors with the same role: the trunk's end, or the same name."""
-    role = lambda name: 'trunk' if name.startswith('block-') else name
-    found = {role(name): name for name in theirs.inputs}
-    return [(name, found[role(name)]) for name in ours.inputs if role(name) in found]
+def _copy(
+    variable: str, target: tuple[np.ndarray, np.ndarray], source: np.ndarray,
+    leaves: tuple[_Leaf, _Leaf, _Leaf],
+) -> None:
+    """Copy what a parent's variable shares with the child's padded (values, mask)."""
+    wide, ours, theirs = leaves
+    flat = theirs.rows(variable, source)
+    if flat is None:
+        shared = min(len(source), ours.node.channels)
+        target[0][:shared] = source[:shared]
+        target[1][:shared] = True
+        return
+    count = 1 if source.ndim == 1 else min(ours.node.channels, theirs.node.channels)
+    blocks = theirs.split(flat)
+    views = [wide.split(array.reshape(-1, array.shape[-1]) if source.ndim == 1
+                        else array.reshape(len(array), -1)) for array in target]
+    for mine, its, shape in _matching(ours, theirs):
+        window = (slice(0, count), *_window(shape))
+        views[0][mine][window] = blocks[its][window]
+        views[1][mine][window] = True
 
 
-def _copy_overlap(target, source, limit):
-    window = tuple(slice(0, min(a, b)) for a, b in zip(source.shape, limit))
-    values, mask = target
-    values[window] = source[window]
-    mask[window] = True
-
-
-def _copy_dense(target, source, nodes, graphs):
-    """Copy [U, F] or [F] source by source, overlapping channels, rows and columns."""
-    wide, ours, theirs = nodes
-    shapes = [graph.shapes() for graph in graphs]
-    units = min(ours.channels, theirs.channels) if source.ndim == 2 else 1
-    lead = 2 - source.ndim
-    values, mask = (t.reshape((1,) * lead + t.shape) for t in target)
-    source = source.reshape((1,) * lead + source.shape)
-    starts = [_starts(node, shape) for node, shape in zip((wide, theirs),
-                                                          (shapes[0], shapes[2]))]
-    for name, their_name in _matching_inputs(ours, theirs):
-        sizes = shapes[1][name], shapes[2][their_name]
-        if len(sizes[0]) != len(sizes[1]):
-            continue
-        window = (slice(None), *(slice(0, min(a, b)) for a, b in zip(*sizes)))
-        block = _block(source, starts[1][their_name], sizes[1])[:units]
-        for array, content in ((values, block[window]), (mask, True)):
-            view = _block(array, starts[0][name], shapes[0][name])[:units]
-            view[window] = content
-
-
-def _block(array, start, shape):
-    """View of the columns of one source as [rows, *shape]."""
-    length = math.prod(shape)
-    return array[:, start:start + length].reshape(array.shape[0], *shape)
-
-
-def _starts(node, shapes):
-    starts, position = {}, 0
-    for name in node.inputs:
-        starts[name] = position
-        position += math.prod(shapes[name])
-    return starts
-
-
-def _cut(node, variable, leaf, exact, wide):
+def _cut(
+    variable: str, array: np.ndarray, ours: _Leaf, wide: _Leaf
+) -> np.ndarray:
     """One padded array -> its true part."""
-    ours, theirs = _nodes(exact)[node], _nodes(wide)[node]
-    if ours.op == 'dense' and _per_input(variable, leaf):
-        lead = leaf.reshape((1,) * (2 - leaf.ndim) + leaf.shape)
-        shapes, starts = (exact.shapes(), wide.shapes()), _starts(theirs, wide.shapes())
-        parts = []
-        for name in ours.inputs:
-            window = tuple(slice(0, n) for n in shapes[0][name])
-            block = _block(lead, starts[name], shapes[1][name])
-            parts.append(block[(slice(None), *window)].reshape(len(lead), -1))
-        whole = np.concatenate(parts, axis=1)
-        return whole[: ours.channels] if leaf.ndim == 2 else whole[0]
-    limit = _true_shape(ours, exact, leaf)
-    return leaf[tuple(slice(0, n) for n in limit)]
-
-
-def _per_input(variable, leaf):
-    """Whether the last axis of a dense node's variable runs over its inputs."""
-    return leaf.ndim == 2 or variable.startswith('group_')
-
-
-def _true_shape(node: Node, graph: Graph, leaf):
-    if leaf.ndim == 1:
-        return (node.channels,)
-    taps = (node.kernel, node.kernel)
-    if leaf.ndim == 3:
-        return (node.channels, *taps)
-    return (node.channels, graph.shapes()[node.inputs[0]][0], *taps)
-
-
-def _nodes(graph):
-    return {node.name: node for node in graph.nodes}
-
-
-def _map_leaves(function, tree, exact):
-    known = _nodes(exact)
-    return {name: {variable: np.ascontiguousarray(
-        function(name.removesuffix(NORM), variable, np.asarray(leaf)))
-        for variable, leaf in leaves.items()}
-        for name, leaves in tree.items() if name.removesuffix(NORM) in known}
+    channels = ours.node.channels
+    flat = wide.rows(variable, array)
+    if flat is None:
+        return array[:channels]
+    parts = [view[(slice(None), *_window(shape))].reshape(len(flat), -1)
+             for view, (_, shape) in zip(wide.split(flat), ours.blocks)]
+    whole = np.concatenate(parts, axis=1)
+    if array.ndim == 1:
+        return whole[0]
+    return whole[:channels].reshape(ours.weights.shape(ours.node, ours.shapes))

@@ -8,24 +8,25 @@ import math
 
 import numpy as np
 
+from sparse_jax import ops
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.objectives.graph_costs import LayerRow, Totals, totals
 
 
 def layer_rows(net: CompactNet) -> list[LayerRow]:
-    """Rows of the layers with weights; zeros in a weight array are not counted."""
+    """Rows of the layers; zeros in a weight array are not counted."""
     shapes = net.tensor_shapes()
     read = {'input': math.prod(shapes['input'])}
     rows = []
     for node in net.nodes:
         inputs = sum(read[t] for t in node.inputs)
-        if node.weight is None:
+        if not ops.find(node.op).costs.layer:
             # Whoever reads a merge holds all that is merged.
             read[node.name] = inputs
             continue
         read[node.name] = math.prod(shapes[node.name])
         out = net.output_shape(node, shapes)
-        weights = int(np.count_nonzero(node.weight))
+        weights = 0 if node.weight is None else int(np.count_nonzero(node.weight))
         biases = 0 if node.bias is None else len(node.bias)
         rows.append(LayerRow(
             node.name, node.op, tuple(shapes[t] for t in node.inputs), out, weights,

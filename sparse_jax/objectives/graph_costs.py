@@ -8,6 +8,7 @@ import functools
 import math
 from typing import NamedTuple
 
+from sparse_jax import ops
 from sparse_jax.space.architecture import Graph, output_shape
 
 
@@ -45,24 +46,20 @@ class Totals(NamedTuple):
 
 
 def layer_rows(graph: Graph) -> list[LayerRow]:
-    """Rows of the weighted layers of a feasible exact graph."""
+    """Rows of the layers of a feasible exact graph."""
     shapes = graph.shapes()
     read = {name: math.prod(shape) for name, shape in shapes.items()}
     rows = []
     for node in graph.nodes:
-        if node.op == 'sum':
+        operation = ops.find(node.op)
+        if not operation.costs.layer:
             read[node.name] = sum(read[t] for t in node.inputs)
             continue
         out = output_shape(node, shapes)
-        sources = tuple(shapes[t] for t in node.inputs)
-        if node.op == 'dense':
-            fan_in = sum(math.prod(shape) for shape in sources)
-        else:
-            maps = sources[0][0] if node.op == 'conv' else 1
-            fan_in = maps * node.kernel**2
-        weights = fan_in * node.channels
+        weights = 0 if operation.weights is None else math.prod(
+            operation.weights.shape(node, shapes))
         rows.append(LayerRow(
-            node.name, node.op, sources, out, weights,
+            node.name, node.op, tuple(shapes[t] for t in node.inputs), out, weights,
             node.channels if node.biased else 0,
             sum(read[t] for t in node.inputs), math.prod(out),
             weights * math.prod(out[1:])))

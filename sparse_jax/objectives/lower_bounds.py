@@ -8,10 +8,12 @@ import functools
 import math
 from typing import NamedTuple
 
+from sparse_jax import ops
 from sparse_jax.objectives.goal import Goal
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import graph_totals
-from sparse_jax.space.architecture import CLASSIFIER, Graph, output_shape
+from sparse_jax.ops.operation import Shapes
+from sparse_jax.space.architecture import CLASSIFIER, Graph, Node, output_shape
 
 
 class Least(NamedTuple):
@@ -23,7 +25,7 @@ class Least(NamedTuple):
     macs: int
     ram: int
     """Bytes of the buffer plan: a layer's input and pooled output live together,
-    unless it is depthwise and works in place."""
+    unless it works in place."""
 
 
 def not_worth_training(
@@ -82,35 +84,42 @@ def least(graph: Graph, prunes: bool = True) -> Least:
     return paths[graph.nodes[-1].name]
 
 
-def _least_units(node, units):
+def _least_units(node: Node, units: dict[str, int]) -> int:
     """Units that a node keeps at least, if it lives."""
     if node.name == CLASSIFIER:
         return node.channels
-    # A depthwise layer has the maps of its input, and the image keeps all of its.
-    return units[node.inputs[0]] if node.op == 'depthwise' else 1
+    # Who keeps the maps of its input has all of the image's, as the image keeps them;
+    # of several inputs one may be all that lives.
+    if ops.find(node.op).keeps_maps:
+        return min(units[name] for name in node.inputs)
+    return 1
 
 
-def _step(node, source, path, units, shapes):
+def _step(
+    node: Node, source: str, path: Least, units: dict[str, int], shapes: Shapes
+) -> Least:
     """Bounds after a node that is reached through one of its inputs."""
-    if node.op == 'sum':
+    operation = ops.find(node.op)
+    if not operation.costs.layer:
         return path
     pixels = lambda shape: math.prod(shape[1:])
-    full = units[node.name] * pixels(output_shape(node, shapes))
+    written = pixels(output_shape(node, shapes))
     x = units[source] * pixels(shapes[source])
     y = units[node.name] * pixels(shapes[node.name])
-    together = max(x, y) if node.op == 'depthwise' else x + y
+    weight = int(node.weighted)
     return Least(
-        path.model_size + 1 + units[node.name] * node.biased,
-        max(path.working_memory, x + full),
-        max(path.working_memory_weights, x + 1),
-        path.macs + pixels(output_shape(node, shapes)),
-        max(path.ram, together))
+        path.model_size + weight + units[node.name] * node.biased,
+        max(path.working_memory, x + units[node.name] * written),
+        max(path.working_memory_weights, x + weight),
+        path.macs + weight * written,
+        max(path.ram, max(x, y) if operation.costs.in_place else x + y))
 
 
-def _unpruned_ram(graph):
+def _unpruned_ram(graph: Graph) -> int:
     shapes = graph.shapes()
     elements = {name: math.prod(shape) for name, shape in shapes.items()}
     return max(
-        max(elements[source], elements[node.name]) if node.op == 'depthwise'
+        max(elements[source], elements[node.name])
+        if ops.find(node.op).costs.in_place
         else elements[source] + elements[node.name]
-        for node in graph.weighted_nodes for source in node.inputs)
+        for node in graph.layers for source in node.inputs)

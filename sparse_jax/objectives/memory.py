@@ -11,13 +11,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from sparse_jax import ops
 from sparse_jax.model import sizes
 from sparse_jax.model.connectivity import Live
 from sparse_jax.model.skeleton import Candidate, Skeleton
 
 
 class LayerCosts(NamedTuple):
-    """Costs per layer, [L] int32, in the order of `graph.weighted_nodes`."""
+    """Costs per layer, [L] int32, in the order of `graph.layers`."""
 
     weights: jax.Array
     """Kept kernel weights."""
@@ -51,13 +52,14 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
     for node in graph.nodes:
         alive = pruned.units[node.name].sum()
         pooled = true.tensors[node.name]
-        if node.op == 'sum':
+        if not ops.find(node.op).costs.layer:
             elements[node.name] = sum(elements[t] for t in node.inputs)
             continue
         out = true.outputs[node.name]
         pixels = out.height * out.width
         elements[node.name] = alive * pooled.height * pooled.width
-        kept = pruned.kernel[node.name].sum()
+        kept = (pruned.kernel[node.name].sum() if node.weighted
+                else jnp.zeros_like(alive))
         biases = alive if node.biased else jnp.zeros_like(alive)
         read = sum(elements[t] for t in node.inputs)
         macs = kept.astype(jnp.float32) * pixels

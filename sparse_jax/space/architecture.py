@@ -8,45 +8,15 @@ the memory model, shrinking and export all read this description.
 import dataclasses
 import math
 
+from sparse_jax import ops
+from sparse_jax.ops import CLASSIFIER as CLASSIFIER
+from sparse_jax.ops import Node as Node
+from sparse_jax.ops.operation import Shape, Shapes
+from sparse_jax.space.layer_types import LAYER_TYPES, Layer
 from sparse_jax.space.sparse_space import MAX_LAYERS
 
-CLASSIFIER = 'classifier'
-"""Name of the last node, whose units are the classes."""
 POOL = 2
 """Size and stride of the max-pool after a block, VALID."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Node:
-    """One operation of a `Graph`; its output tensor has the node's name.
-
-    op: 'conv' (VALID, stride 1), 'depthwise', 'dense' (reads all its inputs flattened,
-    one after the other) or 'sum' (of equally long vectors).
-    `kernel_low` is the smallest kernel the node may have when sizes are padded; it
-    equals `kernel` in an exact graph. `channels` are output maps or units.
-    `knob` names the table row (block-k-layer-l) that owns the node's threshold.
-    """
-
-    name: str
-    op: str
-    inputs: tuple[str, ...]
-    channels: int
-    kernel: int = 1
-    kernel_low: int = 1
-    relu: bool = True
-    batch_norm: bool = False
-    pool: int = 1
-    knob: str = ''
-
-    @property
-    def weighted(self) -> bool:
-        """Whether the node has weights."""
-        return self.op != 'sum'
-
-    @property
-    def biased(self) -> bool:
-        """Whether it has a bias: the linear first half of a layer needs none."""
-        return self.weighted and (self.relu or self.name == CLASSIFIER)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +35,13 @@ class Graph:
 
     @property
     def weighted_nodes(self) -> tuple[Node, ...]:
-        """Nodes that have weights: the layers of the memory model."""
+        """Nodes that have weights."""
         return tuple(n for n in self.nodes if n.weighted)
+
+    @property
+    def layers(self) -> tuple[Node, ...]:
+        """Nodes that are layers of the memory model."""
+        return tuple(n for n in self.nodes if ops.find(n.op).costs.layer)
 
     def image_shape(self) -> tuple[int, int, int]:
         """(channels, height, width) after the input down-sampling."""
@@ -74,11 +49,11 @@ class Graph:
         return (1 if self.squeeze_depth else c, h // self.downsample,
                 w // self.downsample)
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
+    def shapes(self) -> dict[str, Shape]:
         """Tensor shapes by name: (C, H, W) after pooling, or (units,)."""
-        shapes = {'input': self.image_shape()}
+        shapes: dict[str, Shape] = {'input': self.image_shape()}
         for node in self.nodes:
-            shapes[node.name] = _pooled(node, output_shape(node, shapes))
+            shapes[node.name] = pooled(output_shape(node, shapes), node.pool)
         return shapes
 
     def feasible(self) -> bool:
@@ -86,18 +61,14 @@ class Graph:
         return all(min(shape) >= 1 for shape in self.shapes().values())
 
 
-def output_shape(node: Node, shapes: dict) -> tuple[int, ...]:
+def output_shape(node: Node, shapes: Shapes) -> Shape:
     """Shape of a node's output before its pool: the y of the memory model."""
-    if node.op in ('dense', 'sum'):
-        return (node.channels,)
-    _, h, w = shapes[node.inputs[0]]
-    return (node.channels, h - node.kernel_low + 1, w - node.kernel_low + 1)
+    return ops.form(node).output(node, shapes)
 
 
-def _pooled(node, shape):
-    if node.pool == 1:
-        return shape
-    return (shape[0], shape[1] // node.pool, shape[2] // node.pool)
+def pooled(shape: Shape, pool: int) -> Shape:
+    """Shape after a pool x pool / pool VALID pool; vectors have none."""
+    return shape if pool == 1 else (shape[0], shape[1] // pool, shape[2] // pool)
 
 
 def resolve(point: dict, input_shape: tuple[int, int, int], num_classes: int) -> Graph:
@@ -118,41 +89,23 @@ def resolve(point: dict, input_shape: tuple[int, int, int], num_classes: int) ->
         trunk, nodes=nodes + _head_nodes(point, trunk, num_classes))
 
 
-def _block_nodes(point, k, source, channels, norm):
+def _block_nodes(
+    point: dict, k: int, source: str, channels: int, norm: bool
+) -> list[Node]:
     nodes = []
     num_layers = point[f'num-conv-layers-block-{k}']
     assert num_layers <= MAX_LAYERS
     for l in range(1, num_layers + 1):
         tag = f'block-{k}-layer-{l}'
-        pooled = POOL if l == num_layers and point[f'pool-block-{k}'] else 1
-        layer = _layer_nodes(point, tag, source, channels)
-        layer[-1] = dataclasses.replace(
-            layer[-1], relu=True, batch_norm=norm, pool=pooled)
-        nodes += layer
-        source, channels = layer[-1].name, layer[-1].channels
+        after = POOL if l == num_layers and point[f'pool-block-{k}'] else 1
+        kind = LAYER_TYPES[point[f'layer-type-{tag}']]
+        *first, last = kind.nodes(Layer(
+            tag, source, channels, point[f'kernel-size-{tag}'],
+            point[f'num-filters-{tag}'], point[f'downsample-{tag}']))
+        last = dataclasses.replace(last, relu=True, batch_norm=norm, pool=after)
+        nodes += [*first, last]
+        source, channels = last.name, last.channels
     return nodes
-
-
-def _layer_nodes(point, tag, source, channels):
-    """Linear nodes of one conv layer; the caller adds norm, ReLU and pool."""
-    kind = point[f'layer-type-{tag}']
-    k, filters = point[f'kernel-size-{tag}'], point[f'num-filters-{tag}']
-    linear = dict(relu=False, knob=tag)
-    sized = dict(kernel=k, kernel_low=k)
-    if kind == 'DownsampledConv2D':
-        maps = reduced_channels(point[f'downsample-{tag}'], channels)
-        return [Node(f'{tag}-reduce', 'conv', (source,), maps, **linear),
-                Node(tag, 'conv', (f'{tag}-reduce',), filters, **sized, **linear)]
-    if kind == 'SeparableConv2D':
-        depth = f'{tag}-depthwise'
-        return [Node(depth, 'depthwise', (source,), channels, **sized, **linear),
-                Node(tag, 'conv', (depth,), filters, **linear)]
-    return [Node(tag, 'conv', (source,), filters, **sized, **linear)]
-
-
-def reduced_channels(fraction: float, channels: int) -> int:
-    """Maps of a DownsampledConv2D's 1x1 convolution: a fraction of its input maps."""
-    return max(1, int(math.floor(fraction * channels + 0.5)))
 
 
 def branches(point: dict) -> tuple[str, ...]:
@@ -201,7 +154,7 @@ def block_ends(point: dict) -> list[str]:
             for k in range(1, point['num-conv-blocks'] + 1)]
 
 
-def _head_nodes(point, trunk, num_classes):
+def _head_nodes(point: dict, trunk: Graph, num_classes: int) -> tuple[Node, ...]:
     ends, norm = block_ends(point), bool(point['batch-norm'])
     sources = branch_sources(ends)
     units = fc_units(point, fan_ins(trunk, ends))

@@ -12,8 +12,15 @@ import jax
 import numpy as np
 
 from sparse_jax.host_random import generator
+from sparse_jax.ops.operation import Shape
 from sparse_jax.space import architecture
 from sparse_jax.space.dimensions import Role
+from sparse_jax.space.layer_types import (
+    LAYER_TYPES,
+    Layer,
+    LayerType,
+    reduced_channels,
+)
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 MAX_REMEMBERED = 100_000
@@ -135,6 +142,7 @@ def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
     """
     rows = np.atleast_2d(rows)
     value = lambda name: _numbers(space, rows, name)
+    level = lambda name: space[name].index(rows[:, space.index(name)])
     rate = np.where(value('downsample-input') > 0,
                     value('input-downsampling-rate'), 1)
     size = np.stack([n // rate for n in space.input_shape[:2]])
@@ -143,8 +151,10 @@ def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
         exists = value('num-conv-blocks') >= k
         layers = value(f'num-conv-layers-block-{k}')
         for l in range(1, MAX_LAYERS + 1):
-            kernel = value(f'kernel-size-block-{k}-layer-{l}')
-            size = np.where(exists & (layers >= l), size - kernel + 1, size)
+            tag = f'block-{k}-layer-{l}'
+            after = _sides(space, tag)[
+                level(f'layer-type-{tag}'), level(f'kernel-size-{tag}'), size]
+            size = np.where(exists & (layers >= l), after, size)
             fine &= (size >= 1).all(axis=0)
         pooled = exists & (value(f'pool-block-{k}') > 0)
         size = np.where(pooled, size // architecture.POOL, size)
@@ -152,11 +162,44 @@ def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
     return fine
 
 
+def _sides(space: Space, tag: str) -> np.ndarray:
+    """[layer types, kernels, sides] heights (widths) that a layer leaves of a side."""
+    kinds = tuple(LAYER_TYPES[kind] for kind in _level_values(
+        space[f'layer-type-{tag}']))
+    kernels = _level_values(space[f'kernel-size-{tag}'])
+    return _table_of_sides(kinds, kernels, max(space.input_shape[:2]))
+
+
+@functools.lru_cache(maxsize=64)
+def _table_of_sides(
+    kinds: tuple[LayerType, ...], kernels: tuple[int, ...], largest: int
+) -> np.ndarray:
+    return np.array([[[_side_after(kind, kernel, side) for side in range(largest + 1)]
+                      for kernel in kernels] for kind in kinds])
+
+
+def _side_after(kind: LayerType, kernel: int, side: int) -> int:
+    """What a layer leaves of a square map, as its operations have it; 0 if nothing."""
+    shapes: dict[str, Shape] = {'input': (2, side, side)}
+    for node in kind.nodes(Layer('layer', 'input', 2, kernel, 2, 0.5)):
+        shapes[node.name] = architecture.output_shape(node, shapes)
+        if min(shapes[node.name]) < 1:
+            return 0
+    return shapes['layer'][1]
+
+
 @functools.lru_cache(maxsize=64)
 def fits(space: Space) -> bool:
     """Whether any network of the space is feasible: the first levels of all rows have
-    the fewest layers, the smallest windows, and no pooling where that is allowed."""
-    return bool(feasible(space, np.zeros((1, len(space.dimensions))))[0])
+    the fewest layers, the smallest windows, and no pooling where that is allowed; of
+    the layer types the one that leaves most is taken."""
+    row = np.zeros((1, len(space.dimensions)))
+    for k in range(1, MAX_BLOCKS + 1):
+        for l in range(1, MAX_LAYERS + 1):
+            column = space.index(f'layer-type-block-{k}-layer-{l}')
+            left = _sides(space, f'block-{k}-layer-{l}')[:, 0, -1]
+            row[0, column] = space.dimensions[column].centre(left.argmax())
+    return bool(feasible(space, row)[0])
 
 
 def _numbers(space, rows, name):
@@ -230,16 +273,16 @@ def _evaluation_order(space):
     return order
 
 
-def _canonical_reductions(space, point):
+def _canonical_reductions(space: Space, point: dict) -> None:
     """Replace each downsample fraction by the one its number of maps stands for."""
     shape = space.input_shape
     channels = 1 if point['downsample-input-in-depth'] else shape[2]
     for k in range(1, point['num-conv-blocks'] + 1):
         for l in range(1, point[f'num-conv-layers-block-{k}'] + 1):
             tag = f'block-{k}-layer-{l}'
-            if point[f'layer-type-{tag}'] == 'DownsampledConv2D':
+            if LAYER_TYPES[point[f'layer-type-{tag}']].reduces:
                 name = f'downsample-{tag}'
-                maps = architecture.reduced_channels(point[name], channels)
+                maps = reduced_channels(point[name], channels)
                 point[name] = min(maps / channels, 0.5)
             channels = point[f'num-filters-{tag}']
 
@@ -288,9 +331,8 @@ def keep_units(space: Space, row: np.ndarray, like: architecture.Graph) -> np.nd
     """
     point = decode(space, row)
     names = architecture.branches(point)
-    theirs = {n.name: n.channels for n in like.nodes if n.op == 'dense'}
-    if set(theirs) - {architecture.CLASSIFIER} != {f'{b}-fc' for b in names} or (
-            not names):
+    theirs = {n.name: n.channels for n in like.nodes if n.name.endswith('-fc')}
+    if set(theirs) != {f'{b}-fc' for b in names} or not names:
         return row
     net = architecture.resolve(point, space.input_shape, space.num_classes)
     fan_in = architecture.fan_ins(net, architecture.block_ends(point))

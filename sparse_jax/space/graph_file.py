@@ -8,13 +8,14 @@
 The keys are the fields of `architecture.Graph` and `architecture.Node`.
 """
 
-import math
 from typing import Any
 
+from sparse_jax import ops
+from sparse_jax.ops import OPERATIONS
+from sparse_jax.ops.operation import Shape
 from sparse_jax.space.architecture import CLASSIFIER, Graph, Node
 from sparse_jax.space.network_file import NetworkFileError
 
-OPS = ('conv', 'depthwise', 'dense', 'sum')
 _POSITIVE = 'a whole number of at least 1'
 _GRAPH = ('input_shape', 'downsample', 'squeeze_depth', 'nodes')
 _NODE = {'name': str, 'op': str, 'inputs': list, 'channels': int, 'kernel': int,
@@ -56,7 +57,7 @@ def parse(document: dict) -> Graph:
     return graph
 
 
-def _with(graph, document):
+def _with(graph: Graph, document: Any) -> Graph:
     """The graph with one node more, checked against those before it."""
     if not isinstance(document, dict):
         raise _wrong('nodes', document, 'a list of objects')
@@ -71,18 +72,17 @@ def _with(graph, document):
             allowed = {str: 'a text', list: 'a list of tensors', int: _POSITIVE,
                        bool: 'true, false'}[_NODE[key]]
             raise _wrong(f'node {name!r:.60}: {key}', value, allowed)
-    if document['op'] not in OPS:
-        raise _wrong(f'node {name!r}: op', document['op'], ', '.join(OPS))
+    known = [op for op, entry in OPERATIONS.items() if entry.form is not None]
+    if document['op'] not in known:
+        raise _wrong(f'node {name!r}: op', document['op'], ', '.join(known))
     before = graph.shapes()
     if name in before:
         raise NetworkFileError(f'node {name!r}: the name is taken')
     for source in document['inputs']:
         if source not in before:
             raise _wrong(f'node {name!r}: input', source, ', '.join(before))
-    kernel = document.get('kernel', 1)
-    node = Node(**(document | {'inputs': tuple(document['inputs']), 'kernel': kernel,
-                               'kernel_low': kernel}))
-    _check_inputs(node, [before[source] for source in node.inputs])
+    node = _node(document)
+    _check_operation(node, [before[source] for source in node.inputs])
     grown = Graph(graph.input_shape, graph.downsample, graph.squeeze_depth,
                   (*graph.nodes, node))
     if min(grown.shapes()[name]) < 1:
@@ -92,37 +92,38 @@ def _with(graph, document):
     return grown
 
 
-def _check_inputs(node, shapes):
-    """Refuse tensors that an operation cannot read."""
-    images = [len(shape) == 3 for shape in shapes]
-    if node.op in ('conv', 'depthwise'):
-        fine, allowed = images == [True], 'one feature map'
-    elif node.op == 'dense':
-        fine, allowed = len(images) > 0, 'one tensor or more'
-    else:
-        lengths = {math.prod(shape) for shape in shapes}
-        fine = len(shapes) > 1 and not any(images) and lengths == {node.channels}
-        allowed = 'two vectors or more, of as many units as its channels'
-    if fine and node.op == 'depthwise':
-        fine, allowed = shapes[0][0] == node.channels, 'as many maps as its channels'
-    if fine and node.op in ('dense', 'sum'):
-        fine, allowed = node.kernel == node.pool == 1, 'no kernel and no pool'
-    if not fine:
+def _node(document: dict) -> Node:
+    """The node of a document whose keys and values are right one by one."""
+    kernel = document.get('kernel', 1)
+    given = {'relu': not OPERATIONS[document['op']].plain} | document
+    return Node(**(given | {'inputs': tuple(document['inputs']), 'kernel': kernel,
+                            'kernel_low': kernel}))
+
+
+def _check_operation(node: Node, shapes: list[Shape]) -> None:
+    """Refuse tensors that an operation cannot read, and what cannot follow it."""
+    operation = ops.find(node.op)
+    allowed = ops.form(node).refusal(node, shapes)
+    if allowed:
         raise NetworkFileError(
             f'node {node.name!r}: {node.op} cannot read {list(node.inputs)}; allowed: '
             f'{allowed}')
+    for key, never in (('relu', operation.plain),
+                       ('batch_norm', operation.weights is None)):
+        if never and getattr(node, key):
+            raise _wrong(f'node {node.name!r}: {key}', True, f'false for op {node.op}')
 
 
-def _known(document, allowed, where):
+def _known(document: dict, allowed: tuple[str, ...], where: str) -> None:
     for key in document:
         if key not in allowed:
             raise NetworkFileError(f'{where}: unknown key {key!r:.60}; allowed: '
                                    f'{", ".join(allowed)}')
 
 
-def _positive(value):
+def _positive(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _wrong(what, value, allowed):
+def _wrong(what: str, value: Any, allowed: str) -> NetworkFileError:
     return NetworkFileError(f'{what}: {value!r:.60} is not allowed; allowed: {allowed}')

@@ -10,10 +10,10 @@ import functools
 import numpy as np
 
 from sparse_jax.space.dimensions import Condition, Dimension, Role, Value
+from sparse_jax.space.layer_types import LAYER_TYPES
 
 MAX_BLOCKS = 2
 MAX_LAYERS = 3
-LAYER_TYPES = ('Conv2D', 'DownsampledConv2D', 'SeparableConv2D')
 MERGE_TYPES = ('Sum', 'Concatenate')
 PRIORS = ('log-uniform', 'uniform')
 
@@ -162,18 +162,19 @@ def _block_rows(k: int, log: bool) -> list[Dimension]:
         Dimension(f'pool-block-{k}', 'boolean', Role.STRUCTURE,
                   when=((exists,),), neutral=True, optional=True),
     ]
+    reducing = tuple(name for name, kind in LAYER_TYPES.items() if kind.reduces)
     for l in range(1, MAX_LAYERS + 1):
         tag = f'block-{k}-layer-{l}'
         on = (exists, _is(layers, *range(l, MAX_LAYERS + 1)))
         rows += [
             Dimension(f'layer-type-{tag}', 'categorical', Role.STRUCTURE,
-                      choices=LAYER_TYPES, when=(on,), neutral='Conv2D'),
+                      choices=tuple(LAYER_TYPES), when=(on,), neutral='Conv2D'),
             Dimension(f'kernel-size-{tag}', 'integer', Role.KERNEL, 2, 5, when=(on,),
                       neutral=3),
             Dimension(f'num-filters-{tag}', 'integer', Role.WIDTH, 1, 100, log=log,
                       when=(on,)),
             Dimension(f'downsample-{tag}', 'real', Role.REDUCTION, 0.0, 0.5, 0.0,
-                      when=(on + (_is(f'layer-type-{tag}', 'DownsampledConv2D'),),)),
+                      when=(on + (_is(f'layer-type-{tag}', *reducing),),)),
             Dimension(f'pruning-threshold-{tag}', 'real', Role.PRUNING, 1e-6, 1e-3, 0.0,
                       log=True, when=(on,), optional=True),
         ]

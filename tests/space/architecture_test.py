@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparse_jax.space import architecture, network_file
+from sparse_jax.space import layer_types, network_file
 from sparse_jax.space.architecture import Graph, Node, fc_units, resolve
 from sparse_jax.space.sparse_space import sparse_space
 
@@ -81,7 +81,7 @@ def test_layer_types():
 @pytest.mark.parametrize('fraction, channels, maps', [
     (0.0, 16, 1), (0.5, 1, 1), (0.5, 3, 2), (0.25, 10, 3), (0.24, 10, 2), (0.5, 7, 4)])
 def test_reduced_channels_round_to_the_nearest(fraction, channels, maps):
-    assert architecture.reduced_channels(fraction, channels) == maps
+    assert layer_types.reduced_channels(fraction, channels) == maps
 
 
 def test_fc_layer_of_the_main_branch():
