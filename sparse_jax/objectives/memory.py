@@ -62,6 +62,9 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
                 else jnp.zeros_like(alive))
         biases = alive if node.biased else jnp.zeros_like(alive)
         read = sum(elements[t] for t in node.inputs)
+        if not node.weighted:
+            # Nothing reads both of its inputs once it is dead.
+            read = jnp.where(alive > 0, read, 0)
         macs = kept.astype(jnp.float32) * pixels
         rows.append(LayerCosts(kept, biases, read, alive * pixels, macs))
     return jax.tree.map(lambda *values: jnp.stack(values), *rows)

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from sparse_jax.model.compact import CompactNet, Op
+from sparse_jax.model.compact import CompactNet
 from sparse_jax.quantize.pixels import codes_of
 
 
@@ -44,7 +44,7 @@ class QuantizedNode:
     """
 
     name: str
-    op: Op
+    op: str
     inputs: tuple[str, ...]
     low: int
     multiplier: np.ndarray
