@@ -101,7 +101,7 @@ def _block_nodes(
         kind = LAYER_TYPES[point[f'layer-type-{tag}']]
         *first, last = kind.nodes(Layer(
             tag, source, channels, point[f'kernel-size-{tag}'],
-            point[f'num-filters-{tag}'], point[f'downsample-{tag}']))
+            point[f'num-filters-{tag}'], point.get(f'downsample-{tag}', 0.0)))
         last = dataclasses.replace(last, relu=True, batch_norm=norm, pool=after)
         nodes += [*first, last]
         source, channels = last.name, last.channels
