@@ -15,6 +15,9 @@ class CompactNode:
                   with `gather`, only the I listed positions of it.
     sum:          element-wise sum of equally long vectors (feature maps are flattened).
     concatenate:  its inputs one after the other, flattened.
+    add:          element-wise sum of feature maps, each cropped about its centre to
+                  `size`, the smallest height and width where that is None. Maps that
+                  a narrower input lacks count as 0.
 
     Zeros in `weight` are pruned weights. After the operation: + bias, ReLU if `relu`,
     then a pool x pool / pool VALID maximum if `pool` > 1 (feature maps only).
@@ -28,3 +31,4 @@ class CompactNode:
     relu: bool = False
     pool: int = 1
     gather: np.ndarray | None = None
+    size: tuple[int, int] | None = None
