@@ -5,6 +5,7 @@ has the recipe.
 """
 
 from sparse_jax.ops.add import ADD
+from sparse_jax.ops.average_pool import AVERAGE_POOL
 from sparse_jax.ops.compact_node import CompactNode as CompactNode
 from sparse_jax.ops.concatenate import CONCATENATE
 from sparse_jax.ops.conv import CONV
@@ -28,5 +29,5 @@ from sparse_jax.ops.table import form as form
 from sparse_jax.ops.table import register as register
 from sparse_jax.ops.table import weights as weights
 
-for _operation in (CONV, DEPTHWISE, DENSE, SUM, CONCATENATE, ADD):
+for _operation in (CONV, DEPTHWISE, DENSE, SUM, CONCATENATE, ADD, AVERAGE_POOL):
     register(_operation)

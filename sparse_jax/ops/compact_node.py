@@ -18,6 +18,8 @@ class CompactNode:
     add:          element-wise sum of feature maps, each cropped about its centre to
                   `size`, the smallest height and width where that is None. Maps that
                   a narrower input lacks count as 0.
+    average_pool: mean of every kernel x kernel window, stride `kernel`, VALID; along
+                  an axis shorter than the kernel, of the whole axis.
 
     Zeros in `weight` are pruned weights. After the operation: + bias, ReLU if `relu`,
     then a pool x pool / pool VALID maximum if `pool` > 1 (feature maps only).
@@ -31,4 +33,5 @@ class CompactNode:
     relu: bool = False
     pool: int = 1
     gather: np.ndarray | None = None
+    kernel: int = 1
     size: tuple[int, int] | None = None
