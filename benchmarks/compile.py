@@ -22,13 +22,13 @@ import numpy as np
 from benchmarks import timing
 from sparse_jax import default_config
 from sparse_jax.data.synthetic import draw
-from sparse_jax.evaluation.evaluator import Trial
 from sparse_jax.model.skeleton import EXACT, TierPolicy, pad
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import loop, setup
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
+from sparse_jax.study.outcome import Trial
 from sparse_jax.study.records import Row, Study
 
 POLICIES = {
@@ -134,8 +134,9 @@ def measure(args) -> str:
         with cache_at(None):
             built, seconds, taken = exactly(config(path, args, args.policy), few)
     each, ours = taken / len(few), wall / len(rows)
-    table.append(['one exact program each', len(few), len(built.programs.uses), '1.0',
-                  '', f'{built.programs.seconds():.1f}', f'{seconds:.1f}', '',
+    stats = built.evaluator.executor.stats()
+    table.append(['one exact program each', len(few), stats.programs, '1.0',
+                  '', f'{stats.compile_seconds:.1f}', f'{seconds:.1f}', '',
                   f'{taken:.1f}', f'{each:.2f}'])
     head = ['programs', 'candidates', 'programs', 'per program', 'XLA compilations',
             'compile s', 'train s', 'suggest s', 'wall s', 'wall s per candidate']
@@ -144,7 +145,7 @@ def measure(args) -> str:
 
 
 def _search_line(name, built, rows, records, wall, compiled):
-    programs = len(built.programs.uses)
+    programs = built.evaluator.executor.stats().programs
     total = lambda key: f'{sum(r[key] or 0 for r in records):.1f}'
     return [name, len(rows), programs, f'{len(rows) / programs:.1f}', compiled,
             total('compile_seconds'), total('train_seconds'), total('suggest_seconds'),

@@ -33,7 +33,7 @@ def measure(args) -> str:
             'data.name': 'mnist_shaped', 'data.path': str(path),
             'data.validation_size': args.images // 11, 'train.epochs': args.epochs,
             'runtime.devices': 1})
-        programs = setup.build(read(tree)).programs
+        programs = setup.build(read(tree)).evaluator.executor.programs
     skeleton, members = candidates(28, 1)
     run = caller(programs.get(skeleton, members[0]), programs, members)
     calls = {'all': functools.partial(run, args.epochs),

@@ -53,11 +53,12 @@ def _line(searches, slots, row):
     skeleton, candidate = split(
         graph, encoding.decode(built.space, row), built.evaluator.policy)
     for of_k, k in zip(searches, slots):
-        program = of_k.programs.get(skeleton, candidate)
-        predicted = device_memory.of_data(of_k.programs.shared)
+        programs = of_k.evaluator.executor.programs
+        program = programs.get(skeleton, candidate)
+        predicted = device_memory.of_data(programs.shared)
         predicted += k * device_memory.per_candidate(
             skeleton, program.template,
-            batch_size=of_k.programs.recipe.config.batch_size)
+            batch_size=programs.recipe.config.batch_size)
         planned = device_memory.compiled_bytes(program.run)
         cells.append(f'{predicted / 1e6:.0f} / {planned / 1e6:.0f} = '
                      f'{predicted / planned:.2f}')

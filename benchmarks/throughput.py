@@ -22,9 +22,10 @@ import numpy as np
 
 from benchmarks import floor, timing
 from sparse_jax.data.synthetic import draw
-from sparse_jax.evaluation import hosts
+from sparse_jax.evaluation.batching import Batch
+from sparse_jax.evaluation.machine import AXIS, Machine, make_mesh, place
 from sparse_jax.evaluation.programs import Program, Programs
-from sparse_jax.evaluation.recipe import AXIS, Inherited, Recipe, make_mesh, share
+from sparse_jax.evaluation.recipe import Inherited, Recipe, Shared
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
 from sparse_jax.ops.lowering import Lowering, default_lowering
 from sparse_jax.pruning import METHODS
@@ -80,12 +81,10 @@ def compiled(
     x = jnp.asarray(images, jnp.float32) / 128 - 1
     data = TrainData(x, jnp.asarray(labels))
     part = lambda rows: TrainData(*(leaf[rows] for leaf in data))
-    mesh = make_mesh(devices)
-    shared = share(mesh, part(slice(0, STEPS * BATCH)), part(slice(-2 * BATCH, None)),
-                   jax.random.key(1))
-    recipe = Recipe(METHODS['sparse_vd'](), TrainConfig(MAX_EPOCHS, BATCH), lowering,
-                    mesh, slots)
-    programs = Programs(recipe, shared)
+    shared = Shared(part(slice(0, STEPS * BATCH)), part(slice(-2 * BATCH, None)),
+                    jax.random.key(1))
+    recipe = Recipe(METHODS['sparse_vd'](), TrainConfig(MAX_EPOCHS, BATCH))
+    programs = Programs(recipe, shared, Machine(lowering, make_mesh(devices), slots))
     skeleton, members = candidates(size, 1)
     return programs.get(skeleton, members[0]), programs
 
@@ -97,14 +96,14 @@ def caller(program: Program, programs: Programs, members: list[Candidate], worke
         lambda leaf: np.zeros((slots, *leaf.shape), dtype or leaf.dtype),
         program.template)
     inherited = Inherited(zeros(None), zeros(bool))
-    calls = [hosts.place(programs.recipe.mesh, AXIS, (
+    calls = [place(programs.machine.mesh, AXIS, Batch(
         np.asarray(jax.random.key_data(jax.random.split(jax.random.key(start), slots))),
         stack(members[start:start + slots]), inherited, np.ones(slots, bool)))
         for start in range(0, len(members), slots)]
 
     def run(epochs):
         one = lambda call: jax.block_until_ready(
-            program.run(*call, programs.shared, jnp.int32(epochs)).info)
+            program.run(call, programs.shared, jnp.int32(epochs)).info)
         with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             list(pool.map(one, calls))
 

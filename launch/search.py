@@ -109,12 +109,13 @@ def main(argv):
     try:
         built = prepare(CONFIG.value, WORKDIR.value)
         if not hosts.leads():
-            built.evaluator.assist()
+            hosts.follow(
+                built.evaluator.executor, built.space, built.evaluator.policy)
             return
         try:
             search(built, WORKDIR.value)
         finally:
-            hosts.tell(None)
+            built.evaluator.executor.close()
     except hosts.HostsError as error:
         cli.fail(error)
     finally:

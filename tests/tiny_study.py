@@ -41,6 +41,11 @@ class Finished(NamedTuple):
     uses: dict
     """{skeleton: candidates} of its programs when it had ended."""
 
+    @property
+    def programs(self):
+        """Those of its executor."""
+        return self.setup.evaluator.executor.programs
+
 
 @functools.cache
 def data_file() -> pathlib.Path:
@@ -108,7 +113,7 @@ def finished() -> Finished:
     study = Study(folder)
     loop.run(built, study)
     study.close()
-    return Finished(built, folder, dict(built.programs.uses))
+    return Finished(built, folder, dict(built.evaluator.executor.programs.uses))
 
 
 @functools.cache
@@ -120,7 +125,7 @@ def measured() -> Finished:
     loop.run(built, study)
     study.close()
     (folder / 'config.json').write_text(dumps(settings(**names)))
-    return Finished(built, folder, dict(built.programs.uses))
+    return Finished(built, folder, dict(built.evaluator.executor.programs.uses))
 
 
 def comparable(row):

@@ -29,7 +29,7 @@ def limit(gibibytes: float = 0.0) -> int | None:
     return None if most is None else int(SAFE * most)
 
 
-def ran_out(error: jax.errors.JaxRuntimeError) -> bool:
+def ran_out(error: RuntimeError) -> bool:
     """Whether an error says that a device's memory did not suffice."""
     return 'RESOURCE_EXHAUSTED' in str(error)
 

@@ -4,25 +4,21 @@ import concurrent.futures
 import os
 import threading
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from sparse_jax.evaluation import device_memory, hosts
-from sparse_jax.evaluation.recipe import (
-    AXIS,
-    Inherited,
-    Recipe,
-    Shared,
-    Trained,
-    batched,
-    template,
-)
+from sparse_jax.evaluation import batching, device_memory
+from sparse_jax.evaluation.batching import Batch
+from sparse_jax.evaluation.grouping import Member
+from sparse_jax.evaluation.machine import AXIS, Machine, gather, place
+from sparse_jax.evaluation.recipe import Inherited, Recipe, Shared, Trained, template
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.training.step import Variables
 
 MOST_KEPT = 24
 """Programs in memory at once. On a CPU each maps a thousand and more pieces of code,
@@ -35,13 +31,13 @@ MOST_COMPILING = 4
 class Program(NamedTuple):
     """A compiled program and what it cost to get."""
 
-    run: Callable
-    """(key data, candidates, inherited, active, shared, epochs) -> Trained, batched."""
+    run: Callable[[Batch, Shared, np.int32], Trained]
+    """Batched: [slots, ...] in and out."""
     skeleton: Skeleton
     seconds: float
     """Wall-clock of tracing and compiling."""
-    template: tuple
-    """Abstract (params, aux, stats) of one candidate."""
+    template: Variables
+    """Abstract, of one candidate."""
     slots: int
     """Candidates per call."""
 
@@ -49,22 +45,24 @@ class Program(NamedTuple):
 class Programs:
     """Compiles each skeleton once, in the background if asked ahead of time.
 
-    A program has as many slots as the recipe says, fewer where the memory of a device
+    A program has as many slots as the machine says, fewer where the memory of a device
     would not hold them: first by prediction, then by what the compiler reports, at
     last by what fails.
     """
 
-    def __init__(self, recipe: Recipe, shared: Shared, memory: int | None = None):
-        """memory: bytes that one device offers, None for no limit."""
+    def __init__(self, recipe: Recipe, shared: Shared, machine: Machine):
+        """shared: on the host or on a device; it is put on all of them, once."""
         self.recipe = recipe
-        self.shared = shared
-        self.memory = memory
+        self.machine = machine
+        data = jax.tree.map(np.asarray, (shared.training, shared.validation))
+        training, validation = place(machine.mesh, None, data)
+        self.shared = Shared(training, validation, shared.order_key)
         self.uses: dict[Skeleton, int] = {}
         """Candidates served by each program."""
         self._slots: dict[Skeleton, int] = {}
         self._served: list[Skeleton] = []
         self._seconds = 0.0
-        self._pending: dict[Skeleton, concurrent.futures.Future] = {}
+        self._pending: dict[Skeleton, concurrent.futures.Future[Program | None]] = {}
         # Compiling one program hardly uses a second core.
         self._pool = concurrent.futures.ThreadPoolExecutor(
             min(MOST_COMPILING, os.cpu_count() or 1), 'compile')
@@ -94,7 +92,8 @@ class Programs:
     def smaller(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
         """The program of a skeleton for half as many candidates, after it ran out of
         memory; None if it has one candidate per device already."""
-        slots = self._fewer(self.get(skeleton, candidate).slots)
+        program = self.get(skeleton, candidate)
+        slots = None if program is None else self._fewer(program.slots)
         if slots is None:
             return None
         with self._lock:
@@ -102,11 +101,30 @@ class Programs:
             del self._pending[skeleton]
         return self.get(skeleton, candidate)
 
-    def call(self, program: Program, arguments: tuple, epochs: int) -> Trained:
-        """Run a program on host arrays (key data, candidates, inherited, active);
-        the result is on the host, and on all hosts."""
-        placed = hosts.place(self.recipe.mesh, AXIS, arguments)
-        return hosts.gather(program.run(*placed, self.shared, np.int32(epochs)))
+    def call(self, program: Program, batch: Batch, epochs: int) -> Trained:
+        """Run a program on host arrays; the result is on the host, and on all hosts."""
+        placed = place(self.machine.mesh, AXIS, batch)
+        return gather(program.run(placed, self.shared, np.int32(epochs)))
+
+    def train(
+        self, program: Program, members: Sequence[Member], epochs: int,
+        call: Callable[[Program, Batch, int], Trained] | None = None,
+    ) -> list[Trained]:
+        """Train some members of the program's skeleton in one call.
+
+        Args:
+          members: at most as many as the program has slots.
+          epochs: of all of them.
+          call: in place of this object's own.
+
+        Returns:
+          The host results of every member.
+        """
+        order = batching.slot_order(
+            len(members), program.slots, self.machine.mesh.devices.size)
+        batch = batching.fill(program.skeleton, members, program.template, order)
+        result = (call or self.call)(program, batch, epochs)
+        return [batching.take(result, order, i) for i in range(len(members))]
 
     def is_ready(self, skeleton: Skeleton) -> bool:
         """Whether the program has been compiled."""
@@ -119,18 +137,18 @@ class Programs:
 
     def slots(self, skeleton: Skeleton) -> int:
         """Candidates per call of the program of a skeleton, as far as it is known."""
-        return self._slots.get(skeleton, self.recipe.slots)
+        return self._slots.get(skeleton, self.machine.slots)
 
     def seconds(self) -> float:
         """Seconds spent compiling so far."""
         return self._seconds
 
-    def _fewer(self, slots):
-        devices = self.recipe.mesh.devices.size
+    def _fewer(self, slots: int) -> int | None:
+        devices = self.machine.mesh.devices.size
         half = max(devices, slots // 2 // devices * devices)
         return half if half < slots else None
 
-    def _compile(self, skeleton, candidate):
+    def _compile(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
         start = time.perf_counter()
         weights = template(skeleton, self.recipe, candidate)
         slots = self._slots.get(skeleton) or self._predicted_slots(skeleton, weights)
@@ -145,9 +163,11 @@ class Programs:
         seconds = time.perf_counter() - start
         with self._lock:
             self._seconds += seconds
-        return run and Program(run, skeleton, seconds, weights, slots)
+        if run is None or slots is None:
+            return None
+        return Program(run, skeleton, seconds, weights, slots)
 
-    def _try_to_compile(self, *arguments):
+    def _try_to_compile(self, *arguments: Any) -> jax.stages.Compiled | None:
         try:
             return self._compiled(*arguments)
         except jax.errors.JaxRuntimeError as error:
@@ -155,37 +175,41 @@ class Programs:
                 raise
             return None
 
-    def _compiled(self, skeleton, candidate, weights, slots):
-        mesh = self.recipe.mesh
-        split = NamedSharding(mesh, PartitionSpec(AXIS))
+    def _compiled(
+        self, skeleton: Skeleton, candidate: Candidate, weights: Variables, slots: int
+    ) -> jax.stages.Compiled:
+        split = NamedSharding(self.machine.mesh, PartitionSpec(AXIS))
         wide = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
             (slots, *np.shape(leaf)), dtype or leaf.dtype, sharding=split)
-        arguments = (
+        batch = Batch(
             wide(np.zeros(2, np.uint32)),
             jax.tree.map(lambda leaf: wide(np.asarray(leaf)), candidate),
             Inherited(jax.tree.map(wide, weights),
                       jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)),
-            wide(np.zeros((), bool)), self.shared, np.int32(0))
-        recipe = self.recipe._replace(slots=slots)
-        return jax.jit(batched(skeleton, recipe)).lower(*arguments).compile()
+            wide(np.zeros((), bool)))
+        machine = self.machine._replace(slots=slots)
+        run = jax.jit(batching.batched(skeleton, self.recipe, machine))
+        return run.lower(batch, self.shared, np.int32(0)).compile()
 
-    def _predicted_slots(self, skeleton, weights):
-        """The recipe's slots, halved until the prediction fits."""
-        slots = self.recipe.slots
-        if self.memory is None or self.recipe.lowering.mapping == 'map':
+    def _predicted_slots(self, skeleton: Skeleton, weights: Variables) -> int:
+        """The machine's slots, halved until the prediction fits."""
+        machine = self.machine
+        slots = machine.slots
+        if machine.memory is None or machine.lowering.mapping == 'map':
             return slots
         shared = device_memory.of_data(self.shared)
         each = device_memory.per_candidate(
             skeleton, weights, batch_size=self.recipe.config.batch_size)
-        devices = self.recipe.mesh.devices.size
-        while shared + each * (slots // devices) > self.memory:
+        devices = machine.mesh.devices.size
+        while shared + each * (slots // devices) > machine.memory:
             fewer = self._fewer(slots)
             if fewer is None:
                 break
             slots = fewer
         return slots
 
-    def _exceeds(self, run):
+    def _exceeds(self, run: jax.stages.Compiled) -> bool:
         """Whether a compiled program needs more than a device has."""
         used = device_memory.compiled_bytes(run)
-        return None not in (self.memory, used) and used > self.memory
+        return (used is not None and self.machine.memory is not None
+                and used > self.machine.memory)

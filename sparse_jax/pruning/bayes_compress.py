@@ -57,7 +57,7 @@ def bayes_compress(
             'group_variance': jnp.exp(leaf['group_log_sigma2']),
         } for name, leaf in aux.items()}
 
-    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array:
+    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array | float:
         total = 0.0
         for name, leaf in aux.items():
             mask = valid[name]['kernel']

@@ -8,7 +8,7 @@ trained beside them. `valid` marks the weights that the candidate really has.
 import functools
 import inspect
 from collections.abc import Callable, Hashable
-from typing import NamedTuple, ParamSpec
+from typing import Any, NamedTuple, ParamSpec, cast
 
 import jax
 import jax.numpy as jnp
@@ -53,7 +53,7 @@ class PruningMethod(NamedTuple):
     """(params, valid) -> aux."""
     noise: Callable[[Tree, Tree], Tree]
     """(params, aux) -> the network's `noise` collection; {} when deterministic."""
-    penalty: Callable[[Tree, Tree, Tree], jax.Array]
+    penalty: Callable[[Tree, Tree, Tree], jax.Array | float]
     """(params, aux, valid) -> [] KL or other regulariser over the valid weights."""
     mean: Callable[[Tree, Tree], Tree]
     """(params, aux) -> params of the deterministic network."""
@@ -127,7 +127,7 @@ def group_axes(kernel: jax.Array) -> tuple[int, ...]:
     return (0,) if kernel.ndim == 2 else tuple(range(1, kernel.ndim))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
+@functools.partial(cast(Any, jax.custom_vjp), nondiff_argnums=(1,))
 def capped(x: jax.Array, most: float) -> jax.Array:
     """min(x, most) that can be left again: beyond, only downward steps pass."""
     return jnp.minimum(x, most)

@@ -16,7 +16,7 @@ def magnitude(*, cut: float = 1.4) -> PruningMethod:
     weights: the default cut removes weights below half of it.
     """
 
-    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array:
+    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array | float:
         del aux
         return sum(jnp.where(valid[name]['kernel'], jnp.abs(k), 0.0).sum()
                    for name, k in kernels(params).items())

@@ -45,7 +45,7 @@ def sparse_vd(*, init_log_sigma2: float = -10.0, cut: float = 3.0) -> PruningMet
         return {name: {'variance': jnp.exp(capped(leaf['log_sigma2'], MAX_LOG_SIGMA2))}
                 for name, leaf in aux.items()}
 
-    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array:
+    def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array | float:
         total = 0.0
         for name, leaf in aux.items():
             kl = log_uniform_kl(log_alpha(params[name]['kernel'], leaf['log_sigma2']))

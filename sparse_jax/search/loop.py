@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from sparse_jax import status
+from sparse_jax.evaluation.grouping import Parent
 from sparse_jax.objectives.goals import front_of, hypervolume_of, objectives_of
 from sparse_jax.search import archive
 from sparse_jax.search.setup import Setup
@@ -135,13 +136,13 @@ def _parents(setup, study):
         if weights is None:
             return None
         row = next(r for r in study.rows() if r.trial.number == number)
-        return encoding.graph(setup.space, row.trial.row), weights
+        return Parent(encoding.graph(setup.space, row.trial.row), weights)
     return find
 
 
 def _evaluate(setup, study, trials, round_, told):
-    programs = setup.programs
-    before, begin = (len(programs.uses), programs.seconds()), time.perf_counter()
+    executor = setup.evaluator.executor
+    before, begin = executor.stats(), time.perf_counter()
     groups, measure_seconds = 0, 0.0
     for outcomes in setup.evaluator.evaluate(
             trials, _parents(setup, study),
@@ -158,9 +159,10 @@ def _evaluate(setup, study, trials, round_, told):
     front = front_of(rows, setup.objectives)
     checkpoints.sync_front(
         study.workdir, sorted({row.trial.number for row in front}), study.weights)
+    after = executor.stats()
     study.finish_round(
-        round_, compile_seconds=programs.seconds() - before[1],
-        train_seconds=train_seconds, programs=len(programs.uses) - before[0],
+        round_, compile_seconds=after.compile_seconds - before.compile_seconds,
+        train_seconds=train_seconds, programs=after.programs - before.programs,
         hypervolume=hypervolume_of(rows, setup.objectives),
         info=setup.evaluator.padding(trials) | {
             'groups': groups, 'trials': len(trials), 'measure_seconds': measure_seconds,

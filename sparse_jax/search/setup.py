@@ -14,8 +14,9 @@ from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.evaluation import device_memory, hosts
 from sparse_jax.evaluation.chip import judge, on_chip
 from sparse_jax.evaluation.evaluator import Evaluator
-from sparse_jax.evaluation.programs import Programs
-from sparse_jax.evaluation.recipe import Recipe, make_mesh, share
+from sparse_jax.evaluation.executor import ExecutorFactory
+from sparse_jax.evaluation.machine import Machine, make_mesh
+from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.ops.lowering import Lowering, default_lowering
@@ -53,7 +54,6 @@ class Setup(NamedTuple):
     domain: Domain
     algorithm: SearchAlgorithm
     evaluator: Evaluator
-    programs: Programs
     root_key: jax.Array
     objectives: Objectives
 
@@ -74,12 +74,16 @@ def check(settings: Settings) -> None:
         raise ConfigError(f'config.search.algorithm: {error}') from None
 
 
-def build(settings: Settings, dataset: data.Dataset | None = None) -> Setup:
+def build(
+    settings: Settings, dataset: data.Dataset | None = None,
+    make_executor: ExecutorFactory = hosts.make_executor,
+) -> Setup:
     """Load the data and assemble a search.
 
     Args:
       settings: checked ones, of `settings.reading.read`.
       dataset: in place of the data that the settings name.
+      make_executor: what runs the trainings, see `evaluation.executor`.
 
     Raises:
       ConfigError, data.DataError: a setting or the data cannot be used.
@@ -92,9 +96,13 @@ def build(settings: Settings, dataset: data.Dataset | None = None) -> Setup:
     domain = sparse_domain(space, policy)
     root = jax.random.key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
-    programs = _programs(settings, dataset, aims, jax.random.fold_in(root, 1))
+    recipe = _recipe(settings, _is_measured(settings, aims))
+    order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
+    shared = Shared(train_data(dataset.train, dataset),
+                    train_data(dataset.validation, dataset), order_key)
     evaluator = Evaluator(
-        space, policy, programs, jax.random.fold_in(root, 2),
+        space, policy, recipe, make_executor(recipe, shared, _machine(settings)),
+        trial_key,
         refuses=functools.partial(
             not_worth_training, max_weights=settings.limits.max_weights,
             max_macs=settings.limits.max_macs, objectives=aims,
@@ -105,8 +113,7 @@ def build(settings: Settings, dataset: data.Dataset | None = None) -> Setup:
         make_algorithm, settings, aims, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(domain))
     algorithm = staged(make, domain, space, starts=settings.search.stages)
-    return Setup(settings, dataset, space, domain, algorithm, evaluator, programs, root,
-                 aims)
+    return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims)
 
 
 def fingerprint(built: Setup) -> str:
@@ -114,16 +121,6 @@ def fingerprint(built: Setup) -> str:
     return json.dumps(
         [locked(built.settings), data.digest(built.dataset), jax.__version__],
         sort_keys=True)
-
-
-def _programs(
-    settings: Settings, dataset: data.Dataset, aims: Objectives, order_key: jax.Array
-) -> Programs:
-    """The compiled programs of a search, its data on their devices."""
-    recipe = _recipe(settings, _is_measured(settings, aims))
-    shared = share(recipe.mesh, train_data(dataset.train, dataset),
-                   train_data(dataset.validation, dataset), order_key)
-    return Programs(recipe, shared, device_memory.limit(settings.runtime.memory))
 
 
 def _judge(
@@ -203,19 +200,23 @@ def make_algorithm(
 
 
 def _recipe(settings: Settings, networks: bool) -> Recipe:
-    """What the programs of a search compute, and where."""
+    """What a training of a search means."""
+    return Recipe(
+        reading.pruning_method(settings), settings.train,
+        tuple(float(c) for c in settings.pruning.cuts),
+        settings.pruning.finetune_epochs, networks)
+
+
+def _machine(settings: Settings) -> Machine:
+    """What the settings say of the machine."""
     lowering, runtime = _lowering(settings), settings.runtime
     mesh = make_mesh(runtime.devices if hosts.alone() else 0)
     devices = mesh.devices.size
     if lowering.mapping == 'map':
         slots, workers = devices, runtime.workers or os.cpu_count() or 1
-        workers = workers if hosts.alone() else 1  # calls in the same order everywhere
     else:
         slots, workers = -(-settings.search.batch // devices) * devices, 1
-    return Recipe(
-        reading.pruning_method(settings), settings.train, lowering, mesh, slots,
-        workers, tuple(float(c) for c in settings.pruning.cuts),
-        settings.pruning.finetune_epochs, networks)
+    return Machine(lowering, mesh, slots, workers, device_memory.limit(runtime.memory))
 
 
 def _lowering(settings: Settings) -> Lowering:

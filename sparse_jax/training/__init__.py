@@ -7,6 +7,7 @@ from sparse_jax.training.procedure import Procedure as Procedure
 from sparse_jax.training.prune import prune as prune
 from sparse_jax.training.step import TrainInfo as TrainInfo
 from sparse_jax.training.step import TrainState as TrainState
+from sparse_jax.training.step import Variables as Variables
 from sparse_jax.training.step import train_step as train_step
 from sparse_jax.training.train import initialise as initialise
 from sparse_jax.training.train import train as train

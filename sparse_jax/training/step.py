@@ -1,6 +1,6 @@
 """One training step of one candidate."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +15,8 @@ EPSILON_ROOT = 1e-20
 """Far below the square of Adam's own epsilon."""
 
 
-class TrainState(NamedTuple):
-    """What the next step needs; checkpointed."""
+class Variables(NamedTuple):
+    """All that a training changes in a network: what is stored and inherited."""
 
     params: dict
     """{node: {'kernel', 'bias'?}, node-norm: {'scale', 'shift'}} posterior means."""
@@ -24,9 +24,27 @@ class TrainState(NamedTuple):
     """What the pruning method trains beside them."""
     stats: dict
     """Running moments of batch norm."""
+
+
+class TrainState(NamedTuple):
+    """What the next step needs."""
+
+    params: dict
+    aux: dict
+    stats: dict
+    """As in `Variables`."""
     opt_state: optax.OptState
     step: jax.Array
     """[] int32."""
+
+    @property
+    def variables(self) -> Variables:
+        """The state without the optimiser's."""
+        return Variables(self.params, self.aux, self.stats)
+
+    def with_variables(self, variables: Variables) -> 'TrainState':
+        """The same state of the optimiser with other weights."""
+        return self._replace(**variables._asdict())
 
 
 class TrainInfo(NamedTuple):
@@ -57,13 +75,18 @@ def optimizer(config: TrainConfig) -> optax.GradientTransformation:
     return optax.flatten(optax.chain(*clip, optax.scale_by_adam(eps_root=EPSILON_ROOT)))
 
 
-def init_state(params, aux, stats, config: TrainConfig) -> TrainState:
+def init_state(
+    params: dict, aux: dict, stats: dict, config: TrainConfig
+) -> TrainState:
     """State before the first step."""
     opt_state = optimizer(config).init((params, aux))
     return TrainState(params, aux, stats, opt_state, jnp.int32(0))
 
 
-def loss_fn(trained, state, key, batch, valid, coefficients, *, procedure):
+def loss_fn(
+    trained: tuple[dict, dict], state: TrainState, key: jax.Array, batch: tuple,
+    valid: dict, coefficients: tuple, *, procedure: Procedure,
+) -> tuple[jax.Array, tuple]:
     """Cross-entropy plus penalty; coefficients = (candidate, noise scale, KL weight).
 
     Returns (loss, (cross-entropy, accuracy, new batch-norm moments)).
@@ -71,7 +94,7 @@ def loss_fn(trained, state, key, batch, valid, coefficients, *, procedure):
     (params, aux), (images, labels) = trained, batch
     candidate, noise_scale, weight = coefficients
     method = procedure.method
-    variables = {'params': params}
+    variables: dict[str, dict] = {'params': params}
     if state.stats:
         variables['batch_stats'] = state.stats
     noise = method.noise(params, aux)
@@ -100,6 +123,7 @@ def train_step(
     (_, (entropy, accuracy, stats)), grads = jax.value_and_grad(
         loss_fn, has_aux=True)(
             trained, state, key, batch, valid, settings, procedure=procedure)
+    updates: Any
     updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
     rate = candidate.learning_rate * schedules.rate_factor(
         state.step / total, config.decay)

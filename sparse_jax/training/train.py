@@ -77,24 +77,32 @@ def train(
     limit = jnp.minimum(jnp.asarray(limit), config.epochs)
     schedule = Schedule(per_epoch, limit * per_epoch, num_images)
 
-    def step(state, rows):
+    def step(
+        state: TrainState, rows: jax.Array
+    ) -> tuple[TrainState, TrainInfo]:
         chosen = jnp.moveaxis(images[rows], 0, -1)
         return train_step(
             jax.random.fold_in(key, state.step), state, (chosen, labels[rows]),
             candidate, valid, procedure=procedure, schedule=schedule)
 
-    def run_epoch(state, epoch):
+    def run_epoch(
+        state: TrainState, epoch: jax.Array
+    ) -> tuple[TrainState, TrainInfo]:
         order = jax.random.permutation(
             jax.random.fold_in(order_key, epoch), num_images)
         rows = order[: per_epoch * batch].reshape(per_epoch, batch)
         state, info = jax.lax.scan(step, state, rows)
         return state, jax.tree.map(jnp.mean, info)
 
-    def skip_epoch(state, epoch):
+    def skip_epoch(
+        state: TrainState, epoch: jax.Array
+    ) -> tuple[TrainState, TrainInfo]:
         del epoch
         return state, TrainInfo(*(jnp.float32(jnp.nan),) * 3)
 
-    def body(state, epoch):
+    def body(
+        state: TrainState, epoch: jax.Array
+    ) -> tuple[TrainState, TrainInfo]:
         # `limit` is shared by the batch, so this stays a branch under vmap.
         return jax.lax.cond(epoch < limit, run_epoch, skip_epoch, state, epoch)
 

@@ -1,6 +1,7 @@
 """How good a trained candidate is on images that it was not trained on."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +89,7 @@ def validation_loss(
         variables['batch_stats'] = state.stats
 
     def entropy(x: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
-        logits = procedure.net.apply(variables, candidate, x)
+        logits: Any = procedure.net.apply(variables, candidate, x)
         each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
         return jnp.where(counted, each, 0.0).sum()
 

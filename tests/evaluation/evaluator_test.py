@@ -1,19 +1,20 @@
 """Evaluation: an outcome depends on its trial alone; failures are statuses."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.evaluation import evaluator as evaluate
-from sparse_jax.evaluation import recipe
-from sparse_jax.evaluation.evaluator import Trial
-from sparse_jax.evaluation.programs import Program
+from sparse_jax.evaluation import grouping, recipe
+from sparse_jax.evaluation.batching import inherit
+from sparse_jax.evaluation.grouping import Member, Parent
 from sparse_jax.model.network import SparseNet
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.space import encoding, network_file
-from sparse_jax.study.outcome import Weights
+from sparse_jax.study.outcome import Trial, Weights
 from tests import sampled, tiny_study
 
 EPOCHS = 3
@@ -112,12 +113,12 @@ def test_a_wider_heir_starts_with_the_logits_of_its_parent(evaluator, monkeypatc
 
 
 def _untrained(evaluator, row):
-    """(graph, candidate, program without code) of a point, unpadded."""
+    """(graph, candidate, skeleton, abstract variables) of a point, unpadded."""
     space = evaluator.space
     graph = encoding.graph(space, row)
     skeleton, candidate = split(graph, encoding.decode(space, row), EXACT)
-    shapes = recipe.template(skeleton, evaluator.programs.recipe, candidate)
-    return graph, candidate, Program(None, skeleton, 0.0, shapes, 1)
+    shapes = recipe.template(skeleton, evaluator.recipe, candidate)
+    return graph, candidate, skeleton, shapes
 
 
 def _drawn(seed, tree):
@@ -127,15 +128,16 @@ def _drawn(seed, tree):
 
 def test_only_the_means_of_an_added_layer_are_given(evaluator):
     """It starts as the identity, its posterior and its moments as fresh ones."""
-    parent, _, old = _untrained(evaluator, _row(evaluator, batch_norm=True))
+    parent, _, _, old = _untrained(evaluator, _row(evaluator, batch_norm=True))
     added = _row(
         evaluator, batch_norm=True, num_conv_layers_block_1=2,
         layer_type_block_1_layer_2='Conv2D', kernel_size_block_1_layer_2=2,
         num_filters_block_1_layer_2=6)
-    child, _, new = _untrained(evaluator, added)
-    weights = Weights(*_drawn(0, old.template), {}, {})
-    params, aux, stats = zip(*evaluator._inherit(
-        new, Trial(1, added, 1, parent=0), child, {0: (parent, weights)}.get))
+    child, candidate, skeleton, new = _untrained(evaluator, added)
+    weights = Weights(*_drawn(0, old), {}, {})
+    member = Member(Trial(1, added, 1, parent=0), child, candidate, np.zeros(2),
+                    Parent(parent, weights))
+    params, aux, stats = zip(*inherit(skeleton, member, new))
     identity = np.zeros((6, 6, 2, 2))
     identity[range(6), range(6), 0, 0] = 1
     name, kept = 'block-1-layer-2', 'block-1-layer-1'
@@ -151,18 +153,19 @@ def test_only_the_means_of_an_added_layer_are_given(evaluator):
 
 def test_training_starts_from_all_that_is_inherited(evaluator, monkeypatch):
     """Means, posterior and moments: inherited where the mask says, else fresh."""
-    _, candidate, program = _untrained(evaluator, _row(evaluator, batch_norm=True))
+    _, candidate, skeleton, shapes = _untrained(
+        evaluator, _row(evaluator, batch_norm=True))
     monkeypatch.setattr(recipe, 'train', lambda key, state, *_, **__: (state, None))
     monkeypatch.setattr(recipe, '_pruned', lambda *_, **__: (None,) * 4)
-    masks = jax.tree.map(lambda v: v > 0, _drawn(1, program.template))
-    values = _drawn(2, program.template)
+    masks = jax.tree.map(lambda v: v > 0, _drawn(1, shapes))
+    values = _drawn(2, shapes)
 
     @sampled.quick_jit
     def run(masks):
         return recipe.evaluate_one(
             jax.random.key(0), candidate, recipe.Inherited(values, masks),
-            recipe.Shared(None, None, None), 1, skeleton=program.skeleton,
-            recipe=evaluator.programs.recipe).weights
+            recipe.Shared(None, None, None), 1, recipe=evaluator.recipe,
+            procedure=evaluator.recipe.procedure(skeleton)).variables
 
     start, fresh = run(masks), run(jax.tree.map(np.zeros_like, masks))
     assert [len(jax.tree.leaves(part)) for part in start] == [5, 2, 2]
@@ -188,9 +191,8 @@ def test_an_infeasible_point_is_a_status(evaluator, trials, together):
 
 
 def test_a_network_over_the_budget_is_refused(evaluator, trials):
-    tight = evaluate.Evaluator(
-        evaluator.space, evaluator.policy, evaluator.programs, evaluator.root_key,
-        refuses=lambda graph: graph_totals(graph).model_size > 1)
+    tight = dataclasses.replace(
+        evaluator, refuses=lambda graph: graph_totals(graph).model_size > 1)
     assert tight.refuse(np.stack([t.row for t in trials])).all()
     outcomes = _outcomes(tight, trials).values()
     assert {o.status for o in outcomes} == {status.OVER_BUDGET}
@@ -199,7 +201,7 @@ def test_a_network_over_the_budget_is_refused(evaluator, trials):
 
 def _change(monkeypatch, evaluator, trial, **values):
     """Give the candidate of one trial settings that no point has."""
-    real = evaluate.split
+    real = grouping.split
 
     def split(graph, point, policy):
         skeleton, candidate = real(graph, point, policy)
@@ -208,7 +210,7 @@ def _change(monkeypatch, evaluator, trial, **values):
                 **{name: np.float32(value) for name, value in values.items()})
         return skeleton, candidate
 
-    monkeypatch.setattr(evaluate, 'split', split)
+    monkeypatch.setattr(grouping, 'split', split)
 
 
 def test_the_curve_of_a_trial_that_its_own_cut_empties_is_kept(
@@ -231,12 +233,13 @@ def test_a_diverged_candidate_leaves_its_neighbours(
 
 
 def _failing(monkeypatch, evaluator, message):
-    real = evaluator.programs.get
+    programs = evaluator.executor.programs
+    real = programs.get
 
     def run(*_):
         raise jax.errors.JaxRuntimeError(message)
 
-    monkeypatch.setattr(evaluator.programs, 'get',
+    monkeypatch.setattr(programs, 'get',
                         lambda *a: real(*a)._replace(run=run))
 
 

@@ -1,5 +1,6 @@
 """Measured objectives: what is stored is what the exported network costs."""
 
+import dataclasses
 import functools
 
 import jax
@@ -8,7 +9,6 @@ import pytest
 
 from sparse_jax import status
 from sparse_jax.evaluation import chip as chips
-from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.export import ExportData, export_network, measure
 from sparse_jax.objectives import goals
 from sparse_jax.quantize import calibrate, quantize
@@ -36,9 +36,8 @@ def _with_budgets(setup, *budgets):
     aims = setup.objectives._replace(budgets=budgets)
     board = reading.board(setup.settings)
     chip = chips.on_chip(setup.dataset, board, quantized=False)
-    old = setup.evaluator
-    evaluator = Evaluator(
-        old.space, old.policy, old.programs, old.root_key,
+    evaluator = dataclasses.replace(
+        setup.evaluator, refuses=lambda graph: False,
         judge=functools.partial(chips.judge, objectives=aims, chip=chip))
     return setup._replace(objectives=aims, evaluator=evaluator)
 
@@ -65,7 +64,8 @@ def test_stored_costs_are_those_of_the_exported_network(setup, study, tmp_path):
 def test_programs_hand_over_the_network_of_every_cut(setup, study):
     method = reading.pruning_method(setup.settings)
     old = setup.evaluator
-    plain = Evaluator(old.space, old.policy, old.programs, old.root_key)
+    plain = dataclasses.replace(
+        old, refuses=lambda graph: False, judge=lambda graph, outcome: outcome)
     trials = [row.trial._replace(parent=None) for row in study.rows()[:2]]
     for outcome in (o for group in plain.evaluate(trials) for o in group):
         graph = encoding.graph(old.space, outcome.trial.row)

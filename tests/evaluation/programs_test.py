@@ -8,13 +8,15 @@ import pytest
 
 from sparse_jax import status
 from sparse_jax.evaluation import device_memory
-from sparse_jax.evaluation.evaluator import Trial
+from sparse_jax.evaluation.batching import Batch, batched
+from sparse_jax.evaluation.machine import make_mesh
 from sparse_jax.evaluation.programs import Programs
-from sparse_jax.evaluation.recipe import Inherited, batched, make_mesh, template
+from sparse_jax.evaluation.recipe import Inherited, template
 from sparse_jax.model.skeleton import Skeleton, split
 from sparse_jax.pruning import METHODS
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.study.outcome import Trial
 from tests import tiny_study
 
 
@@ -29,10 +31,12 @@ def test_one_program_serves_all_candidates_of_a_skeleton():
     built = finished.setup
     skeleton, candidate = _parts(built)
     assert finished.uses == {skeleton: tiny_study.BATCH * tiny_study.ROUNDS}
-    program = built.programs.get(skeleton, candidate)
-    assert built.programs.get(skeleton, candidate) is program
-    assert built.programs.is_ready(skeleton)
-    assert built.programs.seconds() == program.seconds > 0
+    programs = finished.programs
+    program = programs.get(skeleton, candidate)
+    assert programs.get(skeleton, candidate) is program
+    assert programs.is_ready(skeleton)
+    assert programs.seconds() == program.seconds > 0
+    assert built.evaluator.executor.stats() == (1, program.seconds)
 
 
 def test_a_mesh_has_the_devices_asked_for():
@@ -45,14 +49,21 @@ def wide():
     """The vmapped program of the tiny search, four candidates on one device."""
     built = tiny_study.build(
         runtime__mapping='vmap', runtime__devices=1, search__batch=4)
-    return built, built.programs.get(*_parts(built))
+    return built, _programs(built).get(*_parts(built))
+
+
+def _programs(built, **machine):
+    """Its programs, or fresh ones for another machine."""
+    programs = built.evaluator.executor.programs
+    return programs if not machine else Programs(
+        programs.recipe, programs.shared, programs.machine._replace(**machine))
 
 
 def test_a_program_that_needs_too_much_is_made_smaller(wide, monkeypatch):
     built, program = wide
     assert program.slots == 4
     needed = device_memory.compiled_bytes(program.run)
-    tight = Programs(built.programs.recipe, built.programs.shared, needed - 1)
+    tight = _programs(built, memory=needed - 1)
     monkeypatch.setattr(tight, '_predicted_slots', lambda *_: 4)
     assert tight.get(*_parts(built)).slots == 2
 
@@ -78,11 +89,11 @@ def test_too_many_candidates_are_never_compiled(wide):
     """By prediction: room for the data and for less than two candidates."""
     built, program = wide
     skeleton, candidate = _parts(built)
-    recipe, shared = built.programs.recipe, built.programs.shared
+    recipe, shared = _programs(built).recipe, _programs(built).shared
     each = device_memory.per_candidate(
         skeleton, program.template, batch_size=recipe.config.batch_size)
     room = lambda n: device_memory.of_data(shared) + int(n * each)
-    slots = lambda memory: Programs(recipe, shared, memory)._predicted_slots(
+    slots = lambda memory: _programs(built, memory=memory)._predicted_slots(
         skeleton, program.template)
     assert [slots(m) for m in (None, room(4), room(3.9), room(1.9), 1)] == [
         4, 4, 2, 1, 1]
@@ -96,18 +107,18 @@ def test_a_group_that_ran_out_of_memory_is_split(wide, monkeypatch):
     trials = [Trial(i, row, 3) for i, row in enumerate(rows)]
     found = {o.trial.number: o for group in built.evaluator.evaluate(trials)
              for o in group}
-    tight = Programs(built.programs.recipe, built.programs.shared)
-    monkeypatch.setattr(built.evaluator, 'programs', tight)
+    tight = _programs(built, memory=None)
+    monkeypatch.setattr(built.evaluator.executor, 'programs', tight)
     real, sizes = tight.get, []
 
     def get(*arguments):
         made = real(*arguments)
 
-        def run(keys, *rest):
-            sizes.append(len(keys))
-            if len(keys) == 4:
+        def run(batch, *rest):
+            sizes.append(len(batch.active))
+            if len(batch.active) == 4:
                 raise jax.errors.JaxRuntimeError('RESOURCE_EXHAUSTED: Out of memory')
-            return made.run(keys, *rest)
+            return made.run(batch, *rest)
 
         return made._replace(run=run)
 
@@ -128,8 +139,8 @@ def test_devices_and_mapping_change_rounding_only(wide):
     """
     one = wide[0].evaluator
     two = tiny_study.finished().setup.evaluator
-    assert two.programs.recipe.mesh.devices.size == 2
-    assert one.programs.get(*_parts(wide[0])).slots == 4
+    assert two.executor.programs.machine.mesh.devices.size == 2
+    assert one.executor.programs.get(*_parts(wide[0])).slots == 4
     left, right = _four_outcomes(one), _four_outcomes(two)
     for i in range(4):
         assert left[i].status == right[i].status
@@ -160,7 +171,7 @@ def test_sharding_changes_nothing():
 
 def test_the_oldest_programs_are_dropped(monkeypatch):
     built = tiny_study.finished().setup
-    programs = Programs(built.programs.recipe, built.programs.shared)
+    programs = _programs(built, memory=None)
     made = []
     monkeypatch.setattr(
         programs, '_compile', lambda name, _: made.append(name) or f'program {name}')
@@ -184,18 +195,20 @@ def test_the_program_lowers_for_accelerators(wide, name):
     """To operations of XLA alone: no call into a library that is not here."""
     built, _ = wide
     skeleton, candidate = _parts(built)
-    recipe = built.programs.recipe._replace(method=METHODS[name]())
+    programs = _programs(built)
+    recipe = programs.recipe._replace(method=METHODS[name]())
+    slots = programs.machine.slots
     many = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
-        (recipe.slots, *leaf.shape), dtype or leaf.dtype)
+        (slots, *leaf.shape), dtype or leaf.dtype)
     weights = template(skeleton, recipe, candidate)
-    arguments = (
-        jax.ShapeDtypeStruct((recipe.slots, 2), np.uint32),
+    batch = Batch(
+        jax.ShapeDtypeStruct((slots, 2), np.uint32),
         jax.tree.map(lambda leaf: many(np.asarray(leaf)), candidate),
         Inherited(jax.tree.map(many, weights),
                   jax.tree.map(lambda leaf: many(leaf, np.bool_), weights)),
-        jax.ShapeDtypeStruct((recipe.slots,), np.bool_), built.programs.shared,
-        np.int32(0))
-    traced = jax.jit(batched(skeleton, recipe)).trace(*arguments)
+        jax.ShapeDtypeStruct((slots,), np.bool_))
+    traced = jax.jit(batched(skeleton, recipe, programs.machine)).trace(
+        batch, programs.shared, np.int32(0))
     for platform in ('cuda', 'rocm', 'tpu'):
         text = traced.lower(lowering_platforms=(platform,)).as_text()
         assert 'stablehlo.dot_general' in text

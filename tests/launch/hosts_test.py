@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from sparse_jax.evaluation import hosts
+from sparse_jax.evaluation.local import LocalExecutor
 from sparse_jax.study.records import Study
+from tests import tiny_study
 from tests.launch.command_line import finish, start_search
 
 SETTINGS = {
@@ -50,5 +52,7 @@ def test_a_call_survives_the_wire():
 def test_one_process_tells_nobody(monkeypatch):
     assert hosts.alone() and hosts.leads()
     monkeypatch.setattr(hosts, '_broadcast', lambda array: pytest.fail('told'))
-    hosts.tell(None)
+    executor = tiny_study.finished().setup.evaluator.executor
+    assert type(executor) is LocalExecutor
+    executor.close()
     hosts.agree(None)

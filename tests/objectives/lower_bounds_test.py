@@ -1,5 +1,6 @@
 """Lower bounds: below every pruned network, by hand for small ones, used to refuse."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,7 +8,6 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.export.code.buffers import plan_buffers
 from sparse_jax.export.code.schedule import schedule
 from sparse_jax.model.shrink import shrink
@@ -139,9 +139,8 @@ def test_limits_before_pruning():
 
 def test_what_cannot_fit_is_not_trained():
     old = tiny_study.finished().setup.evaluator
-    evaluator = Evaluator(
-        old.space, old.policy, old.programs, old.root_key,
-        refuses=functools.partial(
+    evaluator = dataclasses.replace(
+        old, refuses=functools.partial(
             cannot_fit, objectives=Objectives(budgets=(('ram', 36.0),)), prunes=True))
     row = tiny_study.base_row(old.space)
     assert evaluator.refuse(row[None]).all() and not old.refuse(row[None]).any()

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import loop
 from sparse_jax.space import encoding, network_file
@@ -79,14 +80,14 @@ def test_a_killed_search_resumes_to_the_same_rows(
 def test_a_round_killed_between_its_candidates_resumes(
         tmp_path, setup, whole, monkeypatch):
     study = Study(tmp_path)
-    real = setup.evaluator.evaluate
+    real = Evaluator.evaluate
 
-    def one_by_one(trials, *rest, **named):
+    def one_by_one(self, trials, *rest, **named):
         for trial in trials:
-            yield from real([trial], *rest, **named)
+            yield from real(self, [trial], *rest, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(setup.evaluator, 'evaluate', one_by_one)
+        patch.setattr(Evaluator, 'evaluate', one_by_one)
         with pytest.raises(Killed):
             loop.run(setup, study, _killer('finished group'))
     states = [row.status for row in study.rows()]

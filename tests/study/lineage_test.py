@@ -6,7 +6,6 @@ import pytest
 
 from sparse_jax import status
 from sparse_jax.acquisition import propose
-from sparse_jax.evaluation.evaluator import Trial
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import archive, stages
@@ -15,6 +14,7 @@ from sparse_jax.space import encoding
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.study import lineage
+from sparse_jax.study.outcome import Trial
 from sparse_jax.study.records import Row
 from sparse_jax.types import Evaluation, SearchAlgorithm
 

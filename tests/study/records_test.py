@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.evaluation.evaluator import CurvePoint, Outcome, Trial, Weights
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.study import weights_file as packing
+from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
 from sparse_jax.study.records import PENDING, Study, StudyError
 from tests import tiny_study
 
