@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
+from sparse_jax import host_random
 from sparse_jax.evaluation.grouping import Group, Member
 from sparse_jax.evaluation.machine import AXIS, Machine
 from sparse_jax.evaluation.recipe import (
@@ -50,7 +51,7 @@ def batched(
         procedure=recipe.procedure(skeleton, machine.lowering.conv))
 
     def local(batch: Batch, shared: Shared, epochs: jax.Array) -> Trained:
-        keys = jax.random.wrap_key_data(batch.key_data)
+        keys = host_random.wrap(batch.key_data)
         if machine.lowering.mapping == 'vmap':
             return jax.vmap(one, in_axes=(0, 0, 0, None, None))(
                 keys, batch.candidates, batch.inherited, shared, epochs)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from sparse_jax import host_random
 from sparse_jax.evaluation.curve import Curve, threshold_curve
 from sparse_jax.evaluation.measure import Measurement, measure, verdict
 from sparse_jax.model.skeleton import Candidate, Skeleton
@@ -140,5 +141,5 @@ def template(skeleton: Skeleton, recipe: Recipe, candidate: Candidate) -> Variab
     """Abstract variables of one candidate of a skeleton."""
     state = jax.eval_shape(
         functools.partial(initialise, procedure=recipe.procedure(skeleton)),
-        jax.random.key(0), candidate)
+        host_random.root_key(0), candidate)
     return state.variables

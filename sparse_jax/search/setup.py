@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax
 
-from sparse_jax import data
+from sparse_jax import data, host_random
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.evaluation import device_memory, hosts
@@ -94,7 +94,7 @@ def build(
     space = reading.search_space(settings, dataset.input_shape, dataset.num_classes)
     _check_restricted(settings, space)
     domain = sparse_domain(space, policy)
-    root = jax.random.key(settings.seed)
+    root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
     recipe = _recipe(settings, _is_measured(settings, aims))
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
@@ -119,8 +119,8 @@ def build(
 def fingerprint(built: Setup) -> str:
     """Changes with everything that several hosts must have in common."""
     return json.dumps(
-        [locked(built.settings), data.digest(built.dataset), jax.__version__],
-        sort_keys=True)
+        [locked(built.settings), data.digest(built.dataset), host_random.digest(),
+         jax.__version__], sort_keys=True)
 
 
 def _judge(
@@ -157,7 +157,7 @@ def _check_reachable(
     settings: Settings, aims: Objectives, domain: Domain, evaluator: Evaluator
 ) -> None:
     """Refuse limits and budgets that no network meets, rather than search for one."""
-    rows = domain.sample(jax.random.key(0), SCREENED)
+    rows = domain.sample(host_random.root_key(0), SCREENED)
     if not evaluator.refuse(rows).all():
         return
     limits = to_tree(settings.limits)

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 
-from sparse_jax import data
+from sparse_jax import data, host_random
 from sparse_jax.export.cost_model.measure import models_digest
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
@@ -15,7 +15,7 @@ from sparse_jax.study import checkpoints, files
 from sparse_jax.study import records as study
 
 CONFIG_FILE = 'config.json'
-DATA, BOARD, MODELS = 'data', 'board', 'cost models'
+DATA, BOARD, MODELS, RANDOM = 'data', 'board', 'cost models', 'random numbers'
 
 
 def check_settings(workdir: str, settings: Settings) -> None:
@@ -69,14 +69,18 @@ def check_inputs(
     records: study.Study, settings: Settings, dataset: data.Dataset, *,
     continues: bool = False,
 ) -> dict[str, str]:
-    """What a study remembers of its data, its board and, where it `continues`, the
-    models that predict costs on the board; refused if they were others.
+    """What a study remembers of its data, its board and, where it `continues`, its
+    random numbers and the models that predict costs on the board; refused if they were
+    others.
 
     Raises:
       StudyError: some image, label or figure of a board or model is another one.
     """
     inputs = {DATA: (data.digest(dataset),
                      f'the images or labels of {dataset.name!r} have')}
+    if continues:
+        inputs[RANDOM] = (host_random.digest(), 'the random numbers that jax draws '
+                          '(JAX_THREEFRY_PARTITIONABLE, its version) have')
     if reading.objectives(settings, dataset.num_classes).on_board:
         board = dataclasses.asdict(reading.board(settings))
         inputs[BOARD] = (json.dumps(board, sort_keys=True),

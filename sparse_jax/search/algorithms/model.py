@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Propose
+from sparse_jax.host_random import root_key
 from sparse_jax.surrogate import capacity
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.embedding import Layout
@@ -38,7 +38,7 @@ MODEL = Model()
 def layout_of(domain: Domain, kind: str = 'neutral') -> Layout:
     """The surrogate's view of a domain; which dimensions are conditional is read off
     draws from the prior."""
-    rows = domain.activity(domain.sample(jax.random.key(0), 512))
+    rows = domain.activity(domain.sample(root_key(0), 512))
     return Layout(
         tuple(map(int, domain.levels)), tuple(map(bool, domain.categorical)),
         tuple(map(bool, ~np.asarray(rows).all(0))), kind)
