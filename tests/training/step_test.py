@@ -81,7 +81,7 @@ def test_two_adam_steps_by_hand():
     # 5 steps to an epoch, 20 epochs stand for 100 of the table: a step is one.
     (0, 0.0, 1.0), (9, 0.0, 1.0), (15, 0.125, 1.0), (60, 0.5, 0.8), (90, 0.5, 0.2)])
 def test_schedules_enter_the_step(step, coefficient, rate):
-    _, state, _, run = _setup('sparse_vd')
+    _, state, _, run = _setup('sparse_vd', variational_rate=10.0)
     after, info = run(state._replace(step=jnp.int32(step)))
     assert float(info.coefficient) == pytest.approx(coefficient, abs=1e-6)
     # The first step of Adam moves every weight by the rate, variances by ten times it.
