@@ -1,5 +1,6 @@
 """Labelled images: fixed parts for the search, a test part for the report."""
 
+from sparse_jax.data.arrays import dataset
 from sparse_jax.data.dataset import (
     Dataset,
     Split,
@@ -13,6 +14,7 @@ from sparse_jax.data.spec import DataSpec
 from sparse_jax.data.synthetic import synthetic
 
 __all__ = [
+    'dataset',
     'DataError',
     'DataSpec',
     'Dataset',

@@ -5,7 +5,12 @@ import json
 import os
 import pathlib
 
+<<<<<<< HEAD
 from sparse_jax import data, host_random
+=======
+from sparse_jax import data
+from sparse_jax.data import arrays
+>>>>>>> 53d761b (A front door: names loaded lazily, a search as one call, own arrays)
 from sparse_jax.export.cost_model.measure import models_digest
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
@@ -109,7 +114,17 @@ def read_settings(workdir: str | os.PathLike[str]) -> Settings:
             f'workdir {str(workdir)!r}: no study here ({CONFIG_FILE} missing); '
             'allowed: a folder made by launch.search')
     stored = read_json(path, f'workdir {str(workdir)!r}: {CONFIG_FILE}')
-    return from_tree(stored.to_dict())
+    settings, own = from_tree(stored.to_dict()), path.parent.absolute() / arrays.FILE
+    if pathlib.Path(settings.data.path).name == arrays.FILE and own.is_file():
+        # Its data lie in the folder itself, wherever that is now.
+        settings = _with_path(settings, str(own))
+    return settings
+
+
+def _with_path(settings: Settings, path: str) -> Settings:
+    """The same settings, their data at another path."""
+    return dataclasses.replace(
+        settings, data=dataclasses.replace(settings.data, path=path))
 
 
 def _check_writable(workdir: str) -> None:
@@ -127,6 +142,5 @@ def _write(path: pathlib.Path, settings: Settings) -> None:
     if settings.data.path:
         # Readers may run elsewhere.
         absolute = pathlib.Path(settings.data.path).expanduser().absolute()
-        settings = dataclasses.replace(settings, data=dataclasses.replace(
-            settings.data, path=str(absolute)))
+        settings = _with_path(settings, str(absolute))
     files.write(path, dumps(settings))

@@ -1,0 +1,82 @@
+"""A trained network of a study as a folder of C for a board."""
+
+import os
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax import data
+from sparse_jax.evaluation.chip import CALIBRATION
+from sparse_jax.export import Board, ExportData, export_network
+from sparse_jax.export.project import folder
+from sparse_jax.quantize import finetune, int8_accuracy
+from sparse_jax.quantize.ranges import Ranges
+from sparse_jax.study.front import accuracy
+from sparse_jax.study.opened import OpenStudy
+from sparse_jax.study.records import Row
+
+FLOAT_CALIBRATION = 1000
+"""Training images that set the ranges where the search measured in float."""
+
+
+class Exported(NamedTuple):
+    """What was written."""
+
+    row: Row
+    """The network, as the study has it."""
+    int8_accuracy: float
+    """Share of the validation images that the int8 network gets right."""
+    float_accuracy: float
+    """The same of the network that was quantised, after any fine-tuning."""
+    ranges: Ranges | None
+    """What fine-tuning found; None without."""
+
+
+def calibration_images(study: OpenStudy) -> np.ndarray:
+    """[N, H, W, C] training images that set the ranges of an int8 network: the same as
+    during the search where it measured in int8."""
+    int8 = study.objectives.on_board or study.settings.objectives.quantized
+    return study.dataset.train.images[:CALIBRATION if int8 else FLOAT_CALIBRATION]
+
+
+def export_trial(
+    study: OpenStudy, which: str | Row, out: str | os.PathLike[str], *,
+    board: Board | None = None, method: str = 'robust', weight_format: str = 'auto',
+    finetune_steps: int = 0,
+) -> Exported:
+    """Write int8 C99 of a network, with the whole test part for `verify`.
+
+    The test images go along without their labels, which nobody looks at here.
+
+    Args:
+      study: an open study.
+      which: 'best', a name such as '24' or '24@-1', or a row of the study.
+      out: the folder to write; an earlier export in it is replaced.
+      board: another board than that of the study.
+      method: how ranges are calibrated, one of `quantize.METHODS`.
+      weight_format: 'auto', 'dense', 'bitmap' or 'gap'.
+      finetune_steps: steps of quantisation-aware training before; 0 for none.
+
+    Returns:
+      What was written, with its accuracy on validation images.
+
+    Raises:
+      ExportError: the folder holds something else, or the network does not fit.
+      StudyError: there is no such network.
+    """
+    folder.check_target(os.fspath(out))
+    row, _, _, net = study.network(which)
+    train, ranges = study.dataset.train, None
+    if finetune_steps:
+        net, ranges = finetune(
+            jax.random.key(0), net, train.images, train.labels, steps=finetune_steps,
+            method=method)
+    images, validation = calibration_images(study), study.dataset.validation
+    test = data.load_test(study.data_spec)
+    export_network(
+        net, ExportData(images, test.images), board or study.board, os.fspath(out),
+        ranges=ranges, method=method, weight_format=weight_format)
+    return Exported(
+        row, int8_accuracy(net, images, *validation, ranges=ranges, method=method),
+        accuracy(net, validation), ranges)

@@ -1,0 +1,88 @@
+"""A search as one call: settings, and perhaps arrays of one's own, to a study."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import ml_collections
+from numpy.typing import ArrayLike
+
+from sparse_jax.data import Dataset, arrays
+from sparse_jax.data.known import EMBEDDED
+from sparse_jax.search import loop, setup
+from sparse_jax.settings import reading
+from sparse_jax.settings.groups import Settings
+from sparse_jax.study import folder, lock
+from sparse_jax.study.opened import OpenStudy, open_study
+from sparse_jax.study.records import StudyError
+
+
+def run_search(
+    config: Settings | ml_collections.ConfigDict | Mapping[str, Any],
+    workdir: str | os.PathLike[str], *,
+    data: Mapping[str, ArrayLike] | None = None,
+    callback: loop.Callback = lambda progress: None,
+) -> OpenStudy:
+    """Search in a folder, or continue what it holds, as `launch.search` does.
+
+    Args:
+      config: `Settings`, a changed `default_config()`, or a nested dict of the settings
+        that differ from the defaults.
+      workdir: folder of the study; it is made, or continued.
+      data: arrays of the caller's own in place of the data that the settings name, with
+        the keys of `data.dataset`. They are kept as WORKDIR/data.npz, so that every
+        launcher finds them, also after the folder has moved.
+      callback: told after every phase how far the search is.
+
+    Returns:
+      The finished study, open for reading.
+
+    Raises:
+      ConfigError, DataError, StudyError: a setting or the data cannot be used, or the
+        folder holds something else; nothing is written then.
+    """
+    settings, workdir = reading.read(config), os.fspath(workdir)
+    dataset = None
+    if data is not None:
+        settings, dataset = _own(settings, workdir, data)
+    folder.check_settings(workdir, settings)
+    lock.check_free(workdir)
+    built = setup.build(settings, dataset)
+    with lock.hold(workdir):
+        if data is not None and not (path := _path(workdir)).exists():
+            arrays.write(path, data)
+        records = folder.start_study(workdir, settings, built.dataset)
+        try:
+            loop.run(built, records, callback)
+        finally:
+            records.close()
+    # What it names came from the caller.
+    return open_study(workdir, trust_factories=True)
+
+
+def _path(workdir: str) -> pathlib.Path:
+    return pathlib.Path(workdir).absolute() / arrays.FILE
+
+
+def _own(
+    settings: Settings, workdir: str, data: Mapping[str, ArrayLike]
+) -> tuple[Settings, Dataset]:
+    """The settings of a search on the caller's arrays, and their data set.
+
+    Raises:
+      StudyError: the folder holds other arrays.
+      DataError: the arrays are no labelled images.
+    """
+    path, chosen = _path(workdir), settings.data
+    if path.exists() and not arrays.same(path, data):
+        raise StudyError(f'workdir {workdir!r}: its {arrays.FILE} holds other arrays; '
+                         'allowed: the same, or another folder')
+    name = 'own' if chosen.name in EMBEDDED else chosen.name
+    spec = reading.data_spec(settings)
+    dataset = arrays.dataset(
+        data, name, classes=spec.classes, validation_size=spec.validation_size,
+        test_size=spec.test_size, max_train=spec.max_train, seed=spec.seed)
+    return dataclasses.replace(settings, data=dataclasses.replace(
+        chosen, name=name, path=str(path))), dataset
