@@ -5,12 +5,8 @@ import json
 import os
 import pathlib
 
-<<<<<<< HEAD
 from sparse_jax import data, host_random
-=======
-from sparse_jax import data
 from sparse_jax.data import arrays
->>>>>>> 53d761b (A front door: names loaded lazily, a search as one call, own arrays)
 from sparse_jax.export.cost_model.measure import models_digest
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
