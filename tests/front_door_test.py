@@ -1,6 +1,5 @@
 """The names of the package, and a study made from Python."""
 
-import shutil
 import subprocess
 import sys
 
@@ -8,9 +7,10 @@ import numpy as np
 import pytest
 
 import sparse_jax
-from sparse_jax.data.errors import DataError
+from sparse_jax.data import DataError, digest
 from sparse_jax.search import setup
-from sparse_jax.study.records import StudyError
+from sparse_jax.settings import reading
+from sparse_jax.study.records import Study, StudyError
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -68,11 +68,9 @@ def test_a_study_made_from_arrays_is_read_by_launchers_and_from_python(
         rows = [tiny_study.comparable(row) for row in study.records.networks()]
         assert study.best(9)[0].error <= study.best(9)[-1].error
         assert study.find(best.row.name).name == best.row.name
-    # The same images from a file, by the launcher, are the same study.
-    expected = tiny_study.finished().workdir
-    shutil.copytree(expected, tmp_path / 'file')
-    assert rows == [tiny_study.comparable(row) for row in sparse_jax.study.records
-                    .Study(expected, create=False).networks()]
+    # The same images from a file are the same study.
+    of_file = Study(tiny_study.finished().workdir, create=False)
+    assert rows == [tiny_study.comparable(row) for row in of_file.networks()]
     # Launchers read it, also after it has moved.
     (tmp_path / 'a').rename(tmp_path / 'b')
     for name, *more in (('report', '--notest'), ('describe', '--trial=0')):
@@ -93,8 +91,7 @@ def test_a_study_on_other_arrays_is_refused(tmp_path, arrays, small):
 
 
 def test_own_arrays_become_a_data_set_with_the_splits_of_a_file(arrays):
-    settings = tiny_study.settings()
-    of_file = sparse_jax.load_data(sparse_jax.settings.reading.data_spec(settings))
+    of_file = sparse_jax.load_data(reading.data_spec(tiny_study.settings()))
     own = sparse_jax.dataset(arrays, 'tiny', validation_size=60, test_size=60)
-    assert sparse_jax.data.digest(own) == sparse_jax.data.digest(of_file)
+    assert digest(own) == digest(of_file)
     assert (own.name, own.num_classes, own.mean) == ('tiny', 3, of_file.mean)
