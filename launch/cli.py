@@ -13,7 +13,7 @@ import sys
 
 from absl import flags
 
-from launch import compile_cache, config_flag, usage
+from launch import compile_cache, config_flag, environment, usage
 from sparse_jax.acquisition.maximize import NothingLeftError
 from sparse_jax.data import DataError
 from sparse_jax.paths import PathError, local
@@ -103,6 +103,7 @@ def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = N
     absl's own `app.run` is not used: it prints two lines for an unknown flag, and
     turns on the INFO messages of every library.
     """
+    environment.set_output()
     try:
         _run(main, values, sys.argv if argv is None else argv)
     except SystemExit as error:
@@ -123,6 +124,7 @@ def _run(main, values, argv):
         if len(rest) > 1:
             fail(f'unexpected argument {rest[1]!r}; flags start with --')
         config_flag.check_trust(values, argv)
+        environment.settle()
         use_cache(values.cache_dir)
         main(rest)
         sys.stdout.flush()
@@ -149,6 +151,11 @@ def _explained():
         if type(error) not in (sqlite3.DatabaseError, sqlite3.OperationalError):
             raise
         fail(f'study.sqlite: {error}')
+    except Exception:
+        missing = environment.missing_device()
+        if missing is None:
+            raise
+        fail(missing)
 
 
 def fail(message: object, code: int = 2) -> None:

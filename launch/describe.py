@@ -41,6 +41,9 @@ TRUST = cli.define_trust(FLAGS)
 JSON = flags.DEFINE_bool(
     'json', False, 'Print JSON instead of a table.', flag_values=FLAGS)
 
+MOST = 65_536
+"""Of rows, columns, channels and classes: beyond what is a picture."""
+
 
 def task_shape():
     """(input shape, classes) from the flags or from the configured data."""
@@ -51,11 +54,13 @@ def task_shape():
         cli.fail('--input_shape and --num_classes go together')
     try:
         shape = tuple(int(n) for n in SHAPE.value)
+        if max(*shape, CLASSES.value) > MOST:
+            raise ValueError
         sparse_space(shape, CLASSES.value)
     except ValueError:
         cli.fail(f'--input_shape={",".join(SHAPE.value)} --num_classes='
                  f'{CLASSES.value}: allowed: height,width,channels of at least 2,2,1, '
-                 'and 2 or more classes')
+                 f'and 2 or more classes, none above {MOST}')
     return shape, CLASSES.value
 
 

@@ -102,6 +102,8 @@ def print_summary(setup, study) -> None:
     if aims.on_board:
         tables.line(console, tables.prediction_text(board(setup.settings)))
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
+    if text := tables.no_better_text(study.networks(), setup.dataset):
+        tables.line(console, text)
     programs = sum(r['programs'] or 0 for r in rounds)
     trained = sum(row.costs is not None for row in rows)
     total = lambda name: sum(r[name] or 0.0 for r in rounds)

@@ -3,7 +3,8 @@
     python -m launch.report --workdir=runs/digits
 
 The front is chosen on validation data. Its networks meet the test data here, once;
-the accuracies are stored and later reports read them. --notest leaves test data alone.
+the accuracies are stored and later reports read them. --notest leaves test data alone,
+as does a report of a search that is still running, unless --test asks for it.
 """
 
 import csv
@@ -24,7 +25,7 @@ from sparse_jax.objectives.goals import (
     figure,
     matrix,
 )
-from sparse_jax.study import convergence, files
+from sparse_jax.study import convergence, files, lock
 from sparse_jax.study import front as fronts
 from sparse_jax.study.lineage import tree_lines
 from sparse_jax.study.opened import open_study
@@ -33,7 +34,8 @@ from sparse_jax.study.records import StudyError
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
 TEST = flags.DEFINE_bool(
-    'test', True, 'Evaluate the front on test data, once.', flag_values=FLAGS)
+    'test', None, 'Evaluate the front on test data, once; by default unless the search '
+    'is still running.', flag_values=FLAGS)
 TRUST = cli.define_trust(FLAGS)
 TREE = flags.DEFINE_bool(
     'tree', False, 'Also print which trial inherited from which.', flag_values=FLAGS)
@@ -89,43 +91,73 @@ def best_text(rows, objectives, tests):
             f'{", ".join([costs, *percent])}')
 
 
-def main(argv):
-    del argv
-    workdir, console = pathlib.Path(WORKDIR.value), tables.console()
-    study = open_study(WORKDIR.value, trust_factories=TRUST.value)
-    records, objectives = study.records, study.objectives
-    tables.notes(console, study.dataset)
-    rows = records.networks()
-    members = [study.network(row) for row in study.front()]
-    if not members:
-        raise StudyError(f'workdir {str(workdir)!r}: '
-                               f'{tables.nothing_text(rows, objectives)}')
+def looks_at_test(workdir):
+    """Whether test data are evaluated; while a search runs, only if it is asked for."""
+    if TEST.value is None and lock.is_held(workdir):
+        tables.line(tables.console(), 'test data are left alone while the search runs; '
+                                      '--test evaluates the front of now')
+        return False
+    return TEST.value is not False
+
+
+def test_accuracies(study, members):
+    """{row name: test accuracy}."""
     measure = fronts.accuracy
     if study.settings.objectives.quantized:
         measure = fronts.int8_accuracy_on(study.dataset.train.images[:CALIBRATION])
-    tests = fronts.test_accuracies(
-        records, members, study.data_spec, measure) if TEST.value else {}
+    return fronts.test_accuracies(study.records, members, study.data_spec, measure)
+
+
+def say(console, study, members, tests):
+    """Everything that is text."""
+    rows, objectives = study.records.networks(), study.objectives
     front = [m.row for m in members]
     tables.show(console, tables.front_table(front, objectives, tests))
     if objectives.on_board:
         tables.line(console, tables.prediction_text(study.board))
     tables.line(console, best_text(front, objectives, tests))
-    points = convergence.history(records)
-    if progress := convergence.text(points):
-        tables.line(console, progress)
-    if TREE.value:
-        for text in tree_lines(records.rows()):
+    for text in (tables.no_better_text(rows, study.dataset),
+                 convergence.text(convergence.history(study.records))):
+        if text:
             tables.line(console, text)
+    if TREE.value:
+        for text in tree_lines(study.records.rows()):
+            tables.line(console, text)
+
+
+def write(workdir, study, members, tests):
+    """Everything that is a file; the names of what was written."""
+    objectives = study.objectives
     write_csv(workdir / 'front.csv', members, objectives, tests)
-    written = ['front.csv', 'front.png', 'networks/', *write_progress(workdir, points)]
-    everything = matrix([row for row in rows if row.ok], objectives)
+    everything = matrix([row for row in study.records.networks() if row.ok], objectives)
     with files.replacing(workdir / 'front.png') as file:
         picture.draw(
-            file, everything, matrix(front, objectives),
+            file, everything, matrix([m.row for m in members], objectives),
             np.array(objectives.bounds[1:]),
             [goal.axis_label for goal in objectives.costs],
             [dict(objectives.budgets).get(goal.name) for goal in objectives.costs])
     write_networks(workdir / 'networks', members)
+    progress = write_progress(workdir, convergence.history(study.records))
+    return ['front.csv', 'front.png', 'networks/', *progress]
+
+
+def main(argv):
+    del argv
+    workdir, console = pathlib.Path(WORKDIR.value), tables.console()
+    with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
+        tables.notes(console, study.dataset)
+        members = [study.network(row) for row in study.front()]
+        if not members:
+            nothing = tables.nothing_text(study.records.networks(), study.objectives)
+            raise StudyError(f'workdir {str(workdir)!r}: {nothing}')
+        tests = test_accuracies(study, members) if looks_at_test(workdir) else {}
+        say(console, study, members, tests)
+        try:
+            written = write(workdir, study, members, tests)
+        except OSError as error:
+            # What there is to know was printed; the disk may be read-only or full.
+            cli.fail(f'not written: the files of the report in {str(workdir)!r}: '
+                     f'{error.strerror}')
     tables.line(console, f'written: {workdir}/{", ".join(written)}')
 
 

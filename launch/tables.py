@@ -2,17 +2,20 @@
 
 import collections
 import sys
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sparse_jax.data import Dataset
+from sparse_jax.data import Dataset, largest_class
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.cost_model.measure import prediction_error
 from sparse_jax.objectives.goals import Objectives, costs_text, exceeded, figure
-from sparse_jax.study.records import PENDING
+from sparse_jax.study.records import PENDING, Row
 
+_UNEVEN = 0.9
+"""Share of the error of guessing among equal classes, below which it is said."""
 PLAIN_WIDTH = 80
 """Columns of a table where the output is no terminal."""
 
@@ -36,9 +39,23 @@ def line(out: Console, text: str) -> None:
 
 
 def notes(out: Console, dataset: Dataset) -> None:
-    """Print what reading a data set ignored or mapped."""
+    """Print what reading a data set ignored or mapped, and if guessing is easy."""
     for text in dataset.notes:
         line(out, f'note: {text}')
+    name, error = largest_class(dataset)
+    if error < _UNEVEN * (1 - 1 / dataset.num_classes):
+        line(out, f'note: classes are of uneven size; always naming {name!r} has a '
+                  f'validation error of {100 * error:.1f} %')
+
+
+def no_better_text(rows: Sequence[Row], dataset: Dataset) -> str:
+    """That no network beats naming the largest class; '' if one does, or none is ok."""
+    name, error = largest_class(dataset)
+    errors = [row.error for row in rows if row.ok and row.error is not None]
+    if not errors or min(errors) < error:
+        return ''
+    return (f'no network is better than always naming the largest class, {name!r} '
+            f'(validation error {100 * error:.1f} %)')
 
 
 def cost(item, name: str, objectives: Objectives) -> str:

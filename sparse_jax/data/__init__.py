@@ -5,6 +5,7 @@ from sparse_jax.data.dataset import (
     Dataset,
     Split,
     digest,
+    largest_class,
     normalise,
     split_digest,
 )
@@ -22,6 +23,7 @@ __all__ = [
     'load',
     'load_test',
     'digest',
+    'largest_class',
     'normalise',
     'split_digest',
     'synthetic',

@@ -53,6 +53,18 @@ class Dataset:
         return tuple(self.train.images.shape[1:])
 
 
+def largest_class(dataset: Dataset) -> tuple[str, float]:
+    """The class that a guess without looking would name, and the error of that guess.
+
+    Returns:
+      Name of the largest class of the train part, and the share of the validation part
+      that is of another one: the error that any network has to beat.
+    """
+    largest = int(np.bincount(dataset.train.labels).argmax())
+    wrong = float(np.mean(dataset.validation.labels != largest))
+    return dataset.class_names[largest], wrong
+
+
 def digest(dataset: Dataset) -> str:
     """Changes with every pixel and label that a search may look at."""
     return split_digest(dataset.train, dataset.validation)

@@ -59,7 +59,8 @@ def own_code(settings: Settings) -> dict[str, str]:
     Reading or building what they name runs that code.
     """
     named = {'pruning.method': settings.pruning.method,
-             'search.algorithm': settings.search.algorithm}
+             'search.algorithm': settings.search.algorithm,
+             'objectives.names': ','.join(map(str, settings.objectives.names))}
     return {name: value for name, value in named.items() if factories.is_own(value)}
 
 

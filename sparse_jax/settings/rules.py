@@ -20,6 +20,12 @@ KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or f
 _ACCEPTED = {float: (int, float), tuple: (tuple, list)}
 """Types that pass for another."""
 
+_MOST = {'train.epochs': 10**6, 'pruning.finetune_epochs': 10**6,
+         'search.rounds': 10**6, 'search.batch': 10**4, 'search.initial': 10**6,
+         'pruning.cuts': 1000, 'runtime.memory': 10**6, 'runtime.workers': 10**4}
+"""Far beyond what anybody would run, and short of what overflows on the way."""
+_MOST_OF_ANY = 10**15
+
 
 class Rule(NamedTuple):
     """One setting, judged by itself."""
@@ -47,8 +53,12 @@ def check_kinds(tree: Mapping[str, Any]) -> None:
         fine = isinstance(value, _ACCEPTED.get(kind, kind))
         if not fine or isinstance(value, bool) and kind is not bool:
             raise _refusal(name, value, KINDS[kind])
-        if any(isinstance(v, float) and not math.isfinite(v) for v in _numbers(value)):
+        numbers = [v for v in _numbers(value) if isinstance(v, int | float)]
+        if not all(isinstance(v, int) or math.isfinite(v) for v in numbers):
             raise _refusal(name, value, 'finite numbers')
+        most = _MOST.get(name, _MOST_OF_ANY)
+        if any(abs(v) > most for v in numbers):
+            raise _refusal(name, value, f'up to {most:,}')
 
 
 def check_values(settings: Settings) -> None:
@@ -70,7 +80,9 @@ def rules_of(settings: Settings) -> list[Rule]:
 
 
 def _refusal(name: str, value: Any, allowed: str) -> ConfigError:
-    return ConfigError(f'config.{name}: {value!r} is not allowed; allowed: {allowed}')
+    text = repr(value)
+    text = text if len(text) <= 100 else f'{text[:90]}...'
+    return ConfigError(f'config.{name}: {text} is not allowed; allowed: {allowed}')
 
 
 def _leaves(tree: Mapping[str, Any]) -> dict[str, Any]:

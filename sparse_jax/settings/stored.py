@@ -62,7 +62,7 @@ def read_json(
             {name: tuples(value) for name, value in flatten(tree).items()})
     except ConfigError:
         raise
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ConfigError(
             f'{where}: not a configuration in JSON: {reason(error)}') from None
     return config

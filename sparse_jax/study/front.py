@@ -1,7 +1,9 @@
 """Members of a study's front as compact networks, and their one look at test data."""
 
+import contextlib
 import functools
 import json
+import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -108,6 +110,8 @@ def test_accuracies(
                 f'{spec.name!r} have changed since others were tested; allowed: the '
                 'same data, or another workdir')
         stored |= {m.row.name: measure(m.net, test) for m in new}
-        study.set_meta(TESTS, json.dumps(stored))
-        study.set_meta(TEST_DATA, digest)
+        # On a medium that cannot be written, a later report has to look again.
+        with contextlib.suppress(sqlite3.OperationalError):
+            study.set_meta(TESTS, json.dumps(stored))
+            study.set_meta(TEST_DATA, digest)
     return {m.row.name: stored[m.row.name] for m in members}

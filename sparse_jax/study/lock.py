@@ -17,6 +17,8 @@ from sparse_jax.study.records import StudyError
 
 FILE = '.lock'
 OWNER_FILE = '.lock-owner'
+_held: set[str] = set()
+"""Owner files of this process."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -32,12 +34,18 @@ def check_free(workdir: str | pathlib.Path) -> None:
 
 
 def is_held(workdir: str | pathlib.Path) -> bool:
-    """Whether a process holds the workdir now; makes nothing."""
-    try:
-        check_free(workdir)
-    except StudyError:
-        return True
-    return False
+    """Whether a process holds the workdir now; makes and changes nothing."""
+    import fcntl  # As in `hold`.
+
+    path = pathlib.Path(workdir)
+    with contextlib.suppress(OSError), os.fdopen(os.open(
+            path / FILE, os.O_RDONLY | os.O_NOFOLLOW)) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    owner = path / OWNER_FILE
+    return owner.exists() and not _is_left_behind(owner, socket.gethostname())
 
 
 @contextlib.contextmanager
@@ -92,9 +100,11 @@ def _owner_file(workdir: pathlib.Path) -> Iterator[None]:
             f'delete {str(path)!r} if that process has ended') from None
     except OSError as error:
         raise StudyError(f'workdir {str(workdir)!r}: {error.strerror}') from None
+    _held.add(str(path))
     try:
         yield
     finally:
+        _held.discard(str(path))
         path.unlink(missing_ok=True)
 
 
@@ -110,7 +120,8 @@ def _is_left_behind(path: pathlib.Path, host: str) -> bool:
         return True
     except PermissionError:
         return False
-    return process == os.getpid()
+    # A new process may have the number of one that ended: of itself it knows better.
+    return process == os.getpid() and str(path) not in _held
 
 
 def _who(path: pathlib.Path) -> str:

@@ -87,6 +87,18 @@ CASES = (
     _setting('soft bound of nothing', 'objectives.latency=0', 'latency: 0.0'),
     _setting('negative seed', 'seed=-1', 'seed: -1', '0 to 4294967295'),
     _setting('too large a seed', 'seed=4294967296', '0 to 4294967295'),
+    _setting('more epochs than numbers', 'train.epochs=4294967296',
+             'train.epochs: 4294967296', 'up to 1,000,000'),
+    _setting('a fraction of epochs beyond measure', 'train.epochs=1e20',
+             'a whole number'),
+    _setting('too large a batch', 'search.batch=4294967296', 'up to 10,000'),
+    _setting('too many images in a step', 'train.batch_size=4294967296', '1 to 4096'),
+    _setting('infinite cut', 'pruning.cuts=(1e999,)', 'finite numbers'),
+    _setting('cut beyond measure', 'pruning.cuts=(1e300,)', 'up to 1,000'),
+    _setting('memory beyond measure', 'runtime.memory=1e308', 'up to 1,000,000'),
+    _setting('number of 400 digits', f'search.rounds={10**400}', 'search.rounds: 1000',
+             'up to 1,000,000'),
+    _setting('budget of 400 digits', f'budgets.macs={10**400}', 'macs: '),
     _setting('unknown data set', 'data.name=nosuch', 'nosuch', 'digits'),
     _setting('bad grouping', 'data.classes=0-99/1', '0-99', 'accepted'),
     _search('experiment file missing', '--config=nosuch.py',
@@ -123,6 +135,37 @@ CASES = (
             '--config={dir}/bad_config/config.json', words=('config.json', 'JSON')),
     _search('configuration file of something else', '--config={dir}/large.json',
             words=('large.json', 'unknown setting')),
+    _search('configuration file nested 100,000 deep', '--config={dir}/deep.json',
+            words=('deep.json', 'not a configuration in JSON')),
+    _search('configuration file with a number of 400 digits',
+            '--config={dir}/digits.json', words=('digits.json', 'int too large')),
+    _search('board nested 100,000 deep', '--config.objectives.board={dir}/deep.json',
+            words=('deep.json', 'is not a board')),
+    Case('network file nested 100,000 deep', 'describe', ('--network={dir}/deep.json',),
+         ('deep.json', 'not JSON')),
+    Case('network file with a number of 400 digits', 'describe',
+         ('--network={dir}/number.json',), ('number.json', 'num-filters')),
+    Case('image shape of 20 digits', 'describe',
+         ('--network={dir}/large.json', '--num_classes=3',
+          '--input_shape=99999999999999999999,4,1'), ('input_shape',)),
+    _search('workdir on another machine', workdir='--workdir=gs://bucket/run',
+            words=('gs://bucket/run', 'on another machine')),
+    _search('workdir of an unknown user', workdir='--workdir=~nosuchuser/run',
+            words=('no user', 'nosuchuser')),
+    _search('name of 300 letters', workdir='--workdir=' + 'a' * 300,
+            words=('--workdir', 'File name too long')),
+    Case('code that a study names', 'report', ('--workdir={dir}/own_code',),
+         ("config.pruning.method is 'spy:factory'", '--trust_factories')),
+    _search('checkpoints that are a link', workdir='--workdir={dir}/linked',
+            words=('checkpoints is a symbolic link',)),
+    _search('labels that are no classes', '--config.data.name=own',
+            '--config.data.path={dir}/labels.npz', words=('label 1', 'each present')),
+    _search('images of two readings', '--config.data.name=own',
+            '--config.data.path={dir}/layout.npz', words=('NHWC', 'layout')),
+    _search('nearly the accepted name', '--config.data.name=own',
+            '--config.data.path={dir}/near.npz', words=('X_test', 'accepted: x_test')),
+    _search('folder of pictures', '--config.data.name=own',
+            '--config.data.path={dir}/pictures', words=('cat.png', 'accepted')),
     _search('workdir that is a file', workdir='--workdir={dir}/empty.py',
             words=('empty.py', 'is a file')),
     _search('workdir below a file', workdir='--workdir={dir}/empty.py/run',
@@ -201,6 +244,7 @@ def prepare(folder: pathlib.Path) -> None:
     (folder / 'type.py').write_text(_EXPERIMENT.format('rounds = "three"'))
     point = tiny_study.POINT
     changes = {'large': {'kernel-size-block-1-layer-1': 5},
+               'number': {'num-filters-block-1-layer-1': 10**400},
                'key': {'kernel-sise-block-1-layer-1': 3}, 'value': {'alpha': 'big'}}
     for name, change in changes.items():
         (folder / f'{name}.json').write_text(json.dumps(point | change))
@@ -210,6 +254,16 @@ def prepare(folder: pathlib.Path) -> None:
     np.savez(folder / 'empty.npz', X=np.zeros((0, 6, 6), np.uint8), y=np.zeros(0, int))
     np.savez(folder / 'thin.npz', X=np.zeros((99, 1, 64), np.uint8),
              y=np.zeros(99, int))
+    images = np.arange(60 * 40, dtype=np.uint8).reshape(60, 5, 4, 2)
+    labels = np.arange(60) % 3
+    np.savez(folder / 'labels.npz', X=images[..., 0], y=labels * 2)
+    np.savez(folder / 'layout.npz', X=images.reshape(60, 4, 5, 2), y=labels)
+    np.savez(folder / 'near.npz', x_train=images[..., 0], y_train=labels,
+             X_test=images[..., 0], y_test=labels)
+    (folder / 'pictures').mkdir()
+    (folder / 'pictures' / 'cat.png').write_bytes(b'')
+    (folder / 'deep.json').write_text('{"a": ' + '[' * 100_000 + ']' * 100_000 + '}')
+    (folder / 'digits.json').write_text(f'{{"train": {{"decay": {10**400}}}}}')
     (folder / 'foreign' / 'checkpoints' / 'trial_000099').mkdir(parents=True)
     (folder / 'foreign' / 'checkpoints' / 'trial_000099' / 'w').write_text('weeks')
     (folder / 'idx').mkdir()
@@ -226,11 +280,15 @@ def _studies(folder):
     shutil.copytree(tiny_study.finished().workdir, good)
     (good / 'config.json').write_text(dumps(tiny_study.settings()))
     names = ('bad_config', 'no_config', 'other_config', 'bad_study', 'half_study',
-             'no_trials', 'failed', 'old_study', 'other_data')
+             'no_trials', 'failed', 'old_study', 'other_data', 'own_code', 'linked')
     copies = {name: shutil.copytree(good, folder / name) for name in names}
     (copies['bad_config'] / 'config.json').write_text('{"seed": ')
     (copies['no_config'] / 'config.json').unlink()
     (copies['other_config'] / 'config.json').write_text('{"a": {"b": 1}}')
+    own = dumps(tiny_study.settings()).replace('"sparse_vd"', '"spy:factory"')
+    (copies['own_code'] / 'config.json').write_text(own)
+    shutil.rmtree(copies['linked'] / 'checkpoints')
+    (copies['linked'] / 'checkpoints').symlink_to(folder)
     (copies['bad_study'] / 'study.sqlite').write_bytes(bytes(range(256)) * 8)
     whole = (good / 'study.sqlite').read_bytes()
     (copies['half_study'] / 'study.sqlite').write_bytes(whole[:len(whole) // 8])

@@ -18,7 +18,9 @@ def test_only_one_process_holds_a_workdir(tmp_path):
     folder = tmp_path / 'run'
     lock.check_free(folder)
     assert not folder.exists()
+    assert not lock.is_held(folder)
     with lock.hold(folder):
+        assert lock.is_held(folder)
         with pytest.raises(StudyError, match='another search is running'):
             with lock.hold(folder):
                 pass
@@ -58,6 +60,9 @@ def test_a_file_system_without_locks_gets_a_file_with_the_owner(tmp_path, no_flo
     with lock.hold(tmp_path):
         owner = json.loads((tmp_path / lock.OWNER_FILE).read_text())
         assert owner == {'host': socket.gethostname(), 'process': os.getpid()}
+        assert lock.is_held(tmp_path)
+        with pytest.raises(StudyError, match='delete'), lock.hold(tmp_path):
+            pass
     assert not (tmp_path / lock.OWNER_FILE).exists()
 
 

@@ -1,0 +1,62 @@
+"""What others set in the environment: the same results, or one line."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from sparse_jax.settings.stored import dumps
+from tests import tiny_study
+from tests.launch import command_line
+
+JAX = {'JAX_DEBUG_NANS': '1', 'JAX_DISABLE_JIT': '1', 'JAX_ENABLE_X64': '1',
+       'JAX_NUMPY_DTYPE_PROMOTION': 'strict', 'JAX_NUMPY_RANK_PROMOTION': 'raise'}
+
+
+def _study(folder):
+    shutil.copytree(tiny_study.finished().workdir, folder)
+    (folder / 'config.json').write_text(dumps(tiny_study.settings()))
+    return folder
+
+
+def _run(launcher, *words, **environment):
+    return subprocess.run(
+        [sys.executable, '-m', f'launch.{launcher}', '--cache_dir=', *words],
+        env=command_line.ENVIRONMENT | environment, cwd=command_line.ROOT,
+        capture_output=True, check=False)
+
+
+def test_options_of_jax_that_others_need_are_put_back_and_named(tmp_path):
+    plain, strange = (_run('report', f'--workdir={_study(tmp_path / name)}', **more)
+                      for name, more in (('a', {}), ('b', JAX)))
+    assert (plain.returncode, plain.stderr) == (0, b'')
+    assert strange.returncode == 0, strange.stderr
+    lines = strange.stderr.decode().splitlines()
+    assert [line.split('=')[0] for line in lines] == [
+        f'note: {name}' for name in (
+            'JAX_DEBUG_NANS', 'JAX_DISABLE_JIT', 'JAX_ENABLE_X64',
+            'JAX_NUMPY_DTYPE_PROMOTION', 'JAX_NUMPY_RANK_PROMOTION')]
+    assert strange.stdout == plain.stdout.replace(
+        str(tmp_path / 'a').encode(), str(tmp_path / 'b').encode())
+
+
+@pytest.mark.parametrize('platform', ['cuda', 'nosuch'])
+def test_a_platform_that_is_not_there_is_one_line(platform, tmp_path):
+    done = _run('search', f'--workdir={tmp_path}/run', JAX_PLATFORMS=platform)
+    if done.returncode == 0:
+        pytest.skip('this machine has one')
+    text = done.stderr.decode()
+    assert (done.returncode, done.stdout, text.count('\n')) == (2, b'', 1)
+    assert text.startswith(f'error: JAX_PLATFORMS={platform}: ')
+    assert 'allowed: cpu' in text and not list(tmp_path.iterdir())
+
+
+def test_a_path_that_the_terminal_cannot_spell(tmp_path):
+    folder = _study(tmp_path / 'über')
+    done = _run('report', f'--workdir={folder}', '--notest', PYTHONIOENCODING='ascii')
+    assert done.returncode == 0, done.stderr
+    assert rb'/\xfcber/front.csv' in done.stdout and (folder / 'front.csv').exists()
+    done = _run('report', f'--workdir={folder}2', PYTHONIOENCODING='ascii')
+    assert done.returncode == 2 and rb'\xfcber2' in done.stderr
+    assert done.stderr.count(b'\n') == 1
