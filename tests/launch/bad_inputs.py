@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import pathlib
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -325,6 +326,7 @@ def main():
             line = err.getvalue().strip().replace(name, 'DIR').replace(
                 str(tiny_study.data_file().parent), 'DIR')
             words = ' '.join(case.arguments).replace('{dir}', 'DIR')
+            words = re.sub(r'(.)\1{40,}', r'\1\1\1...', words)
             print(f'- {case.title}: `python -m launch.{case.launcher} {words}`\n\n'
                   f'      {line}\n')
 
