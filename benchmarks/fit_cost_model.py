@@ -64,7 +64,7 @@ def networks(count):
 
 def products(q):
     """Multiplications of one inference if nothing were sparse."""
-    windows = {n.name: int(np.prod(q.full_shape(n)[1:])) for n in q.nodes}
+    windows = {n.name: int(np.prod(n.full_shape[1:])) for n in q.nodes}
     return sum(n.weight.size * windows[n.name] for n in q.nodes
                if n.weight is not None)
 

@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from sparse_jax.model.compact import CompactNet, CompactNode
+from sparse_jax.model.compact import CompactNet
+from sparse_jax.quantize.operations import find
 from sparse_jax.quantize.ranges import Ranges, share
 
 Params = dict[str, dict]
@@ -54,7 +55,11 @@ def fake_forward(
     owner, groups = share(net), group_ranges(net, ranges)
     tensors = {'input': x}
     for node in net.nodes:
-        y = _apply(node, params, [tensors[name] for name in node.inputs])
+        weight = params['weight'].get(node.name)
+        if weight is not None:
+            weight = fake_weight(weight, params['w_max'][node.name])
+        y = find(node.op).forward(node, weight, params['bias'].get(node.name),
+                                  [tensors[name] for name in node.inputs])
         y = jax.nn.relu(y) if node.relu else y
         if node.pool > 1:
             size = (1, 1, node.pool, node.pool)
@@ -63,23 +68,3 @@ def fake_forward(
         low, high = groups[owner[node.name]]
         tensors[node.name] = fake_activation(y, gain * low, gain * high)
     return tensors[net.nodes[-1].name]
-
-
-def _apply(node: CompactNode, params: Params, inputs: list[jax.Array]) -> jax.Array:
-    flat = [x.reshape(x.shape[0], -1) for x in inputs]
-    if node.op == 'sum':
-        return sum(flat)
-    if node.op == 'concatenate':
-        return jnp.concatenate(flat, axis=1)
-    weight = fake_weight(params['weight'][node.name], params['w_max'][node.name])
-    if node.op == 'dense':
-        y = (flat[0] if node.gather is None else flat[0][:, node.gather]) @ weight.T
-    else:
-        depthwise = node.op == 'depthwise'
-        y = jax.lax.conv_general_dilated(
-            inputs[0], weight[:, None] if depthwise else weight, (1, 1), 'VALID',
-            feature_group_count=len(weight) if depthwise else 1)
-    if node.bias is None:
-        return y
-    bias = params['bias'][node.name]
-    return y + bias.reshape((1, -1) + (1,) * (y.ndim - 2))

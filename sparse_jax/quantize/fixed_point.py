@@ -8,6 +8,7 @@ reference kernels (gemmlowp): a rounding doubling high multiply, then a rounding
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sparse_jax.quantize.quantized import UnfitNetworkError
 
@@ -34,7 +35,7 @@ def quantize_multipliers(reals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return multiplier.astype(np.int32), shift.astype(np.int32)
 
 
-def high_multiply(x: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
+def high_multiply(x: ArrayLike, multiplier: np.ndarray) -> np.ndarray:
     """SaturatingRoundingDoublingHighMul for multiplier >= 0: (2 x m + 2^31) >> 32.
 
     With a non-negative multiplier nothing saturates, and TFLite's truncating
@@ -43,15 +44,15 @@ def high_multiply(x: np.ndarray, multiplier: np.ndarray) -> np.ndarray:
     return (np.asarray(x, np.int64) * multiplier + (1 << 30)) >> 31
 
 
-def rounding_shift_right(x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+def rounding_shift_right(x: ArrayLike, exponent: ArrayLike) -> np.ndarray:
     """RoundingDivideByPOT: x / 2^exponent, halves away from zero; int64."""
-    x = np.asarray(x, np.int64)
-    mask = (np.int64(1) << np.asarray(exponent, np.int64)) - 1
+    x, exponent = np.asarray(x, np.int64), np.asarray(exponent, np.int64)
+    mask = (np.int64(1) << exponent) - 1
     threshold = (mask >> 1) + (x < 0)
     return (x >> exponent) + ((x & mask) > threshold)
 
 
-def rescale(x: np.ndarray, multiplier: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def rescale(x: ArrayLike, multiplier: ArrayLike, shift: ArrayLike) -> np.ndarray:
     """MultiplyByQuantizedMultiplier; multiplier and shift broadcast against x."""
     shift = np.asarray(shift, np.int64)
     left, right = np.maximum(shift, 0), np.maximum(-shift, 0)

@@ -57,6 +57,8 @@ class QuantizedNode:
     input_multiplier: np.ndarray | None = None
     input_shift: np.ndarray | None = None
     relu: bool = False
+    full_shape: tuple[int, ...] = ()
+    """Of the output before its pool."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +82,19 @@ class QuantizedNet:
         """Name of the tensor of logits."""
         return self.nodes[-1].name
 
-    def full_shape(self, node: QuantizedNode) -> tuple[int, ...]:
-        """Shape of a node's output before pooling."""
-        if node.op in ('conv', 'depthwise'):
-            k, (_, h, w) = node.weight.shape[-1], self.shapes[node.inputs[0]]
-            return len(node.weight), h - k + 1, w - k + 1
-        return self.shapes[node.name]
+
+def kernel_of(node: QuantizedNode) -> np.ndarray:
+    """The int8 weights of a node that has some."""
+    if node.weight is None:
+        raise ValueError(f'node {node.name!r}: {node.op} has no weights')
+    return node.weight
+
+
+def summands(node: QuantizedNode) -> list[tuple[int, int]]:
+    """(multiplier, shift) of every input of a node without weights."""
+    if node.input_multiplier is None or node.input_shift is None:
+        raise ValueError(f'node {node.name!r}: {node.op} does not rescale its inputs')
+    return list(zip(node.input_multiplier, node.input_shift))
 
 
 def pixel_codes(net: QuantizedNet, images: np.ndarray) -> np.ndarray:

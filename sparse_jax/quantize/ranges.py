@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from sparse_jax.model.compact import CompactNet, CompactNode, run
+from sparse_jax.quantize.operations import find
 from sparse_jax.quantize.pixels import (
     FRACTIONS,
     TAIL,
@@ -100,7 +101,8 @@ def _activation_range(
 
 
 def _weight_range(node: CompactNode, method: Method) -> np.ndarray:
-    rows = np.abs(np.asarray(node.weight, np.float64)).reshape(len(node.weight), -1)
+    weight = np.abs(np.asarray(node.weight, np.float64))
+    rows = weight.reshape(len(weight), -1)
     if method == 'fixed':
         return np.full(len(rows), FIXED_WEIGHT)
     peak = rows.max(axis=1, initial=0.0)
@@ -125,22 +127,27 @@ def _symmetric_error(rows: np.ndarray, peak: np.ndarray) -> np.ndarray:
 def share(net: CompactNet) -> dict[str, str]:
     """{tensor: representative} of tensors that must have one scale.
 
-    A concatenation copies its inputs, so they take the scale of its output. The raw
-    image keeps its own exact scale and is rescaled while it is copied.
+    The image keeps its own exact scale, as does what takes its scale from the image:
+    their representative is 'input'. A concatenation gives its inputs the scale of its
+    output; the image is rescaled while it is copied.
     """
     owner = {name: name for name in tensor_names(net)}
 
-    def find(name: str) -> str:
+    def find_owner(name: str) -> str:
         while owner[name] != name:
             name = owner[name]
         return name
 
     for node in net.nodes:
-        if node.op == 'concatenate':
-            for name in node.inputs:
-                if name != 'input':
-                    owner[find(name)] = find(node.name)
-    return {name: find(name) for name in owner}
+        scale = find(node.op).scale
+        if scale == 'own':
+            continue
+        for name in node.inputs:
+            if scale == 'kept' and find_owner(name) == 'input':
+                owner[node.name] = 'input'
+            elif find_owner(name) != 'input':
+                owner[find_owner(name)] = find_owner(node.name)
+    return {name: find_owner(name) for name in owner}
 
 
 def tensor_names(net: CompactNet) -> Iterable[str]:

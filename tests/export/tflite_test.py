@@ -1,6 +1,5 @@
 """The .tflite file gives our logits in other people's interpreters."""
 
-import importlib
 import re
 from importlib.util import find_spec
 
@@ -9,7 +8,7 @@ import pytest
 
 from sparse_jax.export import ExportError, analytic_cost, to_tflite
 from sparse_jax.model.compact import CompactNet, CompactNode
-from sparse_jax.quantize import calibrate, emulate, quantize
+from sparse_jax.quantize import calibrate, emulate, fixed_point, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
 
 pytestmark = pytest.mark.skipif(
@@ -86,8 +85,7 @@ def test_litert_gives_our_logits_but_for_its_rounding(monkeypatch):
     outputs = [_run_litert(model, codes) for _, model, codes, _ in cases]
     for (seed, _, _, logits), y in zip(cases, outputs):
         assert np.abs(y.astype(int) - logits).max() <= 2, seed
-    module = importlib.import_module('sparse_jax.quantize.emulate')
-    monkeypatch.setattr(module, 'rescale', _round_once)
+    monkeypatch.setattr(fixed_point, 'rescale', _round_once)
     for (seed, *_, logits), (again, *_, rounded), y in zip(
             cases, _cases(range(60, 140)), outputs):
         assert seed == again and logits.shape == rounded.shape

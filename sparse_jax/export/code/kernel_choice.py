@@ -54,7 +54,7 @@ def choose_kernels(
 
 
 def _reuses_weights(net: QuantizedNet, node: QuantizedNode) -> bool:
-    _, height, width = net.full_shape(node)
+    _, height, width = node.full_shape
     return height * width >= 4
 
 

@@ -73,7 +73,7 @@ class _Graph:
         """Convolution, depthwise convolution or dense layer, with its pool."""
         net = self.net
         x = net.tensors[node.inputs[0]]
-        full = net.full_shape(node)
+        full = node.full_shape
         shape = (1, *full[1:], full[0]) if len(full) == 3 else (1, *full)
         weight, axis = _tflite_weight(net, node)
         scales = node.weight_scale

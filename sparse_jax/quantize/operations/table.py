@@ -1,0 +1,27 @@
+"""The table of operations in int8, by the names of `ops.OPERATIONS`."""
+
+from sparse_jax.quantize.operations.concatenate import CONCATENATE
+from sparse_jax.quantize.operations.conv import CONV
+from sparse_jax.quantize.operations.dense import DENSE
+from sparse_jax.quantize.operations.depthwise import DEPTHWISE
+from sparse_jax.quantize.operations.lookup import entry
+from sparse_jax.quantize.operations.operation import Int8Operation
+from sparse_jax.quantize.operations.sum import SUM
+
+OPERATIONS: dict[str, Int8Operation] = {
+    'conv': CONV,
+    'depthwise': DEPTHWISE,
+    'dense': DENSE,
+    'sum': SUM,
+    'concatenate': CONCATENATE,
+}
+"""An operation from outside is an entry more."""
+
+
+def find(name: str) -> Int8Operation:
+    """The operation of a name.
+
+    Raises:
+      MissingOperationError: the table has none.
+    """
+    return entry(OPERATIONS, name, 'quantize.OPERATIONS')

@@ -1,0 +1,41 @@
+"""Windows of feature maps [N, C, H, W], for NumPy and for JAX."""
+
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = TypeVar('Array', np.ndarray, jax.Array)
+
+
+def sliding(x: np.ndarray, k: int) -> np.ndarray:
+    """All k x k windows as a view [N, C, H - k + 1, W - k + 1, k, k]."""
+    return np.lib.stride_tricks.sliding_window_view(x, (k, k), (2, 3))
+
+
+def views(x: jax.Array, k: int) -> jax.Array:
+    """The k * k shifted views of the maps, [N, C, k * k, H - k + 1, W - k + 1].
+
+    Sums of products over them are dots: integer convolutions are not available on every
+    backend.
+    """
+    h, w = x.shape[2] - k + 1, x.shape[3] - k + 1
+    return jnp.stack([x[:, :, i : i + h, j : j + w]
+                      for i in range(k) for j in range(k)], axis=2)
+
+
+def tiles(x: Array, height: int, width: int) -> Array:
+    """Windows side by side, VALID: [N, C, H // height, height, W // width, width]."""
+    n, c, h, w = x.shape
+    h, w = h // height, w // width
+    x = x[:, :, : h * height, : w * width]
+    return x.reshape(n, c, h, height, w, width)
+
+
+def max_pool(x: Array, size: int) -> Array:
+    """Maximum of size x size windows side by side."""
+    if size == 1:
+        return x
+    pooled: Array = tiles(x, size, size).max(axis=(3, 5))
+    return pooled
