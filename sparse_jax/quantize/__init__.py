@@ -4,6 +4,7 @@ from sparse_jax.quantize.accuracy import int8_accuracy
 from sparse_jax.quantize.emulate import dequantize, emulate, emulate_codes
 from sparse_jax.quantize.emulate_jax import emulate_jax, make_emulator
 from sparse_jax.quantize.finetune import finetune
+from sparse_jax.quantize.operations import OPERATIONS
 from sparse_jax.quantize.pixels import METHODS, Method, PixelGrid, pixel_grid
 from sparse_jax.quantize.quantize import quantize
 from sparse_jax.quantize.quantized import (
@@ -17,6 +18,7 @@ from sparse_jax.quantize.ranges import Ranges, Tuning, calibrate
 
 __all__ = [
     'METHODS',
+    'OPERATIONS',
     'Method',
     'PixelGrid',
     'QTensor',

@@ -97,7 +97,7 @@ def _make_fit(
         rows = jax.random.randint(step_key, (batch_size,), 0, len(labels))
         loss, grads = jax.value_and_grad(loss_fn)(params, inputs[rows], labels[rows])
         updates, state = optimizer.update(grads, state)
-        return (dict(optax.apply_updates(params, updates)), state), loss
+        return (jax.tree.map(jnp.add, params, updates), state), loss
 
     @jax.jit
     def fit(params: Params, keys: jax.Array) -> tuple[Params, jax.Array]:

@@ -1,6 +1,6 @@
 """Windows of feature maps [N, C, H, W], for NumPy and for JAX."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -37,5 +37,5 @@ def max_pool(x: Array, size: int) -> Array:
     """Maximum of size x size windows side by side."""
     if size == 1:
         return x
-    pooled: Array = tiles(x, size, size).max(axis=(3, 5))
+    pooled: Any = tiles(x, size, size).max(axis=(3, 5))
     return pooled

@@ -2,35 +2,20 @@
 
 Tensors live from the step that writes them to the last step that reads them; step 0
 writes the image, step i + 1 runs node i. Two tensors share bytes only if their lives
-do not overlap, with three exceptions: the inputs of a concatenation may be written
-straight into its output; a sum may overwrite one of its inputs; and a depthwise
-convolution may overwrite its input, because a VALID window lies at or after the place
-its result goes to, and channels do not mix.
+do not overlap, with two exceptions, which the table of operations names: inputs may be
+written straight into the output that joins them, and an output may overwrite an input
+that nobody reads later.
 """
 
 import dataclasses
 import itertools
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.quantize.quantized import QuantizedNet
-
-
-@dataclasses.dataclass(frozen=True)
-class BufferPlan:
-    """`offsets` and `sizes` {tensor: bytes}, `live` {step: (tensors)}, by step name.
-
-    `lower_bound` is the most bytes alive at once: no plan can be smaller.
-    `in_place` lists the tensors that share bytes with another one on purpose.
-    """
-
-    arena: int
-    lower_bound: int
-    offsets: dict[str, int]
-    sizes: dict[str, int]
-    live: dict[str, tuple[str, ...]]
-    in_place: tuple[str, ...]
+from sparse_jax.export.operations import BufferPlan, find
+from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, summands
 
 
 class _Span(NamedTuple):
@@ -49,18 +34,18 @@ class _Block:
     spans: dict[str, _Span]
 
     @property
-    def size(self):
+    def size(self) -> int:
         return max(span.last for span in self.spans.values())
 
     @property
-    def start(self):
+    def start(self) -> int:
         return min(span.start for span in self.spans.values())
 
     @property
-    def end(self):
+    def end(self) -> int:
         return max(span.end for span in self.spans.values())
 
-    def add(self, name, span, offset):
+    def add(self, name: str, span: _Span, offset: int) -> None:
         self.spans[name] = span._replace(first=span.first + offset,
                                          last=span.last + offset)
 
@@ -69,20 +54,17 @@ def plan_buffers(net: QuantizedNet) -> BufferPlan:
     """The smallest arena found over in-place choices and placement orders."""
     sizes = {name: int(np.prod(shape)) for name, shape in net.shapes.items()}
     life = lifetimes(net)
-    merges = [n.name for n in net.nodes
-              if n.op in ('sum', 'concatenate', 'depthwise')]
+    merges = [n.name for n in net.nodes if find(n.op).reuse != 'none']
     choices = [(True,) * len(merges), (False,) * len(merges)]
     if len(merges) <= 4:
         choices = sorted(itertools.product((True, False), repeat=len(merges)),
                          reverse=True)
-    best = None
+    found = []
     for choice in choices:
         allowed = {name for name, use in zip(merges, choice) if use}
         blocks = _merge_blocks(net, sizes, life, allowed)
-        arena, places = _place(blocks)
-        if best is None or arena < best[0]:
-            best = arena, places, blocks
-    arena, places, blocks = best
+        found.append((*_place(blocks), blocks))
+    arena, places, blocks = min(found, key=lambda plan: plan[0])
     offsets = {name: place + span.first for block, place in zip(blocks, places)
                for name, span in block.spans.items()}
     shared = tuple(name for block in blocks if len(block.spans) > 1
@@ -115,30 +97,36 @@ def lifetimes(net: QuantizedNet) -> dict[str, tuple[int, int]]:
     return life
 
 
-def _merge_blocks(net, sizes, life, allowed):
+def _merge_blocks(
+    net: QuantizedNet, sizes: dict[str, int], life: dict[str, tuple[int, int]],
+    allowed: set[str],
+) -> list[_Block]:
     """One block per tensor, then united where `allowed` merges can work in place."""
     owner = {name: _Block({name: _Span(0, sizes[name], *life[name])})
              for name in sizes}
     for node in net.nodes:
-        if node.name in allowed and node.op == 'concatenate':
+        if node.name in allowed and find(node.op).reuse == 'join':
             _join_concatenation(net, node, owner, sizes)
     for node in net.nodes:
-        if node.name in allowed and node.op in ('sum', 'depthwise'):
-            _overwrite_input(node, owner, life)
+        if node.name in allowed and find(node.op).reuse == 'overwrite':
+            _overwrite_input(node, owner, sizes, life)
     unique = {id(block): block for block in owner.values()}
     return list(unique.values())
 
 
-def can_skip_copy(net: QuantizedNet, node, index: int) -> bool:
+def can_skip_copy(net: QuantizedNet, node: QuantizedNode, index: int) -> bool:
     """Whether input `index` of a concatenation could be written straight into it."""
     relu_of = {n.name: n.relu for n in net.nodes}
     name = node.inputs[index]
-    return (name != 'input' and node.input_multiplier[index] == 0
+    return (name != 'input' and summands(node)[index][0] == 0
             and node.inputs.count(name) == 1
             and (not node.relu or relu_of[name]))
 
 
-def _join_concatenation(net, node, owner, sizes):
+def _join_concatenation(
+    net: QuantizedNet, node: QuantizedNode, owner: dict[str, _Block],
+    sizes: dict[str, int],
+) -> None:
     block, offset = owner[node.name], 0
     for index, name in enumerate(node.inputs):
         child = owner[name]
@@ -149,7 +137,10 @@ def _join_concatenation(net, node, owner, sizes):
         offset += sizes[name]
 
 
-def _overwrite_input(node, owner, life):
+def _overwrite_input(
+    node: QuantizedNode, owner: dict[str, _Block], sizes: dict[str, int],
+    life: dict[str, tuple[int, int]],
+) -> None:
     step, block = life[node.name][0], owner[node.name]
     if len(block.spans) > 1:
         return
@@ -157,18 +148,19 @@ def _overwrite_input(node, owner, life):
         target = owner[name]
         others_dead = all(span.end < step for other, span in target.spans.items()
                           if other != name)
-        if life[name][1] == step and others_dead:
+        fits = sizes[node.name] <= sizes[name]
+        if life[name][1] == step and others_dead and fits:
             target.add(node.name, block.spans[node.name], target.spans[name].first)
             owner[node.name] = target
             return
 
 
-def _most_alive(blocks):
+def _most_alive(blocks: list[_Block]) -> int:
     steps = range(1 + max(block.end for block in blocks))
     return max(sum(_alive(block, step) for block in blocks) for step in steps)
 
 
-def _alive(block, step):
+def _alive(block: _Block, step: int) -> int:
     """Bytes of a block in use at a step."""
     used = end = 0
     for span in sorted(block.spans.values()):
@@ -178,20 +170,19 @@ def _alive(block, step):
     return used
 
 
-def _place(blocks):
+def _place(blocks: list[_Block]) -> tuple[int, list[int]]:
     """(arena bytes, offset of each block): the best of several first-fit orders."""
-    bound, best = _most_alive(blocks), None
+    bound, found = _most_alive(blocks), []
     for order in _orders(blocks):
         places = _first_fit(blocks, order)
         arena = max(p + b.size for p, b in zip(places, blocks))
-        if best is None or arena < best[0]:
-            best = arena, places
+        found.append((arena, places))
         if arena == bound:
             break
-    return best
+    return min(found, key=lambda pair: pair[0])
 
 
-def _orders(blocks):
+def _orders(blocks: list[_Block]) -> Iterator[Sequence[int]]:
     indices = range(len(blocks))
     yield sorted(indices, key=lambda i: (-blocks[i].size, blocks[i].start))
     yield sorted(indices, key=lambda i: (blocks[i].start, -blocks[i].size))
@@ -200,10 +191,10 @@ def _orders(blocks):
         yield from itertools.permutations(indices)
     else:
         rng = np.random.default_rng(0)
-        yield from (rng.permutation(len(blocks)) for _ in range(300))
+        yield from (rng.permutation(len(blocks)).tolist() for _ in range(300))
 
 
-def _first_fit(blocks, order):
+def _first_fit(blocks: list[_Block], order: Sequence[int]) -> list[int]:
     """Offset of each block: the lowest that is free when it is its turn."""
     places = [0] * len(blocks)
     placed = []
@@ -215,7 +206,7 @@ def _first_fit(blocks, order):
     return places
 
 
-def _lowest(block, placed):
+def _lowest(block: _Block, placed: list[_Span]) -> int:
     """The lowest offset at which no two tensors alive together share a byte."""
     forbidden = sorted(
         (other.first - span.last, other.last - span.first)

@@ -1,56 +1,19 @@
-"""C text of what has no weights: sums, concatenations and the image input."""
+"""C text of what has no weights: the functions of operations and the image input."""
 
-from sparse_jax.export.code.buffers import BufferPlan
 from sparse_jax.export.code.c_tables import describe
-from sparse_jax.quantize.quantized import (
-    SUM_LEFT_SHIFT,
-    QuantizedNet,
-    QuantizedNode,
-)
+from sparse_jax.export.operations import BufferPlan
+from sparse_jax.export.operations.table import function
+from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
 
-def copies(plan: BufferPlan, node: QuantizedNode) -> list:
-    """[(input index, offset within the output)] that a concatenation must copy."""
-    todo, offset = [], 0
-    for index, name in enumerate(node.inputs):
-        if plan.offsets[name] != plan.offsets[node.name] + offset \
-                or name not in plan.in_place:
-            todo.append((index, offset))
-        offset += plan.sizes[name]
-    return todo
-
-
-def needs_raise(net: QuantizedNet, node: QuantizedNode) -> bool:
-    """Whether a concatenation's own ReLU changes anything."""
-    relu_of = {n.name: n.relu for n in net.nodes}
-    return node.relu and not all(relu_of.get(name, False) for name in node.inputs)
-
-
-def merge_function(net, plan, node, symbol):
-    """A function without arguments that runs one sum or concatenation."""
-    lines = [f'/* {describe(net, node)} */', f'static void @{symbol}(void)',
-             '{', f'    int8_t *y = @arena + {plan.offsets[node.name]};']
-    size, zero = plan.sizes[node.name], net.tensors[node.name].zero_point
-    if node.op == 'sum':
-        lines += [f'    for (int i = 0; i < {size}; ++i) {{',
-                  '        int32_t sum = 0;']
-        for name, m, s in zip(node.inputs, node.input_multiplier, node.input_shift):
-            z = net.tensors[name].zero_point
-            lines.append(f'        sum += @rescale((@arena[{plan.offsets[name]} + i] - '
-                         f'({z})) * (1 << {SUM_LEFT_SHIFT}), {m}, {s});')
-        lines += [f'        sum = @rescale(sum, {node.multiplier[0]}, '
-                  f'{node.shift[0]}) + ({zero});',
-                  f'        y[i] = @clamp(sum, {node.low});', '    }']
-    else:
-        for index, offset in copies(plan, node):
-            name, m = node.inputs[index], node.input_multiplier[index]
-            target = f'@arena + {plan.offsets[name]}, y + {offset}, {plan.sizes[name]}'
-            z, s = net.tensors[name].zero_point, node.input_shift[index]
-            lines.append(f'    @copy({target});' if m == 0 else
-                         f'    @copy_rescaled({target}, {z}, {m}, {s}, {zero});')
-        lines.append(f'    @raise(y, {size}, {node.low});' if needs_raise(net, node)
-                     else '    (void)y;')
-    return '\n'.join([*lines, '}']) + '\n'
+def node_function(
+    net: QuantizedNet, plan: BufferPlan, node: QuantizedNode, symbol: str
+) -> str:
+    """A function without arguments that runs one node without weights."""
+    return '\n'.join([
+        f'/* {describe(net, node)} */', f'static void @{symbol}(void)', '{',
+        f'    int8_t *y = @arena + {plan.offsets[node.name]};',
+        *function(node).body(net, plan, node), '}']) + '\n'
 
 
 def push_row_function(net: QuantizedNet, plan: BufferPlan) -> str:

@@ -6,23 +6,20 @@ import re
 import numpy as np
 
 from sparse_jax.export.code import kernels, layer_kernels
-from sparse_jax.export.code.buffers import BufferPlan, plan_buffers
+from sparse_jax.export.code.buffers import plan_buffers
 from sparse_jax.export.code.c_header import header_text
-from sparse_jax.export.code.c_nodes import (
-    copies,
-    merge_function,
-    needs_raise,
-    push_row_function,
-)
+from sparse_jax.export.code.c_nodes import node_function, push_row_function
 from sparse_jax.export.code.c_tables import TABLES, describe, layer_tables
 from sparse_jax.export.code.formats import Encoded, choose, encodings
 from sparse_jax.export.code.kernel_choice import Kernel, choose_kernels
 from sparse_jax.export.code.schedule import schedule
+from sparse_jax.export.operations import BufferPlan
+from sparse_jax.export.operations.table import function
 from sparse_jax.quantize.quantized import QuantizedNet
 
 _RESERVED = (
     'arena', 'layer', 'high_multiply', 'rescale', 'clamp', 'dot', 'dot2', 'unpack',
-    'copy', 'copy_rescaled', 'raise', 'push_row', 'pixel_code', 'infer', 'NOINLINE',
+    'push_row', 'pixel_code', 'infer', 'NOINLINE', *kernels.HELPERS,
     *(f'layer_{kind}' for kind in layer_kernels.KINDS))
 
 
@@ -71,7 +68,7 @@ def generate(
     parts += [layer_tables(net, node, encoded[node.name], symbols[node.name],
                            chosen[node.name].scratch is not None)
               for node in net.nodes if node.weight is not None]
-    parts += [merge_function(net, plan, node, symbols[node.name]) for node in net.nodes
+    parts += [node_function(net, plan, node, symbols[node.name]) for node in net.nodes
               if node.weight is None]
     parts += [push_row_function(net, plan), _infer(net, plan, chosen, symbols)]
     head = f'#include "{name}.h"\n\n' if guard else ''
@@ -81,7 +78,7 @@ def generate(
                      encoded, candidates, symbols, chosen, counts)
 
 
-def _identifiers(net):
+def _identifiers(net: QuantizedNet) -> dict[str, str]:
     """{node: C identifier}; its tables and our functions keep their names to
     themselves."""
     names, used = {}, set(_RESERVED)
@@ -95,16 +92,19 @@ def _identifiers(net):
     return names
 
 
-def _arena(plan):
+def _arena(plan: BufferPlan) -> str:
     return (f'/* Every tensor of the network, {plan.arena} bytes; see the offsets in '
             f'infer. */\nstatic int8_t @arena[{plan.arena}];\n')
 
 
-def _kernel_texts(net, plan, chosen):
+def _kernel_texts(
+    net: QuantizedNet, plan: BufferPlan, chosen: dict[str, Kernel]
+) -> list[str]:
     """Only the kernels that this network calls."""
     weighted = [n for n in net.nodes if n.weight is not None]
+    others = [n for n in net.nodes if n.weight is None]
     left = any(np.any(n.shift > 0) for n in weighted) or any(
-        n.op == 'concatenate' and np.any(n.input_shift > 0) for n in net.nodes)
+        function(n).shifts_left(n) for n in others)
     texts = [kernels.PREAMBLE, kernels.HIGH_MULTIPLY, kernels.rescale_kernel(left),
              kernels.CLAMP]
     if weighted:
@@ -116,18 +116,14 @@ def _kernel_texts(net, plan, chosen):
         texts.append(kernels.UNPACK)
     texts += [layer_kernels.layer_kernel(kind) for kind in layer_kernels.KINDS
               if kind in kinds]
-    merges = [n for n in net.nodes if n.op == 'concatenate']
-    todo = [(n, i) for n in merges for i, _ in copies(plan, n)]
-    if any(n.input_multiplier[i] == 0 for n, i in todo):
-        texts.append(kernels.COPY)
-    if any(n.input_multiplier[i] != 0 for n, i in todo):
-        texts.append(kernels.COPY_RESCALED)
-    if any(needs_raise(net, n) for n in merges):
-        texts.append(kernels.RAISE)
-    return texts
+    called = {name for n in others for name in function(n).helpers(net, plan, n)}
+    return texts + [text for name, text in kernels.HELPERS.items() if name in called]
 
 
-def _infer(net, plan, chosen, symbols):
+def _infer(
+    net: QuantizedNet, plan: BufferPlan, chosen: dict[str, Kernel],
+    symbols: dict[str, str],
+) -> str:
     lines = ['', 'const int8_t *@infer(void)', '{']
     for node in net.nodes:
         lines.append(f'    /* {describe(net, node)} */')

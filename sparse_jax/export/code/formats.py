@@ -18,7 +18,13 @@ import dataclasses
 
 import numpy as np
 
-from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, UnfitNetworkError
+from sparse_jax.export.operations import layout
+from sparse_jax.quantize.quantized import (
+    QuantizedNet,
+    QuantizedNode,
+    UnfitNetworkError,
+    kernel_of,
+)
 
 FORMATS = ('dense', 'bitmap', 'gap')
 
@@ -45,23 +51,11 @@ class Encoded:
         return len(self.weights) + len(self.index) + len(self.gather)
 
 
-def positions(net: QuantizedNet, node: QuantizedNode) -> np.ndarray:
-    """[I] byte offsets of one output channel's weights, ascending."""
-    if node.op == 'dense':
-        width = node.weight.shape[1]
-        return np.arange(width) if node.gather is None else np.asarray(node.gather)
-    _, height, width = net.shapes[node.inputs[0]]
-    k = node.weight.shape[-1]
-    channels = 1 if node.op == 'depthwise' else node.weight.shape[1]
-    c, i, j = np.meshgrid(np.arange(channels), np.arange(k), np.arange(k),
-                          indexing='ij')
-    return (c * height * width + i * width + j).ravel()
-
-
 def encodings(net: QuantizedNet, node: QuantizedNode) -> dict[str, Encoded]:
     """{format: Encoded} of a weighted layer."""
-    rows = node.weight.reshape(len(node.weight), -1)
-    place = positions(net, node)
+    weight = kernel_of(node)
+    rows = weight.reshape(len(weight), -1)
+    place = layout(node).positions(net, node)
     gather = np.zeros(0, np.uint8) if node.gather is None else _escaped_gaps(place)
     none = np.zeros(0, np.uint8)
     kept = rows[rows != 0].view(np.uint8)
@@ -83,7 +77,7 @@ def choose(encoded: dict[str, Encoded], only: str = 'auto') -> Encoded:
     return min(encoded.values(), key=lambda e: (e.bytes, FORMATS.index(e.format)))
 
 
-def _gap(rows, place):
+def _gap(rows: np.ndarray, place: np.ndarray) -> Encoded:
     streams = [_pairs(row, place) for row in rows]
     counts = np.array([len(s) // 2 for s in streams], np.int64)
     if counts.max(initial=0) > 0xFFFF:
@@ -94,7 +88,7 @@ def _gap(rows, place):
                    np.zeros(0, np.uint8), count_bytes)
 
 
-def _pairs(row, place):
+def _pairs(row: np.ndarray, place: np.ndarray) -> np.ndarray:
     """[2 n] uint8: (gap, weight) of the non-zero weights of one channel."""
     stream, last = [], 0
     for position, weight in zip(place[row != 0], row[row != 0]):
@@ -107,7 +101,7 @@ def _pairs(row, place):
     return np.array(stream, np.uint8)
 
 
-def _escaped_gaps(place):
+def _escaped_gaps(place: np.ndarray) -> np.ndarray:
     """Gaps between ascending positions; 255 adds 255 and continues."""
     stream = []
     for gap in np.diff(place, prepend=0):

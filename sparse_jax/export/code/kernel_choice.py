@@ -3,8 +3,9 @@
 import dataclasses
 from typing import NamedTuple
 
-from sparse_jax.export.code.buffers import BufferPlan, idle_offset
+from sparse_jax.export.code.buffers import idle_offset
 from sparse_jax.export.code.formats import Encoded
+from sparse_jax.export.operations import BufferPlan, layout
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
 MOST_SCRATCH = 128
@@ -35,13 +36,13 @@ def choose_kernels(
     """
     scratch, arena = {}, plan.arena
     for node in net.nodes:
-        if node.op not in ('conv', 'depthwise') \
+        if node.weight is None or not layout(node).slides \
                 or encoded[node.name].format == 'gap':
             continue
         size = max(2 * int(pairs[node.name].counts.max(initial=0)), 1)
         offset = idle_offset(plan, node.name, size)
         grow = encoded[node.name].format == 'bitmap'
-        if offset is None and grow and _reuses_weights(net, node):
+        if offset is None and grow and _reuses_weights(node):
             end = max(plan.offsets[n] + plan.sizes[n] for n in plan.live[node.name])
             if end + size <= plan.arena + MOST_SCRATCH:
                 offset, arena = end, max(arena, end + size)
@@ -53,12 +54,14 @@ def choose_kernels(
     return chosen, dataclasses.replace(plan, arena=arena)
 
 
-def _reuses_weights(net: QuantizedNet, node: QuantizedNode) -> bool:
+def _reuses_weights(node: QuantizedNode) -> bool:
     _, height, width = node.full_shape
     return height * width >= 4
 
 
-def _kinds(net, encoded, scratch):
+def _kinds(
+    net: QuantizedNet, encoded: dict[str, Encoded], scratch: dict[str, tuple[int, int]]
+) -> dict[str, Kernel]:
     gap = 'unpacked' if scratch else 'gap'
     chosen = {}
     for node in net.nodes:
@@ -72,7 +75,7 @@ def _kinds(net, encoded, scratch):
         elif node.gather is not None:
             chosen[node.name] = Kernel('gather' if stored == 'dense'
                                        else 'gather_bitmap')
-        elif node.op == 'dense' and stored == 'bitmap':
+        elif not layout(node).slides and stored == 'bitmap':
             chosen[node.name] = Kernel('flat')
         else:
             chosen[node.name] = Kernel(stored)

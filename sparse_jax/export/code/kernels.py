@@ -174,6 +174,10 @@ static void @raise(int8_t *y, int size, int low)
 '''
 
 
+HELPERS = {'copy': COPY, 'copy_rescaled': COPY_RESCALED, 'raise': RAISE}
+"""What functions of operations may call, in the order of the source."""
+
+
 def rescale_kernel(left: bool) -> str:
     """C text of the requantisation, with left shifts only if a layer needs them."""
     return RESCALE.replace('%LEFT%', LEFT_SHIFT if left else '')

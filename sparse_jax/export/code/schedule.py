@@ -1,11 +1,12 @@
 """The order in which branches run, chosen for the least RAM."""
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 
 from sparse_jax.export.code.buffers import plan_buffers
-from sparse_jax.quantize.quantized import QuantizedNet
+from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
 _MOST_VISITS = 5000
 
@@ -23,14 +24,15 @@ def schedule(net: QuantizedNet) -> QuantizedNet:
     return min(net, other, key=lambda n: plan_buffers(n).arena)
 
 
-def _best_order(net):
+def _best_order(net: QuantizedNet) -> tuple[int, ...]:
     nodes = net.nodes
     sizes = {name: int(np.prod(shape)) for name, shape in net.shapes.items()}
     readers = {name: {i for i, n in enumerate(nodes) if name in n.inputs}
                for name in sizes}
     best = _peak(nodes, range(len(nodes)), sizes, readers), tuple(range(len(nodes)))
     visits = 0
-    stack = [((), frozenset({'input'}), 0)]
+    stack: list[tuple[tuple[int, ...], frozenset[str], int]] = [
+        ((), frozenset({'input'}), 0)]
     while stack and visits < _MOST_VISITS:
         done, live, peak = stack.pop()
         visits += 1
@@ -49,7 +51,10 @@ def _best_order(net):
     return best[1]
 
 
-def _step(nodes, done, live, i, sizes, readers):
+def _step(
+    nodes: tuple[QuantizedNode, ...], done: tuple[int, ...], live: frozenset[str],
+    i: int, sizes: dict[str, int], readers: dict[str, set[int]],
+) -> tuple[frozenset[str], int]:
     """Tensors alive after node i, and bytes alive while it runs."""
     live = live | {nodes[i].name}
     used = sum(sizes[name] for name in live)
@@ -59,8 +64,12 @@ def _step(nodes, done, live, i, sizes, readers):
                      if n == output or not readers[n] <= finished), used
 
 
-def _peak(nodes, order, sizes, readers):
-    done, live, peak = (), frozenset({'input'}), 0
+def _peak(
+    nodes: tuple[QuantizedNode, ...], order: Iterable[int], sizes: dict[str, int],
+    readers: dict[str, set[int]],
+) -> int:
+    done: tuple[int, ...] = ()
+    live, peak = frozenset({'input'}), 0
     for i in order:
         live, used = _step(nodes, done, live, i, sizes, readers)
         done, peak = (*done, i), max(peak, used)

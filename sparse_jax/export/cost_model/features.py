@@ -1,10 +1,14 @@
 """How often the generated code does what: the features of the fitted cost models."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from sparse_jax.export.code.c_nodes import copies, needs_raise
 from sparse_jax.export.code.c_source import Generated
 from sparse_jax.export.code.layer_kernels import KINDS
+from sparse_jax.export.operations import layout
+from sparse_jax.export.operations.table import function
+from sparse_jax.quantize.quantized import QuantizedNode, kernel_of
 
 _LAYER_WORK = (
     'channels', 'outputs', 'pair_calls', 'double_calls', 'dense_rows',
@@ -34,37 +38,37 @@ def work_features(g: Generated) -> np.ndarray:
                * g.net.downsample * (width // g.net.downsample)
                * g.net.shapes['input'][0]}
     for node in g.net.nodes:
-        if node.op == 'sum':
-            counts['sums'] += g.plan.sizes[node.name]
-            counts['summands'] += len(node.inputs) * g.plan.sizes[node.name]
-        elif node.op == 'concatenate':
-            for index, _ in copies(g.plan, node):
-                key = 'rescaled' if node.input_multiplier[index] else 'copied'
-                counts[key] += g.plan.sizes[node.inputs[index]]
-        else:
+        if node.weight is not None:
             _layer_work(g, node, counts)
+            continue
+        for name, count in function(node).work(g.net, g.plan, node).items():
+            counts[name] += count
     return np.array([counts[name] for name in WORK], np.float64)
 
 
-def _layer_work(g, node, counts):
+def _layer_work(g: Generated, node: QuantizedNode, counts: dict[str, float]) -> None:
+    weight = kernel_of(node)
     shape = g.net.shapes[node.name]
     windows = int(np.prod(shape[1:])) if len(shape) == 3 else 1
-    rows = node.weight.reshape(len(node.weight), -1)
+    rows = weight.reshape(len(weight), -1)
     kinds = [kernel.kind for kernel in g.kernels.values()]
     once = '_once' if kinds.count(g.kernels[node.name].kind) == 1 else ''
-    work = {'channels': len(rows), 'outputs': len(rows) * windows}
-    work |= _product_work(g, node, rows, windows)
+    work = {'channels': len(rows), 'outputs': len(rows) * windows,
+            **_product_work(g, node, rows, windows)}
     counts['layers'] += 1
     for name, count in work.items():
         counts[name + once * (name in _LAYER_WORK)] += count
 
 
-def _product_work(g, node, rows, windows):
+def _product_work(
+    g: Generated, node: QuantizedNode, rows: np.ndarray, windows: int
+) -> Mapping[str, float]:
     kernel, encoded = g.kernels[node.name], g.encoded[node.name]
     positions = windows * node.pool**2
-    kept = np.count_nonzero(rows)
+    kept = int(np.count_nonzero(rows))
     if kernel.kind == 'dense':
-        runs = 1 if node.op == 'dense' else rows.shape[1] // node.weight.shape[-1]
+        # A window is read in runs of its columns.
+        runs = rows.shape[1] // layout(node).extents(g.net, node).columns
         return {'dense_rows': positions * len(rows) * runs,
                 'dense_products': positions * rows.size}
     if kernel.kind == 'gather':
@@ -101,10 +105,6 @@ def code_features(g: Generated) -> np.ndarray:
     for node in g.net.nodes:
         if node.weight is None:
             counts['merges'] += 1
-        if node.op == 'sum':
-            counts['summands'] += len(node.inputs)
-        if node.op == 'concatenate':
-            for index, _ in copies(g.plan, node):
-                counts['rescaled' if node.input_multiplier[index] else 'copied'] += 1
-            counts['raised'] += needs_raise(g.net, node)
+            for name, count in function(node).code(g.net, g.plan, node).items():
+                counts[name] += count
     return np.array([counts[name] for name in CODE], np.float64)

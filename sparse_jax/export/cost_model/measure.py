@@ -10,19 +10,20 @@ import functools
 import hashlib
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sparse_jax.export.chip.boards import Board, load
 from sparse_jax.export.code.c_source import Generated, generate
+from sparse_jax.export.code.c_tables import table_bytes
 from sparse_jax.export.cost_model.features import (
     CODE,
     WORK,
     code_features,
     work_features,
 )
-from sparse_jax.export.project.facts import table_bytes
 from sparse_jax.quantize.quantized import QuantizedNet
 
 MODEL = pathlib.Path(__file__).parent / 'fitted' / 'cost_model.json'
@@ -82,11 +83,11 @@ def exact_table_bytes(g: Generated) -> int:
                for node in g.net.nodes if node.weight is not None)
 
 
-def _predict(fit, names, features):
+def _predict(fit: dict, names: Sequence[str], features: np.ndarray) -> float:
     coefficients = np.array([fit['coefficients'].get(name, 0.0) for name in names])
     return float(coefficients @ features)
 
 
 @functools.cache
-def _models():
+def _models() -> dict:
     return json.loads(MODEL.read_text())['cores']

@@ -43,12 +43,12 @@ def check_stack(facts: dict, board: Board, static_ram: int, stack: int) -> None:
             f'leave {free} B); {_peak(facts)}')
 
 
-def _peak(facts):
+def _peak(facts: dict) -> str:
     step = peak_step(facts)
     return f'the peak is at {step}, {live_bytes(facts, step)} B'
 
 
-def _largest(facts):
+def _largest(facts: dict) -> str:
     tables = {x['name']: sum(x['tables'].values()) for x in weighted(facts)}
-    name = max(tables, key=tables.get)
+    name = max(tables, key=lambda layer: tables[layer])
     return f'the largest layer is {name}, {tables[name]} B'

@@ -7,7 +7,8 @@ import numpy as np
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.code.analytic import AnalyticCost
 from sparse_jax.export.code.c_source import Generated
-from sparse_jax.export.code.c_tables import LAYER_STRUCT_BYTES, describe
+from sparse_jax.export.code.c_tables import describe, table_bytes
+from sparse_jax.quantize.quantized import QuantizedNode
 
 
 def gather_facts(g: Generated, board: Board, cost: AnalyticCost) -> dict:
@@ -32,7 +33,7 @@ def gather_facts(g: Generated, board: Board, cost: AnalyticCost) -> dict:
     }
 
 
-def _layer(g, node):
+def _layer(g: Generated, node: QuantizedNode) -> dict:
     facts = {'name': node.name, 'what': describe(g.net, node),
              'symbol': g.symbols[node.name]}
     if node.weight is None:
@@ -43,14 +44,6 @@ def _layer(g, node):
         'channels': len(node.weight), 'weights': node.weight.size,
         'nonzero': int(np.count_nonzero(node.weight)), 'format': encoded.format,
         'format_bytes': g.candidates[node.name], 'tables': table_bytes(node, encoded)}
-
-
-def table_bytes(node, encoded) -> dict[str, int]:
-    """{part: bytes} of a layer's constant tables as written in the source."""
-    count = len(node.weight)
-    return {'weights': len(encoded.weights), 'index': len(encoded.index),
-            'gather': len(encoded.gather), 'requant': 8 * count, 'shift': count,
-            'descriptor': LAYER_STRUCT_BYTES}
 
 
 def weighted(facts: dict) -> list[dict]:

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sparse_jax.export.errors import need
 
@@ -16,7 +17,7 @@ class Tensor:
 
     name: str
     shape: tuple[int, ...]
-    scales: np.ndarray
+    scales: ArrayLike
     zero_point: int = 0
     axis: int = 0
     data: np.ndarray | None = None

@@ -6,9 +6,10 @@ that microcontroller kernels read.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from sparse_jax.export.code.c_nodes import needs_raise
-from sparse_jax.export.errors import ExportError
+from sparse_jax.export.operations import TfliteKind, layout
+from sparse_jax.export.operations.table import function
 from sparse_jax.export.tflite.flatbuffer import Operator, Tensor, write_model
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
@@ -17,12 +18,10 @@ def to_tflite(net: QuantizedNet) -> bytes:
     """The .tflite bytes; input [1, H, W, C] int8 is the pixel code - 128."""
     graph = _Graph(net)
     for node in net.nodes:
-        if node.op == 'sum':
-            graph.sum(node)
-        elif node.op == 'concatenate':
-            graph.concatenate(node)
-        else:
+        if node.weight is not None:
             graph.weighted(node)
+        else:
+            function(node).tflite(graph, node)
     return write_model(graph.tensors, graph.operators, 0, graph.index[net.output])
 
 
@@ -30,71 +29,72 @@ class _Graph:
     """Tensors and operators in the making; `index` maps our names to tensors."""
 
     def __init__(self, net: QuantizedNet):
-        self.net, self.tensors, self.operators, self.index = net, [], [], {}
+        self.net, self.index = net, {}
+        self.tensors: list[Tensor] = []
+        self.operators: list[Operator] = []
         height, width, channels = net.input_shape
         current = self.activation('image', (1, height, width, channels), 'input')
         if net.squeeze_depth and channels > 1:
             axes = self.constant('axes', np.array([3], np.int32))
             squeezed = self.activation('squeezed', (1, height, width, 1), 'input')
-            self.add('REDUCE_MAX', (current, axes), squeezed,
-                     ('ReducerOptions', {'KeepDims': True}), 2)
+            self.add(TfliteKind('REDUCE_MAX', 'ReducerOptions', {'KeepDims': True}, 2),
+                     (current, axes), squeezed)
             current = squeezed
         if net.downsample > 1:
             current = self.pool(current, 'input', net.downsample)
         self.index['input'] = current
 
-    def activation(self, name, shape, like):
-        """A tensor with the quantisation of one of ours."""
+    def activation(self, name: str, shape: tuple[int, ...], like: str) -> int:
+        """A new tensor with the quantisation of one of ours."""
         q = self.net.tensors[like]
         self.tensors.append(Tensor(name, tuple(shape), q.scale, q.zero_point))
         return len(self.tensors) - 1
 
-    def constant(self, name, data, scales=1.0, axis=0):
+    def constant(
+        self, name: str, data: np.ndarray, scales: ArrayLike = 1.0, axis: int = 0
+    ) -> int:
+        """A new constant tensor, with `scales` along an axis."""
         self.tensors.append(Tensor(name, data.shape, scales, 0, axis, data))
         return len(self.tensors) - 1
 
-    def add(self, code, inputs, output, options=None, version=1):
-        self.operators.append(Operator(code, tuple(inputs), (output,), options,
-                                       version))
+    def add(self, kind: TfliteKind, inputs: tuple[int, ...], output: int) -> None:
+        """A new operator."""
+        self.operators.append(Operator(
+            kind.code, tuple(inputs), (output,), (kind.table, dict(kind.fields)),
+            kind.version))
 
-    def shape(self, name):
-        """Our shape of a tensor in TFLite's order."""
-        shape = self.net.shapes[name]
-        return (1, *shape[1:], shape[0]) if len(shape) == 3 else (1, *shape)
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Shape of one of our tensors in the order of .tflite."""
+        return _turned(self.net.shapes[name])
 
-    def pool(self, source, name, size):
+    def pool(self, source: int, name: str, size: int) -> int:
+        """Maximum of size x size windows, into one of our tensors."""
         out = self.activation(name, self.shape(name), name)
-        self.add('MAX_POOL_2D', (source,), out, ('Pool2DOptions', {
+        self.add(TfliteKind('MAX_POOL_2D', 'Pool2DOptions', {
             'Padding': 1, 'StrideW': size, 'StrideH': size, 'FilterWidth': size,
-            'FilterHeight': size}), 2)
+            'FilterHeight': size}, 2), (source,), out)
         return out
 
-    def weighted(self, node: QuantizedNode):
-        """Convolution, depthwise convolution or dense layer, with its pool."""
-        net = self.net
-        x = net.tensors[node.inputs[0]]
-        full = node.full_shape
-        shape = (1, *full[1:], full[0]) if len(full) == 3 else (1, *full)
-        weight, axis = _tflite_weight(net, node)
-        scales = node.weight_scale
-        per_channel = np.ptp(scales) > 0 or node.op != 'dense'
-        w = self.constant(f'{node.name}/weight', weight,
-                          scales if per_channel else scales[:1], axis)
-        bias_scales = x.scale * scales
-        b = self.constant(f'{node.name}/bias', node.bias,
-                          bias_scales if per_channel else bias_scales[:1])
+    def weighted(self, node: QuantizedNode) -> None:
+        """An operation with weights, and its pool."""
+        net, kind = self.net, layout(node)
+        x, scales = net.tensors[node.inputs[0]], np.asarray(node.weight_scale)
+        weight, axis = kind.tflite_weight(net, node)
+        if kind.one_scale and np.ptp(scales) == 0:
+            scales = scales[:1]
+        w = self.constant(f'{node.name}/weight', weight, scales, axis)
+        b = self.constant(f'{node.name}/bias', np.asarray(node.bias), x.scale * scales)
         out = self.activation(f'{node.name}/full' if node.pool > 1 else node.name,
-                              shape, node.name)
-        code, options, version = _OPTIONS[node.op]
-        self.add(code, (self.index[node.inputs[0]], w, b), out,
-                 (options[0], options[1] | {'FusedActivationFunction':
-                                            int(node.relu)}), version)
+                              _turned(node.full_shape), node.name)
+        fields = {**kind.tflite.fields, 'FusedActivationFunction': int(node.relu)}
+        self.add(kind.tflite._replace(fields=fields),
+                 (self.index[node.inputs[0]], w, b), out)
         if node.pool > 1:
             out = self.pool(out, node.name, node.pool)
         self.index[node.name] = out
 
-    def flat(self, name):
-        """A tensor as a vector in our (C, H, W) order."""
+    def flat(self, name: str) -> int:
+        """One of our tensors as a vector in our (C, H, W) order."""
         shape, current = self.net.shapes[name], self.index[name]
         if len(shape) == 1:
             return current
@@ -102,61 +102,16 @@ class _Graph:
         if shape[0] > 1 and shape[1] * shape[2] > 1:
             order = self.constant(f'{name}/order', np.array([0, 3, 1, 2], np.int32))
             turned = self.activation(f'{name}/planes', (1, *shape), name)
-            self.add('TRANSPOSE', (current, order), turned, ('TransposeOptions', {}), 2)
+            self.add(TfliteKind('TRANSPOSE', 'TransposeOptions', {}, 2),
+                     (current, order), turned)
             current = turned
         target = self.constant(f'{name}/size', np.array([1, size], np.int32))
         out = self.activation(f'{name}/flat', (1, size), name)
-        self.add('RESHAPE', (current, target), out,
-                 ('ReshapeOptions', {'NewShape': [1, size]}))
+        self.add(TfliteKind('RESHAPE', 'ReshapeOptions', {'NewShape': [1, size]}, 1),
+                 (current, target), out)
         return out
 
-    def sum(self, node):
-        if len(node.inputs) != 2:
-            raise ExportError(f'{node.name}: .tflite adds exactly two tensors')
-        out = self.activation(node.name, self.shape(node.name), node.name)
-        self.add('ADD', [self.flat(name) for name in node.inputs], out,
-                 ('AddOptions', {'FusedActivationFunction': int(node.relu)}), 2)
-        self.index[node.name] = out
 
-    def concatenate(self, node):
-        if needs_raise(self.net, node):
-            raise ExportError(f'{node.name}: .tflite has no int8 ReLU after '
-                              'a concatenation')
-        parts = []
-        for name, multiplier in zip(node.inputs, node.input_multiplier):
-            part = self.flat(name)
-            if multiplier:
-                size = int(np.prod(self.net.shapes[name]))
-                scaled = self.activation(f'{node.name}/{name}', (1, size), node.name)
-                self.add('QUANTIZE', (part,), scaled, ('QuantizeOptions', {}), 2)
-                part = scaled
-            parts.append(part)
-        out = self.activation(node.name, self.shape(node.name), node.name)
-        self.add('CONCATENATION', parts, out, ('ConcatenationOptions', {'Axis': 1}), 2)
-        self.index[node.name] = out
-
-
-_OPTIONS = {
-    'conv': ('CONV_2D', ('Conv2DOptions', {
-        'Padding': 1, 'StrideW': 1, 'StrideH': 1}), 3),
-    'depthwise': ('DEPTHWISE_CONV_2D', ('DepthwiseConv2DOptions', {
-        'Padding': 1, 'StrideW': 1, 'StrideH': 1, 'DepthMultiplier': 1}), 3),
-    'dense': ('FULLY_CONNECTED', ('FullyConnectedOptions', {}), 4),
-}
-
-
-def _tflite_weight(net, node):
-    """(weights in TFLite's order, axis of the output channels)."""
-    weight = node.weight
-    if node.op == 'conv':
-        return np.ascontiguousarray(weight.transpose(0, 2, 3, 1)), 0
-    if node.op == 'depthwise':
-        return np.ascontiguousarray(weight.transpose(1, 2, 0)[None]), 3
-    shape = net.shapes[node.inputs[0]]
-    if node.gather is not None:
-        full = np.zeros((len(weight), int(np.prod(shape))), np.int8)
-        np.add.at(full, (slice(None), node.gather), weight)
-        weight = full
-    if len(shape) == 3:
-        weight = weight.reshape(-1, *shape).transpose(0, 2, 3, 1)
-    return np.ascontiguousarray(weight.reshape(len(weight), -1)), 0
+def _turned(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Our shape in the order of .tflite, with its batch axis."""
+    return (1, *shape[1:], shape[0]) if len(shape) == 3 else (1, *shape)
