@@ -62,6 +62,29 @@ def test_imports_point_down_the_ranks(path):
         assert target == owner or RANKS[target] < RANKS[owner], f'{path}: {module}'
 
 
+WINGS = (
+    ('errors',),
+    ('operations', 'chip'),
+    ('code', 'tflite'),
+    ('project', 'cost_model'),
+)
+"""Of `export`, from the bottom up, as LEVELS."""
+
+
+def test_wings_of_export_import_one_way():
+    ranks = {name: rank for rank, level in enumerate(WINGS) for name in level}
+    root = ROOT / 'sparse_jax' / 'export'
+    for path in root.rglob('*.py'):
+        owner = path.relative_to(root).parts[0].removesuffix('.py')
+        if owner == '__init__':
+            continue
+        for module in _imports(path):
+            if module.startswith('sparse_jax.export.'):
+                target = module.split('.')[2]
+                assert target == owner or ranks[target] < ranks[owner], \
+                    f'{path}: {module}'
+
+
 def _users_of(package, roots=('sparse_jax', 'launch', 'experiments')):
     found = set()
     for root in roots:

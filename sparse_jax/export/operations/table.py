@@ -1,5 +1,6 @@
 """The table of operations in C and .tflite, by the names of `ops.OPERATIONS`."""
 
+from sparse_jax import ops
 from sparse_jax.export.errors import ExportError
 from sparse_jax.export.operations.concatenate import CONCATENATE
 from sparse_jax.export.operations.conv import CONV
@@ -7,7 +8,6 @@ from sparse_jax.export.operations.dense import DENSE
 from sparse_jax.export.operations.depthwise import DEPTHWISE
 from sparse_jax.export.operations.operation import ExportOperation, Function, Layout
 from sparse_jax.export.operations.sum import SUM
-from sparse_jax.quantize.operations.lookup import entry
 from sparse_jax.quantize.quantized import QuantizedNode
 
 OPERATIONS: dict[str, ExportOperation] = {
@@ -26,7 +26,7 @@ def find(name: str) -> ExportOperation:
     Raises:
       MissingOperationError: the table has none.
     """
-    return entry(OPERATIONS, name, 'export.OPERATIONS')
+    return ops.entry(OPERATIONS, name, 'export.OPERATIONS')
 
 
 def layout(node: QuantizedNode) -> Layout:

@@ -1,10 +1,10 @@
 """The table of operations in int8, by the names of `ops.OPERATIONS`."""
 
+from sparse_jax import ops
 from sparse_jax.quantize.operations.concatenate import CONCATENATE
 from sparse_jax.quantize.operations.conv import CONV
 from sparse_jax.quantize.operations.dense import DENSE
 from sparse_jax.quantize.operations.depthwise import DEPTHWISE
-from sparse_jax.quantize.operations.lookup import entry
 from sparse_jax.quantize.operations.operation import Int8Operation
 from sparse_jax.quantize.operations.sum import SUM
 
@@ -24,4 +24,4 @@ def find(name: str) -> Int8Operation:
     Raises:
       MissingOperationError: the table has none.
     """
-    return entry(OPERATIONS, name, 'quantize.OPERATIONS')
+    return ops.entry(OPERATIONS, name, 'quantize.OPERATIONS')
