@@ -8,10 +8,11 @@ in its folders can be imported too: `sparse_jax.space`, `.model`, `.pruning`,
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sparse_jax.data import DataError, Dataset, dataset
+    from sparse_jax.data import DataError, Dataset, DataSpec, dataset
     from sparse_jax.data import load as load_data
     from sparse_jax.evaluation.exporting import export_trial
     from sparse_jax.evaluation.measure import measure
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 __version__ = '0.1.0'
 
 _HOMES = {
-    'data': ('DataError', 'Dataset', 'dataset', 'load_data'),
+    'data': ('DataError', 'DataSpec', 'Dataset', 'dataset', 'load_data'),
     'evaluation.exporting': ('export_trial',),
     'evaluation.measure': ('measure',),
     'export': ('ExportError', 'verify'),
@@ -66,22 +67,24 @@ _NAMED = {'load_data': 'load'}
 """Names that their module has under another one."""
 
 __all__ = [
-    'ConfigError', 'DataError', 'Dataset', 'ExportError', 'Goal', 'OpenStudy',
-    'Procedure', 'PruningMethod', 'SearchAlgorithm', 'Settings', 'StudyError',
-    'TierPolicy', 'TrainConfig', 'dataset', 'default_config', 'export_trial',
-    'initialise', 'load_data', 'measure', 'open_study', 'prune', 'run_search',
-    'sample', 'siblings', 'sparse_space', 'split', 'stack', 'train', 'train_data',
-    'validation_loss', 'verify',
+    'ConfigError', 'DataError', 'DataSpec', 'Dataset', 'ExportError', 'Goal',
+    'OpenStudy', 'Procedure', 'PruningMethod', 'SearchAlgorithm', 'Settings',
+    'StudyError', 'TierPolicy', 'TrainConfig', 'dataset', 'default_config',
+    'export_trial', 'initialise', 'load_data', 'measure', 'open_study', 'prune',
+    'run_search', 'sample', 'siblings', 'sparse_space', 'split', 'stack', 'train',
+    'train_data', 'validation_loss', 'verify',
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported when it is first asked for."""
+    """A public name or a folder, imported when it is first asked for."""
     for module, names in _HOMES.items():
         if name in names:
             home = importlib.import_module(f'sparse_jax.{module}')
             globals()[name] = found = getattr(home, _NAMED.get(name, name))
             return found
+    if not name.startswith('_') and importlib.util.find_spec(f'{__name__}.{name}'):
+        return importlib.import_module(f'{__name__}.{name}')
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
 
 
