@@ -50,7 +50,7 @@ def prepare(values: flags.FlagValues, argv: list[str]) -> list[str]:
     if len(files) > 1:
         raise ConfigError(f'--config is given {len(files)} times: {", ".join(files)}; '
                           'allowed: once')
-    path = _expanded(files[0]) if files else _default_path()
+    path = _found(_expanded(files[0]) if files else DEFAULT)
     config = load(path)
     for word in rest:
         found = re.match(r'--?config\.([^=]*)', word)
@@ -166,9 +166,12 @@ def _take_config(words):
     return files, rest
 
 
-def _default_path():
-    """The default beside the caller, else that of the checkout."""
-    return DEFAULT if pathlib.Path(DEFAULT).is_file() else str(_ROOT / DEFAULT)
+def _found(path: str) -> str:
+    """The file beside the caller, else the one of the library of this name."""
+    file, colon, argument = path.partition(':')
+    installed = _ROOT / file
+    return path if pathlib.Path(file).is_file() or not installed.is_file() else (
+        f'{installed}{colon}{argument}')
 
 
 def _check_name(config, name):
