@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise, ops
-from sparse_jax.ops import Node
+from sparse_jax.ops import Node, lowering
 from sparse_jax.ops.dense import element_ids
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.windows import MAX_INPUT_MAPS
@@ -87,10 +87,16 @@ class Weighted(nn.Module):
             names = element_ids(self.sources, self.image_size)
             index = names[:, None] + np.arange(x.shape[1], dtype=np.uint32)
             x = x * self._draw_scale(group, index, noise_scale, seed)
-        view = weights.view(self.node, x, self.how)
-        y = weights.product(view, jnp.where(valid['kernel'], kernel, 0.0))
+        kernel = jnp.where(valid['kernel'], kernel, 0.0)
         if variance is not None:
-            y = self._perturb(view, y, variance, valid['kernel'], noise_scale, seed)
+            variance = jnp.where(valid['kernel'], variance, 0.0)
+        if weights.convolves and lowering.uses_direct(self.how, x, kernel):
+            y = self._direct(x, kernel, variance, noise_scale, seed)
+        else:
+            view = weights.view(self.node, x, self.how)
+            y = weights.product(view, kernel)
+            if variance is not None:
+                y = self._perturb(view, y, variance, noise_scale, seed)
         if group is not None and not by_input:
             index = counter_noise.indices(
                 (y.shape[0], 1, 1, y.shape[-1]), (MAX_BATCH, 1, 1, 1))
@@ -102,12 +108,27 @@ class Weighted(nn.Module):
             y = y + bias.reshape((-1,) + (1,) * (y.ndim - 1))
         return y
 
+    def _direct(
+        self, x: jax.Array, mean: jax.Array, variance: jax.Array | None,
+        noise_scale: jax.Array | float, seed: jax.Array | None,
+    ) -> jax.Array:
+        """The product and, with a variance, its noise in one call."""
+        low, maps = self.node.kernel_low, len(mean)
+        if variance is None or seed is None:
+            return lowering.direct_product(x, mean, low)
+        seed, shape, strides = _noise_grid(
+            counter_noise.derive(seed, 'weight'), (maps, 1, 1, 1), self.image_size)
+        return lowering.direct_draw(
+            x, mean, variance, low, noise_scale=noise_scale,
+            seeds=jnp.broadcast_to(seed.reshape(2, -1), (2, maps)),
+            # With a seed for each map the index is the same in all of them.
+            strides=(strides[0] * (shape[0] == maps), *strides[1:]), epsilon=EPSILON)
+
     def _perturb(
-        self, view: jax.Array, mean: jax.Array, variance: jax.Array, valid: jax.Array,
+        self, view: jax.Array, mean: jax.Array, variance: jax.Array,
         noise_scale: jax.Array | float, seed: jax.Array,
     ) -> jax.Array:
         """Local reparametrisation (Kingma et al. 2015; Molchanov et al. 2017)."""
-        variance = jnp.where(valid, variance, 0.0)
         spread = jnp.sqrt(
             ops.weights(self.node).product(jnp.square(view), variance) + EPSILON)
         seed = counter_noise.derive(seed, 'weight')

@@ -95,4 +95,4 @@ CONV = Operation(
         shape=_shape, elements_read=windows.elements_read, index=windows.index,
         valid=_valid, read=windows.read, view=_view, product=lowering.conv_product,
         living=windows.living, join=_join, need=_need, blocks=_blocks,
-        identity=_identity))
+        identity=_identity, convolves=True))

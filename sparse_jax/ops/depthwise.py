@@ -102,5 +102,5 @@ DEPTHWISE = Operation(
         shape=_shape, elements_read=windows.elements_read, index=windows.index,
         valid=_valid, read=windows.read, view=_view,
         product=lowering.depthwise_product, living=windows.living, join=_join,
-        need=_need, blocks=_blocks, identity=_identity),
+        need=_need, blocks=_blocks, identity=_identity, convolves=True),
     costs=Costs(in_place=True), keeps_maps=True)

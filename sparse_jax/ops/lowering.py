@@ -2,7 +2,8 @@
 
 Activations are batch-minor, [C, H, W, B], inside the network. On a CPU a convolution
 is then one [O, C k k] x [C k k, H W B] product over stacked shifted views, several
-times faster than the native one; accelerators keep the batch on the lanes too.
+times faster than the native one; accelerators keep the batch on the lanes too. Where a
+C++ compiler is, 'direct' needs no views: each tap adds a shifted run of the input.
 """
 
 import dataclasses
@@ -11,12 +12,15 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from sparse_jax.native import direct
+
 
 @dataclasses.dataclass(frozen=True)
 class Lowering:
     """Choices that change speed, never results beyond rounding.
 
-    conv: 'patches' (views + matrix product) or 'native' (lax convolution).
+    conv: 'patches' (views + matrix product), 'native' (lax convolution) or 'direct'
+      (`native.direct` where it runs, else patches).
     mapping: 'map' (one candidate after another) or 'vmap' (all at once).
     """
 
@@ -66,6 +70,34 @@ def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
     return jnp.einsum('ckhwb,ck->chwb', view, kernel.reshape(-1, k * k))
 
 
+def uses_direct(how: str, *arrays: jax.Array) -> bool:
+    """Whether these arrays are convolved by `direct_product` and `direct_draw`."""
+    return how == 'direct' and direct.supports(*arrays)
+
+
+def direct_product(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
+    """`conv_product` or `depthwise_product` of a view of x, without the view."""
+    return direct.convolve(x, _grouped(kernel), low)
+
+
+def direct_draw(
+    x: jax.Array, mean: jax.Array, variance: jax.Array, low: int, *,
+    noise_scale: jax.Array | float, seeds: jax.Array, strides: tuple[int, ...],
+    epsilon: float,
+) -> jax.Array:
+    """The product with `mean` plus noise of the product of squares with `variance`.
+
+    Args:
+      x, mean, variance: as for `direct_product`, twice.
+      noise_scale: [] factor of the noise.
+      seeds, strides: address the noise, as in `direct.noisy_convolve`.
+      epsilon: added to the variance of a pre-activation.
+    """
+    return direct.noisy_convolve(
+        x, _grouped(mean), _grouped(variance), jnp.asarray(noise_scale, x.dtype), seeds,
+        low, strides, epsilon)
+
+
 def max_pool(x: jax.Array, size: int) -> jax.Array:
     """size x size / size VALID maximum over [C, H, W, B].
 
@@ -80,11 +112,16 @@ def max_pool(x: jax.Array, size: int) -> jax.Array:
         x[:, :, i, :, j] for i in range(size) for j in range(size)))
 
 
-def _pad(x, amount):
+def _pad(x: jax.Array, amount: int) -> jax.Array:
     return jnp.pad(x, ((0, 0), (0, amount), (0, amount), (0, 0))) if amount else x
 
 
-def _windows(x, k):
+def _grouped(kernel: jax.Array) -> jax.Array:
+    """[C, k, k] of a depthwise convolution -> [C, 1, k, k]; others as they are."""
+    return kernel[:, None] if kernel.ndim == 3 else kernel
+
+
+def _windows(x: jax.Array, k: int) -> jax.Array:
     """[C, H, W, B] -> [C, k*k, H-k+1, W-k+1, B].
 
     Shifted rows first, then shifted columns of those: 2 k views to compile, forward

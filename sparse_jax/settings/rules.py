@@ -182,8 +182,8 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
     return [
         Rule('runtime.mapping', r.mapping, r.mapping in ('auto', 'map', 'vmap'),
              'auto, map, vmap'),
-        Rule('runtime.conv', r.conv, r.conv in ('auto', 'patches', 'native'),
-             'auto, patches, native'),
+        Rule('runtime.conv', r.conv, r.conv in ('auto', 'patches', 'native', 'direct'),
+             'auto, patches, native, direct'),
         Rule('runtime.devices', r.devices, _at_least(r.devices, 0), '0 (all) or more'),
         Rule('runtime.memory', r.memory, r.memory >= 0,
              '0 (what it reports) or more GiB'),

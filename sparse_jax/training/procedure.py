@@ -18,7 +18,7 @@ class Procedure:
       skeleton: the network in padded sizes.
       method: how weights are made uncertain, penalised and removed.
       config: settings of the training.
-      conv: 'patches' or 'native', see `ops.lowering`; speed only.
+      conv: 'patches', 'native' or 'direct', see `ops.lowering`; speed only.
     """
 
     skeleton: Skeleton

@@ -32,7 +32,7 @@ def error_rate(
       data: N images.
       skeleton: the padded network.
       chunk: images at a time.
-      how: 'patches' or 'native', see `ops.lowering`.
+      how: 'patches', 'native' or 'direct', see `ops.lowering`.
 
     Returns:
       [] float32 between 0 and 1.

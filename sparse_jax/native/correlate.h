@@ -1,0 +1,231 @@
+// Correlation of feature maps with kernels, without copies of shifted windows.
+//
+// Activations are [maps, height, width, batch]. The batch is innermost, so that a
+// kernel's column shifts a row by `batch` whole elements: a row of the output is one
+// contiguous run of width * batch numbers, and every tap adds weight * (a run of an
+// input row). All taps of a few output maps are added up in registers before anything
+// is written. The order of the sum is that of the taps, whatever the batch, the padding
+// and the width of the vectors are.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "noise.h"
+#include "vectors.h"
+
+namespace sparse_jax {
+
+// Sizes of a correlation with `groups` independent groups of maps. `pad` rows and columns
+// of zeros before the input, and as many behind it as the output needs, are implied and
+// never read.
+struct Sizes {
+  int64_t groups, outputs, inputs, kernel, pad;  // outputs, inputs: of one group
+  int64_t height, width, out_height, out_width, batch;
+  int64_t row() const { return width * batch; }
+  int64_t plane() const { return height * row(); }
+  int64_t out_row() const { return out_width * batch; }
+  int64_t out_plane() const { return out_height * out_row(); }
+  int64_t taps() const { return inputs * kernel * kernel; }
+};
+
+enum class Mode {
+  kPlain,           // out = w * x
+  kPlainBackward,   // the same with a turned kernel: the gradient of kPlain
+  kSquares,         // out = a draw around w * x with variance v * x^2,
+                    // slope = d out / d variance
+  kSquaresBackward  // out = w * x + 2 * centre * (v * (x * factor)) with turned kernels
+};
+
+template <Mode mode>
+constexpr bool pair = mode == Mode::kSquares || mode == Mode::kSquaresBackward;
+template <Mode mode>
+constexpr bool backward = mode == Mode::kPlainBackward || mode == Mode::kSquaresBackward;
+
+// Arrays of one correlation; those that the mode does not use are null.
+struct Arrays {
+  const float *x, *factor, *centre;
+  const float *kernel, *second;
+  float *out, *slope;
+  const Noise* noise;
+};
+
+// Taps that meet the image: rows [row0, row1) and columns [col0, col1) of the kernel.
+struct Window {
+  int64_t row0, row1, col0, col1;
+};
+
+inline void clip(int64_t at, int64_t size, const Sizes& s, int64_t* begin, int64_t* end) {
+  *begin = std::max<int64_t>(0, s.pad - at);
+  *end = std::max(*begin, std::min(s.kernel, size + s.pad - at));
+}
+
+// What one tile reads and writes, as offsets.
+struct Place {
+  int64_t group, output, row, n, count;  // count: lanes in use, of the last vector
+  Window window;
+};
+
+template <Mode mode, int OB>
+constexpr int kWeights = pair<mode> ? 2 * OB : OB;
+
+// OB output maps x NV vectors of one row, all taps.
+template <Mode mode, int OB, int NV, bool partial>
+SPARSE_JAX_INLINE void tile(
+    const Sizes& s, const Arrays& a, const float* weights, const Place& at) {
+  const auto read = [&](const float* from) SPARSE_JAX_ALWAYS {
+    return partial ? load_part<Floats>(from, at.count) : load(from);
+  };
+  Floats mean[OB][NV] = {}, spread[OB][NV] = {};
+  const int64_t origin = at.group * s.inputs * s.plane() + (at.row - s.pad) * s.row() +
+                         at.n - s.pad * s.batch;
+  for (int64_t c = 0; c < s.inputs; ++c) {
+    for (int64_t i = at.window.row0; i < at.window.row1; ++i) {
+      const int64_t line = origin + c * s.plane() + i * s.row();
+      const float* w = weights + ((c * s.kernel + i) * s.kernel + at.window.col0) *
+                                     kWeights<mode, OB>;
+      for (int64_t j = at.window.col0; j < at.window.col1; ++j) {
+        const int64_t offset = line + j * s.batch;
+        Floats x[NV], second[NV];
+        SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
+          x[v] = read(a.x + offset + v * kLanes);
+          if (mode == Mode::kSquares) second[v] = x[v] * x[v];
+          if (mode == Mode::kSquaresBackward)
+            second[v] = x[v] * read(a.factor + offset + v * kLanes);
+        }
+        SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
+          SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
+            mean[o][v] += w[o] * x[v];
+            if (pair<mode>) spread[o][v] += w[OB + o] * second[v];
+          }
+        }
+        w += kWeights<mode, OB>;
+      }
+    }
+  }
+  const int64_t first = at.group * s.outputs + at.output;
+  const auto write = [&](float* to, Floats value) SPARSE_JAX_ALWAYS {
+    partial ? store_part(to, value, at.count) : store(to, value);
+  };
+  SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
+    SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
+      const int64_t column = at.n + v * kLanes;
+      const int64_t offset = (first + o) * s.out_plane() + at.row * s.out_row() + column;
+      if constexpr (!pair<mode>) {
+        write(a.out + offset, mean[o][v]);
+      } else if constexpr (mode == Mode::kSquaresBackward) {
+        const Floats centre = read(a.centre + offset);
+        write(a.out + offset, mean[o][v] + 2.0f * centre * spread[o][v]);
+      } else {
+        const Noise& noise = *a.noise;
+        const Words columns = partial ? load_part<Words>(noise.columns + column, at.count)
+                                      : load(noise.columns + column);
+        const Words index = columns + (static_cast<uint32_t>(first + o) * noise.map_stride +
+                                       static_cast<uint32_t>(at.row) * noise.row_stride);
+        const Floats draw = noise.scale * fast_normal(index, noise.seeds[first + o],
+                                                      noise.seeds[noise.maps + first + o]);
+        const Floats deviation = root(spread[o][v] + noise.epsilon);
+        write(a.out + offset, mean[o][v] + draw * deviation);
+        write(a.slope + offset, 0.5f * draw / deviation);
+      }
+    }
+  }
+}
+
+// Blocks of outputs: as few as fit in registers, as even as possible.
+inline int64_t block_size(int64_t outputs, int64_t most) {
+  const int64_t blocks = (outputs + most - 1) / most;
+  return (outputs + blocks - 1) / blocks;
+}
+
+// A run [begin, end) of one row for a block of outputs.
+template <Mode mode, int OB>
+void run(const Sizes& s, const Arrays& a, const float* weights, Place at, int64_t end) {
+  constexpr int wide = OB > 1 ? kColumns : pair<mode> ? 4 : 8;
+  const int64_t begin = at.n;
+  at.count = kLanes;
+  for (; at.n + wide * kLanes <= end; at.n += wide * kLanes)
+    tile<mode, OB, wide, false>(s, a, weights, at);
+  for (; at.n + kLanes <= end; at.n += kLanes)
+    tile<mode, OB, 1, false>(s, a, weights, at);
+  if (at.n == end) return;
+  if (end - begin >= kLanes) {
+    // The last whole vector once more, shifted: the same sums, written twice.
+    at.n = end - kLanes;
+    tile<mode, OB, 1, false>(s, a, weights, at);
+  } else {
+    at.count = end - at.n;
+    tile<mode, OB, 1, true>(s, a, weights, at);
+  }
+}
+
+// Calls run<mode, size> for a size known at run time.
+template <Mode mode, int OB>
+void dispatch(int64_t size, const Sizes& s, const Arrays& a, const float* weights,
+              const Place& at, int64_t end) {
+  if constexpr (OB > 0) {
+    if (size == OB) return run<mode, OB>(s, a, weights, at, end);
+    dispatch<mode, OB - 1>(size, s, a, weights, at, end);
+  }
+}
+
+// One weight of a kernel [groups * outputs, inputs, k, k]; of the gradient to the input,
+// which swaps outputs and inputs and turns the window, the kernel is that of the forward
+// product, [groups * inputs, outputs, k, k].
+template <Mode mode>
+SPARSE_JAX_INLINE float weight(const Sizes& s, const float* kernel, int64_t group, int64_t o,
+                               int64_t tap) {
+  if (!backward<mode>) return kernel[(group * s.outputs + o) * s.taps() + tap];
+  const int64_t area = s.kernel * s.kernel, input = group * s.inputs + tap / area;
+  return kernel[(input * s.outputs + o) * area + area - 1 - tap % area];
+}
+
+// Kernels -> [block of outputs][tap][output of block], means and variances of a block side
+// by side: one run of memory per tile.
+template <Mode mode>
+std::vector<float> pack(const Sizes& s, const Arrays& a, int64_t block) {
+  std::vector<float> packed(s.groups * s.outputs * s.taps() * (pair<mode> ? 2 : 1));
+  float* to = packed.data();
+  for (int64_t group = 0; group < s.groups; ++group) {
+    for (int64_t o = 0; o < s.outputs; o += block) {
+      const int64_t end = std::min(o + block, s.outputs);
+      for (int64_t tap = 0; tap < s.taps(); ++tap) {
+        for (int64_t i = o; i < end; ++i) *to++ = weight<mode>(s, a.kernel, group, i, tap);
+        if (!pair<mode>) continue;
+        for (int64_t i = o; i < end; ++i) *to++ = weight<mode>(s, a.second, group, i, tap);
+      }
+    }
+  }
+  return packed;
+}
+
+template <Mode mode>
+void correlate(const Sizes& s, const Arrays& a) {
+  constexpr int most = pair<mode> ? kPairOutputs : kOutputs;
+  const int64_t block = block_size(s.outputs, most);
+  const std::vector<float> packed = pack<mode>(s, a, block);
+  const int64_t width = s.out_width, per_map = s.taps() * (pair<mode> ? 2 : 1);
+  Place at{};
+  for (at.group = 0; at.group < s.groups; ++at.group) {
+    for (at.row = 0; at.row < s.out_height; ++at.row) {
+      clip(at.row, s.height, s, &at.window.row0, &at.window.row1);
+      for (int64_t column = 0, next; column < width; column = next) {
+        // Columns that meet the same taps make one run.
+        clip(column, s.width, s, &at.window.col0, &at.window.col1);
+        Window other = at.window;
+        for (next = column + 1; next < width; ++next) {
+          clip(next, s.width, s, &other.col0, &other.col1);
+          if (other.col0 != at.window.col0 || other.col1 != at.window.col1) break;
+        }
+        at.n = column * s.batch;
+        for (at.output = 0; at.output < s.outputs; at.output += block) {
+          const int64_t first = at.group * s.outputs + at.output;
+          dispatch<mode, most>(std::min(block, s.outputs - at.output), s, a,
+                               packed.data() + first * per_map, at, next * s.batch);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace sparse_jax

@@ -1,0 +1,144 @@
+// Gradient of a correlation without padding with respect to its kernels.
+//
+// Every weight's gradient is an inner product of an output map with a shifted input map.
+// A tile of a few outputs and taps keeps its partial sums, one per lane, in registers
+// over a piece of a row; pieces are added up in memory.
+#pragma once
+
+#include "correlate.h"
+
+namespace sparse_jax {
+
+// gradient: what arrives at the outputs; factor: of a pair, its share that reaches the
+// variances. kernel and second are written.
+struct GradientArrays {
+  const float *x, *gradient, *factor;
+  float *kernel, *second;
+};
+
+constexpr int64_t kPiece = 512;
+// Elements of a row at a time: outputs of a tile stay in the first-level cache while all
+// taps pass.
+
+// Operands of one tile over one piece.
+struct Piece {
+  const float* gradient;
+  const float* factor;
+  const float* x[kGradientTaps];
+  int64_t count, stride;  // stride: from one output map to the next
+};
+
+// sums: [OB][sums_stride vectors], at the tile's first tap; of variances behind means.
+template <bool pair, int OB, int TB>
+void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second) {
+  Floats mean[OB][TB] = {}, spread[OB][TB] = {};
+  const auto step = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
+    Floats x[TB], square[TB];
+    SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
+      x[t] = read(p.x[t] + n);
+      if (pair) square[t] = x[t] * x[t];
+    }
+    SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
+      const Floats d = read(p.gradient + o * p.stride + n);
+      const Floats e = pair ? d * read(p.factor + o * p.stride + n) : d;
+      SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
+        mean[o][t] += d * x[t];
+        if (pair) spread[o][t] += e * square[t];
+      }
+    }
+  };
+  int64_t n = 0;
+  for (; n + kLanes <= p.count; n += kLanes)
+    step([](const float* from) SPARSE_JAX_ALWAYS { return load(from); }, n);
+  if (const int64_t rest = p.count - n; rest > 0)
+    step([rest](const float* from) SPARSE_JAX_ALWAYS {
+      return load_part<Floats>(from, rest);
+    }, n);
+  SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
+    SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
+      float* to = sums + (o * sums_stride + t) * kLanes;
+      store(to, load(to) + mean[o][t]);
+      if (pair) store(to + second, load(to + second) + spread[o][t]);
+    }
+  }
+}
+
+template <bool pair, int OB>
+void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t second) {
+  const int64_t taps = s.taps(), area = s.kernel * s.kernel;
+  for (int64_t tap = 0; tap < taps; tap += kGradientTaps) {
+    const int64_t count = std::min<int64_t>(kGradientTaps, taps - tap);
+    for (int64_t t = 0; t < count; ++t) {
+      const int64_t channel = (tap + t) / area, inside = (tap + t) % area;
+      p.x[t] = x + channel * s.plane() + inside / s.kernel * s.row() +
+               inside % s.kernel * s.batch;
+    }
+    float* to = sums + tap * kLanes;
+    if (count == 3) accumulate<pair, OB, 3>(p, to, taps, second);
+    if (count == 2) accumulate<pair, OB, 2>(p, to, taps, second);
+    if (count == 1) accumulate<pair, OB, 1>(p, to, taps, second);
+  }
+}
+
+template <bool pair, int OB>
+void dispatch_gradient(int64_t size, const Sizes& s, const Piece& p, const float* x,
+                       float* sums, int64_t second) {
+  if constexpr (OB > 0) {
+    if (size == OB) return over_taps<pair, OB>(s, p, x, sums, second);
+    dispatch_gradient<pair, OB - 1>(size, s, p, x, sums, second);
+  }
+}
+
+// Sum of the lanes of every weight.
+inline void reduce(const std::vector<float>& sums, int64_t begin, int64_t count, float* to) {
+  for (int64_t i = 0; i < count; ++i) {
+    float total = 0;
+    for (int lane = 0; lane < kLanes; ++lane) total += sums[(begin + i) * kLanes + lane];
+    to[i] = total;
+  }
+}
+
+// The input with the zeros behind it that the output needs, in `copy` if it needs any.
+inline Sizes with_zeros(const Sizes& s, const float** x, std::vector<float>* copy) {
+  Sizes wide = s;
+  wide.height = s.out_height + s.kernel - 1;
+  wide.width = s.out_width + s.kernel - 1;
+  if (wide.height == s.height && wide.width == s.width) return s;
+  const int64_t maps = s.groups * s.inputs;
+  copy->resize(maps * wide.plane());
+  for (int64_t map = 0; map < maps; ++map)
+    for (int64_t row = 0; row < s.height; ++row)
+      std::copy_n(*x + map * s.plane() + row * s.row(), s.row(),
+                  copy->data() + map * wide.plane() + row * wide.row());
+  *x = copy->data();
+  return wide;
+}
+
+template <bool pair>
+void kernel_gradient(const Sizes& narrow, GradientArrays a) {
+  std::vector<float> copy;
+  const Sizes s = with_zeros(narrow, &a.x, &copy);
+  constexpr int most = pair ? kPairGradientOutputs : kGradientOutputs;
+  const int64_t block = block_size(s.outputs, most);
+  const int64_t weights = s.groups * s.outputs * s.taps(), second = weights * kLanes;
+  std::vector<float> sums(weights * kLanes * (pair ? 2 : 1));
+  for (int64_t group = 0; group < s.groups; ++group) {
+    for (int64_t row = 0; row < s.out_height; ++row) {
+      for (int64_t n = 0; n < s.out_row(); n += kPiece) {
+        const float* x = a.x + group * s.inputs * s.plane() + row * s.row() + n;
+        for (int64_t o = 0; o < s.outputs; o += block) {
+          const int64_t map = group * s.outputs + o;
+          const int64_t offset = map * s.out_plane() + row * s.out_row() + n;
+          const Piece piece{a.gradient + offset, pair ? a.factor + offset : nullptr, {},
+                            std::min(kPiece, s.out_row() - n), s.out_plane()};
+          dispatch_gradient<pair, most>(std::min(block, s.outputs - o), s, piece, x,
+                                        sums.data() + map * s.taps() * kLanes, second);
+        }
+      }
+    }
+  }
+  reduce(sums, 0, weights, a.kernel);
+  if (pair) reduce(sums, weights, weights, a.second);
+}
+
+}  // namespace sparse_jax
