@@ -29,7 +29,7 @@ from sparse_jax.search.domain import sparse_domain
 from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
 from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import Row, Study
+from sparse_jax.study.records import Record, Study
 
 POLICIES = {
     'default': TierPolicy(),
@@ -97,7 +97,7 @@ def searched(tree, events: collections.Counter) -> tuple:
     return built, rows, rounds, time.perf_counter() - begin, compiled() - before
 
 
-def exactly(tree, rows: list[Row]) -> tuple[setup.Setup, float, float]:
+def exactly(tree, rows: list[Record]) -> tuple[setup.Setup, float, float]:
     """The same networks, a program each: (objects, training seconds, seconds)."""
     tree.tiers.widths, tree.tiers.units = EXACT.widths, EXACT.units
     tree.tiers.kernels = EXACT.kernels
@@ -109,7 +109,7 @@ def exactly(tree, rows: list[Row]) -> tuple[setup.Setup, float, float]:
     return built, sum(o.train_seconds for o in outcomes), taken
 
 
-def trained(rows: list[Row]) -> list[Row]:
+def trained(rows: list[Record]) -> list[Record]:
     """Rows that needed a program: not refused before training."""
     return [row for row in rows if row.costs is not None]
 
@@ -146,7 +146,7 @@ def measure(args) -> str:
 
 def _search_line(name, built, rows, records, wall, compiled):
     programs = built.evaluator.executor.stats().programs
-    total = lambda key: f'{sum(r[key] or 0 for r in records):.1f}'
+    total = lambda key: f'{sum(getattr(r, key) or 0 for r in records):.1f}'
     return [name, len(rows), programs, f'{len(rows) / programs:.1f}', compiled,
             total('compile_seconds'), total('train_seconds'), total('suggest_seconds'),
             f'{wall:.1f}', f'{wall / len(rows):.2f}']

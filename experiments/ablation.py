@@ -91,7 +91,7 @@ def spend(config, workdir: pathlib.Path, budget: int) -> Result:
         except Enough:
             pass
     parts = [within(records.networks(), share * budget // 3) for share in (1, 2, 3)]
-    programs = sum(r['programs'] or 0 for r in records.rounds())
+    programs = sum(r.programs or 0 for r in records.rounds())
     records.close()
     aims = built.objectives
     values = np.stack([objectives_of(row, aims) for row in parts[-1] if row.ok])

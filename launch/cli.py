@@ -10,6 +10,8 @@ import errno
 import os
 import sqlite3
 import sys
+import warnings
+from typing import TextIO
 
 from absl import flags
 
@@ -19,7 +21,7 @@ from sparse_jax.data import DataError
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.space.network_file import NetworkFileError
-from sparse_jax.study.records import StudyError
+from sparse_jax.study.records import StudyError, StudyWarning
 
 PERSONS_ERRORS = (
     ConfigError, DataError, StudyError, NetworkFileError, NothingLeftError, PathError)
@@ -116,7 +118,9 @@ def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = N
 
 
 def _run(main, values, argv):
-    with _explained():
+    with _explained(), warnings.catch_warnings():
+        warnings.simplefilter('always', StudyWarning)
+        warnings.showwarning = _show_warning
         if usage.is_asked_for(argv):
             print(usage.text(main, values), flush=True)
             return
@@ -156,6 +160,17 @@ def _explained():
         if missing is None:
             raise
         fail(missing)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str,
+                  lineno: int, file: TextIO | None = None,
+                  line: str | None = None) -> None:
+    """What a person should know is one line; warnings of libraries stay whole."""
+    if issubclass(category, StudyWarning):
+        text = f'warning: {" ".join(str(message).split())}\n'
+    else:
+        text = warnings.formatwarning(message, category, filename, lineno, line)
+    (file or sys.stderr).write(text)
 
 
 def fail(message: object, code: int = 2) -> None:

@@ -76,10 +76,10 @@ class Reporter:
 
 def _round_text(record):
     """Where the time of a round went."""
-    seconds = [f'{name} {record[f"{name}_seconds"] or 0.0:.1f} s'
+    seconds = [f'{name} {getattr(record, f"{name}_seconds") or 0.0:.1f} s'
                for name in ('suggest', 'compile', 'train')]
-    info = record['info']
-    return (f'took {", ".join(seconds)}; {record["programs"]} new programs, padding '
+    info = record.info
+    return (f'took {", ".join(seconds)}; {record.programs} new programs, padding '
             f'{info["padding_waste"]:.1f}, slots {100 * info["bucket_fill"]:.0f} %; '
             f'refused {info.get("refused", 0):.0f} of '
             f'{info.get("considered", 0):.0f} proposals')
@@ -104,25 +104,25 @@ def print_summary(setup, study) -> None:
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
     if text := tables.no_better_text(study.networks(), setup.dataset):
         tables.line(console, text)
-    programs = sum(r['programs'] or 0 for r in rounds)
+    programs = sum(r.programs or 0 for r in rounds)
     trained = sum(row.costs is not None for row in rows)
-    total = lambda name: sum(r[name] or 0.0 for r in rounds)
+    total = lambda name: sum(getattr(r, name) or 0.0 for r in rounds)
     tables.line(console, f'XLA training programs: {programs} compiled, '
                          f'{trained / max(programs, 1):.1f} candidates each')
     tables.line(
         console,
         f'seconds: compile {total("compile_seconds"):.0f} (overlaps training), '
         f'train {total("train_seconds"):.0f}, suggest {total("suggest_seconds"):.0f}')
-    known = [r['info'] for r in rounds if r['info'].get('padding_waste')]
+    known = [r.info for r in rounds if r.info.get('padding_waste')]
     mean = lambda name: sum(i[name] for i in known) / max(len(known), 1)
     tables.line(
         console,
         f'padding: {mean("padding_waste"):.1f} times the products of the true '
         f'networks, {100 * mean("bucket_fill"):.0f} % of the programs\' slots used')
-    counted = lambda name: sum(r['info'].get(name, 0) for r in rounds)
+    counted = lambda name: sum(r.info.get(name, 0) for r in rounds)
     tables.line(console, f'refused before training: {counted("refused"):.0f} of '
                          f'{counted("considered"):.0f} proposals')
-    best = [r['hypervolume'] for r in rounds if r['hypervolume'] is not None]
+    best = [r.hypervolume for r in rounds if r.hypervolume is not None]
     reference = ', '.join(f'{v:.3g}' for v in aims.reference)
     costs = ', '.join(f'log10 {goal.heading}' for goal in aims.costs)
     if best:

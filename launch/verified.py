@@ -21,7 +21,7 @@ from sparse_jax.objectives.goal import BOARD, GOALS
 from sparse_jax.objectives.goals import exceeded, figure
 from sparse_jax.study import files
 from sparse_jax.study.opened import open_study
-from sparse_jax.study.records import Row, StudyError
+from sparse_jax.study.records import Record, StudyError
 
 FOLDER = 'verified'
 
@@ -29,7 +29,7 @@ FOLDER = 'verified'
 class Checked(NamedTuple):
     """One member of the front, predicted and run."""
 
-    row: Row
+    row: Record
     predicted: dict[str, float] | None
     """{goal: figure}; None if it could not be generated."""
     run: dict[str, float] | None

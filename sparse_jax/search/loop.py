@@ -18,7 +18,7 @@ from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
 from sparse_jax.study.lineage import parent_of
 from sparse_jax.study.outcome import Outcome, Trial
-from sparse_jax.study.records import PENDING, Row, Study
+from sparse_jax.study.records import PENDING, Record, Study
 from sparse_jax.types import Archive, Evaluation
 
 SUGGEST_STREAM = 3
@@ -36,14 +36,14 @@ class Progress(NamedTuple):
     total: int
     members: int = 0
     outcomes: tuple[Outcome, ...] = ()
-    front: tuple[Row, ...] = ()
+    front: tuple[Record, ...] = ()
     hypervolume: float = 0.0
 
 
 Callback = Callable[[Progress], None]
 
 
-def replay(setup: Setup, rows: list[Row]) -> Archive:
+def replay(setup: Setup, rows: list[Record]) -> Archive:
     """What the finished rounds of a study have evaluated."""
     found = archive.empty(setup.domain.dim, len(setup.objectives.names))
     for round_ in sorted({row.round for row in rows}):
@@ -62,10 +62,12 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
     """
     rounds = setup.settings.search.rounds
     found = replay(setup, study.rows())
+    if found.rounds:
+        _keep_front(setup, study, study.networks())
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
-        if record['hypervolume'] is None and record['round'] < found.rounds:
-            _evaluate(setup, study, [], record['round'], lambda phase, **_: None)
+        if record.hypervolume is None and record.round < found.rounds:
+            _evaluate(setup, study, [], record.round, lambda phase, **_: None)
     while True:
         rows = study.rows()
         pending = [row for row in rows if row.status == PENDING]
@@ -156,9 +158,7 @@ def _evaluate(setup, study, trials, round_, told):
     members = [row for row in rows if row.round == round_ and row.offset is None]
     trials = [row.trial for row in members]
     train_seconds = sum(row.train_seconds or 0.0 for row in members)
-    front = front_of(rows, setup.objectives)
-    checkpoints.sync_front(
-        study.workdir, sorted({row.trial.number for row in front}), study.weights)
+    _keep_front(setup, study, rows)
     after = executor.stats()
     study.finish_round(
         round_, compile_seconds=after.compile_seconds - before.compile_seconds,
@@ -167,6 +167,13 @@ def _evaluate(setup, study, trials, round_, told):
         info=setup.evaluator.padding(trials) | {
             'groups': groups, 'trials': len(trials), 'measure_seconds': measure_seconds,
             'wall_seconds': time.perf_counter() - begin})
+
+
+def _keep_front(setup: Setup, study: Study, networks: list[Record]) -> None:
+    """Make the checkpoints on disk those of the front, also where they were deleted."""
+    front = front_of(networks, setup.objectives)
+    checkpoints.sync_front(
+        study.workdir, sorted({row.trial.number for row in front}), study.weights)
 
 
 def _observe(setup, found, members):

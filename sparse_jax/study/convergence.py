@@ -28,11 +28,11 @@ def history(records: Study) -> list[Point]:
     """One point per finished round."""
     rows, points = records.rows(), []
     for found in records.rounds():
-        if found['hypervolume'] is not None:
-            done = [row for row in rows if row.round <= found['round']]
+        if found.hypervolume is not None:
+            done = [row for row in rows if row.round <= found.round]
             epochs = sum(row.trial.epochs for row in done if row.costs is not None)
-            points.append(Point(found['round'] + 1, len(done), epochs,
-                                found['hypervolume']))
+            points.append(Point(found.round + 1, len(done), epochs,
+                                found.hypervolume))
     return points
 
 

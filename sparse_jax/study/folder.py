@@ -31,7 +31,7 @@ def check_settings(workdir: str, settings: Settings) -> None:
     files.check_folder(path.parent / checkpoints.FOLDER, workdir)
     if not path.is_file():
         for name in (study.FILE, checkpoints.FOLDER):
-            if (path.parent / name).exists():
+            if _holds_something(path.parent / name):
                 raise study.StudyError(
                     f'workdir {workdir!r} holds {name} without its {CONFIG_FILE}; '
                     'allowed: a study with its configuration, or another folder')
@@ -121,6 +121,11 @@ def _with_path(settings: Settings, path: str) -> Settings:
     """The same settings, their data at another path."""
     return dataclasses.replace(
         settings, data=dataclasses.replace(settings.data, path=path))
+
+
+def _holds_something(path: pathlib.Path) -> bool:
+    """A file of 0 bytes is that of a search killed as it began."""
+    return path.exists() and not (path.is_file() and path.stat().st_size == 0)
 
 
 def _check_writable(workdir: str) -> None:

@@ -1,9 +1,8 @@
 """Members of a study's front as compact networks, and their one look at test data."""
 
-import contextlib
 import functools
 import json
-import sqlite3
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.study.outcome import Weights
-from sparse_jax.study.records import Row, Study, StudyError
+from sparse_jax.study.records import Record, Study, StudyError, StudyWarning
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.prune import prune
 from sparse_jax.training.step import TrainState
@@ -33,14 +32,15 @@ TESTS, TEST_DATA = 'test_accuracy', 'test_data'
 class Member(NamedTuple):
     """A trained network of a study."""
 
-    row: Row
+    row: Record
     graph: Graph
     weights: Weights
     net: CompactNet
 
 
 def member(
-    study: Study, space: Space, row: Row, dataset: data.Dataset, method: PruningMethod
+    study: Study, space: Space, row: Record, dataset: data.Dataset,
+    method: PruningMethod,
 ) -> Member:
     """Rebuild a network of the study from its stored weights, at the row's cut.
 
@@ -110,8 +110,10 @@ def test_accuracies(
                 f'{spec.name!r} have changed since others were tested; allowed: the '
                 'same data, or another workdir')
         stored |= {m.row.name: measure(m.net, test) for m in new}
-        # On a medium that cannot be written, a later report has to look again.
-        with contextlib.suppress(sqlite3.OperationalError):
+        try:
             study.set_meta(TESTS, json.dumps(stored))
             study.set_meta(TEST_DATA, digest)
+        except StudyError as error:
+            warnings.warn(f'the test accuracies are not stored: {error}', StudyWarning,
+                          stacklevel=2)
     return {m.row.name: stored[m.row.name] for m in members}

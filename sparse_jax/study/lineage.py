@@ -1,15 +1,18 @@
 """Which evaluated network a new point is a morph of, and the tree that results."""
 
+from collections.abc import Container
+
 import numpy as np
 
 from sparse_jax.model.weights import overlap
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import Space
-from sparse_jax.study.records import Row
+from sparse_jax.study.outcome import Trial
+from sparse_jax.study.records import Record
 
 
 def parent_of(
-    space: Space, point: np.ndarray, references: list[Row], *, min_overlap: float
+    space: Space, point: np.ndarray, references: list[Record], *, min_overlap: float
 ) -> int | None:
     """The reference whose weights a point [D] inherits; None to start fresh.
 
@@ -28,24 +31,28 @@ def parent_of(
     return min(near, key=lambda r: (r.error, -r.trial.number)).trial.number
 
 
-def total_epochs(rows: list[Row], number: int) -> int:
-    """Epochs that the weights of a trial were trained: its own and its ancestors'."""
+def total_epochs(rows: list[Record], number: int) -> int:
+    """Epochs that the weights of a trial were trained: its own and its ancestors', as
+    far back as the study has them."""
     trials, epochs = {row.trial.number: row.trial for row in rows}, 0
-    while number is not None:
-        epochs, number = epochs + trials[number].epochs, trials[number].parent
-    return epochs
+    trial = trials[number]
+    while (parent := _parent(trial, trials)) is not None:
+        epochs, trial = epochs + trial.epochs, trials[parent]
+    return epochs + trial.epochs
 
 
-def tree_lines(rows: list[Row]) -> list[str]:
+def tree_lines(rows: list[Record]) -> list[str]:
     """The lineage as an indented text tree, one line per trial."""
-    children = {}
+    known, children = {row.trial.number for row in rows}, {}
     for row in rows:
-        children.setdefault(row.trial.parent, []).append(row)
+        children.setdefault(_parent(row.trial, known), []).append(row)
     lines = []
 
-    def visit(row, depth):
+    def visit(row: Record, depth: int) -> None:
         size = '' if row.costs is None else f', {row.costs.model_size} B'
-        told = f'{100 * (1 - row.error):.1f} %{size}' if row.ok else row.status
+        told = row.status
+        if row.ok and row.error is not None:
+            told = f'{100 * (1 - row.error):.1f} %{size}'
         lines.append(f'{"  " * depth}{row.trial.number}: {told}')
         for child in children.get(row.trial.number, []):
             visit(child, depth + 1)
@@ -53,3 +60,10 @@ def tree_lines(rows: list[Row]) -> list[str]:
     for root in children.get(None, []):
         visit(root, 0)
     return lines
+
+
+def _parent(trial: Trial, known: Container[int]) -> int | None:
+    """A trial's parent if it is there: a damaged study may have lost it."""
+    parent = trial.parent
+    found = parent is not None and parent in known and parent < trial.number
+    return parent if found else None

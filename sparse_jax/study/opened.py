@@ -19,7 +19,7 @@ from sparse_jax.settings.groups import Settings
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.study import folder
 from sparse_jax.study.front import Member, member
-from sparse_jax.study.records import Row, Study, StudyError
+from sparse_jax.study.records import Record, Study, StudyError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +67,11 @@ class OpenStudy:
         """The board that measured objectives and budgets are of."""
         return reading.board(self.settings)
 
-    def front(self) -> list[Row]:
+    def front(self) -> list[Record]:
         """The networks that no other beats in all objectives, by their first cost."""
         return front_of(self.records.networks(), self.objectives)
 
-    def best(self, count: int = 1) -> list[Row]:
+    def best(self, count: int = 1) -> list[Record]:
         """The networks of least validation error within the soft bounds.
 
         Returns:
@@ -83,7 +83,7 @@ class OpenStudy:
         """
         return best_networks(self.records, count, self.objectives)
 
-    def find(self, name: str = 'best') -> Row:
+    def find(self, name: str = 'best') -> Record:
         """The network that reports call `name`: '24', '24@-1' at another cut, 'best'.
 
         Raises:
@@ -91,7 +91,7 @@ class OpenStudy:
         """
         return find_network(self.records, name, self.objectives)
 
-    def network(self, which: str | Row = 'best') -> Member:
+    def network(self, which: str | Record = 'best') -> Member:
         """A trained network, rebuilt from its stored weights.
 
         Args:
@@ -154,7 +154,7 @@ def _check_own_code(workdir: str | os.PathLike[str], settings: Settings) -> None
             'this study runs; allowed: --trust_factories, if you trust that code')
 
 
-def find_network(records: Study, name: str, objectives: Objectives) -> Row:
+def find_network(records: Study, name: str, objectives: Objectives) -> Record:
     """The network that launch.report calls `name`: '24', or '24@-1' at another cut;
     'best' is the front member of least validation error within the soft bounds.
 
@@ -176,7 +176,7 @@ def find_network(records: Study, name: str, objectives: Objectives) -> Row:
 
 def best_networks(
     records: Study, count: int, objectives: Objectives
-) -> list[Row]:
+) -> list[Record]:
     """The `count` networks of least validation error within the soft bounds, each of
     another point of the space; fewer if there are no more.
 

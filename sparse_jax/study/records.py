@@ -2,262 +2,360 @@
 
 Every write is one transaction, so a killed search leaves whole rounds of suggestions
 and whole outcomes behind. Nothing is ever unpickled: points and metrics are JSON and
-numbers, weights are `.npz` bytes read with `allow_pickle=False`.
+numbers, weights are `.npz` bytes read with `allow_pickle=False`. Every row has a
+checksum; what is damaged is named, what is left can be read.
 """
 
+import contextlib
 import json
+import os
 import pathlib
 import sqlite3
-from typing import NamedTuple
-
-import numpy as np
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from sparse_jax import status
-from sparse_jax.objectives.goal import BOARD, GOALS
-from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.study.outcome import Outcome, Trial, Weights
+from sparse_jax.study import database, parsing, schema
+from sparse_jax.study.database import Database, tell
+from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
+from sparse_jax.study.record import (
+    PENDING,
+    Record,
+    RoundRecord,
+    StudyError,
+    StudyWarning,
+)
+from sparse_jax.study.schema import FILE, VERSION
 from sparse_jax.study.weights_file import pack, unpack
 
-FILE = 'study.sqlite'
-VERSION = '3'
-_COSTS = Totals._fields
-_BOARD = BOARD
-_MEASURED = ('error', *_COSTS, *_BOARD)
-"""What trials and points of their curves have alike."""
-_BOARD_COLUMNS = ', '.join(
-    f'{name} {"INTEGER" if GOALS[name].whole else "REAL"}' for name in _BOARD)
-_SCHEMA = f"""
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS trials (
-  number INTEGER PRIMARY KEY, round INTEGER NOT NULL, status TEXT NOT NULL,
-  coordinates TEXT NOT NULL, point TEXT NOT NULL, seed INTEGER NOT NULL,
-  parent INTEGER, epochs INTEGER NOT NULL, error REAL, float_error REAL,
-  {', '.join(f'{c} INTEGER' for c in _COSTS)},
-  {_BOARD_COLUMNS},
-  {', '.join(f'unpruned_{c} INTEGER' for c in _COSTS)},
-  accuracy TEXT, train_seconds REAL, finished TEXT);
-CREATE TABLE IF NOT EXISTS curves (
-  trial INTEGER NOT NULL REFERENCES trials(number), offset REAL NOT NULL,
-  status TEXT NOT NULL, error REAL NOT NULL,
-  {', '.join(f'{c} INTEGER NOT NULL' for c in _COSTS)},
-  {_BOARD_COLUMNS},
-  PRIMARY KEY (trial, offset));
-CREATE TABLE IF NOT EXISTS weights (
-  trial INTEGER PRIMARY KEY REFERENCES trials(number), npz BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS rounds (
-  round INTEGER PRIMARY KEY, suggest_seconds REAL, compile_seconds REAL,
-  train_seconds REAL, programs INTEGER, hypervolume REAL, info TEXT);
-"""
-PENDING = 'pending'
-
-
-class StudyError(ValueError):
-    """A workdir that cannot be used; the message is one line."""
-
-
-class Row(NamedTuple):
-    """A stored trial."""
-
-    trial: Trial
-    round: int
-    status: str
-    """'pending' or a name of `sparse_jax.status`."""
-    point: dict
-    error: float | None
-    costs: Totals | None
-    unpruned: Totals | None
-    train_seconds: float | None
-    offset: float | None = None
-    """Shift of the cut, for a point of a trial's threshold curve; None for its own."""
-    measured: dict[str, float] | None = None
-    """{goal: figure}; None unless an objective or a budget needed one."""
-    float_error: float | None = None
-    """Error before quantisation, where `error` is that of the int8 network; None for
-    points of threshold curves."""
-
-    @property
-    def name(self) -> str:
-        """'12', or '12@-1' for trial 12 pruned at another cut."""
-        cut = '' if self.offset is None else f'@{self.offset:g}'
-        return f'{self.trial.number}{cut}'
-
-    @property
-    def ok(self) -> bool:
-        """Whether it was trained, pruned, measured and found within the budgets."""
-        return self.status == status.NAMES[status.OK]
-
-    @property
-    def empty(self) -> bool:
-        """Whether pruning left nothing of it at this cut."""
-        return self.status == status.NAMES[status.EMPTY]
-
-    @property
-    def trained(self) -> bool:
-        """Whether it has weights: also if it then was over a budget."""
-        return self.error is not None
+__all__ = ['FILE', 'PENDING', 'VERSION', 'Record', 'RoundRecord', 'Study', 'StudyError',
+           'StudyWarning']
+_NO_WEIGHTS = (ValueError, TypeError, KeyError, OSError, EOFError, MemoryError,
+               NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
+"""What reading a damaged archive may raise."""
+_MOST_LINES = 5
+"""Damages that are told one by one."""
 
 
 class Study:
     """Reads and writes a study; the only place that knows its tables."""
 
-    def __init__(self, workdir: str | pathlib.Path, *, create: bool = True):
+    def __init__(self, workdir: str | os.PathLike[str], *, create: bool = True,
+                 patience: float = database.PATIENCE,
+                 waiting: Callable[[str], None] = tell):
         """Open the study of a workdir.
 
+        Args:
+          workdir: its folder.
+          create: to go on with it; it is made if there is none, and refused if a part
+            of it is damaged. Otherwise the file is only read, and damages are
+            warnings.
+          patience: seconds before `waiting` is told that another program holds the
+            file; the study waits as long as that takes.
+          waiting: takes one line.
+
         Raises:
-          StudyError: missing, unwritable, or not a study of this version.
+          StudyError: missing, unwritable, damaged, or not a study of this version; the
+            file is as it was.
         """
         self.workdir = pathlib.Path(workdir)
-        path = self.workdir / FILE
-        if not create and not path.is_file():
-            raise StudyError(
-                f'workdir {str(workdir)!r}: no study here ({FILE} missing)')
-        try:
+        self._path = self.workdir / FILE
+        self._how = {'patience': patience, 'waiting': waiting}
+        with self._refusals():
+            if not create and not self._path.is_file():
+                raise StudyError(f'workdir {str(workdir)!r}: no study here '
+                                 f'({FILE} missing)')
+            found = self._check_version()
+            self._db = self._opened(create, found)
+            try:
+                self._reader = parsing.Reader(sealed=create or found != '3')
+                self.damage: list[str] = self._damage(deep=create)
+                self._tell_damage(create)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _opened(self, create: bool, version: str | None) -> Database:
+        if not create and version is not None:
+            return Database(self._path, writable=False, **self._how)
+        if create:
             self.workdir.mkdir(parents=True, exist_ok=True)
-            # Other threads prefetch weights; SQLite serialises them.
-            self._db = sqlite3.connect(path, check_same_thread=False)
-            if create:
-                with self._db:
-                    self._db.executescript(_SCHEMA)
-            found = self.meta('version')
+        # A kill may come between making the file and its tables: nothing to read.
+        db = Database(self._path if create else None, writable=True, **self._how)
+
+        def prepare(connection: sqlite3.Connection) -> None:
+            if version is None:
+                schema.make(connection)
+                schema.put(connection, 'meta', {'key': 'version', 'value': VERSION})
+            elif version != VERSION:
+                schema.upgrade(connection)
+
+        if version != VERSION:
+            db.write(prepare)
+        return db
+
+    def _check_version(self) -> str | None:
+        """Of the study; None if there is none yet.
+
+        Raises:
+          StudyError: this program does not read it.
+        """
+        if not self._path.exists() or not self._path.stat().st_size:
+            return None
+        with contextlib.closing(
+                Database(self._path, writable=False, **self._how)) as db:
+            if not db.read('SELECT name FROM sqlite_master'):
+                return None
+            rows = db.read("SELECT * FROM meta WHERE key='version'")
+        row = rows[0] if rows else {}
+        found = row.get('value')
+        if schema.CHECK in row and row[schema.CHECK] != schema.checksum('meta', row):
+            raise StudyError(f'workdir {str(self.workdir)!r}: {FILE}: the version '
+                             f'{found!r:.20} is damaged')
+        if found not in schema.READABLE:
+            raise StudyError(f'workdir {str(self.workdir)!r}: study version {found}, '
+                             f'this program reads {", ".join(schema.READABLE)}')
+        return found
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """What the disk or the file is at fault of, as one line."""
+        try:
+            yield
         except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, 'strerror', None) or str(error)
-            raise StudyError(f'workdir {str(workdir)!r}: {reason}') from None
-        if found is None and create:
-            self.set_meta('version', VERSION)
-        elif found != VERSION:
-            raise StudyError(f'workdir {str(workdir)!r}: study version {found}, '
-                             f'this program reads {VERSION}')
+            reason = (f'{FILE}: {" ".join(str(error).split())}'
+                      if isinstance(error, sqlite3.Error) else error.strerror)
+            raise StudyError(f'workdir {str(self.workdir)!r}: {reason}') from None
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     def meta(self, key: str) -> str | None:
-        """A stored setting."""
-        row = self._db.execute('SELECT value FROM meta WHERE key=?', (key,)).fetchone()
-        return None if row is None else row[0]
+        """A stored setting; None if there is none, or it is damaged."""
+        try:
+            rows = self._db.read('SELECT * FROM meta WHERE key=?', (key,))
+        except sqlite3.DatabaseError as error:
+            if not database.is_damage(error):
+                raise
+            return None
+        intact = rows and self._reader.intact('meta', rows[0])
+        return rows[0]['value'] if intact else None
 
     def set_meta(self, key: str, value: str) -> None:
-        """Store a setting."""
-        with self._db:
-            self._db.execute('INSERT OR REPLACE INTO meta VALUES (?, ?)', (key, value))
+        """Store a setting; also in a study that is open to be read.
+
+        Raises:
+          StudyError: the file cannot be written.
+        """
+        store = lambda db: schema.put(
+            db, 'meta', {'key': key, 'value': value}, verb='INSERT OR REPLACE')
+        if self._db.writable:
+            self._db.write(store)
+            return
+        with self._refusals(), contextlib.closing(
+                Database(self._path, writable=True, **self._how)) as db:
+            db.write(store)
 
     def add_round(self, round_: int, seed: int, trials: list[Trial],
                   points: list[dict], info: dict) -> None:
         """Record the suggestions of a round, all or none."""
-        with self._db:
-            self._db.executemany(
-                'INSERT INTO trials (number, round, status, coordinates, point, seed, '
-                'parent, epochs) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-                [(t.number, round_, PENDING, json.dumps(list(map(float, t.row))),
-                  json.dumps(point), seed, t.parent, t.epochs)
-                 for t, point in zip(trials, points)])
-            self._db.execute(
-                'INSERT INTO rounds (round, suggest_seconds, info) VALUES (?, ?, ?)',
-                (round_, info.pop('suggest_seconds', None), json.dumps(info)))
+        info = dict(info)
+        seconds = info.pop('suggest_seconds', None)
+
+        def store(db: sqlite3.Connection) -> None:
+            for trial, point in zip(trials, points):
+                schema.put(db, 'trials', {
+                    'number': trial.number, 'round': round_, 'status': PENDING,
+                    'coordinates': json.dumps(list(map(float, trial.row))),
+                    'point': json.dumps(point), 'seed': seed, 'parent': trial.parent,
+                    'epochs': trial.epochs})
+            schema.put(db, 'rounds', {
+                'round': round_, 'trials': len(trials), 'suggest_seconds': seconds,
+                'info': json.dumps(info)})
+
+        self._db.write(store)
 
     def finish_trials(self, outcomes: list[Outcome]) -> None:
         """Record the outcomes of a group, all or none."""
-        names = [*_MEASURED, *(f'unpruned_{c}' for c in _COSTS)]
-        marks = ', '.join('?' * (3 + len(_MEASURED)))
-        with self._db:
-            for o in outcomes:
-                float_error = None if o.float_error != o.float_error else o.float_error
-                self._db.execute(
-                    'UPDATE trials SET status=?, float_error=?, accuracy=?, '
-                    'train_seconds=?,'
-                    f' finished=datetime("now"), {", ".join(f"{n}=?" for n in names)} '
-                    'WHERE number=?',
-                    (status.name(o.status), float_error, json.dumps(o.accuracy),
-                     o.train_seconds, *_figures(o),
-                     *(o.unpruned or [None] * len(_COSTS)), o.trial.number))
-                self._db.executemany(
-                    f'INSERT OR REPLACE INTO curves (trial, offset, status, '
-                    f'{", ".join(_MEASURED)}) VALUES ({marks})',
-                    [(o.trial.number, p.offset, _curve_status(p), *_figures(p))
-                     for p in o.curve])
-                if o.weights is not None:
-                    self._db.execute('INSERT OR REPLACE INTO weights VALUES (?, ?)',
-                                     (o.trial.number, pack(o.weights)))
+        blobs = {o.trial.number: pack(o.weights) for o in outcomes
+                 if o.weights is not None}
+
+        def store(db: sqlite3.Connection) -> None:
+            for outcome in outcomes:
+                number = outcome.trial.number
+                self._add_figures(db, 'trials', outcome)
+                schema.update(db, 'trials', number, _trial_values(outcome) | {
+                    'finished': db.execute("SELECT datetime('now')").fetchone()[0]})
+                for point in outcome.curve:
+                    self._add_figures(db, 'curves', point)
+                    schema.put(db, 'curves', _point_values(number, point),
+                               verb='INSERT OR REPLACE')
+                if number in blobs:
+                    schema.put(db, 'weights', {'trial': number, 'npz': blobs[number]},
+                               verb='INSERT OR REPLACE')
+
+        self._db.write(store)
+
+    @staticmethod
+    def _add_figures(db: sqlite3.Connection, table: str,
+                     item: Outcome | CurvePoint) -> None:
+        if item.measured:
+            schema.add_figures(db, table, item.measured)
 
     def finish_round(self, round_: int, *, compile_seconds: float, train_seconds: float,
                      programs: int, hypervolume: float, info: dict) -> None:
         """Record where the time of a round went, and what it reached."""
-        with self._db:
-            stored = self._db.execute(
+        def store(db: sqlite3.Connection) -> None:
+            stored = db.execute(
                 'SELECT info FROM rounds WHERE round=?', (round_,)).fetchone()
-            merged = json.loads(stored[0] or '{}') | info
-            self._db.execute(
-                'UPDATE rounds SET compile_seconds=?, train_seconds=?, programs=?, '
-                'hypervolume=?, info=? WHERE round=?',
-                (compile_seconds, train_seconds, programs, hypervolume,
-                 json.dumps(merged), round_))
+            schema.update(db, 'rounds', round_, {
+                'compile_seconds': compile_seconds, 'train_seconds': train_seconds,
+                'programs': programs, 'hypervolume': hypervolume,
+                'info': json.dumps(json.loads(stored[0] or '{}') | info)})
 
-    def rows(self) -> list[Row]:
-        """All trials in order of their number."""
-        names = ', '.join([*_MEASURED, *(f'unpruned_{c}' for c in _COSTS)])
-        found = self._db.execute(
-            'SELECT number, coordinates, epochs, parent, round, status, point, '
-            f'train_seconds, float_error, {names} FROM trials ORDER BY number'
-        ).fetchall()
-        return [self._row(values) for values in found]
+        self._db.write(store)
 
-    def curve_rows(self) -> list[Row]:
-        """Trained trials at other cuts than their own, as rows with an `offset`."""
-        own = {row.trial.number: row for row in self.rows() if row.trained}
-        found = self._db.execute(
-            f'SELECT trial, offset, status, {", ".join(_MEASURED)} FROM curves '
-            'ORDER BY trial, offset').fetchall()
-        return [own[number]._replace(offset=offset, status=state, float_error=None,
-                                     **_measured(figures))
-                for number, offset, state, *figures in found if number in own]
+    def rows(self) -> list[Record]:
+        """All trials in order of their number; without damaged ones."""
+        found, _ = self._db.table('trials')
+        parsed = [self._reader.parse('trials', (values.get('number'),), values,
+                                     parsing.record) for values in found]
+        return parsing.lengths_agree(row for row in parsed if row is not None)
 
-    def networks(self) -> list[Row]:
+    def curve_rows(self) -> list[Record]:
+        """Trained trials at other cuts than their own, as records with an `offset`."""
+        return self._curves(self.rows())
+
+    def networks(self) -> list[Record]:
         """All trials, and every further network that threshold curves offer."""
-        return self.rows() + self.curve_rows()
+        rows = self.rows()
+        return rows + self._curves(rows)
 
-    def rounds(self) -> list[dict]:
-        """All rounds as dicts of their columns, `info` decoded."""
-        cursor = self._db.execute('SELECT * FROM rounds ORDER BY round')
-        names = [c[0] for c in cursor.description]
-        rounds = [dict(zip(names, values)) for values in cursor.fetchall()]
-        return [r | {'info': json.loads(r['info'] or '{}')} for r in rounds]
+    def _curves(self, rows: list[Record]) -> list[Record]:
+        own = {row.trial.number: row for row in rows if row.trained}
+        points = (self._point(values) for values in self._db.table('curves')[0])
+        known = sorted((point for point in points if point is not None),
+                       key=lambda point: point[:2])
+        return [own[point.trial]._replace(float_error=None, **{
+            name: value for name, value in point._asdict().items() if name != 'trial'})
+            for point in known if point.trial in own]
+
+    def _point(self, values: dict[str, Any]) -> parsing.Point | None:
+        key = (values.get('trial'), values.get('offset'))
+        return self._reader.parse('curves', key, values, parsing.point)
+
+    def rounds(self) -> list[RoundRecord]:
+        """All rounds in their order; without damaged ones."""
+        found, _ = self._db.table('rounds')
+        parsed = (self._round(values) for values in found)
+        return [row for row in parsed if row is not None]
+
+    def _round(self, values: dict[str, Any]) -> RoundRecord | None:
+        return self._reader.parse('rounds', (values.get('round'),), values,
+                                  parsing.round_record)
 
     def weights(self, number: int) -> Weights | None:
-        """The exact weights of a trial, None if it has none."""
-        row = self._db.execute(
-            'SELECT npz FROM weights WHERE trial=?', (number,)).fetchone()
-        return None if row is None else unpack(row[0])
+        """The exact weights of a trial, None if it has none.
 
-    @staticmethod
-    def _row(values):
-        (number, coordinates, epochs, parent, round_, state, point, seconds,
-         float_error, *figures) = values
-        unpruned = figures[len(_MEASURED):]
-        trial = Trial(number, np.array(json.loads(coordinates)), epochs, parent)
-        return Row(trial, round_, state, json.loads(point), train_seconds=seconds,
-                   unpruned=_tuple(Totals, unpruned), float_error=float_error,
-                   **_measured(figures[:len(_MEASURED)]))
+        Raises:
+          StudyError: they are damaged.
+        """
+        try:
+            rows = self._db.read('SELECT * FROM weights WHERE trial=?', (number,))
+            if not rows:
+                return None
+            if self._reader.intact('weights', rows[0]):
+                return unpack(rows[0]['npz'])
+        except sqlite3.DatabaseError as error:
+            if not database.is_damage(error):
+                raise
+        except _NO_WEIGHTS:
+            pass
+        raise StudyError(f'workdir {str(self.workdir)!r}: {FILE}: the weights of trial '
+                         f'{number} are damaged')
+
+    def _damage(self, *, deep: bool) -> list[str]:
+        """Lines on what is missing or damaged; `deep` reads all weights."""
+        if not self._db.read('SELECT name FROM sqlite_master'):
+            return []
+        lines = []
+        for table in schema.KEYS:
+            if table == 'weights' and not deep:
+                continue
+            found, reason = self._db.table(table)
+            if reason:
+                lines.append(f'a part of table {table} cannot be read ({reason})')
+            lines += [_damaged(table, values) for values in found
+                      if table != 'trials' and not self._readable(table, values)]
+        try:
+            weights = {row['trial'] for row in self._db.read(
+                'SELECT trial FROM weights')}
+            counts = self._db.read('SELECT * FROM rounds')
+        except sqlite3.DatabaseError as error:
+            if not database.is_damage(error):
+                raise
+            return lines
+        known = [n for row in counts if isinstance(n := row.get('trials'), int)]
+        suggested = sum(known) if len(known) == len(counts) else None
+        return lines + parsing.faults(self.rows(), suggested, weights)
+
+    def _readable(self, table: str, values: dict[str, Any]) -> bool:
+        """Whether a row is what a search has written."""
+        how = {'curves': self._point, 'rounds': self._round}.get(table)
+        if how is not None:
+            return how(values) is not None
+        return self._reader.intact(table, values)
+
+    def _tell_damage(self, refuse: bool) -> None:
+        if not self.damage:
+            return
+        lines = self.damage[:_MOST_LINES]
+        if len(self.damage) > len(lines):
+            lines.append(f'and {len(self.damage) - len(lines)} more')
+        text = f'workdir {str(self.workdir)!r}: {FILE}: {"; ".join(lines)}'
+        if refuse:
+            raise StudyError(f'{text}; the rest can be read, but not continued')
+        tell(f'{text}; the rest is read')
 
 
-def _figures(item):
-    """`_MEASURED` of an outcome or a curve point; NaN and what is missing are None."""
-    error = None if item.error != item.error else item.error
-    return (error, *(item.costs or [None] * len(_COSTS)),
-            *((item.measured or {}).get(name) for name in _BOARD))
+def _damaged(table: str, values: dict[str, Any]) -> str:
+    """One damaged row in words."""
+    number = values.get('trial', values.get('round', values.get('key')))
+    return {'meta': f'setting {number!r:.40} is damaged',
+            'curves': f'trial {number} at cut {values.get("offset")!r:.20} is damaged',
+            'weights': f'the weights of trial {number} are damaged',
+            'rounds': f'round {number} is damaged'}[table]
 
 
-def _measured(figures):
-    """The fields of a row that hold `_MEASURED`."""
-    return {'error': figures[0],
-            'costs': _tuple(Totals, figures[1:1 + len(_COSTS)]),
-            'measured': {name: value for name, value in zip(
-                _BOARD, figures[1 + len(_COSTS):]) if value is not None} or None}
+def _trial_values(outcome: Outcome) -> dict[str, Any]:
+    """The columns of a finished trial."""
+    return {'status': status.name(outcome.status),
+            'float_error': _known(outcome.float_error),
+            'accuracy': json.dumps(outcome.accuracy),
+            'train_seconds': outcome.train_seconds, **_figures(outcome),
+            **dict(zip(schema.UNPRUNED, outcome.unpruned or ()))}
 
 
-def _tuple(kind, values):
-    return None if values[0] is None else kind(*values)
+def _point_values(number: int, point: CurvePoint) -> dict[str, Any]:
+    """The columns of a point of a threshold curve."""
+    code = status.OK if point.fits else status.OVER_BUDGET
+    return {'trial': number, 'offset': point.offset, 'status': status.name(code),
+            **_figures(point)}
 
 
-def _curve_status(point):
-    return status.name(status.OK if point.fits else status.OVER_BUDGET)
+def _figures(item: Outcome | CurvePoint) -> dict[str, Any]:
+    """What trials and points of their curves have alike; what is missing is left
+    out."""
+    measured = {schema.column(goal): value
+                for goal, value in (item.measured or {}).items()}
+    return {'error': _known(item.error), **dict(zip(schema.COSTS, item.costs or ())),
+            **measured}
+
+
+def _known(value: float) -> float | None:
+    """NaN is what was not measured."""
+    return None if value != value else value

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import locked
-from sparse_jax.study.records import Row
+from sparse_jax.study.records import Record
 
 
-def seed_of(settings: Settings, digest: str, rows: Sequence[Row], seed: int) -> int:
+def seed_of(settings: Settings, digest: str, rows: Sequence[Record], seed: int) -> int:
     """The root seed of a study that trains networks of another study again.
 
     Trial k of a study draws from its root seed and k alone. A retraining under the

@@ -89,9 +89,9 @@ def test_a_killed_measured_search_resumes_to_the_same_rows(setup, study, tmp_pat
     loop.run(setup, other)
     rows = lambda s: [tiny_study.comparable(row) for row in s.networks()]
     assert rows(other) == rows(study)
-    assert [r['hypervolume'] for r in other.rounds()] == [
-        r['hypervolume'] for r in study.rounds()]
-    assert study.rounds()[-1]['info']['measure_seconds'] > 0
+    assert [r.hypervolume for r in other.rounds()] == [
+        r.hypervolume for r in study.rounds()]
+    assert study.rounds()[-1].info['measure_seconds'] > 0
 
 
 def test_networks_over_a_budget_are_kept_but_not_on_the_front(setup, study, tmp_path):

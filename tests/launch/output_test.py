@@ -87,7 +87,7 @@ def test_the_history_counts_what_was_trained():
         records = types.SimpleNamespace(
             rows=lambda found=found: found, rounds=lambda: rounds)
         assert convergence.history(records)[-1].epochs == epochs
-    assert [p.hypervolume for p in points] == [r['hypervolume'] for r in rounds]
+    assert [p.hypervolume for p in points] == [r.hypervolume for r in rounds]
 
 
 def test_a_study_without_a_front_says_why():

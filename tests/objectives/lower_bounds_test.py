@@ -166,7 +166,7 @@ def test_refused_proposals_are_counted(tmp_path):
     built = tiny_study.build(limits__max_weights=middle, search__rounds=1)
     study = Study(tmp_path)
     loop.run(built, study)
-    info = study.rounds()[0]['info']
+    info = study.rounds()[0].info
     study.close()
     # A random pick looks at 16 siblings or one free draw of the domain at least.
     assert 0 < info['refused'] < info['considered'] and info['considered'] >= 16

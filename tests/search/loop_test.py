@@ -1,5 +1,7 @@
 """The loop: a killed search resumes to the rows of one that was never killed."""
 
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from sparse_jax.search import loop
 from sparse_jax.space import encoding, network_file
 from sparse_jax.study import checkpoints
 from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import PENDING, Row, Study
+from sparse_jax.study.records import PENDING, Record, Study
 from tests import tiny_study
 
 
@@ -44,8 +46,8 @@ def _assert_equal(study, whole):
     for row in whole.rows():
         assert tiny_study.same_weights(
             study.weights(row.trial.number), whole.weights(row.trial.number))
-    assert [r['hypervolume'] for r in study.rounds()] == [
-        r['hypervolume'] for r in whole.rounds()]
+    assert [r.hypervolume for r in study.rounds()] == [
+        r.hypervolume for r in whole.rounds()]
     names = lambda s: sorted(
         p.name for p in (s.workdir / checkpoints.FOLDER).iterdir())
     assert names(study) == names(whole)
@@ -103,6 +105,19 @@ def test_a_finished_search_does_nothing_more(tmp_path, setup):
     assert calls == []
 
 
+def test_deleted_checkpoints_come_back(tmp_path, setup):
+    study = Study(tmp_path)
+    loop.run(setup, study)
+    folder = tmp_path / checkpoints.FOLDER
+    names = {p.name for p in folder.glob('trial_*')}
+    gone = sorted(int(name.removeprefix('trial_')) for name in names)[0]
+    shutil.rmtree(checkpoints.path_of(tmp_path, gone))
+    loop.run(setup, study)
+    assert {p.name for p in folder.glob('trial_*')} == names
+    assert tiny_study.same_weights(
+        checkpoints.restore(tmp_path, gone), study.weights(gone))
+
+
 def test_more_rounds_continue(tmp_path, setup, whole):
     study = Study(tmp_path)
     short = setup._replace(settings=tiny_study.settings(search__rounds=1))
@@ -135,11 +150,11 @@ def test_the_front_has_no_network_twice(whole, setup):
 
 def test_rounds_say_where_the_time_went(whole):
     records = whole.rounds()
-    assert [r['programs'] for r in records] == [1, 0]
+    assert [r.programs for r in records] == [1, 0]
     for record in records:
-        assert record['suggest_seconds'] > 0 and record['train_seconds'] > 0
-        assert record['info']['trials'] == tiny_study.BATCH
-        assert record['info']['wall_seconds'] > 0
+        assert record.suggest_seconds > 0 and record.train_seconds > 0
+        assert record.info['trials'] == tiny_study.BATCH
+        assert record.info['wall_seconds'] > 0
 
 
 def _wide(space, filters):
@@ -150,7 +165,7 @@ def _wide(space, filters):
 
 def _row(number, space, filters, error, cost, name='ok'):
     costs = Totals(cost, cost, cost, cost)
-    return Row(Trial(number, _wide(space, filters), 8), 0, name, {}, error, costs,
+    return Record(Trial(number, _wide(space, filters), 8), 0, name, {}, error, costs,
                costs, 0.1)
 
 

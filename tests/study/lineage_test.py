@@ -15,7 +15,7 @@ from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.study import lineage
 from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import Row
+from sparse_jax.study.records import Record
 from sparse_jax.types import Evaluation, SearchAlgorithm
 
 SPACE = sparse_space((8, 8, 1), 10)
@@ -33,7 +33,8 @@ def _point(**changes):
 
 def _row(number, point, error, parent=None, name='ok'):
     costs = Totals(100, 50, 60, 1000) if name == 'ok' else None
-    return Row(Trial(number, point, 10, parent), 0, name, {}, error, costs, costs, 0.1)
+    trial = Trial(number, point, 10, parent)
+    return Record(trial, 0, name, {}, error, costs, costs, 0.1)
 
 
 def test_epochs_of_ancestors_count():

@@ -59,7 +59,7 @@ def test_trials_and_weights_come_back_exactly(tmp_path):
 def test_a_fresh_round_is_pending(tmp_path):
     made = _study(tmp_path, _trials())
     assert [row.status for row in made.rows()] == [PENDING] * 3
-    assert made.rounds()[0]['suggest_seconds'] == 2.0
+    assert made.rounds()[0].suggest_seconds == 2.0
     assert made.weights(0) is None
 
 
@@ -109,8 +109,8 @@ def test_summaries_of_a_round_are_merged(tmp_path):
     made.finish_round(0, compile_seconds=1.0, train_seconds=2.0, programs=3,
                       hypervolume=0.5, info={'groups': 1})
     record, = made.rounds()
-    assert record['suggest_seconds'] == 2.0 and record['hypervolume'] == 0.5
-    assert record['info'] == {'groups': 1}
+    assert record.suggest_seconds == 2.0 and record.hypervolume == 0.5
+    assert record.info == {'groups': 1}
 
 
 def test_weights_are_packed_without_pickles():

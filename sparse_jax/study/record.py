@@ -1,0 +1,76 @@
+"""What a study holds, as typed values: trials, points of their curves, rounds."""
+
+from typing import NamedTuple
+
+from sparse_jax import status
+from sparse_jax.objectives.graph_costs import Totals
+from sparse_jax.study.outcome import Trial
+
+PENDING = 'pending'
+STATUSES = (PENDING, *status.NAMES)
+
+
+class StudyError(ValueError):
+    """A workdir that cannot be used; the message is one line."""
+
+
+class StudyWarning(UserWarning):
+    """What a person should know of a study that can be used; one line."""
+
+
+class Record(NamedTuple):
+    """A stored trial, or one of its networks at another cut."""
+
+    trial: Trial
+    round: int
+    status: str
+    """'pending' or a name of `sparse_jax.status`."""
+    point: dict
+    """Active rows of the table by name, as in a network file."""
+    error: float | None
+    costs: Totals | None
+    unpruned: Totals | None
+    train_seconds: float | None
+    offset: float | None = None
+    """Shift of the cut, for a point of a trial's threshold curve; None for its own."""
+    measured: dict[str, float] | None = None
+    """{goal: figure}; None unless an objective or a budget needed one."""
+    float_error: float | None = None
+    """Error before quantisation, where `error` is that of the int8 network; None for
+    points of threshold curves."""
+
+    @property
+    def name(self) -> str:
+        """'12', or '12@-1' for trial 12 pruned at another cut."""
+        cut = '' if self.offset is None else f'@{self.offset:g}'
+        return f'{self.trial.number}{cut}'
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was trained, pruned, measured and found within the budgets."""
+        return self.status == status.NAMES[status.OK]
+
+    @property
+    def empty(self) -> bool:
+        """Whether pruning left nothing of it at this cut."""
+        return self.status == status.NAMES[status.EMPTY]
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has weights: also if it then was over a budget."""
+        return self.error is not None
+
+
+class RoundRecord(NamedTuple):
+    """A round of suggestions; what is None is not known before it has finished."""
+
+    round: int
+    suggest_seconds: float | None
+    compile_seconds: float | None
+    train_seconds: float | None
+    programs: int | None
+    """Compiled in this round."""
+    hypervolume: float | None
+    """Of the study after this round."""
+    info: dict
+    """Diagnostics by name; never needed to continue."""
