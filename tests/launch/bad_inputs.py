@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax.settings.stored import dumps
+from sparse_jax.study import schema
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -295,13 +296,18 @@ def _studies(folder):
     (copies['half_study'] / 'study.sqlite').write_bytes(whole[:len(whole) // 8])
     for name, statements in {
             'old_study': ("UPDATE meta SET value='2' WHERE key='version'",),
-            'no_trials': ('DELETE FROM weights', 'DELETE FROM trials'),
-            'other_data': ("INSERT INTO meta VALUES ('data', 'of yesterday')",),
-            'failed': ("UPDATE trials SET status='nonfinite' WHERE number=1",
+            'no_trials': [f'DELETE FROM {table}' for table in (
+                'weights', 'curves', 'trials', 'rounds')],
+            'other_data': ("INSERT INTO meta VALUES ('data', 'of yesterday', NULL)",),
+            'failed': ("UPDATE trials SET status='nonfinite', error=NULL "
+                       'WHERE number=1', 'DELETE FROM curves WHERE trial=1',
                        'DELETE FROM weights WHERE trial=1')}.items():
         with contextlib.closing(sqlite3.connect(copies[name] / 'study.sqlite')) as db:
             for statement in statements:
                 db.execute(statement)
+            schema.seal(db, 'meta', ('data',))
+            schema.seal(db, 'meta', ('version',))
+            schema.seal(db, 'trials', (1,))
             db.commit()
 
 
