@@ -12,7 +12,7 @@ from sparse_jax.data import Dataset, largest_class
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.cost_model.measure import prediction_error
 from sparse_jax.objectives.goals import Objectives, costs_text, exceeded, figure
-from sparse_jax.study.records import PENDING, Row
+from sparse_jax.study.records import PENDING, Record
 
 _UNEVEN = 0.9
 """Share of the error of guessing among equal classes, below which it is said."""
@@ -48,7 +48,7 @@ def notes(out: Console, dataset: Dataset) -> None:
                   f'validation error of {100 * error:.1f} %')
 
 
-def no_better_text(rows: Sequence[Row], dataset: Dataset) -> str:
+def no_better_text(rows: Sequence[Record], dataset: Dataset) -> str:
     """That no network beats naming the largest class; '' if one does, or none is ok."""
     name, error = largest_class(dataset)
     errors = [row.error for row in rows if row.ok and row.error is not None]

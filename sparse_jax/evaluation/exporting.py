@@ -14,7 +14,7 @@ from sparse_jax.quantize import finetune, int8_accuracy
 from sparse_jax.quantize.ranges import Ranges
 from sparse_jax.study.front import accuracy
 from sparse_jax.study.opened import OpenStudy
-from sparse_jax.study.records import Row
+from sparse_jax.study.records import Record
 
 FLOAT_CALIBRATION = 1000
 """Training images that set the ranges where the search measured in float."""
@@ -23,7 +23,7 @@ FLOAT_CALIBRATION = 1000
 class Exported(NamedTuple):
     """What was written."""
 
-    row: Row
+    row: Record
     """The network, as the study has it."""
     int8_accuracy: float
     """Share of the validation images that the int8 network gets right."""
@@ -41,7 +41,7 @@ def calibration_images(study: OpenStudy) -> np.ndarray:
 
 
 def export_trial(
-    study: OpenStudy, which: str | Row, out: str | os.PathLike[str], *,
+    study: OpenStudy, which: str | Record, out: str | os.PathLike[str], *,
     board: Board | None = None, method: str = 'robust', weight_format: str = 'auto',
     finetune_steps: int = 0,
 ) -> Exported:
