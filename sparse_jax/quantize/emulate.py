@@ -33,7 +33,8 @@ def emulate_codes(net: QuantizedNet, codes: np.ndarray) -> dict[str, np.ndarray]
 def dequantize(net: QuantizedNet, logits: np.ndarray) -> np.ndarray:
     """Int8 logits -> real ones."""
     tensor = net.tensors[net.output]
-    return tensor.scale * (logits.astype(np.float64) - tensor.zero_point)
+    real = tensor.scale * (logits.astype(np.float64) - tensor.zero_point)
+    return real + tensor.offset
 
 
 def zeros_of(net: QuantizedNet, node: QuantizedNode) -> Zeros:

@@ -13,9 +13,11 @@ the calibrated range of a group of tensors that share a scale."""
 
 
 def group_ranges(net: CompactNet, ranges: Ranges) -> dict[str, tuple[float, float]]:
-    """{representative: (low, high)} of tensors that share a scale."""
+    """{representative: (low, high)} of tensors that share a scale, but the image's."""
     owner, groups = share(net), {}
     for node in net.nodes:
+        if owner[node.name] == 'input':
+            continue
         low, high = ranges.activations[node.name]
         old = groups.get(owner[node.name], (0.0, 0.0))
         groups[owner[node.name]] = (min(low, old[0]), max(high, old[1]))
@@ -64,6 +66,9 @@ def fake_forward(
         if node.pool > 1:
             size = (1, 1, node.pool, node.pool)
             y = jax.lax.reduce_window(y, -jnp.inf, jax.lax.max, size, size, 'VALID')
+        if owner[node.name] == 'input':
+            tensors[node.name] = y
+            continue
         gain = params['gain'][owner[node.name]]
         low, high = groups[owner[node.name]]
         tensors[node.name] = fake_activation(y, gain * low, gain * high)

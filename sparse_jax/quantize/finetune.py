@@ -177,6 +177,9 @@ def _learned(net: CompactNet, ranges: Ranges, real: Params) -> Ranges:
     owner, groups = share(net), group_ranges(net, ranges)
     activations = {}
     for node in net.nodes:
+        if owner[node.name] == 'input':
+            activations[node.name] = ranges.activations[node.name]
+            continue
         gain = float(real['gain'][owner[node.name]])
         low, high = groups[owner[node.name]]
         activations[node.name] = (gain * low, gain * high)

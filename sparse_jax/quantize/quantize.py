@@ -58,17 +58,19 @@ def _tensors(net: CompactNet, ranges: Ranges, image: QTensor) -> dict[str, QTens
     groups = share(net)
     lows, highs, least = {}, {}, {}
     tensors = {'input': image}
-    for node in net.nodes:
+    own = [node for node in net.nodes if groups[node.name] != 'input']
+    for node in own:
         group = groups[node.name]
         low, high = ranges.activations[node.name]
         lows[group] = min(lows.get(group, 0.0), low)
         highs[group] = max(highs.get(group, 0.0), high)
-    for node in net.nodes:
+    for node in own:
         group = groups[node.name]
         least[group] = max(least.get(group, _LEAST_SCALE), _worst(
             node, lows, highs, groups, image) / _HEADROOM)
     for name in tensor_names(net):
-        if name == 'input':
+        if groups[name] == 'input':
+            tensors[name] = image
             continue
         group = groups[name]
         low, span = lows[group], _span(lows[group], highs[group])
@@ -95,7 +97,7 @@ def _worst(
     reach = []
     for name in node.inputs:
         group = groups[name]
-        reach.append(image.scale * 255.0 if name == 'input'
+        reach.append(image.scale * 255.0 if group == 'input'
                      else _span(lows[group], highs[group]))
     if node.weight is None:
         return float(sum(reach))

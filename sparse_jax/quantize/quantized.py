@@ -39,6 +39,10 @@ class QuantizedNode:
     multiplier [O], shift [O]) + zero_point, low, 127); pooling is a maximum.
     sum: every input i contributes rescale((x_i - z_i) << 20, input_multiplier[i],
     input_shift[i]); the total is rescaled by multiplier[0], shift[0].
+    add: as sum, of the middles of its inputs, [C, H, W] = `full_shape`; maps that an
+    input lacks count as its zero point.
+    average_pool: the mean of the codes of a window, halves away from zero; no scale
+    changes.
     concatenate: input i is copied if input_multiplier[i] is 0 (same scale), else
     rescale(x_i - z_i, input_multiplier[i], input_shift[i]) + zero_point.
     """
@@ -57,6 +61,7 @@ class QuantizedNode:
     input_multiplier: np.ndarray | None = None
     input_shift: np.ndarray | None = None
     relu: bool = False
+    kernel: int = 1
     full_shape: tuple[int, ...] = ()
     """Of the output before its pool."""
 

@@ -33,6 +33,12 @@ def tiles(x: Array, height: int, width: int) -> Array:
     return x.reshape(n, c, h, height, w, width)
 
 
+def centre(x: Array, height: int, width: int) -> Array:
+    """The middle of the maps; of an odd difference the bottom and right lose more."""
+    top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
+    return x[:, :, top : top + height, left : left + width]
+
+
 def max_pool(x: Array, size: int) -> Array:
     """Maximum of size x size windows side by side."""
     if size == 1:

@@ -1,6 +1,7 @@
 """How often the generated code does what: the features of the fitted cost models."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,9 +30,15 @@ CODE = ('always', 'layers', 'merges', 'summands', 'copied', 'rescaled', 'raised'
 """What adds code; a kernel called once is specialised by the compiler (`one_`)."""
 
 
-def work_features(g: Generated) -> np.ndarray:
-    """[len(WORK)] counts of one inference, the input rows included."""
-    counts = dict.fromkeys(WORK, 0.0)
+MAP_WORK = ('placed', 'means', 'mean_rows', 'averaged')
+"""Counts per inference of adds and average pools, beside their `sums` and `summands`;
+fitted to what the rest of a model leaves."""
+MAP_CODE = ('placed', 'means')
+
+
+def work_features(g: Generated, names: Sequence[str] = WORK) -> np.ndarray:
+    """[len(names)] counts of one inference, the input rows included."""
+    counts = dict.fromkeys((*WORK, *MAP_WORK), 0.0)
     height, width, channels = g.net.input_shape
     counts |= {'inferences': 1, 'rows': height, 'pixels': height * width * channels,
                'input_values': height // g.net.downsample
@@ -43,7 +50,7 @@ def work_features(g: Generated) -> np.ndarray:
             continue
         for name, count in function(node).work(g.net, g.plan, node).items():
             counts[name] += count
-    return np.array([counts[name] for name in WORK], np.float64)
+    return np.array([counts[name] for name in names], np.float64)
 
 
 def _layer_work(g: Generated, node: QuantizedNode, counts: dict[str, float]) -> None:
@@ -91,9 +98,9 @@ def _product_work(
     return work
 
 
-def code_features(g: Generated) -> np.ndarray:
-    """[len(CODE)] what the source contains."""
-    counts = dict.fromkeys(CODE, 0.0)
+def code_features(g: Generated, names: Sequence[str] = CODE) -> np.ndarray:
+    """[len(names)] what the source contains."""
+    counts = dict.fromkeys((*CODE, *MAP_CODE), 0.0)
     kinds = [kernel.kind for kernel in g.kernels.values()]
     for kind in set(kinds):
         counts[f'{"one" if kinds.count(kind) == 1 else "many"}_{kind}'] = 1
@@ -107,4 +114,17 @@ def code_features(g: Generated) -> np.ndarray:
             counts['merges'] += 1
             for name, count in function(node).code(g.net, g.plan, node).items():
                 counts[name] += count
-    return np.array([counts[name] for name in CODE], np.float64)
+    return np.array([counts[name] for name in names], np.float64)
+
+
+class FeatureSet(NamedTuple):
+    """What a cost model is linear in."""
+
+    names: tuple[str, ...]
+    of_maps: tuple[str, ...]
+    """Those of adds and average pools, which are fitted last."""
+    count: Callable[[Generated, Sequence[str]], np.ndarray]
+
+
+WORK_FEATURES = FeatureSet(WORK, MAP_WORK, work_features)
+CODE_FEATURES = FeatureSet(CODE, MAP_CODE, code_features)

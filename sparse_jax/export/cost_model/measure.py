@@ -19,10 +19,9 @@ from sparse_jax.export.chip.boards import Board, load
 from sparse_jax.export.code.c_source import Generated, generate
 from sparse_jax.export.code.c_tables import table_bytes
 from sparse_jax.export.cost_model.features import (
-    CODE,
-    WORK,
-    code_features,
-    work_features,
+    CODE_FEATURES,
+    WORK_FEATURES,
+    FeatureSet,
 )
 from sparse_jax.quantize.quantized import QuantizedNet
 
@@ -55,10 +54,9 @@ def measure(net: QuantizedNet, board: str | Board = 'microbit') -> Measurement:
     board = load(board) if isinstance(board, str) else board
     g = generate(net)
     model = _models()[board.core]
-    code = _predict(model['code'], CODE, code_features(g))
-    work = work_features(g)
-    instructions = _predict(model['instructions'], WORK, work)
-    cycles = _predict(model['cycles'], WORK, work)
+    code = predict(model['code'], CODE_FEATURES, g)
+    instructions = predict(model['instructions'], WORK_FEATURES, g)
+    cycles = predict(model['cycles'], WORK_FEATURES, g)
     tables = exact_table_bytes(g)
     return Measurement(g.plan.arena, tables, tables + code, instructions, cycles,
                        cycles / board.clock_hz, prediction_error(board))
@@ -83,9 +81,15 @@ def exact_table_bytes(g: Generated) -> int:
                for node in g.net.nodes if node.weight is not None)
 
 
-def _predict(fit: dict, names: Sequence[str], features: np.ndarray) -> float:
+def predict(fit: dict, features: FeatureSet, g: Generated) -> float:
+    """A fitted figure of a generated network."""
+    return sum(_linear(fit, names, features.count(g, names))
+               for names in (features.names, features.of_maps))
+
+
+def _linear(fit: dict, names: Sequence[str], counts: np.ndarray) -> float:
     coefficients = np.array([fit['coefficients'].get(name, 0.0) for name in names])
-    return float(coefficients @ features)
+    return float(coefficients @ counts)
 
 
 @functools.cache

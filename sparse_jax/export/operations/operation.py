@@ -38,6 +38,10 @@ class TfliteGraph(Protocol):
         """Shape of one of our tensors in the order of .tflite."""
         ...
 
+    def pool(self, source: int, name: str, size: int) -> int:
+        """Maximum of size x size windows, into one of our tensors."""
+        ...
+
     def flat(self, name: str) -> int:
         """One of our tensors as a vector in our (C, H, W) order."""
         ...

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparse_jax.export.operations import TfliteKind, layout
+from sparse_jax.export.operations.maps import turned
 from sparse_jax.export.operations.table import function
 from sparse_jax.export.tflite.flatbuffer import Operator, Tensor, write_model
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
@@ -65,7 +66,7 @@ class _Graph:
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Shape of one of our tensors in the order of .tflite."""
-        return _turned(self.net.shapes[name])
+        return turned(self.net.shapes[name])
 
     def pool(self, source: int, name: str, size: int) -> int:
         """Maximum of size x size windows, into one of our tensors."""
@@ -85,7 +86,7 @@ class _Graph:
         w = self.constant(f'{node.name}/weight', weight, scales, axis)
         b = self.constant(f'{node.name}/bias', np.asarray(node.bias), x.scale * scales)
         out = self.activation(f'{node.name}/full' if node.pool > 1 else node.name,
-                              _turned(node.full_shape), node.name)
+                              turned(node.full_shape), node.name)
         fields = {**kind.tflite.fields, 'FusedActivationFunction': int(node.relu)}
         self.add(kind.tflite._replace(fields=fields),
                  (self.index[node.inputs[0]], w, b), out)
@@ -110,8 +111,3 @@ class _Graph:
         self.add(TfliteKind('RESHAPE', 'ReshapeOptions', {'NewShape': [1, size]}, 1),
                  (current, target), out)
         return out
-
-
-def _turned(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Our shape in the order of .tflite, with its batch axis."""
-    return (1, *shape[1:], shape[0]) if len(shape) == 3 else (1, *shape)

@@ -32,7 +32,7 @@ def quantize_sum(node: CompactNode, setting: Setting) -> QuantizedNode:
         raise UnfitNetworkError(f'{node.name}: its summands are too large beside '
                                 'their sum')
     return QuantizedNode(
-        name=node.name, op=node.op, inputs=node.inputs, relu=node.relu,
+        name=node.name, op=node.op, inputs=node.inputs, relu=node.relu, pool=node.pool,
         low=setting.output.zero_point if node.relu else -128, multiplier=total[0],
         shift=total[1], input_multiplier=parts[0], input_shift=parts[1],
         full_shape=setting.shape)
