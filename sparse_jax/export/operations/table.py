@@ -2,6 +2,7 @@
 
 from sparse_jax import ops
 from sparse_jax.export.errors import ExportError
+from sparse_jax.export.operations.add import ADD
 from sparse_jax.export.operations.concatenate import CONCATENATE
 from sparse_jax.export.operations.conv import CONV
 from sparse_jax.export.operations.dense import DENSE
@@ -16,6 +17,7 @@ OPERATIONS: dict[str, ExportOperation] = {
     'dense': DENSE,
     'sum': SUM,
     'concatenate': CONCATENATE,
+    'add': ADD,
 }
 """An operation from outside is an entry more."""
 

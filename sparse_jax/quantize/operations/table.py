@@ -1,6 +1,7 @@
 """The table of operations in int8, by the names of `ops.OPERATIONS`."""
 
 from sparse_jax import ops
+from sparse_jax.quantize.operations.add import ADD
 from sparse_jax.quantize.operations.concatenate import CONCATENATE
 from sparse_jax.quantize.operations.conv import CONV
 from sparse_jax.quantize.operations.dense import DENSE
@@ -14,6 +15,7 @@ OPERATIONS: dict[str, Int8Operation] = {
     'dense': DENSE,
     'sum': SUM,
     'concatenate': CONCATENATE,
+    'add': ADD,
 }
 """An operation from outside is an entry more."""
 
