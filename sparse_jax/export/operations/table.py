@@ -3,6 +3,7 @@
 from sparse_jax import ops
 from sparse_jax.export.errors import ExportError
 from sparse_jax.export.operations.add import ADD
+from sparse_jax.export.operations.average_pool import AVERAGE_POOL
 from sparse_jax.export.operations.concatenate import CONCATENATE
 from sparse_jax.export.operations.conv import CONV
 from sparse_jax.export.operations.dense import DENSE
@@ -18,6 +19,7 @@ OPERATIONS: dict[str, ExportOperation] = {
     'sum': SUM,
     'concatenate': CONCATENATE,
     'add': ADD,
+    'average_pool': AVERAGE_POOL,
 }
 """An operation from outside is an entry more."""
 

@@ -2,6 +2,7 @@
 
 from sparse_jax import ops
 from sparse_jax.quantize.operations.add import ADD
+from sparse_jax.quantize.operations.average_pool import AVERAGE_POOL
 from sparse_jax.quantize.operations.concatenate import CONCATENATE
 from sparse_jax.quantize.operations.conv import CONV
 from sparse_jax.quantize.operations.dense import DENSE
@@ -16,6 +17,7 @@ OPERATIONS: dict[str, Int8Operation] = {
     'sum': SUM,
     'concatenate': CONCATENATE,
     'add': ADD,
+    'average_pool': AVERAGE_POOL,
 }
 """An operation from outside is an entry more."""
 
