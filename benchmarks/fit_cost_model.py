@@ -1,10 +1,12 @@
 """Fits the cost models of sparse_jax/export/cost_model/fitted/cost_model.json.
 
-python -m benchmarks.fit_cost_model
+python -m benchmarks.fit_cost_model [--only_maps]
 
 Compiles random networks for an M0 and an M4, counts the instructions of one inference
 in emulation and fits code bytes, instructions and cycles by non-negative least squares
 of relative errors. A third of the networks is left out; the errors stored are theirs.
+What adds of feature maps and average pools cost is fitted last, to what the model
+leaves of networks that have some; --only_maps keeps the rest of the stored model.
 """
 
 import argparse
@@ -22,13 +24,8 @@ from sparse_jax.export.chip.machine import Machine
 from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
 from sparse_jax.export.code.c_source import generate
 from sparse_jax.export.code.formats import FORMATS
-from sparse_jax.export.cost_model.features import (
-    CODE,
-    WORK,
-    code_features,
-    work_features,
-)
-from sparse_jax.export.cost_model.measure import MODEL
+from sparse_jax.export.cost_model.features import CODE_FEATURES, WORK_FEATURES
+from sparse_jax.export.cost_model.measure import MODEL, predict
 from sparse_jax.export.project.bundle import firmware_program
 from sparse_jax.quantize import calibrate, pixel_codes, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
@@ -42,16 +39,23 @@ PRODUCTS = (2e3, 4e6)
 """Of an inference: nobody has to predict less, nor waits for more."""
 
 
-def networks(count):
+QUANTITIES = {'code': CODE_FEATURES, 'instructions': WORK_FEATURES,
+              'cycles': WORK_FEATURES}
+
+
+def networks(count, residual):
     """[(Generated, pixel codes)]: random networks, mostly in their cheapest formats.
 
     Every layer has some weight, as in a shrunk network: the compiler removes others.
+    `residual`: all have an add or an average pool; else none has.
     """
     cases = []
     for seed in itertools.count(1000):
         if len(cases) == count:
             return cases
-        net = random_net(seed, **SIZES[seed % 2])
+        net = random_net(seed, **SIZES[seed % 2], residual=residual)
+        if residual and not {'add', 'average_pool'} & {n.op for n in net.nodes}:
+            continue
         images = random_images(net, 3, seed)
         q = quantize(net, calibrate(net, images))
         if not PRODUCTS[0] <= products(q) <= PRODUCTS[1] or not all(
@@ -93,13 +97,13 @@ def observe(cases, board, compiler):
     return np.array(rows, np.float64)
 
 
-def fit(features, names, target):
-    """Coefficients and the held-out relative errors."""
+def fit(features, names, target, known=0.0):
+    """Coefficients of what is not `known` of a target, and held-out relative errors."""
     held = np.arange(len(target)) % 3 == 0
     weight = 1.0 / target[:, None]
-    solution, _ = nnls((features * weight)[~held], np.ones((~held).sum()),
+    solution, _ = nnls((features * weight)[~held], ((target - known) / target)[~held],
                        maxiter=10_000)
-    error = np.abs(features[held] @ solution / target[held] - 1.0)
+    error = np.abs((features @ solution + known) / target - 1.0)[held]
     return {'coefficients': {n: round(float(c), 3) for n, c in zip(names, solution)
                              if c > 0},
             'error': {'median': round(float(np.median(error)), 4),
@@ -108,31 +112,60 @@ def fit(features, names, target):
                       'networks': int(held.sum())}}
 
 
+def roomy(board):
+    """A board with room for a whole batch of networks; costs do not depend on it."""
+    memories = (dataclasses.replace(m, bytes=1 << 24) for m in (board.flash, board.ram))
+    return dataclasses.replace(board, **dict(zip(('flash', 'ram'), memories)))
+
+
+def fit_layers(count):
+    """{core: model} of networks without adds and average pools."""
+    cases, cores = networks(count, residual=False), {}
+    counts = {name: np.stack([f.count(g, f.names) for g, _ in cases])
+              for name, f in QUANTITIES.items()}
+    for name in BOARDS:
+        board = roomy(load(name))
+        compiler = find_compiler(board)
+        seen = observe(cases, board, compiler)
+        cores[board.core] = {'board': name, 'compiler': compiler.label()}
+        for column, (key, f) in enumerate(QUANTITIES.items()):
+            cores[board.core][key] = fit(counts[key], f.names, seen[:, column])
+            print(name, key, cores[board.core][key]['error'])
+    return cores
+
+
+def fit_maps(count, cores):
+    """Adds the coefficients of adds and average pools to {core: model}."""
+    cases = networks(count, residual=True)
+    for name in BOARDS:
+        board = roomy(load(name))
+        seen = observe(cases, board, find_compiler(board))
+        for column, (key, f) in enumerate(QUANTITIES.items()):
+            model = cores[board.core][key]
+            for feature in f.of_maps:
+                model['coefficients'].pop(feature, None)
+            known = np.array([predict(model, f, g) for g, _ in cases])
+            counts = np.stack([f.count(g, f.of_maps) for g, _ in cases])
+            found = fit(counts, f.of_maps, seen[:, column], known)
+            model['coefficients'] |= found['coefficients']
+            model['error_of_maps'] = found['error']
+            print(name, key, found)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--count', type=int, default=480)
-    count = parser.parse_args().count
-    cases = networks(count)
-    work = np.stack([work_features(g) for g, _ in cases])
-    code = np.stack([code_features(g) for g, _ in cases])
-    cores = {}
-    for name in BOARDS:
-        # Room for a whole batch of networks; costs do not depend on it.
-        board = load(name)
-        roomy = lambda memory: dataclasses.replace(memory, bytes=1 << 24)
-        board = dataclasses.replace(
-            board, flash=roomy(board.flash), ram=roomy(board.ram))
-        compiler = find_compiler(board)
-        seen = observe(cases, board, compiler)
-        cores[board.core] = {
-            'board': name, 'compiler': compiler.label(),
-            'code': fit(code, CODE, seen[:, 0]),
-            'instructions': fit(work, WORK, seen[:, 1]),
-            'cycles': fit(work, WORK, seen[:, 2])}
-        for key in ('code', 'instructions', 'cycles'):
-            print(name, key, cores[board.core][key]['error'])
-    content = {'made_by': f'python -m benchmarks.fit_cost_model --count={count}',
-               'networks': count, 'cores': cores}
+    parser.add_argument('--maps', type=int, default=90)
+    parser.add_argument('--only_maps', action='store_true')
+    options = parser.parse_args()
+    if options.only_maps:
+        content = json.loads(MODEL.read_text())
+    else:
+        content = {
+            'made_by': f'python -m benchmarks.fit_cost_model --count={options.count}',
+            'networks': options.count, 'cores': fit_layers(options.count)}
+    fit_maps(options.maps, content['cores'])
+    content['networks_of_maps'] = options.maps
     MODEL.write_text(json.dumps(content, indent=1) + '\n')
 
 

@@ -1,27 +1,39 @@
 """Random legal compact networks, for property tests and for fitting cost models."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from sparse_jax.model.compact import CompactNet, CompactNode
 
 _SPARSITY = (0.0, 0.2, 0.5, 0.8, 0.95, 1.0)
+_RESIDUAL = 0.25
+"""How often a step of a branch adds maps; as often it averages them."""
 
 
 class _Builder:
     """Grows one network; `shapes` holds every tensor made so far."""
 
-    def __init__(self, rng, image, maps, units):
-        self.rng, self.nodes, self.shapes = rng, [], {'input': image}
+    def __init__(
+        self, rng: np.random.Generator, image: tuple[int, ...], maps: int, units: int,
+        residual: bool,
+    ):
+        self.rng, self.residual = rng, residual
+        self.nodes: list[CompactNode] = []
+        self.shapes = {'input': image}
         self.maps, self.units = maps, units
 
-    def pick(self, *options):
+    def pick(self, *options: float) -> float:
         return options[self.rng.integers(len(options))]
 
-    def weight(self, *shape):
+    def weight(self, *shape: int) -> np.ndarray:
         w = self.rng.normal(size=shape) * self.pick(0.1, 0.5, 2.0)
         return (w * (self.rng.random(shape) >= self.pick(*_SPARSITY))).astype('f4')
 
-    def add(self, op, inputs, shape, **fields):
+    def add(
+        self, op: str, inputs: Sequence[str], shape: tuple[int, ...], **fields: Any
+    ) -> str:
         name = f'{op}_{len(self.nodes)}'
         if fields.get('weight') is not None and self.rng.random() < 0.9:
             count = len(fields['weight'])
@@ -31,7 +43,14 @@ class _Builder:
         self.shapes[name] = shape
         return name
 
-    def spatial(self, name):
+    def pooled(self, op: str, inputs: Sequence[str], full: tuple[int, ...],
+               **fields: Any) -> str:
+        """A node whose maps may be pooled: `full` is its shape before."""
+        c, h, w = full
+        pool = int(self.rng.integers(1, min(3, h, w) + 1))
+        return self.add(op, inputs, (c, h // pool, w // pool), pool=pool, **fields)
+
+    def spatial(self, name: str) -> str:
         """A convolution with an optional pool, or the same tensor if none fits."""
         c, h, w = self.shapes[name]
         k = int(self.rng.integers(1, min(5, h, w) + 1))
@@ -43,7 +62,30 @@ class _Builder:
         return self.add('depthwise' if depthwise else 'conv', [name],
                         (out, rows // pool, columns // pool), weight=weight, pool=pool)
 
-    def dense(self, name, units, **fields):
+    def average(self, name: str) -> str:
+        """An average pool, of the whole map along an axis shorter than its kernel."""
+        c, h, w = self.shapes[name]
+        kernel = int(self.rng.integers(1, max(h, w) + 2))
+        return self.pooled(
+            'average_pool', [name], (c, max(h // kernel, 1), max(w // kernel, 1)),
+            kernel=kernel)
+
+    def block(self, name: str) -> str:
+        """A tensor and convolutions of it, added."""
+        parts = [name, *(self.spatial(name)
+                         for _ in range(int(self.rng.integers(1, 3))))]
+        parts = [parts[i] for i in self.rng.permutation(len(parts))]
+        maps, height, width = zip(*(self.shapes[part] for part in parts))
+        return self.pooled('add', parts, (max(maps), min(height), min(width)))
+
+    def step(self, name: str) -> str:
+        """One operation more on feature maps."""
+        chance = self.rng.random() if self.residual else 1.0
+        if chance < _RESIDUAL:
+            return self.block(name)
+        return self.average(name) if chance < 2 * _RESIDUAL else self.spatial(name)
+
+    def dense(self, name: str, units: int, **fields: Any) -> str:
         size = int(np.prod(self.shapes[name]))
         gather = None
         if self.rng.random() < 0.5:
@@ -53,14 +95,14 @@ class _Builder:
         return self.add('dense', [name], (units,), weight=self.weight(units, width),
                         gather=gather, **fields)
 
-    def branch(self, source):
+    def branch(self, source: str) -> str:
         name = source
         for _ in range(int(self.rng.integers(0, 3))):
             if len(self.shapes[name]) == 3:
-                name = self.spatial(name)
+                name = self.step(name)
         return name
 
-    def merge(self, branches):
+    def merge(self, branches: Sequence[str]) -> str:
         units = int(self.rng.integers(1, self.units + 1))
         if self.rng.random() < 0.5:
             names = [self.dense(b, units) for b in branches]
@@ -72,11 +114,13 @@ class _Builder:
 
 
 def random_net(
-    seed: int, *, largest: int = 14, maps: int = 6, units: int = 11
+    seed: int, *, largest: int = 14, maps: int = 6, units: int = 11,
+    residual: bool = True,
 ) -> CompactNet:
     """A legal network drawn from `seed`; images up to `largest` pixels a side.
 
     maps, units: most output maps of a convolution and units of a hidden dense layer.
+    residual: whether there may be adds of feature maps and average pools.
     """
     rng = np.random.default_rng(seed)
     h, w = (int(v) for v in rng.integers(1, largest + 1, size=2))
@@ -84,7 +128,7 @@ def random_net(
     rate = int(rng.integers(1, min(3, h, w) + 1))
     squeeze = bool(rng.random() < 0.5)
     build = _Builder(rng, (1 if squeeze else c, h // rate, w // rate),
-                     maps, units)
+                     maps, units, residual)
     name = build.branch('input')
     for _ in range(int(rng.integers(0, 3))):
         count = int(rng.integers(1, 4))

@@ -66,7 +66,7 @@ def _run_litert(model, codes):
 @pytest.mark.parametrize('per_channel', (True, False))
 def test_tflm_gives_our_logits(per_channel):
     checked = 0
-    for seed, model, codes, logits in _cases(range(60), per_channel_dense=per_channel):
+    for seed, model, codes, logits in _cases(range(80), per_channel_dense=per_channel):
         np.testing.assert_array_equal(_run_tflm(model, codes)[0], logits, str(seed))
         checked += 1
     assert checked > 30
