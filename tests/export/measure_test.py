@@ -54,9 +54,20 @@ def _bridged():
         CompactNode('fc', 'dense', ('a',), _sparse(rng, 10, 8 * 15 * 15))))
 
 
+def _residual():
+    """A residual block of cropped maps, and a global average pool."""
+    rng = np.random.default_rng(0)
+    return CompactNet((20, 20, 1), 1, False, 120.0, 60.0, (
+        CompactNode('a', 'conv', ('input',), _sparse(rng, 4, 1, 3, 3), None, True, 2),
+        CompactNode('b', 'conv', ('a',), _sparse(rng, 6, 4, 3, 3), None, True),
+        CompactNode('add', 'add', ('a', 'b'), relu=True),
+        CompactNode('mean', 'average_pool', ('add',), kernel=7),
+        CompactNode('fc', 'dense', ('mean',), rng.normal(size=(10, 6)))))
+
+
 def _networks():
     """[(int8 network, pixel codes of an image)]."""
-    for net in (*map(_convolutions, range(4)), _dense(), _bridged()):
+    for net in (*map(_convolutions, range(4)), _dense(), _bridged(), _residual()):
         images = random_images(net, 4)
         q = quantize(net, calibrate(net, images))
         yield q, pixel_codes(q, images)[3]

@@ -37,7 +37,8 @@ def test_logits_are_close_to_the_float_network(seed):
     net, images, q = _quantized(seed)
     real = logits(net, images)
     error = np.abs(dequantize(q, emulate(q, images)) - real).max()
-    assert error <= 0.15 * max(np.ptp(real), 1e-3)
+    # Where a bias dwarfs what the image adds, two codes of the logits.
+    assert error <= max(0.15 * max(np.ptp(real), 1e-3), 2 * q.tensors[q.output].scale)
 
 
 @pytest.mark.parametrize('seed', (3, 7, 11, 19))
