@@ -16,7 +16,7 @@ from typing import TextIO
 from absl import flags
 
 from launch import compile_cache, config_flag, environment, usage
-from sparse_jax.acquisition.maximize import NothingLeftError
+from sparse_jax.acquisition.admission import NothingLeftError
 from sparse_jax.data import DataError
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError

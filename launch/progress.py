@@ -44,6 +44,9 @@ class Reporter:
             n=f'{news.done}/{news.total} hv {news.hypervolume:.3f}')
         if news.phase == _PLAIN:
             tables.line(self.console, self._line(news, left))
+        if news.phase == 'used up':
+            tables.line(self.console, f'the space is used up: all of its {news.done} '
+                                      'points are evaluated, the search ends here')
         if news.phase == 'finished round':
             tables.line(self.console, f'round {news.round + 1}/{news.rounds}  '
                                       f'{_round_text(self.study.rounds()[news.round])}')

@@ -1,7 +1,7 @@
 """Values that cross the stages of the library. Imports nothing of it."""
 
 import dataclasses
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -31,7 +31,7 @@ class Domain(NamedTuple):
     """(key, x [N, D]) -> [N, D] one random local edit (morph) of each row."""
     activity: Callable[[np.ndarray], np.ndarray]
     """(x [N, D]) -> [N, D] bool: which dimensions matter for the row."""
-    group: Callable[[np.ndarray], list[Hashable]]
+    group: Callable[[np.ndarray], Sequence[Hashable]]
     """(x [N, D]) -> N labels; equal labels share one compiled training program."""
     resample: Callable[[PRNGKey, np.ndarray, int], np.ndarray]
     """(key, x [D], num) -> [num', D] other points that have the group of x; fewer than
@@ -40,40 +40,57 @@ class Domain(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What a search minimises: K objectives, each in its own unit."""
+    """What a search minimises and must not exceed: K objectives, each in its own unit,
+    and C further costs that are no objectives but have hard budgets."""
 
     bounds: tuple[float, ...]
     """[K] soft bounds: the scale of every objective in random scalarizations."""
     reference: tuple[float, ...] = ()
     """[K] where the hypervolume that improvements add to ends; the soft bounds where
     none is given."""
+    budgets: tuple[float, ...] = ()
+    """[K + C] hard: the most of every objective, inf for any, then of every further
+    cost; () if nothing has a budget."""
 
     def __post_init__(self) -> None:
         """Plain numbers, and a reference.
 
         Raises:
-          ValueError: a reference of another length.
+          ValueError: a reference or budgets of another length.
         """
         bounds = tuple(map(float, self.bounds))
         reference = tuple(map(float, self.reference)) or bounds
-        if len(reference) != len(bounds):
-            raise ValueError(f'{len(bounds)} bounds, {len(reference)} in the reference')
+        budgets = tuple(map(float, self.budgets))
+        if len(reference) != len(bounds) or 0 < len(budgets) < len(bounds):
+            raise ValueError(f'{len(bounds)} bounds, a reference of {len(reference)}, '
+                             f'{len(budgets)} budgets')
         object.__setattr__(self, 'bounds', bounds)
         object.__setattr__(self, 'reference', reference)
+        object.__setattr__(self, 'budgets', budgets)
 
     @property
     def num_objectives(self) -> int:
         """K."""
         return len(self.bounds)
 
+    @property
+    def num_further(self) -> int:
+        """C."""
+        return max(len(self.budgets) - len(self.bounds), 0)
+
 
 class Evaluation(NamedTuple):
     """The outcome of evaluating a batch of B points."""
 
     objectives: np.ndarray
-    """[B, K] float, minimised; NaN where the status is not `status.OK`."""
+    """[B, K] float, minimised; NaN where nothing was measured."""
     status: np.ndarray
     """[B] int, codes of `sparse_jax.status`."""
+    further: np.ndarray | None = None
+    """[B, C] further costs with hard budgets; None where there are none."""
+    excess: np.ndarray | None = None
+    """[B] by how much the worst cost is over its hard budget: the logarithm of their
+    ratio, 0 within; None where nothing has a budget."""
 
 
 class Archive(NamedTuple):
@@ -86,9 +103,14 @@ class Archive(NamedTuple):
     x: np.ndarray
     """[N, D] evaluated points, in order."""
     y: np.ndarray
-    """[N, K] objectives, NaN where the evaluation failed."""
+    """[N, K] objectives, NaN where the evaluation failed. A point over a hard budget
+    has its true ones."""
     status: np.ndarray
     """[N] int."""
+    further: np.ndarray
+    """[N, C] further costs with hard budgets."""
+    excess: np.ndarray
+    """[N] how far over the hard budgets, 0 within."""
     rounds: int = 0
     """Batches that it was made of."""
 
@@ -100,7 +122,13 @@ class Archive(NamedTuple):
     @property
     def measured(self) -> np.ndarray:
         """[N] bool: which points have objectives."""
-        return np.isfinite(self.y).all(axis=1)
+        return np.all(np.isfinite(self.y), axis=1)
+
+    @property
+    def within(self) -> np.ndarray:
+        """[N] bool: which have them within the hard budgets; all that are measured
+        where there are none."""
+        return np.logical_and(self.measured, self.excess <= 0)
 
 
 class SuggestInfo(NamedTuple):
@@ -122,5 +150,5 @@ class SearchAlgorithm(NamedTuple):
     """
 
     suggest: Callable[[PRNGKey, Archive], tuple[np.ndarray, SuggestInfo]]
-    """(key, archive) -> ([B, D] canonical points, info); distinct and new unless the
-    space is used up."""
+    """(key, archive) -> ([B, D] canonical points, info): distinct and new; fewer, or
+    none, where the space is used up."""

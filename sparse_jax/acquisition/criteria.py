@@ -14,21 +14,27 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.acquisition import scalarize
-from sparse_jax.acquisition.scoring import Criterion
+from sparse_jax.acquisition.scoring import Criterion, Facts, Pending
 from sparse_jax.host_random import generator
 from sparse_jax.surrogate.base import Surrogate
+from sparse_jax.types import Array, PRNGKey
 
 
-def _within(facts, f):
-    """Model values f [.., K, Q] in the objectives' units, within what is known."""
-    return jnp.clip(f * facts.scale.T, facts.low.T, facts.high.T)
+def _known(facts: Facts, f: Array, num_objectives: int) -> Array:
+    """Model values f [.., K + C, Q] -> those of the K objectives, in their units,
+    within what is known."""
+    f = jnp.clip(f * facts.scale.T, facts.low.T, facts.high.T)
+    return f if f.shape[-2] == num_objectives else f[..., :num_objectives, :]
 
 
 # Thompson sampling: SpArSe's own.
 
 
-def _thompson_value(surrogate, arrays, x, active, facts):
-    f = _within(facts, surrogate.evaluate(arrays['paths'], x, active)[0])
+def _thompson_value(
+    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
+) -> Array:
+    f = surrogate.evaluate(arrays['paths'], x, active)[0]
+    f = _known(facts, f, len(arrays['weights']))
     return scalarize.chebyshev(arrays['weights'][:, None], f, axis=0)
 
 
@@ -36,7 +42,7 @@ def thompson(surrogate: Surrogate, state: Any, weights: np.ndarray) -> Criterion
     """max_k weights_k f_k of one posterior draw per pick; weights [q, K] in the
     objectives' units."""
 
-    def prepare(key, pick, pending):
+    def prepare(key: PRNGKey, pick: int, pending: Pending) -> dict[str, Any]:
         del pending
         return {'paths': _draw(surrogate, key, state), 'weights': weights[pick]}
 
@@ -46,10 +52,13 @@ def thompson(surrogate: Surrogate, state: Any, weights: np.ndarray) -> Criterion
 # Lower confidence bound ("UCB" of a maximiser).
 
 
-def _bound_value(surrogate, arrays, x, active, facts):
+def _bound_value(
+    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
+) -> Array:
     mean, var = surrogate.moments(arrays['state'], x, active)
     low = surrogate.unwarp(arrays['state'], mean - arrays['beta'] * jnp.sqrt(var))
-    return scalarize.chebyshev(arrays['weights'][:, None], _within(facts, low), axis=0)
+    low = _known(facts, low, len(arrays['weights']))
+    return scalarize.chebyshev(arrays['weights'][:, None], low, axis=0)
 
 
 def lower_bound(
@@ -57,7 +66,7 @@ def lower_bound(
 ) -> Criterion:
     """max_k weights_k (mean_k - beta sd_k), the bound taken in model units."""
 
-    def prepare(key, pick, pending):
+    def prepare(key: PRNGKey, pick: int, pending: Pending) -> dict[str, Any]:
         del key, pending
         return {'state': state, 'weights': weights[pick], 'beta': np.float64(beta)}
 
@@ -67,15 +76,20 @@ def lower_bound(
 # Monte Carlo criteria that know the earlier picks of the batch.
 
 
-def _draws(surrogate, arrays, x, active, facts):
-    """Marginal draws [S, K, Q] given the fantasies, common random numbers."""
+def _draws(
+    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts, num: int
+) -> Array:
+    """Marginal draws [S, K, Q] of `num` objectives given the fantasies, common random
+    numbers."""
     mean, var = surrogate.conditional(arrays['fantasies'], x, active)
     z = mean + jnp.sqrt(var) * arrays['normal'][:, :, None]
-    return _within(facts, surrogate.unwarp(arrays['fantasies'].state, z))
+    return _known(facts, surrogate.unwarp(arrays['fantasies'].state, z), num)
 
 
-def _improvement_value(surrogate, arrays, x, active, facts):
-    f = _draws(surrogate, arrays, x, active, facts)
+def _improvement_value(
+    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
+) -> Array:
+    f = _draws(surrogate, arrays, x, active, facts, len(arrays['weights']))
     scaled = (f - arrays['low'][:, None]) / arrays['span'][:, None]
     g = scalarize.augmented_chebyshev(arrays['weights'][:, None], scaled, axis=1)
     return -jnp.maximum(arrays['best'][:, None] - g, 0.0).mean(0)
@@ -95,8 +109,9 @@ def expected_improvement(
     span = np.maximum(observed.max(0) - low, 1e-12)
     scaled = (observed - low) / span
 
-    def prepare(key, pick, pending):
+    def prepare(key: PRNGKey, pick: int, pending: Pending) -> dict[str, Any]:
         fantasies, values, normal = _imagine(surrogate, key, state, pending, num_draws)
+        values = values[..., :observed.shape[1]]
         best = scalarize.augmented_chebyshev(weights[pick], scaled).min()
         g = scalarize.augmented_chebyshev(weights[pick], (values - low) / span)
         best = np.minimum(best, np.where(pending.mask, g, np.inf).min(1))
@@ -106,8 +121,10 @@ def expected_improvement(
     return Criterion(surrogate, prepare, _improvement_value, True, weights)
 
 
-def _hypervolume_value(surrogate, arrays, x, active, facts):
-    f = _draws(surrogate, arrays, x, active, facts)
+def _hypervolume_value(
+    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
+) -> Array:
+    f = _draws(surrogate, arrays, x, active, facts, len(arrays['reference']))
     gain = (arrays['reference'][:, None] - f) / arrays['span'][:, None]
     gain = jnp.maximum(gain, 0.0).astype(jnp.float32)
     # min_k gain_k / direction_k, one objective at a time: [S, Q, L] stays fused.
@@ -121,27 +138,29 @@ def _hypervolume_value(surrogate, arrays, x, active, facts):
 
 def hypervolume_improvement(
     surrogate: Surrogate, state: Any, front: np.ndarray, reference: np.ndarray, *,
-    num_draws: int, num_directions: int,
+    num_draws: int, num_directions: int, low: np.ndarray | None = None,
 ) -> Criterion:
-    """Expected gain of hypervolume over front [P, K], below reference [K].
+    """Expected gain of hypervolume over front [P, K], below reference [K]; low [K]
+    is the best that objectives are scaled by, that of the front where it is None.
 
     The hypervolume is a mean over directions (Zhang and Golovin 2020), which costs
     the same for any number of objectives and any front; the expectation is a mean
     over draws in which the earlier picks of the batch count as observed.
     """
-    span = np.maximum(reference - front.min(0), 1e-12)
+    low = front.min(0) if low is None else low
+    span = np.maximum(reference - low, 1e-12)
     num_objectives = len(reference)
 
-    def scalars(points, rays):
+    def scalars(points: np.ndarray, rays: np.ndarray) -> np.ndarray:
         gain = (reference - points) / span
         return scalarize.hypervolume_scalar(rays, gain[..., None, :])
 
-    def prepare(key, pick, pending):
+    def prepare(key: PRNGKey, pick: int, pending: Pending) -> dict[str, Any]:
         key, key_rays = jax.random.split(key)
         rays = scalarize.directions(generator(key_rays), num_objectives, num_directions)
         fantasies, values, normal = _imagine(surrogate, key, state, pending, num_draws)
-        best = scalars(front, rays).max(0)
-        taken = scalars(values, rays) * pending.mask[:, None]
+        best = scalars(front, rays).max(0, initial=0.0)
+        taken = scalars(values[..., :num_objectives], rays) * pending.mask[:, None]
         return {
             'fantasies': fantasies, 'normal': normal, 'reference': reference,
             'span': span, 'inverse': 1.0 / np.maximum(rays, 1e-9),
@@ -151,8 +170,11 @@ def hypervolume_improvement(
     return Criterion(surrogate, prepare, _hypervolume_value, True)
 
 
-def _imagine(surrogate, key, state, pending, num_draws):
-    """Fantasies, their values [S, q, K] in the objectives' units, normals [S, K]."""
+def _imagine(
+    surrogate: Surrogate, key: PRNGKey, state: Any, pending: Pending, num_draws: int
+) -> tuple[Any, np.ndarray, np.ndarray]:
+    """Fantasies, their values [S, q, K + C] in the objectives' units, normals
+    [S, K + C]."""
     key, key_normal = jax.random.split(key)
     fantasies, values = _fantasise(surrogate, key, state, pending, num_draws)
     low, high, scale = pending.facts
@@ -162,23 +184,28 @@ def _imagine(surrogate, key, state, pending, num_draws):
     return fantasies, values, normal
 
 
-def _draw(surrogate, key, state):
+def _draw(surrogate: Surrogate, key: PRNGKey, state: Any) -> Any:
     with jax.enable_x64(True):
         return _draw_jit(surrogate, key, state)
 
 
-def _fantasise(surrogate, key, state, pending, num_draws):
+def _fantasise(
+    surrogate: Surrogate, key: PRNGKey, state: Any, pending: Pending, num_draws: int
+) -> tuple[Any, Array]:
     with jax.enable_x64(True):
         return _fantasise_jit(
             surrogate, key, state, pending.x, pending.active, pending.mask, num_draws)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _draw_jit(surrogate, key, state):
+def _draw_jit(surrogate: Surrogate, key: PRNGKey, state: Any) -> Any:
     return surrogate.draw(key, state, 1)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 6))
-def _fantasise_jit(surrogate, key, state, x, active, mask, num):
+def _fantasise_jit(
+    surrogate: Surrogate, key: PRNGKey, state: Any, x: Array, active: Array,
+    mask: Array, num: int,
+) -> tuple[Any, Array]:
     fantasies, values = surrogate.fantasise(key, state, x, active, mask, num)
     return fantasies, surrogate.unwarp(state, values)

@@ -18,8 +18,10 @@ Perturb = Callable[[PRNGKey, np.ndarray], np.ndarray]
 
 
 def front(archive: Archive) -> np.ndarray:
-    """Pareto-optimal evaluated points, [P, D]."""
-    return archive.x[pareto.non_dominated(archive.y)]
+    """Pareto-optimal evaluated points, within the hard budgets if any is, [P, D]."""
+    inside = archive.within
+    y = np.where(inside[:, None], archive.y, np.nan) if inside.any() else archive.y
+    return archive.x[pareto.non_dominated(y)]
 
 
 def everything(archive: Archive) -> np.ndarray:

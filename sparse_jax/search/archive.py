@@ -5,18 +5,24 @@ import numpy as np
 from sparse_jax import status
 from sparse_jax.types import Archive, Evaluation
 
+MEASURED = (status.OK, status.OVER_BUDGET)
+"""What a trial with figures may have become."""
 
-def empty(dim: int, num_objectives: int) -> Archive:
-    """An archive without evaluations, of points [D] with K objectives."""
+
+def empty(dim: int, num_objectives: int, num_further: int = 0) -> Archive:
+    """An archive without evaluations, of points [D] with K objectives and C further
+    costs."""
     return Archive(
-        np.zeros((0, dim)), np.zeros((0, num_objectives)), np.zeros(0, int))
+        np.zeros((0, dim)), np.zeros((0, num_objectives)), np.zeros(0, int),
+        np.zeros((0, num_further)), np.zeros(0))
 
 
 def append(archive: Archive, x: np.ndarray, evaluation: Evaluation) -> Archive:
     """The archive with a batch of B more rows.
 
-    The objectives of a trial that is not `status.OK` are recorded as NaN, and a trial
-    that claims success with a NaN or infinite objective as `status.NONFINITE`.
+    The figures of a trial that is neither `status.OK` nor `status.OVER_BUDGET` are
+    recorded as NaN, and a trial that claims success with a NaN or infinite objective
+    as `status.NONFINITE`.
 
     Args:
       archive: N rows.
@@ -34,8 +40,15 @@ def append(archive: Archive, x: np.ndarray, evaluation: Evaluation) -> Archive:
     code = np.asarray(evaluation.status, int)
     if not len(x) == len(y) == len(code):
         raise ValueError(f'{len(x)} points, {len(y)} objectives, {len(code)} statuses')
-    claimed = (code == status.OK) & ~np.isfinite(y).all(1)
-    code = np.where(claimed, status.NONFINITE, code)
-    y = np.where((code == status.OK)[:, None], y, np.nan)
-    joined = [np.concatenate(pair) for pair in zip(archive[:3], (x, y, code))]
-    return Archive(*joined, archive.rounds + 1)
+    further = np.zeros((len(x), 0)) if evaluation.further is None else np.asarray(
+        evaluation.further, np.float64)
+    excess = np.zeros(len(x)) if evaluation.excess is None else np.asarray(
+        evaluation.excess, np.float64)
+    finite = np.isfinite(y).all(1)
+    code = np.where((code == status.OK) & ~finite, status.NONFINITE, code)
+    measured = (np.isin(code, MEASURED) & finite)[:, None]
+    more = (x, np.where(measured, y, np.nan), code,
+            np.where(measured, further, np.nan), excess)
+    return Archive(
+        *(np.concatenate(pair) for pair in zip(archive[:5], more)),
+        rounds=archive.rounds + 1)

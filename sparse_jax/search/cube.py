@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparse_jax.host_random import generator
-from sparse_jax.types import Domain
+from sparse_jax.types import Domain, PRNGKey
 
 SCALES = (1e-3, 0.3)
 """Range of the standard deviation of a local step, log-uniform."""
@@ -12,13 +12,14 @@ SCALES = (1e-3, 0.3)
 def cube_domain(dim: int) -> Domain:
     """[0, 1]^dim: uniform draws, steps of many sizes."""
 
-    def sample(key, num):
+    def sample(key: PRNGKey, num: int) -> np.ndarray:
         return generator(key).random((num, dim))
 
-    def perturb(key, x):
+    def perturb(key: PRNGKey, x: np.ndarray) -> np.ndarray:
         rng = generator(key)
         x = np.asarray(x, float)
-        scale = np.exp(rng.uniform(*np.log(SCALES), (len(x), 1)))
+        low, high = np.log(SCALES)
+        scale = np.exp(rng.uniform(low, high, (len(x), 1)))
         # One coordinate at least, each other one with a chance of its own per row.
         chance = rng.random((len(x), 1))
         moved = rng.random(x.shape) < chance

@@ -16,14 +16,14 @@ from sparse_jax.space.sparse_space import Space
 def facts_of(
     space: Space, objectives: Objectives, rows: np.ndarray, *, prunes: bool
 ) -> Facts:
-    """What is known of canonical rows [N, D].
+    """What is known of canonical rows [N, D]: of K objectives, then of C further costs.
 
     The surrogate models every cost as a share of the cost before pruning: what pruning
     leaves is learned, what the architecture decides is not. A counted cost lies between
     that of the cheapest path and that before pruning; where both are equal, as always
     without pruning, it is an exact function of the point.
     """
-    facts = Facts.nothing(len(rows), len(objectives.names))
+    facts = Facts.nothing(len(rows), len(objectives.used))
     for i, graph in enumerate(encoding.graphs(space, rows)):
         for of_all, of_one in zip(facts, _of_graph(graph, objectives, prunes)):
             of_all[i] = of_one
@@ -34,9 +34,9 @@ def facts_of(
 def _of_graph(
     graph: Graph, objectives: Objectives, prunes: bool
 ) -> tuple[list[float], list[float], list[float]]:
-    """[K] lower bounds, upper bounds and scales."""
+    """[K + C] lower bounds, upper bounds and scales."""
     low, high, scale = [0.0], [1.0], [1.0]
-    for goal in objectives.costs:
+    for goal in objectives.used[1:]:
         before = _before(graph, goal, objectives)
         # What grows with a counted cost is not bounded by it.
         known = isinstance(goal.source, Counted)

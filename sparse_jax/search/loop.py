@@ -8,10 +8,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax import status
 from sparse_jax.evaluation.grouping import Parent
-from sparse_jax.objectives.goals import front_of, hypervolume_of, objectives_of
+from sparse_jax.objectives.goals import front_of, hypervolume_of
 from sparse_jax.search import archive
+from sparse_jax.search.credit import evaluation_of
+from sparse_jax.search.problem import further_costs
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.space import encoding
@@ -19,7 +20,7 @@ from sparse_jax.study import checkpoints
 from sparse_jax.study.lineage import parent_of
 from sparse_jax.study.outcome import Outcome, Trial
 from sparse_jax.study.records import PENDING, Record, Study
-from sparse_jax.types import Archive, Evaluation
+from sparse_jax.types import Archive
 
 SUGGEST_STREAM = 3
 
@@ -28,7 +29,8 @@ class Progress(NamedTuple):
     """What a callback is told after every phase."""
 
     phase: str
-    """'suggesting', 'compiling', 'training', 'finished group', 'finished round'."""
+    """'suggesting', 'compiling', 'training', 'finished group', 'finished round', and
+    at last 'used up' where the space has no further point."""
     round: int
     rounds: int
     done: int
@@ -43,14 +45,17 @@ class Progress(NamedTuple):
 Callback = Callable[[Progress], None]
 
 
-def replay(setup: Setup, rows: list[Record]) -> Archive:
-    """What the finished rounds of a study have evaluated."""
-    found = archive.empty(setup.domain.dim, len(setup.objectives.names))
+def replay(setup: Setup, networks: list[Record]) -> Archive:
+    """What the finished rounds of a study, all its networks given, have evaluated."""
+    found = archive.empty(setup.domain.dim, len(setup.objectives.names),
+                          len(further_costs(setup.objectives)))
+    rows = [row for row in networks if row.offset is None]
+    curves = [row for row in networks if row.offset is not None]
     for round_ in sorted({row.round for row in rows}):
         members = [row for row in rows if row.round == round_]
         if any(row.status == PENDING for row in members):
             break
-        found = _observe(setup, found, members)
+        found = _observe(setup, found, members, curves)
     return found
 
 
@@ -58,12 +63,14 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
     """Run the configured rounds, continuing whatever the study already holds.
 
     Every random decision derives from the seed and the number of the round or trial,
-    so a continued search suggests what an uninterrupted one would have.
+    so a continued search suggests what an uninterrupted one would have. It ends early
+    where the algorithm suggests nothing: the space is used up.
     """
     rounds = setup.settings.search.rounds
-    found = replay(setup, study.rows())
+    networks = study.networks()
+    found = replay(setup, networks)
     if found.rounds:
-        _keep_front(setup, study, study.networks())
+        _keep_front(setup, study, networks)
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
         if record.hypervolume is None and record.round < found.rounds:
@@ -77,11 +84,12 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
         told = _teller(callback, setup, study, round_)
         if not pending:
             told('suggesting')
-            _suggest(setup, study, found, rows)
+            if not _suggest(setup, study, found, rows):
+                return told('used up')
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(setup, study, [row.trial for row in pending], round_, told)
         members = [row for row in study.rows() if row.round == round_]
-        found = _observe(setup, found, members)
+        found = _observe(setup, found, members, study.curve_rows())
         told('finished round')
 
 
@@ -93,6 +101,8 @@ def _suggest(setup, study, found, rows):
     # An algorithm of one's own need not know which settings build the same network.
     points = encoding.canonical(setup.space, _checked(setup, points))
     seconds = time.perf_counter() - begin
+    if not len(points):
+        return False
     trials = _as_trials(setup, points, found.size, round_, rows)
     described = [encoding.active_point(setup.space, row) for row in points]
     extra = {k: float(v) for k, v in (info.extra or {}).items()
@@ -100,16 +110,19 @@ def _suggest(setup, study, found, rows):
     stage = stage_of(round_, setup.settings.search.stages)
     study.add_round(round_, setup.settings.seed, trials, described,
                     extra | {'suggest_seconds': seconds, 'stage': stage})
+    return True
 
 
 def _checked(setup, points):
     """Refuse a batch that is none."""
     expected = (setup.settings.search.batch, setup.domain.dim)
     points = np.asarray(points, float)
-    if points.shape != expected or not ((points >= 0) & (points <= 1)).all():
+    fine = points.ndim == 2 and points.shape[1:] == expected[1:] and (
+        len(points) <= expected[0])
+    if not fine or not ((points >= 0) & (points <= 1)).all():
         raise ValueError(
             f'search algorithm {setup.settings.search.algorithm!r} suggests points of '
-            f'shape {points.shape} or outside of 0 to 1; expected {expected}')
+            f'shape {points.shape} or outside of 0 to 1; expected at most {expected}')
     return points
 
 
@@ -176,13 +189,10 @@ def _keep_front(setup: Setup, study: Study, networks: list[Record]) -> None:
         study.workdir, sorted({row.trial.number for row in front}), study.weights)
 
 
-def _observe(setup, found, members):
-    codes = {name: code for code, name in enumerate(status.NAMES)}
-    evaluation = Evaluation(
-        np.stack([objectives_of(row, setup.objectives) for row in members]),
-        np.array([codes[row.status] for row in members]))
+def _observe(setup, found, members, curves):
     return archive.append(
-        found, np.stack([row.trial.row for row in members]), evaluation)
+        found, np.stack([row.trial.row for row in members]),
+        evaluation_of(members, curves, setup.objectives))
 
 
 def _teller(callback, setup, study, round_):

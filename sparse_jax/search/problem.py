@@ -1,4 +1,4 @@
-"""The objectives of a search as the `Problem` that algorithms see."""
+"""The objectives and hard budgets of a search as the `Problem` that algorithms see."""
 
 import numpy as np
 
@@ -6,11 +6,22 @@ from sparse_jax.objectives.goals import Objectives
 from sparse_jax.types import Problem
 
 REACH = 4.0
-"""Improvements count up to so many times the soft bound of a cost."""
+"""Improvements count up to so many times the soft bound of a cost, or its hard budget
+where that is less."""
+
+
+def further_costs(objectives: Objectives) -> tuple[str, ...]:
+    """[C] the costs with a hard budget that are no objectives."""
+    return tuple(goal.name for goal in objectives.used[len(objectives.names):])
 
 
 def problem_of(objectives: Objectives) -> Problem:
-    """Bounds and reference of K objectives; the error's reference is its soft bound."""
-    reach = np.where(objectives.log, REACH, 1.0)
-    reference = np.array(objectives.bounds) * reach
-    return Problem(objectives.bounds, tuple(reference))
+    """Bounds, reference and budgets of K objectives and C further costs; the error's
+    reference is its soft bound."""
+    most = dict(objectives.budgets)
+    budgets = tuple(
+        most.get(goal.name, np.inf) for goal in objectives.used) if most else ()
+    least = [min(bound, most.get(name, np.inf))
+             for name, bound in zip(objectives.names, objectives.bounds)]
+    reference = np.array(least) * np.where(objectives.log, REACH, 1.0)
+    return Problem(objectives.bounds, tuple(reference), budgets)

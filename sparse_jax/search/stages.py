@@ -69,6 +69,8 @@ def staged(
         if stage == 1 or not len(propose.front(archive)):
             return free.suggest(key, archive)
         restricted = restrict(domain, space, archive, stage)
-        return make(restricted, REFERENCES[stage]).suggest(key, archive)
+        x, info = make(restricted, REFERENCES[stage]).suggest(key, archive)
+        # A stage that is used up does not end the search.
+        return (x, info) if len(x) else free.suggest(key, archive)
 
     return SearchAlgorithm(suggest)

@@ -119,7 +119,7 @@ class Dimension:
         index = np.floor((raw - self.low) / self.step + 1e-9).astype(int)
         return np.clip(index, 0, self.levels - 1)
 
-    def centre(self, index: np.ndarray | int) -> np.ndarray:
+    def centre(self, index: np.ndarray | np.integer | int) -> np.ndarray:
         """Level numbers -> coordinates at the centres of their cells."""
         if not self.log:
             return (np.asarray(index) + 0.5) / self.levels
@@ -166,16 +166,15 @@ class Dimension:
             fine = isinstance(value, bool) and value in self.options
             return None if fine else 'allowed: ' + ', '.join(names)
         if self.kind == 'categorical':
-            allowed = 'allowed: ' + ', '.join(self.choices)
+            allowed = 'allowed: ' + ', '.join(map(str, self.choices))
             return None if value in self.choices else allowed
-        number = isinstance(value, int | float) and not isinstance(value, bool)
         whole = f'{self.low:g} to {self.high:g}'
         if self.levels == 1:
             whole = f'{self.low:g}'
         elif self.levels:
             whole += f' in steps of {self.step:g}'
         allowed = f'allowed: {whole}'
-        if not number:
+        if not isinstance(value, int | float) or isinstance(value, bool):
             return allowed
         slack = 1e-9 * max(abs(self.high), 1.0)
         if not self.low - slack <= value <= self.high + slack:

@@ -58,6 +58,7 @@ def narrow(row: Dimension, text: str) -> Dimension:
     else:
         low, *rest = (_value(row, part) for part in text.split(':', 1))
         high = rest[0] if rest else low
+        assert isinstance(low, int | float) and isinstance(high, int | float)
         if low > high:
             raise ValueError('allowed: LOW:HIGH with LOW at most HIGH')
         # A single real value is a grid of one.
@@ -72,7 +73,7 @@ def narrow(row: Dimension, text: str) -> Dimension:
 def _value(row: Dimension, text: str) -> Value:
     """One value of a row, from text."""
     text = text.strip()
-    value = {'true': True, 'false': False}.get(text.lower(), text)
+    value: Value = {'true': True, 'false': False}.get(text.lower(), text)
     numeric = not row.options
     if numeric and '_' not in text:
         try:
@@ -82,7 +83,7 @@ def _value(row: Dimension, text: str) -> Value:
     problem = row.problem(value)
     if problem:
         raise ValueError(problem + ', as ONE or LOW:HIGH' * numeric)
-    return round(value) if row.kind == 'integer' else value
+    return round(float(value)) if row.kind == 'integer' else value
 
 
 def _families(space: Space) -> dict[str, None]:

@@ -92,8 +92,8 @@ def sparse_space(
     rows = _input_rows(input_shape) + _training_rows() + _fc_rows(log)
     for k in range(1, MAX_BLOCKS + 1):
         rows += _block_rows(k, log)
-    shape = tuple(int(n) for n in input_shape)
-    return Space(tuple(rows), shape, int(num_classes), prior)
+    height, width, channels = map(int, input_shape)
+    return Space(tuple(rows), (height, width, channels), int(num_classes), prior)
 
 
 def _is(name: str, *values: Value) -> Condition:

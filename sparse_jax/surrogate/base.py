@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 from sparse_jax.types import Array, PRNGKey
 
 
-class Prediction(NamedTuple):
+class Posterior(NamedTuple):
     """Marginal posterior of K independent models at Q points, in model units."""
 
     mean: Array
-    """[K, Q]"""
+    """[K, Q], or [S, K, Q] given S sets of fantasies."""
     var: Array
-    """[K, Q] variance of the noise-free function."""
+    """[K, Q] variance of the noise-free function, which fantasies do not change."""
 
 
 class Surrogate(NamedTuple):
@@ -28,13 +28,13 @@ class Surrogate(NamedTuple):
     fit: Callable[[PRNGKey, Array, Array, Array, Array], Any]
     """(key, x [N, D], active [N, D], y [N, K], mask [N]) -> state. Rows with a false
     mask are empty; NaN entries of y are left out of their own model only."""
-    predict: Callable[[Any, Array, Array], Prediction]
-    """(state, x [Q, D], active [Q, D]) -> Prediction."""
+    predict: Callable[[Any, Array, Array], Posterior]
+    """(state, x [Q, D], active [Q, D]) -> Posterior."""
     sample: Callable[[PRNGKey, Any, Array, Array, int], Array]
     """(key, state, x, active, num) -> [num, K, Q] joint draws, objectives' units."""
     nll: Callable[[Any], Array]
     """(state) -> [K] negative log evidence per observation."""
-    moments: Callable[[Any, Array, Array], Prediction]
+    moments: Callable[[Any, Array, Array], Posterior]
     """Traceable `predict`."""
     unwarp: Callable[[Any, Array], Array]
     """(state, f [.., K, Q] in model units) -> objectives' units."""
@@ -45,5 +45,9 @@ class Surrogate(NamedTuple):
     fantasise: Callable[[PRNGKey, Any, Array, Array, Array, int], tuple[Any, Array]]
     """(key, state, x [q, D], active [q, D], mask [q], num) -> (fantasies, values
     [num, K, q] in model units): the state as if each draw had been observed."""
-    conditional: Callable[[Any, Array, Array], tuple[Array, Array]]
-    """(fantasies, x, active) -> mean [num, K, Q], var [K, Q], in model units."""
+    conditional: Callable[[Any, Array, Array], Posterior]
+    """(fantasies, x, active) -> Posterior with a mean for each of num draws."""
+    warp: Callable[[Any, Array], Array]
+    """(state, f [.., K, Q] in objectives' units) -> model units."""
+    noise: Callable[[Any], Array]
+    """(state) -> [K] variance of an observation, in model units."""

@@ -49,7 +49,7 @@ class Layout:
         return len(self.levels)
 
 
-def pack(x: Array, active: Array, present: Array) -> Array:
+def pack(x: Array, active: Array, present: Array) -> jax.Array:
     """x [.., D], active [.., D], present [..] -> [.., 2 D + 1], one kernel input."""
     return jnp.concatenate([x, active, present[..., None]], -1)
 

@@ -38,7 +38,7 @@ def fit(
     labels = np.full((len(x), num_objectives), np.nan)
     labels[mask, 0] = 1.0 + failed[mask]
     # Two values of zero mean and unit variance, whatever the scale they were put on.
-    odds = np.sqrt(rate / (1.0 - rate))
+    odds = float(np.sqrt(rate / (1.0 - rate)))
     return Feasibility(
         surrogate.fit(key, x, active, labels, mask), 0.5 * (1.0 / odds - odds))
 

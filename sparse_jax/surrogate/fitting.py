@@ -44,7 +44,8 @@ def log_prior(params: Any, centre: Any, spread: Any) -> Array:
     """Independent normal log densities of the parameters, up to a constant."""
     terms = jax.tree.map(
         lambda p, c, s: -0.5 * jnp.sum(((p - c) / s) ** 2), params, centre, spread)
-    return sum(jax.tree.leaves(terms))
+    total: Any = sum(jax.tree.leaves(terms))
+    return total
 
 
 def starting_points(

@@ -17,7 +17,7 @@ import numpy as np
 from gpjax.kernels.computations import DenseKernelComputation
 
 from sparse_jax.surrogate import fitting, posterior, warping
-from sparse_jax.surrogate.base import Prediction, Surrogate
+from sparse_jax.surrogate.base import Posterior, Surrogate
 from sparse_jax.surrogate.embedding import Layout, embed, pack, squared_distance
 from sparse_jax.surrogate.posterior import JITTER, GPState, noise_of
 from sparse_jax.types import Array
@@ -184,7 +184,17 @@ def _fit(key, x, active, y, mask, *, config):
     return GPState(params, warp, rows, residual, factor, weights, nll)
 
 
-def _unwarp(state, f):
+def _warp(state: GPState, f: Array) -> Array:
+    with jax.enable_x64(True):
+        return warping.forward(state.warp, jnp.asarray(f, jnp.float64))
+
+
+def _noise(state: GPState) -> np.ndarray:
+    with jax.enable_x64(True):
+        return np.asarray(noise_of(state.params))
+
+
+def _unwarp(state: GPState, f: Array) -> Array:
     with jax.enable_x64(True):  # no effect inside a 64-bit trace
         return warping.inverse(state.warp, jnp.asarray(f, jnp.float64))
 
@@ -212,7 +222,7 @@ def gp(config: GPConfig) -> Surrogate:
     def predict(state, x, active):
         with jax.enable_x64(True):
             found = _moments(kernel_of, state, np.asarray(x), np.asarray(active))
-        return Prediction(*map(np.asarray, found))
+        return Posterior(*map(np.asarray, found))
 
     def sample(key, state, x, active, num):
         with jax.enable_x64(True):
@@ -224,4 +234,4 @@ def gp(config: GPConfig) -> Surrogate:
         nll=lambda state: np.asarray(state.nll), moments=bind(posterior.moments),
         unwarp=_unwarp, draw=bind(posterior.draw, config.frequencies),
         evaluate=bind(posterior.evaluate), fantasise=bind(posterior.fantasise),
-        conditional=bind(posterior.conditional))
+        conditional=bind(posterior.conditional), warp=_warp, noise=_noise)

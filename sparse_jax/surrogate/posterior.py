@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax.surrogate import paths, warping
-from sparse_jax.surrogate.base import Prediction
+from sparse_jax.surrogate.base import Posterior
 from sparse_jax.surrogate.embedding import pack
 from sparse_jax.types import Array, PRNGKey
 
@@ -68,14 +68,16 @@ def noise_of(params: dict[str, Array]) -> Array:
     return NOISE_FLOOR + jnp.exp(params['noise'])
 
 
-def queries(x: Array, active: Array) -> Array:
+def queries(x: Array, active: Array) -> jax.Array:
     """Points as packed rows that are all present."""
     x = jnp.asarray(x, jnp.float64)
     present = jnp.ones(x.shape[0], jnp.float64)
     return pack(x, jnp.asarray(active, jnp.float64), present)
 
 
-def _marginals(kernel, mean, data, factor, weights, rows):
+def _marginals(
+    kernel: Any, mean: Array, data: Array, factor: Array, weights: Array, rows: Array
+) -> tuple[Array, Array]:
     """Mean [Q] or [Q, S] and variance [Q] of one objective."""
     cross = kernel.cross_covariance(data, rows)
     solved = jax.scipy.linalg.solve_triangular(factor, cross, lower=True)
@@ -83,19 +85,28 @@ def _marginals(kernel, mean, data, factor, weights, rows):
     return mean + cross.T @ weights, jnp.maximum(var, 1e-12)
 
 
-def moments(kernel_of: KernelOf, state: GPState, x: Array, active: Array) -> Prediction:
+def moments(kernel_of: KernelOf, state: GPState, x: Array, active: Array) -> Posterior:
     """Marginal mean and variance of the noise-free function, [K, Q] each."""
     rows = queries(x, active)
-    one = lambda params, *model: _marginals(
-        kernel_of(params), params['mean'], *model, rows)
-    return Prediction(
+    one = lambda params, data, factor, weights: _marginals(
+        kernel_of(params), params['mean'], data, factor, weights, rows)
+    return Posterior(
         *jax.vmap(one)(state.params, state.rows, state.factor, state.weights))
 
 
-def joint(kernel_of: KernelOf, state: GPState, rows: Array
-          ) -> tuple[Array, Array, Array]:
-    """Joint posterior at packed rows [Q, ..]: mean [K, Q], covariance [K, Q, Q], and
-    the solved cross covariance [K, N, Q] with the data."""
+class JointPosterior(NamedTuple):
+    """K posteriors over Q points together, in model units."""
+
+    mean: Array
+    """[K, Q]"""
+    cov: Array
+    """[K, Q, Q]"""
+    solved: Array
+    """[K, N, Q] cross covariance with the data, solved by its factor."""
+
+
+def joint(kernel_of: KernelOf, state: GPState, rows: Array) -> JointPosterior:
+    """Joint posterior at packed rows [Q, ..]."""
 
     def one(params, data, factor, weights):
         kernel = kernel_of(params)
@@ -104,7 +115,8 @@ def joint(kernel_of: KernelOf, state: GPState, rows: Array
         cov = kernel.cross_covariance(rows, rows) - solved.T @ solved
         return params['mean'] + cross.T @ weights, cov, solved
 
-    return jax.vmap(one)(state.params, state.rows, state.factor, state.weights)
+    return JointPosterior(
+        *jax.vmap(one)(state.params, state.rows, state.factor, state.weights))
 
 
 def leave_one_out(state: GPState) -> Array:
@@ -212,11 +224,11 @@ def fantasise(
 
 def conditional(
     kernel_of: KernelOf, fantasies: Fantasies, x: Array, active: Array
-) -> tuple[Array, Array]:
+) -> Posterior:
     """Mean [S, K, Q] and variance [K, Q] given the fantasies, in model units."""
     rows = queries(x, active)
-    one = lambda params, *model: _marginals(
-        kernel_of(params), params['mean'], *model, rows)
+    one = lambda params, data, factor, weights: _marginals(
+        kernel_of(params), params['mean'], data, factor, weights, rows)
     mean, var = jax.vmap(one)(
         fantasies.state.params, fantasies.rows, fantasies.factor, fantasies.weights)
-    return jnp.moveaxis(mean, 2, 0), var
+    return Posterior(jnp.moveaxis(mean, 2, 0), var)

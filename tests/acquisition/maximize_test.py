@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from sparse_jax.acquisition import maximize
+from sparse_jax.acquisition.admission import Admission, NothingLeftError, identity
+from sparse_jax.acquisition.batch import Batch
 from sparse_jax.acquisition.groups import MOST_LEADERS, GroupRules, siblings
-from sparse_jax.acquisition.maximize import Admission, MaximizeConfig
+from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.scoring import Criterion, Facts
 from sparse_jax.search.cube import cube_domain
 
@@ -105,9 +107,9 @@ def test_random_picks_spread_over_the_open_groups():
         resample=lambda key, x, num: CUBE.sample(key, num) * [0.249, 1] + [
             int(4 * x[0]) / 4, 0])
     admission = _admission(domain=quarters, groups=GroupRules(new=3))
-    batch = maximize.empty_batch()
+    batch = Batch(admission)
     for key in jax.random.split(jax.random.key(0), 60):
-        maximize.pick_random(key, admission, batch)
+        assert batch.pick_random(key)
     opened = {group: batch.groups.count(group) for group in set(batch.groups)}
     assert len(opened) == 3 and min(opened.values()) >= 10
 
@@ -120,11 +122,11 @@ def test_infeasible_regions_lose():
 
 def test_admit_counts_what_it_refuses():
     x = np.array([[0.1, 0.1], [0.1, 0.1], [0.2, 0.2], [0.9, 0.9], [0.3, 0.3]])
-    admission = _admission(taken=frozenset(maximize.identity(x[2:3])),
+    admission = _admission(taken=frozenset(identity(x[2:3])),
                        refuse=lambda x: x[:, 0] > 0.5)
-    batch = maximize.empty_batch()
-    batch.x.append(x[4])
-    np.testing.assert_array_equal(maximize.admit(admission, batch, x), x[:1])
+    batch = Batch(admission)
+    batch.append(x[4])
+    np.testing.assert_array_equal(batch.admit(x), x[:1])
     assert sorted(batch.refused.values()) == [False, True]
 
 
@@ -135,12 +137,12 @@ def test_groups_and_budgets_are_asked_once_per_point():
         domain=HALVES._replace(group=group), groups=GroupRules(most=1),
         refuse=lambda x: np.zeros(len(x), bool))
     _select(admission, [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]])
-    names = maximize.identity(np.array(asked))
+    names = identity(np.array(asked))
     assert len(names) == len(set(names))
 
 
 def test_identity_ignores_the_sign_of_zero():
-    a, b = maximize.identity(np.array([[0.0, 0.5], [-0.0, 0.5 + 1e-12]]))
+    a, b = identity(np.array([[0.0, 0.5], [-0.0, 0.5 + 1e-12]]))
     assert a == b
 
 
@@ -159,23 +161,36 @@ def _grid(size):
         perturb=lambda key, x: sample(key, len(x)))
 
 
-def test_a_used_up_space_gives_repeats():
-    domain = _grid(4)
-    every = np.stack([np.arange(4) / 4, np.zeros(4)], 1)
-    admission = _admission(domain=domain, taken=frozenset(maximize.identity(every)))
+@pytest.mark.parametrize('left', [0, 1, 3])
+def test_a_used_up_space_gives_fewer_points(left):
+    domain = _grid(8)
+    every = np.stack([np.arange(8) / 8, np.zeros(8)], 1)
+    admission = _admission(domain=domain, taken=frozenset(identity(every[left:])))
     batch = maximize.select(
         jax.random.key(0), _criterion([[0.2, 0.0]] * 6), admission, every,
         scored=np.array([True, True, False, True, True, True]), config=CONFIG)
-    assert len(batch.x) == 6 and batch.counts['repeats'] >= 6
-    assert len(set(maximize.identity(np.array(batch.x)))) == 4
+    assert batch.points.shape == (left, 2)
+    assert set(identity(batch.points)) == set(identity(every[:left]))
 
 
 def test_a_batch_may_be_larger_than_the_space():
-    batch = maximize.empty_batch()
-    for key in jax.random.split(jax.random.key(0), 6):
-        maximize.pick_random(key, _admission(domain=_grid(4)), batch)
-    assert len(set(maximize.identity(np.array(batch.x[:4])))) == 4
-    assert batch.counts['repeats'] == 2
+    batch = Batch(_admission(domain=_grid(4)))
+    found = [batch.pick_random(key) for key in jax.random.split(jax.random.key(0), 6)]
+    assert found == [True] * 4 + [False] * 2
+    assert len(set(identity(batch.points))) == 4
+
+
+def test_refused_is_not_used_up():
+    """One point is left and refused: the space is used up; nothing but refused ones:
+    it is the budgets."""
+    every = np.stack([np.arange(4) / 4, np.zeros(4)], 1)
+    refuse = lambda x: x[:, 0] < 0.1
+    some = _admission(domain=_grid(4), refuse=refuse, taken=frozenset(
+        identity(every[1:])))
+    assert not Batch(some).pick_random(jax.random.key(0))
+    none = _admission(domain=_grid(4), refuse=lambda x: np.ones(len(x), bool))
+    with pytest.raises(NothingLeftError, match='refuse every point: .* 4 different'):
+        Batch(none).pick_random(jax.random.key(0))
 
 
 def _known(x):

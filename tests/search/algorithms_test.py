@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.acquisition.maximize import MaximizeConfig, identity
+from sparse_jax.acquisition.admission import identity
+from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.acquisition.scoring import Facts
 from sparse_jax.host_random import generator
@@ -77,8 +78,10 @@ EVERY = pytest.mark.parametrize('name', lib.ALGORITHMS)
 MODELLED = ['sparse', 'sparse_ucb', 'qnparego', 'ehvi']
 
 
-def _make(name, domain=DOMAIN, problem=PROBLEM, batch=BATCH, **rules):
+def _make(name, domain=DOMAIN, problem=PROBLEM, batch=BATCH, propose=None, **rules):
     settings = {'model': MODEL} | SMALL.get(name, {})
+    if propose:
+        settings['model'] = settings['model']._replace(propose=propose)
     return lib.ALGORITHMS[name](
         domain, problem, batch=batch, rules=lib.Rules(**{'num_initial': 8} | rules),
         **settings)
@@ -290,22 +293,53 @@ def test_failures_are_avoided(key):
     assert (x[:, 5] < 0.5).mean() >= 0.75
 
 
-def test_a_used_up_space_repeats_instead_of_hanging(key):
-    points = np.array([[0.0], [0.5], [1.0]])
+@EVERY
+@pytest.mark.parametrize('grouped', [False, True])
+def test_a_used_up_space_ends_and_repeats_nothing(name, grouped, key):
+    """Five points in batches of two: 2, 2, 1, and then none."""
+    points = np.linspace(0, 1, 5)[:, None]
+    some = lambda key, num: points[generator(key).integers(5, size=num)]
     tiny = Domain(
-        1, np.array([3]), np.array([False]),
-        lambda key, num: points[generator(key).integers(3, size=num)],
-        lambda key, x: points[generator(key).integers(3, size=len(x))],
-        lambda x: np.ones(np.shape(x), bool), lambda x: [0] * len(x),
-        lambda key, x, num: points[generator(key).integers(3, size=num)])
-    algorithm = lib.random_search(tiny, Problem((1.0,)), batch=2)
-    state = archive.empty(1, 1)
-    for i in range(3):
-        x, info = algorithm.suggest(jax.random.fold_in(key, i), state)
-        assert len(set(identity(x))) == 2
-        state = archive.append(
-            state, x, Evaluation(np.zeros((2, 1)), np.zeros(2, int)))
-    assert info.extra['repeats'] > 0
+        1, np.array([5]), np.array([False]), some, lambda key, x: some(key, len(x)),
+        lambda x: np.ones(np.shape(x), bool), lambda x: [float(v[0] > 0.5) for v in x],
+        lambda key, x, num: points[(points[:, 0] > 0.5) == (x[0] > 0.5)])
+    algorithm = _make(
+        name, tiny, batch=2, num_initial=2, max_groups=1 if grouped else None,
+        propose=random_and_morphs(tiny, num_random=8, num_morphs=8))
+    found, sizes = archive.empty(1, 2), []
+    for i in range(4):
+        x, _ = algorithm.suggest(jax.random.fold_in(key, i), found)
+        sizes.append(len(x))
+        y = np.stack([x[:, 0], 1 - x[:, 0]], 1)
+        found = archive.append(found, x, Evaluation(y, np.zeros(len(x), int)))
+    assert sizes == [2, 2, 1, 0]
+    np.testing.assert_array_equal(np.sort(found.x, axis=0), points)
+
+
+@EVERY
+def test_hard_budgets_lead_inside(name, key):
+    """Of what was evaluated one point in eight is within the budgets: the last batches
+    are there more often than random ones, and every figure is a finite number."""
+    if name == 'random':
+        pytest.skip('asks no model')
+    budgets = (np.inf, 30.0, 0.25)
+    problem = Problem((1.0, 100.0), (), budgets)
+    further = lambda x: np.abs(x[:, 2:3] - 0.5)
+    def evaluate(x):
+        y, more = _objectives(x), further(x)
+        over = np.log(np.maximum(np.concatenate([y[:, 1:], more], 1) / budgets[1:], 1))
+        excess = over.max(1)
+        code = np.where(excess > 0, status.OVER_BUDGET, status.OK)
+        return Evaluation(y, code, more, excess)
+    algorithm = _make(name, problem=problem)
+    x = DOMAIN.sample(key, 24)
+    found = archive.append(archive.empty(DOMAIN.dim, 2, 1), x, evaluate(x))
+    share = found.within.mean()
+    for i in range(2):
+        x, _ = algorithm.suggest(jax.random.fold_in(key, i), found)
+        found = archive.append(found, x, evaluate(x))
+    assert found.measured.all() and 0 < share < 0.6
+    assert found.within[24:].mean() > share
 
 
 def test_a_used_up_group_opens_another(key):
@@ -321,7 +355,6 @@ def test_a_used_up_group_opens_another(key):
         tiny, Problem((1.0,)), batch=3, rules=lib.Rules(max_groups=1))
     x, info = algorithm.suggest(key, archive.empty(2, 1))
     assert len(set(identity(x))) == 3 and info.extra['overflow'] == 1
-    assert info.extra['repeats'] == 0
 
 
 def test_claimed_success_without_a_value_is_a_failure():
@@ -347,7 +380,7 @@ def test_crowding_counts_within_a_front():
     there; the first front is close to some of them."""
     first = np.array([[0.0, 4], [1, 3], [2, 2], [3, 1], [4, 0]])
     second = np.array([[5.0, 15], [5.1, 14.9], [5.2, 14.8], [14, 6], [15, 5]])
-    order = fittest(np.concatenate([second, first])).tolist()
+    order = fittest(np.concatenate([second, first]), np.zeros(10)).tolist()
     assert set(order[:5]) == {5, 6, 7, 8, 9} and set(order[:2]) == {5, 9}
     # Sides of the boxes: .1 + .1 of point 1, 8.9 + 8.9 of 2, 9.8 + 9.8 of 3, by 10.
     assert set(order[5:7]) == {0, 4} and order[7:] == [3, 2, 1]

@@ -91,15 +91,55 @@ def test_many_rows_have_a_model_of_failures_of_their_own(tier, fits, key):
 
 
 def test_padded_rows_by_hand():
-    """Objectives are multiples of the scale; every kind of failure is one."""
+    """Figures are multiples of the scale; every kind of failure is one, and what is
+    over a budget is none."""
     code = np.arange(len(status.NAMES))
     y = np.full((6, 2), [3.0, 8.0])
-    state = _state(y, code)
-    x, active, scaled, failed, mask = bayesian._padded(
-        DOMAIN, state, np.tile([2.0, 4.0], (6, 1)), (8,))
-    np.testing.assert_array_equal(x, np.r_[state.x, np.zeros((2, 2))])
-    np.testing.assert_array_equal(active, np.r_[np.ones((6, 2)), np.zeros((2, 2))])
-    np.testing.assert_array_equal(scaled[0], [1.5, 2.0])
-    assert np.isnan(scaled[1:]).all()
-    np.testing.assert_array_equal(failed, [0, 1, 1, 1, 1, 1, 0, 0])
-    np.testing.assert_array_equal(mask, np.arange(8) < 6)
+    x = DOMAIN.sample(jax.random.key(1), 6)
+    state = archive.append(archive.empty(2, 2, 1), x, Evaluation(
+        y, code, np.full((6, 1), 5.0)))
+    data = bayesian._padded(DOMAIN, state, np.tile([2.0, 4.0, 10.0], (6, 1)), (8,))
+    np.testing.assert_array_equal(data.x, np.r_[state.x, np.zeros((2, 2))])
+    np.testing.assert_array_equal(data.active, np.r_[np.ones((6, 2)), np.zeros((2, 2))])
+    measured = [status.OK, status.OVER_BUDGET]
+    np.testing.assert_array_equal(data.y[measured], [[1.5, 2.0, 0.5]] * 2)
+    assert np.isnan(np.delete(data.y, measured, axis=0)).all()
+    np.testing.assert_array_equal(data.failed, [0, 1, 1, 1, 0, 1, 0, 0])
+    np.testing.assert_array_equal(data.mask, np.arange(8) < 6)
+
+
+INF = np.inf
+
+
+@pytest.mark.parametrize('y, excess, reference, budgets, expected, size', [
+    # Something within the budgets is below the reference.
+    ([[0.5, 0.5], [0.1, 7]], [0, 1], (1, 4), (INF, 1), [1, 4], 1),
+    # What is over them does not count, and the error's end is beyond those within: the
+    # worst, 2, and a tenth of the range, 1.9.
+    ([[2, 0.5], [0.1, 7]], [0, 1], (1, 4), (INF, 1), [2.19, 4], 1),
+    # Nothing is within: beyond the front of everything. The cost's end stays.
+    ([[0.4, 9], [1.2, 7], [3, 8]], [1, 1, 1], (0.1, 4), (INF, 1), [1.46, 4], 0),
+    # A reference within the budget moves up to it at most.
+    ([[0.4, 9], [1.2, 7]], [1, 1], (0.1, 2), (INF, 5), [1.28, 5], 0),
+])
+def test_improvements_end_at_the_budgets(
+        y, excess, reference, budgets, expected, size, key, monkeypatch):
+    heard = []
+    true = criteria.hypervolume_improvement
+
+    def listen(surrogate, state, front, bound, **settings):
+        heard.append((front, bound))
+        return true(surrogate, state, front, bound, **settings)
+
+    monkeypatch.setattr(criteria, 'hypervolume_improvement', listen)
+    algorithm = lib.ehvi(
+        DOMAIN, Problem((1.0, 1.0), reference, budgets), batch=1, model=MODEL,
+        rules=lib.Rules(num_initial=2), num_draws=4, num_directions=8)
+    x = DOMAIN.sample(jax.random.key(1), len(y))
+    code = np.where(np.array(excess) > 0, status.OVER_BUDGET, status.OK)
+    state = archive.append(archive.empty(2, 2), x, Evaluation(
+        np.array(y, float), code, None, np.array(excess, float)))
+    _, info = algorithm.suggest(key, state)
+    (front, bound), = heard
+    assert len(front) == size and np.isfinite(info.score).all()
+    np.testing.assert_allclose(bound, expected)

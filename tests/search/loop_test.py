@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from sparse_jax.evaluation.evaluator import Evaluator
+from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.search import loop
+from sparse_jax.search import algorithms, loop
 from sparse_jax.space import encoding, network_file
 from sparse_jax.study import checkpoints
 from sparse_jax.study.outcome import Trial
 from sparse_jax.study.records import PENDING, Record, Study
+from sparse_jax.types import Problem
 from tests import tiny_study
 
 
@@ -118,6 +120,28 @@ def test_deleted_checkpoints_come_back(tmp_path, setup):
         checkpoints.restore(tmp_path, gone), study.weights(gone))
 
 
+def test_a_used_up_space_ends_the_search(tmp_path, setup):
+    """Three points in batches of two: a round of two, one of one, and the end, which
+    the next run finds again."""
+    points = setup.domain.sample(jax.random.key(3), 3)
+    some = lambda key, num: points[np.random.default_rng(
+        np.asarray(jax.random.key_data(key))).integers(3, size=num)]
+    algorithm = algorithms.random_search(
+        setup.domain._replace(sample=some), Problem((1.0,) * 3), batch=2)
+    small = setup._replace(
+        algorithm=algorithm, settings=tiny_study.settings(search__rounds=9))
+    study, phases = Study(tmp_path), []
+    for expected in ('suggesting', 'training', 'finished group', 'finished round',
+                     'suggesting', 'training', 'finished group', 'finished round',
+                     'suggesting', 'used up'), ('suggesting', 'used up'):
+        phases.clear()
+        loop.run(small, study, lambda news: phases.append(news.phase))
+        assert tuple(phases) == expected
+        assert [row.round for row in study.rows()] == [0, 0, 1]
+        assert len({tuple(row.trial.row) for row in study.rows()}) == 3
+        assert [r.round for r in study.rounds()] == [0, 1]
+
+
 def test_more_rounds_continue(tmp_path, setup, whole):
     study = Study(tmp_path)
     short = setup._replace(settings=tiny_study.settings(search__rounds=1))
@@ -141,7 +165,7 @@ def test_the_callback_hears_every_phase(tmp_path, setup):
 
 def test_the_front_has_no_network_twice(whole, setup):
     front = loop.front_of(whole.networks(), setup.objectives)
-    values = [tuple(loop.objectives_of(row, setup.objectives)) for row in front]
+    values = [tuple(objectives_of(row, setup.objectives)) for row in front]
     assert len(set(values)) == len(values)
     sizes = [row.costs.model_size for row in front]
     assert sizes == sorted(sizes)

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax import status
 from sparse_jax.acquisition import criteria, maximize, scalarize
+from sparse_jax.acquisition.admission import Admission
+from sparse_jax.acquisition.budgets import capped, within_budgets
 from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.acquisition.scoring import Criterion
 from sparse_jax.host_random import generator
@@ -39,12 +40,14 @@ SPARSE = Model(rho=0.9)
 
 
 class Fitted(NamedTuple):
-    """A fitted surrogate beside the successful observations."""
+    """A fitted surrogate beside the observations that have objectives."""
 
     surrogate: Surrogate
     state: Any
     y: np.ndarray
-    """[N, K] successful observations."""
+    """[N, K] of all of them."""
+    inside: np.ndarray
+    """[P, K] of those within the hard budgets; of all where there are none."""
 
 
 CriterionOf = Callable[[PRNGKey, Fitted], Criterion]
@@ -56,30 +59,21 @@ def _bayesian(
     criterion_of: CriterionOf,
 ) -> SearchAlgorithm:
     """The skeleton: fit, propose, choose a batch by the criterion."""
-    make = model.make or default_gp
-    layout = model.layout or layout_of(domain)
-    count = problem.num_objectives
-    surrogate = make(layout, model.log_objectives or (False,) * count)
-    single = make(layout, (False,))
+    models = _models_of(domain, problem, model)
     propose = model.propose or random_and_morphs(domain)
 
     def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
         keys = jax.random.split(key, 5)
-        admission = admission_of(domain, rules, archive, count)
-        good = archive.measured
-        if archive.size < rules.num_initial or good.sum() < 2:
+        admission = admission_of(domain, rules, archive, problem)
+        if archive.size < rules.num_initial or archive.measured.sum() < 2:
             return finish(random_batch(keys[0], admission, batch))
         scale = admission.facts(archive.x).scale
-        x, active, y, failed, mask = _padded(domain, archive, scale, model.tiers)
+        data = _padded(domain, archive, scale, model.tiers)
         with one_blas_thread():
             fitted = Fitted(
-                surrogate, surrogate.fit(keys[0], x, active, y, mask), archive.y[good])
-            # A program of its own pays off only once the data are many.
-            labels, width = (single, 1) if len(x) > MANY else (surrogate, count)
-            trouble = feasibility.fit(
-                keys[1], labels, x, active, failed, mask, num_objectives=width)
-            admission = admission._replace(feasible=functools.partial(
-                feasibility.probability, labels, trouble, chunk=model.maximize.chunk))
+                models.surrogate, models.surrogate.fit(keys[0], *data.observations),
+                archive.y[archive.measured], archive.y[archive.within])
+            admission = _informed(keys[1], admission, models, fitted, data, problem)
             criterion = criterion_of(keys[2], fitted)
             scored = generator(keys[3]).random(batch) < model.rho
             key_pool, key_select = jax.random.split(keys[4])
@@ -87,22 +81,95 @@ def _bayesian(
                 key_select, criterion, admission, propose(key_pool, archive),
                 scored=scored, config=model.maximize)
         return finish(chosen, weights=criterion.weights,
-                      nll=surrogate.nll(fitted.state))
+                      nll=np.asarray(models.surrogate.nll(fitted.state)))
 
     return SearchAlgorithm(suggest)
 
 
+class _Models(NamedTuple):
+    """The surrogates of one algorithm."""
+
+    surrogate: Surrogate
+    """Of K objectives and C further costs."""
+    single: Surrogate
+    """Of one column."""
+    width: int
+    """K + C."""
+    chunk: int
+    """Points predicted at once."""
+
+
+def _models_of(domain: Domain, problem: Problem, model: Model) -> _Models:
+    """Further costs are modelled on a logarithmic scale."""
+    make, layout = model.make or default_gp, model.layout or layout_of(domain)
+    log = model.log_objectives or (False,) * problem.num_objectives
+    log += (True,) * problem.num_further
+    return _Models(make(layout, log), make(layout, (False,)), len(log),
+                   model.maximize.chunk)
+
+
+def _informed(
+    key: PRNGKey, admission: Admission, models: _Models, fitted: Fitted, data: '_Data',
+    problem: Problem,
+) -> Admission:
+    """The rules with what the models know of failures and of hard budgets.
+
+    A criterion judges a point as if it were within the budgets, and its gain is
+    weighted by the probability that it is: while nothing is, as after, the search looks
+    for the best inside.
+    """
+    # A program of its own pays off only once the data are many.
+    labels, width = ((models.single, 1) if len(data.x) > MANY
+                     else (models.surrogate, models.width))
+    trouble = feasibility.fit(
+        key, labels, data.x, data.active, data.failed, data.mask, num_objectives=width)
+    trains = functools.partial(
+        feasibility.probability, labels, trouble, chunk=models.chunk)
+    if not problem.budgets:
+        return admission._replace(feasible=trains)
+    budgets, facts = np.array(problem.budgets), admission.facts
+
+    def feasible(x: np.ndarray, active: np.ndarray) -> np.ndarray:
+        inside = within_budgets(fitted.surrogate, fitted.state, x, active, facts(x),
+                                budgets, chunk=models.chunk)
+        return trains(x, active) * inside
+
+    return admission._replace(
+        feasible=feasible, facts=lambda x: capped(facts(x), budgets))
+
+
+class _Data(NamedTuple):
+    """An archive at the capacity of a surrogate; N rows, those past it empty."""
+
+    x: np.ndarray
+    """[N, D]"""
+    active: np.ndarray
+    """[N, D]"""
+    y: np.ndarray
+    """[N, K + C] objectives and further costs, as multiples of their scales."""
+    failed: np.ndarray
+    """[N] 1 where nothing was measured."""
+    mask: np.ndarray
+    """[N] bool: rows that are no padding."""
+
+    @property
+    def observations(self) -> tuple[np.ndarray, ...]:
+        """What a surrogate is fitted to."""
+        return self.x, self.active, self.y, self.mask
+
+
 def _padded(
     domain: Domain, archive: Archive, scale: np.ndarray, tiers: tuple[int, ...]
-) -> tuple[np.ndarray, ...]:
-    """x, activity, objectives as multiples of `scale` [N, K], failure labels and mask
-    at the surrogate's capacity."""
+) -> _Data:
+    """The archive at the surrogate's capacity; scale [N, K + C]."""
     size = capacity.tier(archive.size, tiers)
     active = np.asarray(domain.activity(archive.x), float)
-    failed = (archive.status != status.OK).astype(float)
-    y = capacity.pad(archive.y / scale, size, np.nan)
-    return (capacity.pad(archive.x, size), capacity.pad(active, size), y,
-            capacity.pad(failed, size), np.arange(size) < archive.size)
+    y = np.concatenate([archive.y, archive.further], axis=1)
+    return _Data(
+        capacity.pad(archive.x, size), capacity.pad(active, size),
+        capacity.pad(y / scale, size, np.nan),
+        capacity.pad((~archive.measured).astype(float), size),
+        np.arange(size) < archive.size)
 
 
 def sparse(
@@ -149,7 +216,9 @@ def qnparego(
         weights = scalarize.simplex_weights(
             generator(key), problem.num_objectives, batch)
         return criteria.expected_improvement(
-            fitted.surrogate, fitted.state, fitted.y, weights, num_draws=num_draws)
+            fitted.surrogate, fitted.state,
+            fitted.inside if len(fitted.inside) else fitted.y, weights,
+            num_draws=num_draws)
 
     return _bayesian(domain, problem, batch, rules, model, criterion)
 
@@ -163,18 +232,31 @@ def ehvi(
     While nothing observed is below the reference it is moved up beyond the worst of the
     front, by a tenth of what was observed, so that there is something to improve.
     """
-    reference = np.array(problem.reference)
-
     def criterion(key: PRNGKey, fitted: Fitted) -> Criterion:
         del key
-        front = fitted.y[pareto.non_dominated(fitted.y)]
-        bound = reference
-        if not (front < reference).all(1).any():
-            worst, spread = front.max(0), np.ptp(fitted.y, axis=0)
-            margin = np.where(spread > 0, spread, np.maximum(abs(worst), 1e-9))
-            bound = np.maximum(bound, worst + 0.1 * margin)
+        front = fitted.inside[pareto.non_dominated(fitted.inside)]
+        bound = _bound(problem, fitted, front)
+        # With nothing inside, the scale is that of what was observed outside.
+        low = None if len(front) else np.minimum(fitted.y.min(0), 0.5 * bound)
         return criteria.hypervolume_improvement(
             fitted.surrogate, fitted.state, front, bound, num_draws=num_draws,
-            num_directions=num_directions)
+            num_directions=num_directions, low=low)
 
     return _bayesian(domain, problem, batch, rules, model, criterion)
+
+
+def _bound(problem: Problem, fitted: Fitted, front: np.ndarray) -> np.ndarray:
+    """[K] where improvements end: the reference, moved up while the front [P, K] has
+    nothing below it, but not past a hard budget."""
+    reference = np.array(problem.reference)
+    if (front < reference).all(1).any():
+        return reference
+    if not len(front):
+        front = fitted.y[pareto.non_dominated(fitted.y)]
+    worst, spread = front.max(0), np.ptp(fitted.y, axis=0)
+    margin = np.where(spread > 0, spread, np.maximum(abs(worst), 1e-9))
+    moved = np.maximum(reference, worst + 0.1 * margin)
+    if not problem.budgets:
+        return moved
+    most = np.array(problem.budgets[:problem.num_objectives])
+    return np.minimum(moved, np.maximum(reference, most))

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax.acquisition import maximize
+from sparse_jax.acquisition.admission import Admission, identity
+from sparse_jax.acquisition.batch import Batch
 from sparse_jax.acquisition.groups import GroupRules
-from sparse_jax.acquisition.maximize import Admission, Batch
 from sparse_jax.acquisition.scoring import Facts
-from sparse_jax.types import Archive, Domain, PRNGKey, SuggestInfo
+from sparse_jax.types import Archive, Domain, PRNGKey, Problem, SuggestInfo
 
 KnownFacts = Callable[[np.ndarray], Facts]
 Refuse = Callable[[np.ndarray], np.ndarray]
@@ -38,9 +38,10 @@ RULES = Rules()
 
 
 def admission_of(
-    domain: Domain, rules: Rules, archive: Archive, num_objectives: int
+    domain: Domain, rules: Rules, archive: Archive, problem: Problem
 ) -> Admission:
     """The constraints on the next batch, as far as the archive decides them."""
+    width = problem.num_objectives + problem.num_further
     starting = archive.size < rules.num_initial
     groups = GroupRules(
         {}, rules.max_groups, rules.initial_groups if starting else rules.new_groups)
@@ -49,17 +50,19 @@ def admission_of(
             seen=dict(zip(domain.group(archive.x), archive.x)))
     return Admission(
         domain,
-        rules.facts or (lambda x: Facts.nothing(len(x), num_objectives)),
+        rules.facts or (lambda x: Facts.nothing(len(x), width)),
         rules.refuse or (lambda x: np.zeros(len(x), bool)),
         lambda x, active: np.ones(len(x)),
-        frozenset(maximize.identity(archive.x)), groups)
+        frozenset(identity(archive.x)), groups)
 
 
 def random_batch(key: PRNGKey, admission: Admission, batch: int) -> Batch:
-    """A batch of independent draws from the prior, within the rules."""
-    chosen = maximize.empty_batch()
+    """A batch of independent draws from the prior, within the rules; fewer where the
+    space is used up."""
+    chosen = Batch(admission)
     for k in jax.random.split(key, batch):
-        maximize.pick_random(k, admission, chosen)
+        if not chosen.pick_random(k):
+            break
     return chosen
 
 
@@ -69,6 +72,6 @@ def finish(
     """The value that `suggest` returns."""
     extra = {
         'refused': int(sum(map(bool, batch.refused.values()))),
-        'considered': len(batch.refused), **batch.counts,
+        'considered': len(batch.refused), 'overflow': batch.overflow,
         'groups': list(dict.fromkeys(batch.groups))}
-    return np.array(batch.x), SuggestInfo(weights, np.array(batch.score), nll, extra)
+    return batch.points, SuggestInfo(weights, np.array(batch.score), nll, extra)

@@ -1,16 +1,18 @@
 """Evolutionary algorithms without a model: regularised evolution and NSGA-II.
 
 The population is a function of the archive, so that nothing else has to be kept and
-a search can go on from any archive.
+a search can go on from any archive. Whoever is within the hard budgets precedes whoever
+is not, and of those who are not the less they are over them (Deb 2000).
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from sparse_jax.acquisition import maximize, scalarize
-from sparse_jax.acquisition.maximize import Admission, Batch
+from sparse_jax.acquisition import scalarize
+from sparse_jax.acquisition.batch import Batch
 from sparse_jax.host_random import generator
 from sparse_jax.objectives import pareto
 from sparse_jax.search.algorithms.common import (
@@ -33,47 +35,63 @@ from sparse_jax.types import (
 BROOD = 32
 """Children bred at once; the first that the rules admit is taken."""
 
-Breed = Callable[[PRNGKey, np.ndarray, np.ndarray, int], np.ndarray]
-"""(key, x [N, D], y [N, K] of the population, pick) -> [BROOD, D] children."""
+
+class Population(NamedTuple):
+    """Who may have children, N of them."""
+
+    x: np.ndarray
+    """[N, D]"""
+    y: np.ndarray
+    """[N, K] objectives."""
+    excess: np.ndarray
+    """[N] how far over the hard budgets, 0 within."""
+
+
+Survivors = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(y [N, K], excess [N]) -> rows of the population, the fittest first where that
+matters."""
+Breed = Callable[[PRNGKey, Population, int], np.ndarray]
+"""(key, population, pick) -> [BROOD, D] children."""
 Breeds = Callable[[PRNGKey], tuple[np.ndarray | None, Breed]]
 """(key) -> scalarization weights [B, K] of the picks, if any, and how to breed."""
 
 
 def _evolutionary(
     domain: Domain, problem: Problem, batch: int, rules: Rules, breeds: Breeds,
-    survivors: Callable[[np.ndarray], np.ndarray],
+    survivors: Survivors,
 ) -> SearchAlgorithm:
-    """The skeleton; breeds(key) -> weights and one `Breed` for every pick,
-    survivors(y) -> rows."""
+    """The skeleton: a population, its children, those of them that the rules admit."""
 
     def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
         key_random, key_breeds, key_pick = jax.random.split(key, 3)
-        admission = admission_of(domain, rules, archive, problem.num_objectives)
+        admission = admission_of(domain, rules, archive, problem)
         good = np.flatnonzero(archive.measured)
         if archive.size < rules.num_initial or len(good) < 2:
             return finish(random_batch(key_random, admission, batch))
-        good = good[survivors(archive.y[good])]
-        x, y = archive.x[good], archive.y[good]
+        good = good[survivors(archive.y[good], archive.excess[good])]
+        parents = Population(archive.x[good], archive.y[good], archive.excess[good])
         weights, breed = breeds(key_breeds)
-        chosen = maximize.empty_batch()
+        chosen = Batch(admission)
         for i, key in enumerate(jax.random.split(key_pick, batch)):
-            _add_child(key, admission, chosen, lambda k, i=i: breed(k, x, y, i))
+            if not _add_child(key, chosen, lambda k, i=i: breed(k, parents, i)):
+                break
         return finish(chosen, weights=weights)
 
     return SearchAlgorithm(suggest)
 
 
 def _add_child(
-    key: PRNGKey, admission: Admission, batch: Batch,
-    breed: Callable[[PRNGKey], np.ndarray], *, tries: int = 16,
-) -> None:
-    """The first admissible child of several broods, else a random point."""
+    key: PRNGKey, batch: Batch, breed: Callable[[PRNGKey], np.ndarray], *,
+    tries: int = 16,
+) -> bool:
+    """Add the first admissible child of several broods, else a random point; False if
+    the space is used up."""
     for key_try in jax.random.split(key, tries):
-        x = maximize.admit(admission, batch, breed(key_try))
-        x = maximize.in_groups(admission, batch, x)
+        x = batch.admissible(breed(key_try))
         if len(x):
-            return maximize.append(admission, batch, x[0], np.nan)
-    return maximize.pick_random(jax.random.fold_in(key, tries), admission, batch)
+            batch.append(x[0])
+            return True
+    return batch.pick_random(jax.random.fold_in(key, tries))
 
 
 def aging_evolution(
@@ -92,18 +110,20 @@ def aging_evolution(
     def breeds(key: PRNGKey) -> tuple[np.ndarray, Breed]:
         weights = scalarize.box_weights(generator(key), bounds, batch)
 
-        def breed(key: PRNGKey, x: np.ndarray, y: np.ndarray, i: int) -> np.ndarray:
+        def breed(key: PRNGKey, parents: Population, i: int) -> np.ndarray:
             key_parent, key_edit = jax.random.split(key)
-            rng = generator(key_parent)
-            fitness = np.asarray(scalarize.chebyshev(weights[i], y))
-            size = min(tournament, len(x))
-            winners = [min(rng.choice(len(x), size, replace=False),
-                           key=fitness.__getitem__) for _ in range(BROOD)]
-            return domain.perturb(key_edit, x[winners])
+            rng, num = generator(key_parent), len(parents.x)
+            fitness = np.asarray(scalarize.chebyshev(weights[i], parents.y))
+            place = np.empty(num, int)
+            place[np.lexsort((fitness, parents.excess))] = np.arange(num)
+            size = min(tournament, num)
+            winners = [min(rng.choice(num, size, replace=False), key=place.__getitem__)
+                       for _ in range(BROOD)]
+            return domain.perturb(key_edit, parents.x[winners])
 
         return weights, breed
 
-    survivors = lambda y: np.arange(len(y))[-population:]
+    survivors = lambda y, excess: np.arange(len(y))[-population:]
     return _evolutionary(domain, problem, batch, rules, breeds, survivors)
 
 
@@ -119,8 +139,9 @@ def nsga2(
     """
     del model
 
-    def breed(key: PRNGKey, x: np.ndarray, y: np.ndarray, i: int) -> np.ndarray:
+    def breed(key: PRNGKey, parents: Population, i: int) -> np.ndarray:
         del i
+        x = parents.x
         key_parent, key_edit = jax.random.split(key)
         rng = generator(key_parent)
         # Rows come sorted by fitness: the smaller index wins its tournament.
@@ -130,12 +151,14 @@ def nsga2(
         return domain.perturb(key_edit, np.where(other, x[mates[1]], x[mates[0]]))
 
     return _evolutionary(domain, problem, batch, rules,
-                         lambda key: (None, breed), lambda y: fittest(y)[:population])
+                         lambda key: (None, breed),
+                         lambda *figures: fittest(*figures)[:population])
 
 
-def fittest(y: np.ndarray) -> np.ndarray:
-    """Rows of y [N, K] by front, within a front by crowding distance, [N]."""
+def fittest(y: np.ndarray, excess: np.ndarray) -> np.ndarray:
+    """Rows of y [N, K] by excess [N] over budgets, of equal excess by front, within a
+    front by crowding distance, [N]."""
     ranks, distance = pareto.ranks(y), np.zeros(len(y))
     for rank in np.unique(ranks):
         distance[ranks == rank] = pareto.crowding(y[ranks == rank])
-    return np.lexsort((-distance, ranks))
+    return np.lexsort((-distance, ranks, excess))

@@ -38,10 +38,10 @@ MODEL = Model()
 def layout_of(domain: Domain, kind: str = 'neutral') -> Layout:
     """The surrogate's view of a domain; which dimensions are conditional is read off
     draws from the prior."""
-    rows = domain.activity(domain.sample(root_key(0), 512))
+    always = np.all(domain.activity(domain.sample(root_key(0), 512)), axis=0)
     return Layout(
         tuple(map(int, domain.levels)), tuple(map(bool, domain.categorical)),
-        tuple(map(bool, ~np.asarray(rows).all(0))), kind)
+        tuple(not on for on in always.tolist()), kind)
 
 
 def default_gp(layout: Layout, log: tuple[bool, ...]) -> Surrogate:

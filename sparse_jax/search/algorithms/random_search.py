@@ -33,7 +33,7 @@ def random_search(
     del model
 
     def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
-        admission = admission_of(domain, rules, archive, problem.num_objectives)
+        admission = admission_of(domain, rules, archive, problem)
         # The first of a split, as in the other algorithms: all start alike.
         return finish(random_batch(jax.random.split(key)[0], admission, batch))
 

@@ -1,0 +1,61 @@
+"""What a search learns of a training: the best of the networks that its cuts give."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sparse_jax import status
+from sparse_jax.objectives.goals import Objectives, figure
+from sparse_jax.search.problem import problem_of
+from sparse_jax.study.records import Record
+from sparse_jax.types import Evaluation
+
+_OVER = status.NAMES[status.OVER_BUDGET]
+
+
+def best_cut(own: Record, cuts: Sequence[Record], objectives: Objectives) -> Record:
+    """The network that a training is credited with.
+
+    Args:
+      own: the trial at its own cut.
+      cuts: the same training at the other cuts that were measured.
+      objectives: the goals; hard budgets among them.
+
+    Returns:
+      Where there are hard budgets, of the networks within them that of least error,
+      its own if none is within; without budgets its own.
+    """
+    inside = [(row.error, i, row) for i, row in enumerate((own, *cuts))
+              if row.ok and row.error is not None]
+    if not objectives.budgets or not own.trained or not inside:
+        return own
+    return min(inside)[2]
+
+
+def excess(figures: np.ndarray, budgets: np.ndarray) -> np.ndarray:
+    """By how much the worst of figures [B, M] is over its budget [M]: the logarithm of
+    their ratio, 0 within, [B]."""
+    ratio = np.nan_to_num(figures, nan=0.0) / budgets
+    return np.log(np.maximum(ratio.max(axis=1, initial=0.0), 1.0))
+
+
+def evaluation_of(
+    rows: Sequence[Record], curves: Sequence[Record], objectives: Objectives
+) -> Evaluation:
+    """What became of the trials of a round, for the algorithms.
+
+    Args:
+      rows: B trials.
+      curves: networks of theirs, or of other trials, at other cuts.
+      objectives: the goals; hard budgets among them.
+    """
+    values = np.full((len(rows), len(objectives.used)), np.nan)
+    for i, own in enumerate(rows):
+        cuts = [row for row in curves if row.trial.number == own.trial.number]
+        row = best_cut(own, cuts, objectives)
+        if row.ok or (own.trained and own.status == _OVER):
+            values[i] = [figure(row, goal.name, objectives) for goal in objectives.used]
+    problem, count = problem_of(objectives), len(objectives.names)
+    over = excess(values, np.array(problem.budgets)) if problem.budgets else None
+    codes = np.array([status.NAMES.index(row.status) for row in rows])
+    return Evaluation(values[:, :count], codes, values[:, count:], over)
