@@ -13,23 +13,18 @@ also owe much to the epochs of its ancestors, which are named. The same command 
 continues.
 """
 
-import contextlib
-import dataclasses
-import pathlib
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from absl import flags
 
 from launch import cli, progress, running, tables
-from sparse_jax import data, status
-from sparse_jax.objectives.goals import bounds_text, figure
+from sparse_jax.objectives.goals import Objectives, bounds_text, figure
 from sparse_jax.search import loop, setup
-from sparse_jax.study import lineage, lock
+from sparse_jax.study import lineage, lock, retraining
 from sparse_jax.study.folder import check_settings
-from sparse_jax.study.opened import open_study
-from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import FILE, Study, StudyError
-from sparse_jax.study.retraining import seed_of
+from sparse_jax.study.opened import OpenStudy, open_study
+from sparse_jax.study.records import Record
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -54,7 +49,7 @@ SEED = flags.DEFINE_integer(
     0, flag_values=FLAGS)
 
 
-def chosen(study):
+def chosen(study: OpenStudy) -> list[Record]:
     """The networks to train again."""
     if NETWORKS.value == 1:
         return [study.find(TRIAL.value)]
@@ -68,69 +63,15 @@ def chosen(study):
     return found
 
 
-def again(study, rows):
-    """The settings of the new study of some networks."""
-    settings = study.settings
-    seed = seed_of(settings, data.digest(study.dataset), rows, SEED.value)
-    change, train, images = dataclasses.replace, settings.train, settings.data
-    if EPOCHS.value is not None:
-        train = change(train, epochs=EPOCHS.value)
-    if MAX_TRAIN.value is not None:
-        images = change(images, max_train=MAX_TRAIN.value)
-    search = change(
-        settings.search, algorithm='random', rounds=1, batch=len(rows) * REPEATS.value,
-        stages=(), inherit=False)
-    return change(settings, seed=seed, train=train, data=images, search=search)
-
-
-def check_networks(workdir, rows):
-    """Refuse a folder with trainings of other networks.
-
-    Raises:
-      StudyError: they are others, or the study cannot be read.
-    """
-    if not (pathlib.Path(workdir) / FILE).is_file():
-        return
-    with contextlib.closing(Study(workdir, create=False)) as records:
-        stored = records.rows()
-    each = [row for row in rows for _ in range(REPEATS.value)]
-    if any(not np.array_equal(r.trial.row, row.trial.row)
-           for r, row in zip(stored, each)):
-        names = ', '.join(row.name for row in rows)
-        raise StudyError(
-            f'workdir {workdir!r} holds trainings of another network than trial '
-            f'{names}; allowed: another folder')
-
-
-def plan(records, settings, rows):
-    """One trial per network and start, unless they are in the study already."""
-    if not records.rows():
-        each = [row for row in rows for _ in range(REPEATS.value)]
-        trials = [Trial(number, row.trial.row, settings.train.epochs, None)
-                  for number, row in enumerate(each)]
-        records.add_round(0, settings.seed, trials, [row.point for row in each], {})
-
-
-def spread(values, form):
+def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
     """'mean (least to most)', all with `form`."""
-    texts = [form(v) for v in (np.mean(values), min(values), max(values))]
+    texts = [form(v) for v in (float(np.mean(values)), min(values), max(values))]
     return f'{texts[0]} ({texts[1]} to {texts[2]})'
 
 
-def at_cut(records, offset):
-    """One row per trial, at a cut; one without a network there is empty."""
-    found = {r.trial.number: r for r in records.networks() if r.offset == offset}
-    empty = status.name(status.EMPTY)
-    return [found.get(r.trial.number, r._replace(status=empty) if r.ok else r)
-            for r in records.rows()]
-
-
-def mean_error(runs):
-    """Of the starts of a network that gave one; infinite if none did."""
-    return np.mean([r.error for r in runs if r.ok] or [np.inf])
-
-
-def summary(runs, row, objectives, epochs, before):
+def summary(
+    runs: Sequence[Record], row: Record, objectives: Objectives, epochs: int, before: int,
+) -> str:
     """What the starts of a network have in common, at the cut that was named.
 
     before: epochs that its weights in the study were trained.
@@ -151,26 +92,29 @@ def summary(runs, row, objectives, epochs, before):
             'epochs')
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     del argv
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
-        rows, trials = chosen(study), study.records.rows()
-    settings, objectives = again(study, rows), study.objectives
-    check_networks(OUT.value, rows)
-    check_settings(OUT.value, settings)
+        wanted = retraining.retraining(
+            study, chosen(study), REPEATS.value, epochs=EPOCHS.value,
+            max_train=MAX_TRAIN.value, seed=SEED.value)
+        trials = study.records.rows()
+    retraining.check_networks(OUT.value, wanted)
+    check_settings(OUT.value, wanted.settings)
     lock.check_free(OUT.value)
-    built = setup.build(settings)
+    built = setup.build(wanted.settings)
     with running.locked_study(built, OUT.value) as records:
         tables.notes(tables.console(), built.dataset)
-        plan(records, settings, rows)
+        retraining.plan(records, wanted)
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter)
-        starts = [at_cut(records, row.offset)[i * REPEATS.value:][:REPEATS.value]
-                  for i, row in enumerate(rows)]
-    for row, runs in sorted(zip(rows, starts), key=lambda pair: mean_error(pair[1])):
+        starts = retraining.starts_of(records, wanted)
+    pairs = sorted(zip(wanted.rows, starts),
+                   key=lambda pair: retraining.mean_error(pair[1]))
+    for row, runs in pairs:
         before = lineage.total_epochs(trials, row.trial.number)
         tables.line(tables.console(), summary(
-            runs, row, objectives, settings.train.epochs, before))
+            runs, row, study.objectives, wanted.settings.train.epochs, before))
 
 
 if __name__ == '__main__':

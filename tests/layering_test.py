@@ -111,3 +111,7 @@ def test_measuring_needs_no_tool_of_a_chip(package):
 
 def test_flags_are_read_only_in_launch():
     assert not {p for p in _users_of('absl') if not p.startswith('launch/')}
+
+
+def test_experiments_are_programs_of_the_library_alone():
+    assert not {path for path in _users_of('launch') if path.startswith('experiments/')}

@@ -1,12 +1,113 @@
-"""Random numbers of a retraining, which are not those of the search."""
+"""Networks of a study trained again, in a study of their own."""
 
+import contextlib
+import dataclasses
 import hashlib
 import json
+import os
+import pathlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
+
+from sparse_jax import data, status
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import locked
-from sparse_jax.study.records import Record
+from sparse_jax.study.opened import OpenStudy
+from sparse_jax.study.outcome import Trial
+from sparse_jax.study.records import FILE, Record, Study, StudyError
+
+
+class Retraining(NamedTuple):
+    """What is trained again."""
+
+    rows: tuple[Record, ...]
+    """The networks of the first study, at their cuts."""
+    repeats: int
+    """Random starts of each."""
+    settings: Settings
+    """Of the new study: one round, every start a trial without a parent."""
+
+
+def retraining(
+    study: OpenStudy, rows: Sequence[Record], repeats: int, *, epochs: int | None = None,
+    max_train: int | None = None, seed: int = 0,
+) -> Retraining:
+    """The new study of some networks of another one.
+
+    Args:
+      study: the one that has them.
+      rows: the networks, at their cuts.
+      repeats: random starts of each.
+      epochs: of every training; those of the study if None.
+      max_train: training images, 0 for all; those of the study if None.
+      seed: of a person, to draw other random numbers for the same networks.
+    """
+    settings = study.settings
+    root = seed_of(settings, data.digest(study.dataset), rows, seed)
+    change, train, images = dataclasses.replace, settings.train, settings.data
+    if epochs is not None:
+        train = change(train, epochs=epochs)
+    if max_train is not None:
+        images = change(images, max_train=max_train)
+    search = change(
+        settings.search, algorithm='random', rounds=1, batch=len(rows) * repeats,
+        stages=(), inherit=False)
+    return Retraining(tuple(rows), repeats, change(
+        settings, seed=root, train=train, data=images, search=search))
+
+
+def check_networks(workdir: str | os.PathLike[str], wanted: Retraining) -> None:
+    """Refuse a folder with trainings of other networks.
+
+    Raises:
+      StudyError: they are others, or the study cannot be read.
+    """
+    folder = pathlib.Path(workdir)
+    if not (folder / FILE).is_file():
+        return
+    with contextlib.closing(Study(folder, create=False)) as records:
+        stored = records.rows()
+    if any(not np.array_equal(row.trial.row, each.trial.row)
+           for row, each in zip(stored, _each(wanted))):
+        names = ', '.join(row.name for row in wanted.rows)
+        raise StudyError(
+            f'workdir {str(workdir)!r} holds trainings of another network than trial '
+            f'{names}; allowed: another folder')
+
+
+def plan(records: Study, wanted: Retraining) -> None:
+    """One trial per network and start, unless they are in the study already."""
+    if not records.rows():
+        each, settings = _each(wanted), wanted.settings
+        trials = [Trial(number, row.trial.row, settings.train.epochs, None)
+                  for number, row in enumerate(each)]
+        records.add_round(0, settings.seed, trials, [row.point for row in each], {})
+
+
+def starts_of(records: Study, wanted: Retraining) -> list[list[Record]]:
+    """The finished starts of every network, each at the cut of its network."""
+    return [at_cut(records, row.offset)[i * wanted.repeats:][:wanted.repeats]
+            for i, row in enumerate(wanted.rows)]
+
+
+def at_cut(records: Study, offset: float | None) -> list[Record]:
+    """One row per trial, at a cut; one without a network there is empty."""
+    found = {r.trial.number: r for r in records.networks() if r.offset == offset}
+    empty = status.name(status.EMPTY)
+    return [found.get(r.trial.number, r._replace(status=empty) if r.ok else r)
+            for r in records.rows()]
+
+
+def mean_error(runs: Sequence[Record]) -> float:
+    """Of the starts of a network that gave one; infinite if none did."""
+    return float(np.mean([r.error for r in runs if r.ok] or [np.inf]))
+
+
+def _each(wanted: Retraining) -> list[Record]:
+    """The network of every start, in their order."""
+    return [row for row in wanted.rows for _ in range(wanted.repeats)]
 
 
 def seed_of(settings: Settings, digest: str, rows: Sequence[Record], seed: int) -> int:

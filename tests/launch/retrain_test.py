@@ -9,6 +9,7 @@ import numpy as np
 from launch import retrain
 from sparse_jax.objectives.goals import ranked_under
 from sparse_jax.settings.stored import dumps
+from sparse_jax.study import retraining
 from sparse_jax.study.opened import best_networks
 from sparse_jax.study.records import Study
 from tests import tiny_study
@@ -106,7 +107,7 @@ def test_a_start_without_a_network_at_the_cut_is_counted():
     there = [c._replace(status='over-budget') if c.trial.number == 1 else c
              for c in curve if c.trial.number in (1, 3)]
     records = types.SimpleNamespace(rows=lambda: rows, networks=lambda: rows + there)
-    found = retrain.at_cut(records, tiny_study.CUT)
+    found = retraining.at_cut(records, tiny_study.CUT)
     assert [r.status for r in found] == ['empty', 'over-budget', 'empty', 'ok']
     assert found[3].offset == tiny_study.CUT
     aims = tiny_study.finished().setup.objectives

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from launch import search, verified
+from launch import search
 from sparse_jax import data
+from sparse_jax.evaluation import verification
 from sparse_jax.export import MissingToolError, VerificationError
 from sparse_jax.objectives.goal import BOARD
 from sparse_jax.objectives.goals import front_of
@@ -80,14 +81,14 @@ def test_another_board_is_predicted_anew(workdir, front, capsys):
 @needs_mcu
 def test_one_network_that_fails_is_shown_and_fails_all(
         workdir, front, capsys, monkeypatch):
-    real, broken = verified.verify, front[0].name
+    real, broken = verification.verify, front[0].name
 
     def verify(out, **named):
         if out.name == broken:
             raise VerificationError('microbit: wrong logits for 3 of 3 images')
         return real(out, **named)
 
-    monkeypatch.setattr(verified, 'verify', verify)
+    monkeypatch.setattr(verification, 'verify', verify)
     result = command_line.run(capsys, 'verify', f'--workdir={workdir}', '--limit=1')
     assert result.code == 2 and result.out.count('FAILED') == 1
     assert result.out.count('bit-equal') == len(front) - 1
@@ -100,7 +101,7 @@ def test_a_search_without_the_tools_says_what_to_install(
     def missing(board, prefer):
         raise MissingToolError('unicorn is not installed: pip install it')
 
-    monkeypatch.setattr(verified, 'check_tools', missing)
+    monkeypatch.setattr(verification, 'check_tools', missing)
     result = command_line.run(capsys, 'search', f'--workdir={workdir}', *_overrides())
     assert result.code == 0 and 'front not verified: unicorn is not' in result.out
     assert 'flash' in result.out and 'RAM' in result.out
