@@ -70,7 +70,8 @@ def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
 
 
 def summary(
-    runs: Sequence[Record], row: Record, objectives: Objectives, epochs: int, before: int,
+    runs: Sequence[Record], row: Record, objectives: Objectives, epochs: int,
+    before: int,
 ) -> str:
     """What the starts of a network have in common, at the cut that was named.
 

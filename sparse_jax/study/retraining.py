@@ -31,8 +31,8 @@ class Retraining(NamedTuple):
 
 
 def retraining(
-    study: OpenStudy, rows: Sequence[Record], repeats: int, *, epochs: int | None = None,
-    max_train: int | None = None, seed: int = 0,
+    study: OpenStudy, rows: Sequence[Record], repeats: int, *,
+    epochs: int | None = None, max_train: int | None = None, seed: int = 0,
 ) -> Retraining:
     """The new study of some networks of another one.
 
