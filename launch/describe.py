@@ -105,7 +105,8 @@ def read_graph():
         except network_file.NetworkFileError as error:
             cli.fail(f'{NETWORK.value}: {error}')
     shape, classes = task_shape()
-    point = network_file.read(sparse_space(shape, classes), NETWORK.value)
+    point = network_file.read(
+        sparse_space(shape, classes, rows='extended'), NETWORK.value)
     return architecture.resolve(point, shape, classes)
 
 

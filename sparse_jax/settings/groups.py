@@ -51,6 +51,9 @@ class Space:
 
     prior: str = 'log-uniform'
     """log-uniform, or uniform as in the paper."""
+    rows: str = 'table'
+    """table: the paper's rows and a few of ours; extended: also residual-block-* and
+    pool-type-block-*."""
     restrict: str = ''
     """Rows of the table with fewer values: 'ROW=VALUE', 'ROW=LOW:HIGH',
     'ROW=ONE|OTHER', separated by commas; * stands for any text in ROW. A later item

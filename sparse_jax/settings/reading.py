@@ -73,7 +73,8 @@ def search_space(
       ConfigError: a restriction that does not fit the table.
     """
     whole = sparse_space.sparse_space(
-        input_shape, num_classes, prior=settings.space.prior)
+        input_shape, num_classes, prior=settings.space.prior,
+        rows=settings.space.rows)
     try:
         return restrict(whole, settings.space.restrict)
     except ValueError as error:

@@ -8,7 +8,7 @@ from sparse_jax.objectives.goal import COSTS, ERROR
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Budgets, Objectives, Settings
 from sparse_jax.settings.tree import to_tree
-from sparse_jax.space.sparse_space import PRIORS
+from sparse_jax.space.sparse_space import PRIORS, ROWS
 
 MEMORY_MODELS = {'input+output': 'working_memory',
                  'input+weights': 'working_memory_weights'}
@@ -111,7 +111,7 @@ def _at_least(value: Any, low: int) -> bool:
 
 def _data_rules(settings: Settings) -> list[Rule]:
     """Of data and space."""
-    d, prior = settings.data, settings.space.prior
+    d, prior, rows = settings.data, settings.space.prior, settings.space.rows
     sizes = {'validation_size': d.validation_size, 'test_size': d.test_size}
     return [
         Rule('seed', settings.seed,
@@ -123,6 +123,7 @@ def _data_rules(settings: Settings) -> list[Rule]:
              '0 (all) or more'),
         Rule('data.seed', d.seed, _at_least(d.seed, 0), '0 or more'),
         Rule('space.prior', prior, prior in PRIORS, ', '.join(PRIORS)),
+        Rule('space.rows', rows, rows in ROWS, ', '.join(ROWS)),
     ]
 
 

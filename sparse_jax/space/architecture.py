@@ -16,7 +16,7 @@ from sparse_jax.space.layer_types import LAYER_TYPES, Layer
 from sparse_jax.space.sparse_space import MAX_LAYERS
 
 POOL = 2
-"""Size and stride of the max-pool after a block, VALID."""
+"""Size and stride of the pool after a block, VALID."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ def pooled(shape: Shape, pool: int) -> Shape:
 def resolve(point: dict, input_shape: tuple[int, int, int], num_classes: int) -> Graph:
     """Point (by table name) -> its exact graph; check `feasible()` before use.
 
-    Convolutions are VALID with stride 1; blocks end in a 2x2/2 VALID max-pool where
+    Convolutions are VALID with stride 1; blocks end in a 2x2/2 VALID pool where
     `pool-block-k` says so; see `fc_units` for the branches.
     """
     rate = point['input-downsampling-rate'] if point['downsample-input'] else 1
@@ -92,20 +92,42 @@ def resolve(point: dict, input_shape: tuple[int, int, int], num_classes: int) ->
 def _block_nodes(
     point: dict, k: int, source: str, channels: int, norm: bool
 ) -> list[Node]:
-    nodes = []
+    nodes, entering = [], (source, channels)
     num_layers = point[f'num-conv-layers-block-{k}']
     assert num_layers <= MAX_LAYERS
     for l in range(1, num_layers + 1):
         tag = f'block-{k}-layer-{l}'
-        after = POOL if l == num_layers and point[f'pool-block-{k}'] else 1
         kind = LAYER_TYPES[point[f'layer-type-{tag}']]
         *first, last = kind.nodes(Layer(
             tag, source, channels, point[f'kernel-size-{tag}'],
             point[f'num-filters-{tag}'], point.get(f'downsample-{tag}', 0.0)))
-        last = dataclasses.replace(last, relu=True, batch_norm=norm, pool=after)
-        nodes += [*first, last]
+        nodes += [*first, dataclasses.replace(last, relu=True, batch_norm=norm)]
         source, channels = last.name, last.channels
+    if residual(point, k):
+        nodes.append(Node(f'block-{k}-add', 'add', (source, entering[0]),
+                          max(channels, entering[1]), relu=False))
+    pool = pool_type(point, k)
+    if pool == 'max':
+        nodes[-1] = dataclasses.replace(nodes[-1], pool=POOL)
+    elif pool == 'average':
+        nodes.append(average_pool(f'block-{k}-pool', nodes[-1]))
     return nodes
+
+
+def residual(point: dict, k: int) -> bool:
+    """Whether what enters block k is added to what leaves it, before its pool."""
+    return bool(point.get(f'residual-block-{k}', False))
+
+
+def pool_type(point: dict, k: int) -> str:
+    """Pool of block k: 'max', 'average', or '' for none."""
+    return point.get(f'pool-type-block-{k}', 'max') if point[f'pool-block-{k}'] else ''
+
+
+def average_pool(name: str, source: Node) -> Node:
+    """The average pool of a block that ends in `source`."""
+    return Node(name, 'average_pool', (source.name,), source.channels, POOL, POOL,
+                relu=False)
 
 
 def branches(point: dict) -> tuple[str, ...]:
@@ -150,8 +172,15 @@ def fan_ins(graph: Graph, ends: list[str]) -> dict[str, int]:
 
 def block_ends(point: dict) -> list[str]:
     """Names of the tensors that leave the conv blocks."""
-    return [f'block-{k}-layer-{point[f"num-conv-layers-block-{k}"]}'
-            for k in range(1, point['num-conv-blocks'] + 1)]
+    return [_block_end(point, k) for k in range(1, point['num-conv-blocks'] + 1)]
+
+
+def _block_end(point: dict, k: int) -> str:
+    if pool_type(point, k) == 'average':
+        return f'block-{k}-pool'
+    if residual(point, k):
+        return f'block-{k}-add'
+    return f'block-{k}-layer-{point[f"num-conv-layers-block-{k}"]}'
 
 
 def _head_nodes(point: dict, trunk: Graph, num_classes: int) -> tuple[Node, ...]:

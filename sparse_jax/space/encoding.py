@@ -12,15 +12,9 @@ import jax
 import numpy as np
 
 from sparse_jax.host_random import generator
-from sparse_jax.ops.operation import Shape
-from sparse_jax.space import architecture
-from sparse_jax.space.dimensions import Role
-from sparse_jax.space.layer_types import (
-    LAYER_TYPES,
-    Layer,
-    LayerType,
-    reduced_channels,
-)
+from sparse_jax.space import architecture, budget, sides
+from sparse_jax.space.dimensions import Dimension, Role
+from sparse_jax.space.layer_types import LAYER_TYPES, reduced_channels
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 MAX_REMEMBERED = 100_000
@@ -67,10 +61,10 @@ def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
     number of maps it gives.
     """
     rows = snap(space, rows)
-    budget = activity(space, rows)[:, space.index('total-fc-layer-weights')]
+    budgeted = activity(space, rows)[:, space.index('total-fc-layer-weights')]
     reduce = space.having(Role.REDUCTION)
     reduced = activity(space, rows)[:, reduce].any(axis=1)
-    redundant = np.flatnonzero(budget | reduced)
+    redundant = np.flatnonzero(budgeted | reduced)
     for i, point in zip(redundant, decode_rows(space, rows[redundant])):
         before = dict(point)
         _canonical_reductions(space, point)
@@ -130,7 +124,7 @@ def graph(space: Space, row: np.ndarray) -> architecture.Graph:
 
 
 @functools.lru_cache(maxsize=16)
-def _memory(space):
+def _memory(space: Space) -> dict[bytes, architecture.Graph]:
     del space
     return {}
 
@@ -152,57 +146,51 @@ def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
         layers = value(f'num-conv-layers-block-{k}')
         for l in range(1, MAX_LAYERS + 1):
             tag = f'block-{k}-layer-{l}'
-            after = _sides(space, tag)[
+            after = _layer_sides(space, tag)[
                 level(f'layer-type-{tag}'), level(f'kernel-size-{tag}'), size]
             size = np.where(exists & (layers >= l), after, size)
             fine &= (size >= 1).all(axis=0)
         pooled = exists & (value(f'pool-block-{k}') > 0)
-        size = np.where(pooled, size // architecture.POOL, size)
+        name = f'pool-type-block-{k}'
+        after = _pool_sides(space, k)[level(name) if name in space else 0, size]
+        size = np.where(pooled, after, size)
         fine &= (size >= 1).all(axis=0)
     return fine
 
 
-def _sides(space: Space, tag: str) -> np.ndarray:
-    """[layer types, kernels, sides] heights (widths) that a layer leaves of a side."""
-    kinds = tuple(LAYER_TYPES[kind] for kind in _level_values(
-        space[f'layer-type-{tag}']))
-    kernels = _level_values(space[f'kernel-size-{tag}'])
-    return _table_of_sides(kinds, kernels, max(space.input_shape[:2]))
+def _layer_sides(space: Space, tag: str) -> np.ndarray:
+    """[layer types, kernels, sides] by the levels of a layer's rows."""
+    return sides.after_layers(
+        _level_values(space[f'layer-type-{tag}']),
+        _level_values(space[f'kernel-size-{tag}']), max(space.input_shape[:2]))
 
 
-@functools.lru_cache(maxsize=64)
-def _table_of_sides(
-    kinds: tuple[LayerType, ...], kernels: tuple[int, ...], largest: int
-) -> np.ndarray:
-    return np.array([[[_side_after(kind, kernel, side) for side in range(largest + 1)]
-                      for kernel in kernels] for kind in kinds])
-
-
-def _side_after(kind: LayerType, kernel: int, side: int) -> int:
-    """What a layer leaves of a square map, as its operations have it; 0 if nothing."""
-    shapes: dict[str, Shape] = {'input': (2, side, side)}
-    for node in kind.nodes(Layer('layer', 'input', 2, kernel, 2, 0.5)):
-        shapes[node.name] = architecture.output_shape(node, shapes)
-        if min(shapes[node.name]) < 1:
-            return 0
-    return shapes['layer'][1]
+def _pool_sides(space: Space, k: int) -> np.ndarray:
+    """[pool types, sides] by the levels of a block's row, where the space has it."""
+    name = f'pool-type-block-{k}'
+    kinds = _level_values(space[name]) if name in space else ('max',)
+    return sides.after_pools(kinds, max(space.input_shape[:2]))
 
 
 @functools.lru_cache(maxsize=64)
 def fits(space: Space) -> bool:
     """Whether any network of the space is feasible: the first levels of all rows have
     the fewest layers, the smallest windows, and no pooling where that is allowed; of
-    the layer types the one that leaves most is taken."""
+    the types of layers and pools the one that leaves most is taken."""
     row = np.zeros((1, len(space.dimensions)))
     for k in range(1, MAX_BLOCKS + 1):
         for l in range(1, MAX_LAYERS + 1):
             column = space.index(f'layer-type-block-{k}-layer-{l}')
-            left = _sides(space, f'block-{k}-layer-{l}')[:, 0, -1]
+            left = _layer_sides(space, f'block-{k}-layer-{l}')[:, 0, -1]
+            row[0, column] = space.dimensions[column].centre(left.argmax())
+        if f'pool-type-block-{k}' in space:
+            column = space.index(f'pool-type-block-{k}')
+            left = _pool_sides(space, k)[:, 1]
             row[0, column] = space.dimensions[column].centre(left.argmax())
     return bool(feasible(space, row)[0])
 
 
-def _numbers(space, rows, name):
+def _numbers(space: Space, rows: np.ndarray, name: str) -> np.ndarray:
     """[N] integer values of a discrete numeric or boolean dimension."""
     column = space.index(name)
     dimension = space.dimensions[column]
@@ -230,17 +218,17 @@ def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=64)
-def _neutral(space):
+def _neutral(space: Space) -> np.ndarray:
     return np.array([d.encode(d.neutral_value()) for d in space.dimensions])
 
 
 @functools.lru_cache(maxsize=4096)
-def _level_values(dimension):
+def _level_values(dimension: Dimension) -> tuple:
     return tuple(dimension.level(i) for i in range(dimension.levels))
 
 
 @functools.lru_cache(maxsize=64)
-def _rules(space):
+def _rules(space: Space) -> tuple[tuple[_Rule, ...], tuple[int, ...]]:
     """The table's conditions in evaluation order, and the columns they look at."""
     rules, deciding = [], set()
     for column in _evaluation_order(space):
@@ -258,7 +246,7 @@ def _rules(space):
     return tuple(rules), tuple(sorted(deciding))
 
 
-def _evaluation_order(space):
+def _evaluation_order(space: Space) -> list[int]:
     """Columns with every dimension after those its condition names."""
     order, done = [], set()
     while len(order) < len(space.dimensions):
@@ -278,6 +266,7 @@ def _canonical_reductions(space: Space, point: dict) -> None:
     shape = space.input_shape
     channels = 1 if point['downsample-input-in-depth'] else shape[2]
     for k in range(1, point['num-conv-blocks'] + 1):
+        entering = channels
         for l in range(1, point[f'num-conv-layers-block-{k}'] + 1):
             tag = f'block-{k}-layer-{l}'
             if LAYER_TYPES[point[f'layer-type-{tag}']].reduces:
@@ -285,41 +274,19 @@ def _canonical_reductions(space: Space, point: dict) -> None:
                 maps = reduced_channels(point[name], channels)
                 point[name] = min(maps / channels, 0.5)
             channels = point[f'num-filters-{tag}']
+        if architecture.residual(point, k):
+            channels = max(channels, entering)
 
 
-def _canonical_budget(space, point):
+def _canonical_budget(space: Space, point: dict) -> None:
     """Replace total and fractions by one choice among those that give these units."""
     net = architecture.resolve(point, space.input_shape, space.num_classes)
     names = architecture.branches(point)
     if not names or not net.feasible():
         return
     fan_in = architecture.fan_ins(net, architecture.block_ends(point))
-    _write_budget(space, point, architecture.fc_units(point, fan_in), fan_in)
-
-
-def _write_budget(space, point, units, fan_in):
-    """Set total and fractions so that the branches have `units`, or if no step of the
-    table gives these, the next larger ones."""
-    names = architecture.branches(point)
-    # A branch has its units while its share of the budget lies in [low, high).
-    low = {b: units[b] * fan_in[b] if units[b] > 1 else 0 for b in names}
-    high = {b: (units[b] + 1) * fan_in[b] for b in names}
-    lowest, highest = sum(low.values()), sum(high.values())
-    total = _grid_value(space['total-fc-layer-weights'], lowest, highest)
-    if lowest <= total < highest:
-        position = (total - lowest) / (highest - lowest)
-        share = {b: low[b] + position * (high[b] - low[b]) for b in names}
-    elif len(names) > 1 and point['merge-type'] == 'Sum' and total >= highest:
-        # Its smallest branch counts: the first one, here.
-        first, rest = names[0], names[1:]
-        share = {first: (units[first] + 0.5) * fan_in[first]}
-        scale = (total - share[first]) / sum(fan_in[b] for b in rest)
-        share |= {b: scale * fan_in[b] for b in rest}
-    else:
-        share = {b: total * high[b] / highest for b in names}
-    point['total-fc-layer-weights'] = total
-    if len(names) > 1:
-        point.update({f'weight-fraction-{b}-branch': share[b] / total for b in names})
+    units = architecture.fc_units(point, fan_in)
+    point.update(budget.of_units(space, point, units, fan_in))
 
 
 def keep_units(space: Space, row: np.ndarray, like: architecture.Graph) -> np.ndarray:
@@ -336,16 +303,6 @@ def keep_units(space: Space, row: np.ndarray, like: architecture.Graph) -> np.nd
         return row
     net = architecture.resolve(point, space.input_shape, space.num_classes)
     fan_in = architecture.fan_ins(net, architecture.block_ends(point))
-    _write_budget(space, point, {b: theirs[f'{b}-fc'] for b in names}, fan_in)
+    units = {b: theirs[f'{b}-fc'] for b in names}
+    point |= budget.of_units(space, point, units, fan_in)
     return encode(space, point)
-
-
-def _grid_value(dimension, lowest, highest):
-    """The grid value nearest to the middle of [lowest, highest), or the next above, or
-    the last."""
-    step = int(dimension.step)
-    first = max(-(-lowest // step) * step, int(dimension.low))
-    first = min(first, int(dimension.high))
-    last = min((highest - 1) // step * step, int(dimension.high))
-    middle = step * round((lowest + highest) / (2 * step))
-    return max(min(middle, last), first)

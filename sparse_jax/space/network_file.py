@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparse_jax.space import encoding
+from sparse_jax.space.architecture import output_shape
 from sparse_jax.space.sparse_space import Space
 
 
@@ -89,8 +90,9 @@ def _why_infeasible(space: Space, row: np.ndarray) -> str:
     _, height, width = shapes[node.inputs[0]]
     side = min(height, width)
     if side >= node.kernel:
-        size = f'{height - node.kernel + 1}x{width - node.kernel + 1}'
-        block = node.knob.split('-')[1]
+        _, height, width = output_shape(node, shapes)
+        size = f'{height}x{width}'
+        block = node.name.split('-')[1]
         return (f'pool-block-{block}: true leaves nothing of the {size} feature map; '
                 'allowed: false')
     name = f'kernel-size-{node.knob}'

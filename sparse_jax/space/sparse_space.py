@@ -16,6 +16,8 @@ MAX_BLOCKS = 2
 MAX_LAYERS = 3
 MERGE_TYPES = ('Sum', 'Concatenate')
 PRIORS = ('log-uniform', 'uniform')
+ROWS = ('table', 'extended')
+POOL_TYPES = ('max', 'average')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,29 +73,37 @@ class Space:
 
 
 def sparse_space(
-    input_shape: tuple[int, int, int], num_classes: int, *, prior: str = 'log-uniform'
+    input_shape: tuple[int, int, int], num_classes: int, *,
+    prior: str = 'log-uniform', rows: str = 'table',
 ) -> Space:
     """The table for images of `input_shape` (H, W, C).
 
     `prior='uniform'` spreads filters and the FC weight budget uniformly, as the paper
     does; 'log-uniform' puts random points where microcontrollers live.
+    `rows='extended'` adds rows that the paper does not have: residual-block-k (the
+    block's input is added to its output) and pool-type-block-k.
 
     Raises:
-      ValueError: unknown prior, or a shape or class count that is no image task.
+      ValueError: unknown prior or rows, or a shape or class count that is no image
+        task.
     """
     if prior not in PRIORS:
         raise ValueError(f'prior {prior!r}: allowed: {", ".join(PRIORS)}')
+    if rows not in ROWS:
+        raise ValueError(f'rows {rows!r}: allowed: {", ".join(ROWS)}')
     fine = len(input_shape) == 3 and min(input_shape) >= 1 and min(input_shape[:2]) >= 2
     if not fine or num_classes < 2:
         raise ValueError(
             f'input_shape {input_shape}, num_classes {num_classes}: need (height, '
             'width, channels) of at least 2, 2 and 1, and 2 or more classes')
     log = prior == 'log-uniform'
-    rows = _input_rows(input_shape) + _training_rows() + _fc_rows(log)
+    table = _input_rows(input_shape) + _training_rows() + _fc_rows(log)
     for k in range(1, MAX_BLOCKS + 1):
-        rows += _block_rows(k, log)
+        table += _block_rows(k, log)
+        if rows == 'extended':
+            table += _extended_rows(k)
     height, width, channels = map(int, input_shape)
-    return Space(tuple(rows), (height, width, channels), int(num_classes), prior)
+    return Space(tuple(table), (height, width, channels), int(num_classes), prior)
 
 
 def _is(name: str, *values: Value) -> Condition:
@@ -179,3 +189,16 @@ def _block_rows(k: int, log: bool) -> list[Dimension]:
                       log=True, when=(on,), optional=True),
         ]
     return rows
+
+
+def _extended_rows(k: int) -> list[Dimension]:
+    exists = _is('num-conv-blocks', *range(k, MAX_BLOCKS + 1))
+    return [
+        # (ours) the maps that enter the block are added to those that leave it.
+        Dimension(f'residual-block-{k}', 'boolean', Role.STRUCTURE,
+                  when=((exists,),), neutral=False, optional=True),
+        # (ours) the paper's pools are maxima.
+        Dimension(f'pool-type-block-{k}', 'categorical', Role.STRUCTURE,
+                  choices=POOL_TYPES, when=((exists, _is(f'pool-block-{k}', True)),),
+                  neutral='max', optional=True),
+    ]

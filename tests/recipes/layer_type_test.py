@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from sparse_jax.space import encoding, morphisms
+from sparse_jax.space import encoding, morphisms, sides
 from sparse_jax.space.layer_types import LAYER_TYPES, Layer, LayerType, linear
 from sparse_jax.space.sparse_space import sparse_space
 from tests.recipes import trained_network
@@ -55,5 +55,5 @@ def test_a_space_of_the_greediest_type_alone_fits(space):
     small = sparse_space((3, 3, 1), 2)
     kernel = small['kernel-size-block-1-layer-1']
     assert encoding.fits(small)
-    assert encoding._side_after(LAYER_TYPES['DoubleConv2D'], int(kernel.low), 3) == 1
-    assert encoding._side_after(LAYER_TYPES['DoubleConv2D'], 3, 3) == 0
+    assert sides.after_layer(LAYER_TYPES['DoubleConv2D'], int(kernel.low), 3) == 1
+    assert sides.after_layer(LAYER_TYPES['DoubleConv2D'], 3, 3) == 0

@@ -12,7 +12,8 @@ from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.settings.tree import default_config
 
 BAD = [
-    ('seed', -1), ('seed', 2**32), ('space.prior', 'flat'), ('pruning.method', 'lasso'),
+    ('seed', -1), ('seed', 2**32), ('space.prior', 'flat'), ('space.rows', 'all'),
+    ('pruning.method', 'lasso'),
     ('data.validation_size', 0), ('data.test_size', -2), ('data.max_train', -1),
     ('data.seed', -1), ('pruning.cuts', ('a',)), ('objectives.memory_model', 'x'),
     ('objectives.error', 0.0), ('objectives.error', float('nan')),

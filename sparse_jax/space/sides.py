@@ -1,0 +1,52 @@
+"""What layers and pools leave of the side of a feature map, as tables.
+
+Their operations say so, for any layer type; the tables answer for many rows at once.
+"""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from sparse_jax.ops import Node
+from sparse_jax.ops.operation import Shape
+from sparse_jax.space import architecture
+from sparse_jax.space.layer_types import LAYER_TYPES, Layer, LayerType
+
+
+def after_layers(
+    kinds: Sequence[str], kernels: Sequence[int], largest: int
+) -> np.ndarray:
+    """[layer types, kernels, 0 to largest] side after a layer; 0 where nothing is left
+    of the side, or on the way."""
+    return _layer_table(tuple(LAYER_TYPES[kind] for kind in kinds), tuple(kernels),
+                        largest)
+
+
+@functools.lru_cache(maxsize=64)
+def after_pools(kinds: tuple[str, ...], largest: int) -> np.ndarray:
+    """[pool types, 0 to largest] side after the pool of a block."""
+    average = architecture.average_pool('pool', Node('source', 'conv', (), 2))
+    left = {
+        'max': lambda shape: architecture.pooled(shape, architecture.POOL),
+        'average': lambda shape: architecture.output_shape(average, {'source': shape})}
+    return np.array([[left[kind]((2, side, side))[1] for side in range(largest + 1)]
+                     for kind in kinds])
+
+
+@functools.lru_cache(maxsize=64)
+def _layer_table(
+    kinds: tuple[LayerType, ...], kernels: tuple[int, ...], largest: int
+) -> np.ndarray:
+    return np.array([[[after_layer(kind, kernel, side) for side in range(largest + 1)]
+                      for kernel in kernels] for kind in kinds])
+
+
+def after_layer(kind: LayerType, kernel: int, side: int) -> int:
+    """Side that a layer leaves of a square map; 0 if nothing."""
+    shapes: dict[str, Shape] = {'input': (2, side, side)}
+    for node in kind.nodes(Layer('layer', 'input', 2, kernel, 2, 0.5)):
+        shapes[node.name] = architecture.output_shape(node, shapes)
+        if min(shapes[node.name]) < 1:
+            return 0
+    return shapes['layer'][1]
