@@ -20,7 +20,7 @@ def seeds(key: jax.Array) -> jax.Array:
     return jax.random.bits(key, (2,), jnp.uint32)
 
 
-def bits(seed: jax.Array, index: jax.Array) -> jax.Array:
+def bits(seed: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     """Seed [2] uint32, index uint32 of any shape -> uniform uint32 of that shape.
 
     Two rounds of a multiply-xorshift mixer with full avalanche, the second seed word
@@ -40,7 +40,7 @@ def scramble(x: jax.Array | np.ndarray) -> jax.Array | np.ndarray:
     return x ^ (x >> np.uint32(16))
 
 
-def normal(seed: jax.Array, index: jax.Array) -> jax.Array:
+def normal(seed: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     """Standard normal values by inversion; for initial weights, drawn once."""
     uniform = (bits(seed, index) >> 8).astype(jnp.float32) * np.float32(2**-23)
     edge = np.float32(1.0 - 2.0**-24)
@@ -48,7 +48,7 @@ def normal(seed: jax.Array, index: jax.Array) -> jax.Array:
     return np.float32(np.sqrt(2.0)) * jax.lax.erf_inv(inner)
 
 
-def fast_normal(seed: jax.Array, index: jax.Array) -> jax.Array:
+def fast_normal(seed: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     """Nearly normal values without erf_inv; for activation noise, drawn every step.
 
     Binomial(32, 1/2) smoothed by a uniform: mean 0, variance 1, excess kurtosis -0.06,

@@ -49,4 +49,4 @@ def predict(
 ) -> jax.Array:
     """Folded params, images [C, H, W, B] -> logits [classes, B]."""
     net = SparseNet(without_norm(skeleton), how)
-    return net.apply({'params': folded}, candidate, images)
+    return jnp.asarray(net.apply({'params': folded}, candidate, images))

@@ -84,6 +84,7 @@ class Weighted(nn.Module):
         weights = ops.weights(self.node)
         by_input = len(self.fan_shape) == 2
         if group is not None and by_input:
+            assert seed is not None
             names = element_ids(self.sources, self.image_size)
             index = names[:, None] + np.arange(x.shape[1], dtype=np.uint32)
             x = x * self._draw_scale(group, index, noise_scale, seed)
@@ -96,8 +97,10 @@ class Weighted(nn.Module):
             view = weights.view(self.node, x, self.how)
             y = weights.product(view, kernel)
             if variance is not None:
+                assert seed is not None
                 y = self._perturb(view, y, variance, noise_scale, seed)
         if group is not None and not by_input:
+            assert seed is not None
             index = counter_noise.indices(
                 (y.shape[0], 1, 1, y.shape[-1]), (MAX_BATCH, 1, 1, 1))
             y = y * self._draw_scale(group, index, noise_scale, seed)
@@ -137,7 +140,7 @@ class Weighted(nn.Module):
         return mean + noise_scale * spread * noise
 
     def _draw_scale(
-        self, group_mean: jax.Array, index: jax.Array,
+        self, group_mean: jax.Array, index: jax.Array | np.ndarray,
         noise_scale: jax.Array | float, seed: jax.Array,
     ) -> jax.Array:
         column = (-1,) + (1,) * (index.ndim - 1)

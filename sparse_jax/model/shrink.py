@@ -35,5 +35,5 @@ def shrink(
             leaf = {k: np.asarray(v) for k, v in folded.get(node.name, {}).items()}
             nodes += ops.find(node.op).pruned.shrink(node, leaf, alive, shapes, gather)
     return CompactNet(
-        tuple(graph.input_shape), graph.downsample, graph.squeeze_depth,
+        graph.input_shape, graph.downsample, graph.squeeze_depth,
         float(mean), float(std), tuple(nodes))

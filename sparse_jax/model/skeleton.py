@@ -10,7 +10,7 @@ FC units are is the `TierPolicy`'s choice: coarse tiers share more and pad more
 
 import bisect
 import dataclasses
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import numpy as np
@@ -104,18 +104,23 @@ def pad(exact: Graph, policy: TierPolicy) -> Skeleton:
 def candidate_of(exact: Graph, point: dict) -> Candidate:
     """The traced half, as host arrays ready to be stacked and sent to a device."""
     thresholds = [point.get(f'pruning-threshold-{n.knob}', 0.0) for n in exact.nodes]
-    number = lambda name: np.float32(point[name])
+    number = lambda name: _host(np.float32(point[name]))
     return Candidate(
-        channels=np.array([n.channels for n in exact.nodes], np.int32),
-        kernel=np.array([n.kernel for n in exact.nodes], np.int32),
-        threshold=np.array(thresholds, np.float32),
+        channels=_host(np.array([n.channels for n in exact.nodes], np.int32)),
+        kernel=_host(np.array([n.kernel for n in exact.nodes], np.int32)),
+        threshold=_host(np.array(thresholds, np.float32)),
         log_alpha_offset=number('log-alpha-offset'),
         alpha=number('alpha'),
-        pretraining=np.float32(point['pretraining']),
+        pretraining=number('pretraining'),
         zero_regularization_epochs=number('zero-regularization-epochs'),
         annealing_epochs=number('annealing-epochs'),
         learning_rate=number('learning-rate'),
     )
+
+
+def _host(value: np.ndarray | np.floating) -> jax.Array:
+    """A host value where an array of a device would do as well."""
+    return cast(jax.Array, value)
 
 
 def stack(candidates: list[Candidate]) -> Candidate:

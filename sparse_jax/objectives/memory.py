@@ -6,6 +6,9 @@ down-sampling; a layer that reads several tensors (after a merge) counts all of 
 No index cost is charged: `export` reports bytes in flash.
 """
 
+import functools
+import operator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
@@ -53,7 +56,7 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
         alive = pruned.units[node.name].sum()
         pooled = true.tensors[node.name]
         if not ops.find(node.op).costs.layer:
-            elements[node.name] = sum(elements[t] for t in node.inputs)
+            elements[node.name] = _sum(elements[t] for t in node.inputs)
             continue
         out = true.outputs[node.name]
         pixels = out.height * out.width
@@ -61,13 +64,17 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
         kept = (pruned.kernel[node.name].sum() if node.weighted
                 else jnp.zeros_like(alive))
         biases = alive if node.biased else jnp.zeros_like(alive)
-        read = sum(elements[t] for t in node.inputs)
+        read = _sum(elements[t] for t in node.inputs)
         if not node.weighted:
             # Nothing reads both of its inputs once it is dead.
             read = jnp.where(alive > 0, read, 0)
         macs = kept.astype(jnp.float32) * pixels
         rows.append(LayerCosts(kept, biases, read, alive * pixels, macs))
     return jax.tree.map(lambda *values: jnp.stack(values), *rows)
+
+
+def _sum(counts: Iterable[jax.Array]) -> jax.Array:
+    return functools.reduce(operator.add, counts)
 
 
 def total(costs: LayerCosts) -> Costs:

@@ -84,7 +84,8 @@ def resolve(point: dict, input_shape: tuple[int, int, int], num_classes: int) ->
     for k in range(1, point['num-conv-blocks'] + 1):
         nodes += tuple(_block_nodes(point, k, source, channels, norm))
         source, channels = nodes[-1].name, nodes[-1].channels
-    trunk = Graph(tuple(input_shape), rate, squeeze, nodes)
+    height, width, depth = input_shape
+    trunk = Graph((height, width, depth), rate, squeeze, nodes)
     return dataclasses.replace(
         trunk, nodes=nodes + _head_nodes(point, trunk, num_classes))
 

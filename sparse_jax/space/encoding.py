@@ -155,7 +155,7 @@ def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
         after = _pool_sides(space, k)[level(name) if name in space else 0, size]
         size = np.where(pooled, after, size)
         fine &= (size >= 1).all(axis=0)
-    return fine
+    return np.asarray(fine)
 
 
 def _layer_sides(space: Space, tag: str) -> np.ndarray:
@@ -182,11 +182,11 @@ def fits(space: Space) -> bool:
         for l in range(1, MAX_LAYERS + 1):
             column = space.index(f'layer-type-block-{k}-layer-{l}')
             left = _layer_sides(space, f'block-{k}-layer-{l}')[:, 0, -1]
-            row[0, column] = space.dimensions[column].centre(left.argmax())
+            row[0, column] = space.dimensions[column].centre(int(left.argmax()))
         if f'pool-type-block-{k}' in space:
             column = space.index(f'pool-type-block-{k}')
             left = _pool_sides(space, k)[:, 1]
-            row[0, column] = space.dimensions[column].centre(left.argmax())
+            row[0, column] = space.dimensions[column].centre(int(left.argmax()))
     return bool(feasible(space, row)[0])
 
 

@@ -61,7 +61,7 @@ def _with(graph: Graph, document: Any) -> Graph:
     """The graph with one node more, checked against those before it."""
     if not isinstance(document, dict):
         raise _wrong('nodes', document, 'a list of objects')
-    name = document.get('name')
+    name: Any = document.get('name')
     _known(document, tuple(_NODE), f'node {name!r:.60}')
     for key in _REQUIRED:
         if key not in document:
@@ -94,10 +94,10 @@ def _with(graph: Graph, document: Any) -> Graph:
 
 def _node(document: dict) -> Node:
     """The node of a document whose keys and values are right one by one."""
-    kernel = document.get('kernel', 1)
-    given = {'relu': not OPERATIONS[document['op']].plain} | document
-    return Node(**(given | {'inputs': tuple(document['inputs']), 'kernel': kernel,
-                            'kernel_low': kernel}))
+    fields: dict[str, Any] = {'relu': not OPERATIONS[document['op']].plain, 'kernel': 1}
+    fields |= document
+    fields |= {'inputs': tuple(document['inputs']), 'kernel_low': fields['kernel']}
+    return Node(**fields)
 
 
 def _check_operation(node: Node, shapes: list[Shape]) -> None:
