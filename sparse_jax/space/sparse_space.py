@@ -102,9 +102,6 @@ def sparse_space(
         table += _block_rows(k, log)
         if rows == 'extended':
             table += _extended_rows(k)
-        table += _block_rows(k, log)
-        if rows == 'extended':
-            table += _extended_rows(k)
     height, width, channels = map(int, input_shape)
     return Space(tuple(table), (height, width, channels), int(num_classes), prior)
 
