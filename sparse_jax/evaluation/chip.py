@@ -125,7 +125,6 @@ def _own_costs(
     costs = {}
     for goal in goals:
         if isinstance(goal.source, Own):
-            assert goal.source.measure is not None, f'{goal.name} can only be read'
             given = (int8, board) if goal.source.on_board else (None, None)
             costs[goal.name] = float(goal.source.measure(net, *given))
         elif isinstance(goal.source, Counted) and callable(goal.source.rule):

@@ -45,6 +45,8 @@ class OnBoard(NamedTuple):
     """Where a verification (`export.project.verify`) has the same figure."""
     scale: float = 1.0
     """From the unit of both to the goal's."""
+    needs: str = ''
+    """Field of the board's file that may be null, and must not be for this goal."""
 
 
 Measure: TypeAlias = 'Callable[[CompactNet, QuantizedNet | None, Any], float]'
@@ -55,8 +57,7 @@ None unless they are asked for."""
 class Own(NamedTuple):
     """A function of a person's own, called on the host."""
 
-    measure: 'Measure | None'
-    """None where only its stored figures are read."""
+    measure: Measure
     on_board: bool = False
     """Whether it takes the int8 network and the board."""
 
@@ -180,7 +181,7 @@ def find_goal(name: str) -> Goal:
     except (TypeError, ValueError) as error:
         raise ValueError(f'{name!r} is not allowed ({error}); allowed: a function '
                          'without arguments that gives a Goal') from None
-    goal = factory()
+    goal = factories.call(name, factory)
     if not isinstance(goal, Goal):
         raise ValueError(f'{name!r} gives {goal!r:.40}; allowed: a Goal')
     if name not in GOALS:

@@ -100,7 +100,7 @@ class Objectives(NamedTuple):
 
 def choose(
     names: Sequence[str], bounds: Mapping[str, float], budgets: Mapping[str, float], *,
-    chance: float, memory: str, known: Mapping[str, Goal] | None = None,
+    chance: float, memory: str,
 ) -> Objectives:
     """The objectives and hard budgets that a configuration names.
 
@@ -110,13 +110,11 @@ def choose(
       budgets: hard budget of every cost of the table, 0 for none.
       chance: error of guessing.
       memory: field of `Totals` that the working memory is.
-      known: {MODULE:FACTORY: goal} that need not be made: those that a study stored.
 
     Raises:
       ValueError: a name stands for no goal, or two for the same.
     """
-    known = known or {}
-    goals = [known[name] if name in known else find_goal(name) for name in names]
+    goals = [find_goal(name) for name in names]
     if len({goal.name for goal in goals}) < len(goals):
         raise ValueError(f'{tuple(names)} name a goal twice; allowed: different ones')
     own = tuple(goal for goal in goals if goal.is_own)

@@ -9,7 +9,7 @@ from sparse_jax import data, factories, pruning
 from sparse_jax.export.chip import boards
 from sparse_jax.export.errors import ExportError
 from sparse_jax.model.skeleton import TierPolicy
-from sparse_jax.objectives.goal import Goal
+from sparse_jax.objectives.goal import OnBoard
 from sparse_jax.objectives.goals import Objectives, choose
 from sparse_jax.paths import shown
 from sparse_jax.settings import rules, tree
@@ -81,23 +81,28 @@ def search_space(
         raise ConfigError(f'config.space.restrict: {error}') from None
 
 
-def objectives(
-    settings: Settings, num_classes: int, known: Mapping[str, Goal] | None = None
-) -> Objectives:
+def objectives(settings: Settings, num_classes: int) -> Objectives:
     """The objectives and hard budgets of a search over images of so many classes.
 
-    `known` has those {MODULE:FACTORY: goal} that need not be made.
-
     Raises:
-      ConfigError: MODULE:FACTORY of an objective gives none.
+      ConfigError: MODULE:FACTORY of an objective gives none, or the board's file says
+        too little for a goal.
     """
     o = settings.objectives
     try:
-        return choose(
+        found = choose(
             o.names, o.bounds, settings.budgets.most, chance=1.0 - 1.0 / num_classes,
-            memory=rules.MEMORY_MODELS[o.memory_model], known=known)
+            memory=rules.MEMORY_MODELS[o.memory_model])
     except ValueError as error:
         raise ConfigError(f'config.objectives.names: {error}') from None
+    for goal in found.used:
+        needs = goal.source.needs if isinstance(goal.source, OnBoard) else ''
+        if needs and getattr(board(settings), needs) is None:
+            raise ConfigError(
+                f'config.objectives.board: {o.board!r} is not allowed with '
+                f'{goal.name!r}, its file has no {needs}; allowed: a board file with '
+                f'{needs}, or other objectives and budgets')
+    return found
 
 
 def board(settings: Settings) -> boards.Board:

@@ -69,7 +69,7 @@ CASES = (
     _setting('bad tiers', 'tiers.widths=(4,8)', '(4, 8)', 'at least 100'),
     _setting('tiers that are text', 'tiers.widths=abc', 'abc', 'whole numbers'),
     _setting('kernel ranges with a gap', 'tiers.kernels=((2,3),)', '2 to 5'),
-    _setting('unknown objective', "objectives.names=('error','energy')", 'energy',
+    _setting('unknown objective', "objectives.names=('error','volume')", 'volume',
              'flash, ram'),
     _setting('objectives without the error', "objectives.names=('flash','ram')",
              "'error', then"),

@@ -30,7 +30,7 @@ BAD = [
     ('tiers.kernels', ((2, 3), (3, 5))),
     ('objectives.names', ('model_size', 'error')), ('objectives.names', ('error',)),
     ('objectives.names', ('error', 'ram', 'ram')), ('objectives.names', ()),
-    ('objectives.names', ('error', 'energy')), ('objectives.latency', 0.0),
+    ('objectives.names', ('error', 'volume')), ('objectives.latency', 0.0),
     ('objectives.board', 'z80'), ('budgets.ram', -1), ('budgets.latency', -0.5),
     ('budgets.latency', float('inf')), ('space.restrict', 'kernel'),
     ('space.restrict', None),
