@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
+from rich import box
 from rich.table import Table
 
 from launch import cli, tables
 from sparse_jax.evaluation import verification
 from sparse_jax.evaluation.verification import Checked, Verification
 from sparse_jax.export.chip.boards import Board
-from sparse_jax.objectives.goal import BOARD, GOALS, Goal
+from sparse_jax.objectives.goal import BOARD, GOALS, Goal, OnBoard
 from sparse_jax.objectives.goals import Objectives, exceeded, figure
 from sparse_jax.study.opened import open_study
 from sparse_jax.study.records import StudyError
@@ -47,8 +48,10 @@ def verify_front(
 def _print(found: Verification) -> None:
     """The table, three lines for each network, and the errors in short."""
     console = tables.console()
-    table = Table(title=f'Front on {found.board.name} (emulated), {found.images} of '
-                        f'{found.in_all} test images')
+    table = Table(
+        title=f'Front on {found.board.name} (emulated), {found.images} of '
+              f'{found.in_all} test images',
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     goals = _known(found.checked)
     for name in ('trial', '', *(goal.heading for goal in goals), 'image', 'logits'):
         table.add_column(name, justify='right', no_wrap=True)
@@ -63,8 +66,14 @@ def _print(found: Verification) -> None:
             f'{goal.title} {middle:.1f} % ({most:.1f} %)' for goal, middle, most in
             zip(goals, np.median(size, axis=0), size.max(axis=0)))
         tables.line(console, f'error of the prediction, median (worst): {text}')
+    guessed = ', '.join(goal.heading for goal in goals if _is_estimated(goal))
     tables.line(console, 'flash and RAM: of the network; image: all of the linked '
-                         'flash; ms: an estimate from a cycle table')
+                         f'flash; {guessed}: estimated from a cycle table')
+
+
+def _is_estimated(goal: Goal) -> bool:
+    """Whether even the run of the emulator gives no exact figure."""
+    return isinstance(goal.source, OnBoard) and goal.source.verified[0] == 'estimates'
 
 
 def _known(checked: Sequence[Checked]) -> list[Goal]:
