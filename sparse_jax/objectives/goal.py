@@ -152,6 +152,9 @@ _TABLE = (
     Goal('latency', 'latency', 'ms',
          OnBoard('latency_s', ('estimates', 'latency_s'), 1e3), 50.0, column='ms',
          budget=0.0, form='.2f', floor=1e-3, like='macs'),
+    Goal('energy', 'energy', 'uJ', OnBoard(
+        'energy_j', ('estimates', 'energy_j'), 1e6, needs='amperes'), 700.0,
+         budget=0.0, column='uJ', form='.1f', floor=1e-3, like='macs'),
 )
 GOALS: dict[str, Goal] = {goal.name: goal for goal in _TABLE}
 """The goals of the library by name; the error first."""

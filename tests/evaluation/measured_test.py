@@ -52,7 +52,7 @@ def test_stored_costs_are_those_of_the_exported_network(setup, study, tmp_path):
         m = measure(quantize(net, calibrate(net, images)), 'microbit')
         assert row.measured == {
             'flash': m.flash, 'ram': m.ram, 'instructions': m.instructions,
-            'latency': 1e3 * m.latency_s}
+            'latency': 1e3 * m.latency_s, 'energy': 1e6 * m.energy_j}
     report = export_network(
         net, ExportData(images, images), 'microbit', tmp_path / 'out')
     assert report['arena']['bytes'] == row.measured['ram']

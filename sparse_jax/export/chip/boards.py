@@ -42,6 +42,10 @@ class Board:
     cycles: dict[str, int]
     notes: tuple[str, ...] = ()
 
+    def energy_j(self, seconds: float) -> float | None:
+        """Joules of so long a run, at a constant current; None if that is unknown."""
+        return None if self.amperes is None else seconds * self.volts * self.amperes
+
 
 def names() -> list[str]:
     """The boards that come with the library."""

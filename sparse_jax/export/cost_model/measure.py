@@ -45,6 +45,8 @@ class Measurement(NamedTuple):
     """Predicted, of the board's cycle table: an estimate of an estimate."""
     latency_s: float
     """`cycles` at the board's clock."""
+    energy_j: float | None
+    """So long at the board's voltage and current; None if that is not known."""
     error: dict[str, float]
     """90th percentile of the relative error of 'code', 'instructions', 'cycles'."""
 
@@ -57,9 +59,9 @@ def measure(net: QuantizedNet, board: str | Board = 'microbit') -> Measurement:
     code = predict(model['code'], CODE_FEATURES, g)
     instructions = predict(model['instructions'], WORK_FEATURES, g)
     cycles = predict(model['cycles'], WORK_FEATURES, g)
-    tables = exact_table_bytes(g)
+    tables, seconds = exact_table_bytes(g), cycles / board.clock_hz
     return Measurement(g.plan.arena, tables, tables + code, instructions, cycles,
-                       cycles / board.clock_hz, prediction_error(board))
+                       seconds, board.energy_j(seconds), prediction_error(board))
 
 
 def prediction_error(board: Board) -> dict[str, float]:

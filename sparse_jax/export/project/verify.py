@@ -115,10 +115,10 @@ def _costs(board, counts):
     instructions = [cost.instructions for cost in counts]
     cycles = float(np.mean([cost.cycles for cost in counts]))
     seconds = cycles / board.clock_hz
-    joules = None if board.amperes is None else seconds * board.volts * board.amperes
     return {
         'instructions': {'images': len(counts), 'least': min(instructions),
                          'mean': float(np.mean(instructions)),
                          'most': max(instructions)},
-        'estimates': {'cycles': cycles, 'latency_s': seconds, 'energy_j': joules,
-                      'clock_hz': board.clock_hz, 'notes': list(board.notes)}}
+        'estimates': {'cycles': cycles, 'latency_s': seconds,
+                      'energy_j': board.energy_j(seconds), 'clock_hz': board.clock_hz,
+                      'notes': list(board.notes)}}
