@@ -1,5 +1,8 @@
 """Failures of export and verification, each a one-line message for the user."""
 
+import importlib
+from types import ModuleType
+
 
 class ExportError(RuntimeError):
     """The network cannot be exported as asked."""
@@ -16,10 +19,8 @@ class MissingToolError(ExportError):
 INSTALL = "pip install -r requirements-mcu.txt (or pip install 'sparse_jax[mcu]')"
 
 
-def need(module: str):
+def need(module: str) -> ModuleType:
     """Imports an optional package, or says how to install it."""
-    import importlib
-
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import pathlib
+from typing import TypeGuard
 
 from sparse_jax.export.errors import ExportError
 from sparse_jax.paths import PathError, local, shown
@@ -102,17 +103,17 @@ def from_dict(fields: dict) -> Board:
     return Board(**fields | {'flash': flash, 'ram': ram, 'notes': tuple(notes)})
 
 
-def _check(name, value, allowed, holds):
+def _check(name: str, value: object, allowed: str, holds: bool) -> None:
     if not holds:
         raise ValueError(f'{name}: {value!r} is not allowed; allowed: {allowed}')
 
 
-def _is_number(value):
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) \
         and math.isfinite(value)
 
 
-def _check_cycles(cycles):
+def _check_cycles(cycles: dict) -> None:
     _check('cycles', cycles, 'an object', isinstance(cycles, dict))
     if missing := _CYCLE_KEYS - set(cycles):
         raise ValueError(f'no cycles for {", ".join(sorted(missing))}')
@@ -121,7 +122,7 @@ def _check_cycles(cycles):
                _is_number(value) and value >= 0)
 
 
-def _memory(name, region):
+def _memory(name: str, region: dict) -> Memory:
     _check(name, region, 'an object of origin and bytes',
            isinstance(region, dict) and set(region) == {'origin', 'bytes'})
     for key, least in (('origin', 0), ('bytes', PAGE)):

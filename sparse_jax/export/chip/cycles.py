@@ -5,6 +5,7 @@ result is an estimate; the instruction count it comes with is exact.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.errors import need
@@ -26,7 +27,7 @@ class BlockCost:
 class CostTable:
     """Costs of the blocks of one program, disassembled on demand."""
 
-    def __init__(self, board: Board, read_code):
+    def __init__(self, board: Board, read_code: Callable[[int, int], bytes]):
         """`read_code(address, size)` returns the bytes of a block."""
         capstone = need('capstone')
         self._machine = capstone.Cs(capstone.CS_ARCH_ARM,
@@ -71,7 +72,7 @@ def instruction_cycles(mnemonic: str, operands: str, table: dict) -> tuple[int, 
     if name.startswith('str'):
         return table['store'], table['store']
     if name.startswith(('sdiv', 'udiv')):
-        return (table.get('divide', 1),) * 2
+        return table.get('divide', 1), table.get('divide', 1)
     if name.startswith(('mul', 'mla', 'mls', 'sml', 'smu', 'uml', 'umu')):
         return table['multiply'], table['multiply']
     if name in ('mrs', 'msr', 'dmb', 'dsb', 'isb'):
@@ -81,16 +82,19 @@ def instruction_cycles(mnemonic: str, operands: str, table: dict) -> tuple[int, 
     return table['other'], table['other']
 
 
-def _block_transfer(name, operands, table):
+def _block_transfer(
+    name: str, operands: str, table: dict[str, int]
+) -> tuple[int, int]:
     if name in ('ldrd', 'strd'):
-        return (table['block_base'] + 2,) * 2
+        return table['block_base'] + 2, table['block_base'] + 2
     registers = operands[operands.index('{') + 1 : operands.index('}')].split(', ')
     count = sum(_span(r) for r in registers)
     extra = table['block_pc'] - table['block_base'] if 'pc' in registers else 0
-    return (table['block_base'] + count + extra,) * 2
+    total = table['block_base'] + count + extra
+    return total, total
 
 
-def _span(register):
+def _span(register: str) -> int:
     if '-' not in register:
         return 1
     first, last = register.split('-')

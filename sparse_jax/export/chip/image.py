@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from collections.abc import Iterable
 
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.errors import need
@@ -70,12 +71,12 @@ def read_image(elf: bytes, board: Board) -> Image:
     return Image(segments, sections, tuple(_distinct(symbols)), addresses)
 
 
-def _in_flash(address, board):
+def _in_flash(address: int, board: Board) -> bool:
     # Generous: an image that is too big is reported by its size, not lost here.
     return board.flash.origin <= address < board.flash.origin + (64 << 20)
 
 
-def _distinct(symbols):
+def _distinct(symbols: Iterable[Symbol]) -> Iterable[Symbol]:
     """Aliases (two names of the same bytes) count once."""
     seen = {}
     for symbol in sorted(symbols, key=lambda s: (s.address, -s.size)):

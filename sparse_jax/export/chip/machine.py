@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.chip.cycles import CostTable
@@ -28,7 +29,8 @@ class Machine:
     def __init__(self, image: Image, board: Board):
         self._unicorn, self._arm = need('unicorn'), need('unicorn.arm_const')
         self.image, self.board = image, board
-        self._edges, self._last, self._lowest = Counter(), None, 1 << 32
+        self._edges, self._lowest = Counter(), 1 << 32
+        self._last: tuple[int, int] | None = None
         self._cpu = cpu = self._make_cpu(board)
         # Flash is mapped read-only: a store to it faults, as does any other address.
         unicorn = self._unicorn
@@ -44,7 +46,7 @@ class Machine:
         self._costs = CostTable(board, lambda a, n: bytes(cpu.mem_read(a, n)))
         self._run('Reset_Handler', until=image.addresses['main'], limit=_RESET_LIMIT)
 
-    def _make_cpu(self, board):
+    def _make_cpu(self, board: Board) -> Any:
         unicorn, arm = self._unicorn, self._arm
         if board.flash.bytes % _PAGE or board.ram.bytes % _PAGE:
             raise VerificationError(f'{board.name}: memories must be whole KB')
@@ -101,13 +103,17 @@ class Machine:
         untouched = len(painted) - len(painted.lstrip(bytes([_PAINT])))
         return max(self.top - self.bottom - untouched, self.top - self._lowest)
 
-    def _enter(self, cpu, address, size, data):
-        if self._last is not None:
-            self._edges[(*self._last, address)] += 1
+    def _enter(self, cpu: Any, address: int, size: int, data: object) -> None:
+        self._leave(address)
         self._last = address, size
         self._lowest = min(self._lowest, cpu.reg_read(self._arm.UC_ARM_REG_SP))
 
-    def _run(self, function, until, limit=0):
+    def _leave(self, following: int) -> None:
+        """Counts the way from the last block to the one that follows."""
+        if self._last is not None:
+            self._edges[(*self._last, following)] += 1
+
+    def _run(self, function: str, until: int, limit: int = 0) -> None:
         cpu, arm = self._cpu, self._arm
         cpu.reg_write(arm.UC_ARM_REG_SP, self.top)
         cpu.reg_write(arm.UC_ARM_REG_LR, self.image.addresses['halt'] | 1)
@@ -121,7 +127,6 @@ class Machine:
             raise VerificationError(
                 f'{self.board.name}: {error} at {hex(pc)} in '
                 f'{self.image.name_at(pc)}, called by {function}{why}') from error
-        if self._last is not None:
-            self._edges[(*self._last, until)] += 1
+        self._leave(until)
         if cpu.reg_read(arm.UC_ARM_REG_PC) & ~1 != until & ~1:
             raise VerificationError(f'{function} did not return')

@@ -60,7 +60,7 @@ def check_tools(board: Board, prefer: str = 'auto') -> None:
         need(module)
 
 
-def _zig(board):
+def _zig(board: Board) -> Compiler:
     from importlib.metadata import version
 
     flags = ('-target', 'thumb-freestanding-eabi',
@@ -70,7 +70,7 @@ def _zig(board):
                     (sys.executable, '-m', 'ziglang', 'cc'), flags)
 
 
-def _output(command):
+def _output(command: list[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
@@ -107,7 +107,7 @@ def compile_firmware(
         return (folder / 'firmware.elf').read_bytes()
 
 
-def _environment():
+def _environment() -> dict[str, str]:
     """Zig needs a writable cache; a home directory may be missing or read-only."""
     environment = dict(os.environ)
     for name in ('ZIG_GLOBAL_CACHE_DIR', 'ZIG_LOCAL_CACHE_DIR'):

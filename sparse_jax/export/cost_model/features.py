@@ -1,7 +1,7 @@
 """How often the generated code does what: the features of the fitted cost models."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -117,7 +117,8 @@ def code_features(g: Generated, names: Sequence[str] = CODE) -> np.ndarray:
     return np.array([counts[name] for name in names], np.float64)
 
 
-class FeatureSet(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class FeatureSet:
     """What a cost model is linear in."""
 
     names: tuple[str, ...]

@@ -69,12 +69,12 @@ def flash_ledger(facts: dict, image: Image) -> Ledger:
     return _checked(rows, image.flash, 'flash')
 
 
-def _code_groups(facts, image):
+def _code_groups(facts: dict, image: Image) -> dict[str, int]:
     """Bytes in flash of all symbols that are no tables of layers."""
     name = facts['name']
     tables = {f'{name}_{layer["symbol"]}{suffix}' for layer in weighted(facts)
               for suffix in ('', *(f'_{part}' for part in TABLES))}
-    groups = dict.fromkeys(('code of the network', 'example firmware',
+    groups: dict[str, int] = dict.fromkeys(('code of the network', 'example firmware',
                             'reset code and vector table', 'compiler runtime'), 0)
     for symbol in image.symbols:
         if symbol.section == '.bss' or symbol.name in tables:
@@ -113,7 +113,7 @@ def ram_ledger(facts: dict, image: Image) -> Ledger:
     return _checked(rows, image.static_ram, 'RAM')
 
 
-def _checked(rows, linked, memory):
+def _checked(rows: Ledger, linked: int, memory: str) -> Ledger:
     """The rows that are not empty.
 
     Raises:

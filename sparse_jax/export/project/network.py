@@ -8,7 +8,7 @@ import numpy as np
 from sparse_jax.export.chip import boards
 from sparse_jax.export.chip.toolchain import TEMPLATES, linker_script
 from sparse_jax.export.code.analytic import analytic_cost
-from sparse_jax.export.code.c_source import generate
+from sparse_jax.export.code.c_source import Generated, generate
 from sparse_jax.export.errors import ExportError
 from sparse_jax.export.project import folder
 from sparse_jax.export.project.budget import check_plan
@@ -81,7 +81,7 @@ def export_network(
     return folder.read_report(out_dir)
 
 
-def _check_data(net, data):
+def _check_data(net: CompactNet, data: ExportData) -> None:
     for images in (data.calibration, data.images):
         if np.shape(images)[1:] != tuple(net.input_shape) or len(images) == 0:
             raise ExportError(f'images {np.shape(images)} do not fit the network, '
@@ -95,7 +95,7 @@ def _check_data(net, data):
                 raise ExportError(f'layer {node.name} has non-finite weights')
 
 
-def _accuracies(net, data, expected):
+def _accuracies(net: CompactNet, data: ExportData, expected: np.ndarray) -> dict:
     if data.labels is None:
         return {'test_images': len(data.images), 'float': None, 'int8': None}
     labels = np.asarray(data.labels)
@@ -104,7 +104,9 @@ def _accuracies(net, data, expected):
             'int8': float(np.mean(expected.argmax(-1) == labels))}
 
 
-def _files(g, board, codes, expected):
+def _files(
+    g: Generated, board: boards.Board, codes: np.ndarray, expected: np.ndarray
+) -> dict[str, str]:
     texts = {f'{g.name}.c': g.source, f'{g.name}.h': g.header,
              'vectors.h': vectors_header(codes, expected),
              'board.ld': linker_script(board)}
@@ -125,7 +127,7 @@ def vectors_header(codes: np.ndarray, expected: np.ndarray) -> str:
     pixels = codes[:count].reshape(count, -1)
     outputs = expected[:count]
 
-    def rows(values):
+    def rows(values: np.ndarray) -> str:
         return ',\n'.join('    {' + ', '.join(map(str, row)) + '}' for row in values)
 
     return (f'/* Test images and their exact logits. */\n#define VECTORS {count}\n\n'

@@ -34,17 +34,17 @@ def verification_text(report: dict) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def _budget(label, used, available):
+def _budget(label: str, used: int, available: int) -> str:
     return f'{label:14} {used} B of {available} B ({100 * used / available:.1f} %)'
 
 
-def _sections(sections):
+def _sections(sections: dict[str, int]) -> str:
     parts = [f'{name} {sections[name]}' for name in ('.vectors', '.text', '.rodata',
                                                      '.data') if name in sections]
     return f'  of which     {", ".join(parts)}'
 
 
-def _instructions(v):
+def _instructions(v: dict) -> list[str]:
     counts, guess = v['instructions'], v['estimates']
     energy = 'unknown: the board has no current'
     if guess['energy_j'] is not None:
@@ -59,12 +59,12 @@ def _instructions(v):
         f'  energy       {energy}']
 
 
-def _ledger(rows):
+def _ledger(rows: list[tuple[str, int]]) -> list[str]:
     lines = [f'{size:+8d}  {what}' for what, size in rows]
     return [*lines, f'{sum(size for _, size in rows):8d}  in all']
 
 
-def _layers(report):
+def _layers(report: dict) -> list[str]:
     lines = []
     for layer in report['layers']:
         if 'tables' in layer:

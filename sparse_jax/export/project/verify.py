@@ -6,7 +6,7 @@ import numpy as np
 
 from sparse_jax.export.chip import boards
 from sparse_jax.export.chip.image import Image, read_image
-from sparse_jax.export.chip.machine import Machine
+from sparse_jax.export.chip.machine import Cost, Machine
 from sparse_jax.export.chip.toolchain import compile_firmware, find_compiler
 from sparse_jax.export.errors import ExportError, VerificationError
 from sparse_jax.export.project import folder
@@ -74,7 +74,7 @@ def run_images(machine: Machine, facts: dict, codes: np.ndarray) -> np.ndarray:
     return np.frombuffer(b''.join(logits), np.int8).reshape(len(codes), -1)
 
 
-def _sources(out_dir, report):
+def _sources(out_dir: str | pathlib.Path, report: dict) -> dict[str, str]:
     """The folder's own sources: what is verified is what was exported."""
     name, out = report['name'], pathlib.Path(out_dir)
     try:
@@ -84,7 +84,9 @@ def _sources(out_dir, report):
         raise ExportError(f'{out}: {error.filename} is missing') from error
 
 
-def _compare(board, outputs, expected):
+def _compare(
+    board: boards.Board, outputs: np.ndarray, expected: np.ndarray
+) -> None:
     wrong = np.flatnonzero((outputs != expected).any(axis=1))
     if len(wrong):
         first = wrong[0]
@@ -94,14 +96,14 @@ def _compare(board, outputs, expected):
             f'not {expected[first].tolist()}')
 
 
-def _accuracy(outputs, labels):
+def _accuracy(outputs: np.ndarray, labels: np.ndarray) -> float | None:
     """None if the export came without labels."""
     if (labels < 0).any():
         return None
     return float(np.mean(outputs.argmax(-1) == labels))
 
 
-def _sizes(report, image: Image):
+def _sizes(report: dict, image: Image) -> dict:
     flash, ram = flash_ledger(report, image), ram_ledger(report, image)
     return {
         'flash': image.flash, 'static_ram': image.static_ram,
@@ -111,7 +113,7 @@ def _sizes(report, image: Image):
         'functions': {s.name: s.size for s in image.symbols if s.section == '.text'}}
 
 
-def _costs(board, counts):
+def _costs(board: boards.Board, counts: list[Cost]) -> dict:
     instructions = [cost.instructions for cost in counts]
     cycles = float(np.mean([cost.cycles for cost in counts]))
     seconds = cycles / board.clock_hz

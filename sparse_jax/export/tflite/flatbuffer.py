@@ -1,9 +1,12 @@
 """A minimal .tflite writer: tensors, operators, one subgraph. No TensorFlow."""
 
 import dataclasses
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from sparse_jax.export.errors import need
 
@@ -67,18 +70,18 @@ def write_model(
     return bytes(b.Output())
 
 
-def _vector(b, start, offsets):
+def _vector(b: Any, start: Callable, offsets: list[int]) -> int:
     start(b, len(offsets))
     for offset in reversed(offsets):
         b.PrependUOffsetTRelative(offset)
     return b.EndVector()
 
 
-def _numbers(b, values, dtype):
+def _numbers(b: Any, values: ArrayLike, dtype: DTypeLike) -> int:
     return b.CreateNumpyVector(np.asarray(values, dtype).ravel())
 
 
-def _buffer(b, tflite, data):
+def _buffer(b: Any, tflite: ModuleType, data: np.ndarray | None) -> int:
     vector = None
     if data is not None:
         raw = np.ascontiguousarray(data).tobytes()
@@ -92,7 +95,7 @@ def _buffer(b, tflite, data):
     return tflite.BufferEnd(b)
 
 
-def _tensor(b, tflite, tensor, buffer):
+def _tensor(b: Any, tflite: ModuleType, tensor: Tensor, buffer: int) -> int:
     scales = np.atleast_1d(tensor.scales)
     scale = _numbers(b, scales, np.float32)
     zero = _numbers(b, np.full(len(scales), tensor.zero_point), np.int64)
@@ -113,7 +116,7 @@ def _tensor(b, tflite, tensor, buffer):
     return tflite.TensorEnd(b)
 
 
-def _operator(b, tflite, operator, code):
+def _operator(b: Any, tflite: ModuleType, operator: Operator, code: int) -> int:
     inputs = _numbers(b, operator.inputs, np.int32)
     outputs = _numbers(b, operator.outputs, np.int32)
     options = None
@@ -129,14 +132,14 @@ def _operator(b, tflite, operator, code):
     tflite.OperatorAddOpcodeIndex(b, code)
     tflite.OperatorAddInputs(b, inputs)
     tflite.OperatorAddOutputs(b, outputs)
-    if options is not None:
+    if operator.options is not None:
         tflite.OperatorAddBuiltinOptionsType(
             b, getattr(tflite.BuiltinOptions, operator.options[0]))
         tflite.OperatorAddBuiltinOptions(b, options)
     return tflite.OperatorEnd(b)
 
 
-def _code(b, tflite, name, version):
+def _code(b: Any, tflite: ModuleType, name: str, version: int) -> int:
     value = getattr(tflite.BuiltinOperator, name)
     tflite.OperatorCodeStart(b)
     tflite.OperatorCodeAddDeprecatedBuiltinCode(b, min(value, 127))
@@ -145,7 +148,10 @@ def _code(b, tflite, name, version):
     return tflite.OperatorCodeEnd(b)
 
 
-def _subgraph(b, tflite, tables, operators, source, sink):
+def _subgraph(
+    b: Any, tflite: ModuleType, tables: list[int], operators: list[int], source: int,
+    sink: int,
+) -> int:
     vectors = [_vector(b, tflite.SubGraphStartTensorsVector, tables),
                _numbers(b, [source], np.int32), _numbers(b, [sink], np.int32),
                _vector(b, tflite.SubGraphStartOperatorsVector, operators)]
