@@ -11,7 +11,7 @@ import os
 import sqlite3
 import sys
 import warnings
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from absl import flags
 
@@ -51,7 +51,7 @@ def new_flags() -> flags.FlagValues:
     return values
 
 
-def define_config(values: flags.FlagValues = flags.FLAGS):
+def define_config(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
     """Define --config (a Python file with get_config) and --config.x.y overrides."""
     return config_flag.define(values)
 
@@ -173,7 +173,7 @@ def _show_warning(message: Warning | str, category: type[Warning], filename: str
     (file or sys.stderr).write(text)
 
 
-def fail(message: object, code: int = 2) -> None:
+def fail(message: object, code: int = 2) -> NoReturn:
     """One line on stderr, exit."""
     text = ' '.join(str(message).split())
     print(f'error: {text}', file=sys.stderr)

@@ -9,6 +9,8 @@ import importlib.util
 import pathlib
 import re
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import ml_collections
 from absl import flags
@@ -28,7 +30,7 @@ _argv: list[str] = []
 """What ml_collections scans for overrides in place of sys.argv; `prepare` fills it."""
 
 
-def define(values: flags.FlagValues):
+def define(values: flags.FlagValues) -> flags.FlagHolder:
     """Define --config on a set of flags."""
     return config_flags.DEFINE_config_file(
         'config', None, 'Experiment file with get_config(), or config.json of a study; '
@@ -76,6 +78,7 @@ def load(path: str) -> ml_collections.ConfigDict:
         return read_json(path)
     try:
         spec = importlib.util.spec_from_file_location('experiment', file)
+        assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         with _no_bytecode():
             spec.loader.exec_module(module)
@@ -111,7 +114,7 @@ def check_trust(values: flags.FlagValues, argv: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def _no_bytecode():
+def _no_bytecode() -> Iterator[None]:
     """Reading an experiment file leaves no __pycache__ beside it."""
     before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
@@ -120,7 +123,7 @@ def _no_bytecode():
         sys.dont_write_bytecode = before
 
 
-def _check_complete(where, tree):
+def _check_complete(where: str, tree: dict[str, Any]) -> None:
     """Refuse a nested dict that lacks a setting."""
     given = flatten(tree)
     for name in flatten(default_config().to_dict()):
@@ -135,7 +138,7 @@ def explain(error: flags.IllegalFlagValueError) -> str:
     if not found or found[1] not in known:
         return re.sub(r'^flag ', '', str(error))
     name, value = found[1], found[2]
-    default = default_config()
+    default: Any = default_config().to_dict()
     for part in name.split('.'):
         default = default[part]
     return (f'config.{name}: {value!r} is not allowed; allowed: '
@@ -153,14 +156,14 @@ def _expanded(path: str) -> str:
         raise ConfigError(f'--config {error}') from None
 
 
-def _take_config(words):
+def _take_config(words: list[str]) -> tuple[list[str], list[str]]:
     """(values of --config, all other arguments)."""
     files, rest = [], []
-    words = iter(words)
-    for word in words:
+    left = iter(words)
+    for word in left:
         name, equals, value = word.partition('=')
         if name in ('--config', '-config'):
-            files.append(value if equals else next(words, ''))
+            files.append(value if equals else next(left, ''))
         else:
             rest.append(word)
     return files, rest
@@ -174,7 +177,8 @@ def _found(path: str) -> str:
         f'{installed}{colon}{argument}')
 
 
-def _check_name(config, name):
+def _check_name(config: ml_collections.ConfigDict, name: str) -> None:
+    """Refuse an override of what is no setting."""
     known = flatten(config.to_dict())
     if name in known:
         return

@@ -10,9 +10,12 @@ member of a study before and after pruning. --json is for machines.
 
 import json
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from launch import cli, tables
@@ -24,6 +27,7 @@ from sparse_jax.settings import reading
 from sparse_jax.space import architecture, graph_file, network_file
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.study.opened import OpenStudy, open_study
+from sparse_jax.study.record import Record
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -45,26 +49,27 @@ MOST = 65_536
 """Of rows, columns, channels and classes: beyond what is a picture."""
 
 
-def task_shape():
+def task_shape() -> tuple[tuple[int, int, int], int]:
     """(input shape, classes) from the flags or from the configured data."""
-    if SHAPE.value is None and CLASSES.value is None:
+    given, classes = SHAPE.value, CLASSES.value
+    if given is None and classes is None:
         dataset = data.load(reading.data_spec(reading.read(CONFIG.value)))
         return dataset.input_shape, dataset.num_classes
-    if SHAPE.value is None or CLASSES.value is None:
+    if given is None or classes is None:
         cli.fail('--input_shape and --num_classes go together')
     try:
-        shape = tuple(int(n) for n in SHAPE.value)
-        if max(*shape, CLASSES.value) > MOST:
+        height, width, channels = map(int, given)
+        if max(height, width, channels, classes) > MOST:
             raise ValueError
-        sparse_space(shape, CLASSES.value)
+        sparse_space((height, width, channels), classes)
     except ValueError:
-        cli.fail(f'--input_shape={",".join(SHAPE.value)} --num_classes='
-                 f'{CLASSES.value}: allowed: height,width,channels of at least 2,2,1, '
-                 f'and 2 or more classes, none above {MOST}')
-    return shape, CLASSES.value
+        cli.fail(f'--input_shape={",".join(given)} --num_classes={classes}: '
+                 'allowed: height,width,channels of at least 2,2,1, and 2 or more '
+                 f'classes, none above {MOST}')
+    return (height, width, channels), classes
 
 
-def as_dict(row):
+def as_dict(row: graph_costs.LayerRow) -> dict[str, Any]:
     """A layer as plain JSON values."""
     return row._asdict() | {
         'input_shapes': [list(s) for s in row.input_shapes],
@@ -72,7 +77,10 @@ def as_dict(row):
         'working_memory': row.input_output, 'working_memory_weights': row.input_weights}
 
 
-def print_rows(console, title, rows, totals):
+def print_rows(
+    console: Console, title: str, rows: Sequence[graph_costs.LayerRow],
+    totals: graph_costs.Totals,
+) -> None:
     """One network as a table."""
     table = Table(
         title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
@@ -96,7 +104,7 @@ def print_rows(console, title, rows, totals):
     tables.show(console, table)
 
 
-def read_graph():
+def read_graph() -> architecture.Graph:
     """The exact graph of the network file."""
     document = network_file.document(NETWORK.value)
     if graph_file.is_graph(document):
@@ -110,7 +118,7 @@ def read_graph():
     return architecture.resolve(point, shape, classes)
 
 
-def describe_network(console):
+def describe_network(console: Console) -> None:
     """A network file, before any training."""
     graph = read_graph()
     rows = graph_costs.layer_rows(graph)
@@ -123,10 +131,10 @@ def describe_network(console):
         print_rows(console, NETWORK.value, rows, totals)
 
 
-def describe_trial(console):
+def describe_trial(console: Console) -> None:
     """A trained member of a study, before and after pruning."""
     study = open_study(WORKDIR.value, trust_factories=TRUST.value)
-    member = study.network(TRIAL.value)
+    member = study.network(TRIAL.value or 'best')
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
     pairs = [('before', before), ('after', after)]
@@ -139,7 +147,7 @@ def describe_trial(console):
     for name, rows in pairs:
         print_rows(console, f'trial {member.row.name}, {name} pruning', rows,
                    graph_costs.totals(rows))
-    accuracy = 100 * (1 - member.row.error)
+    accuracy = 100 * (1 - (member.row.error or 0.0))
     tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %'
                          f'{_in_float(study, member.row)}')
     for what, wanted in ((f'predicted on {study.settings.objectives.board}', True),
@@ -153,7 +161,7 @@ def describe_trial(console):
         tables.line(console, f'over its budget of {over or "what can be generated"}')
 
 
-def _in_float(study: OpenStudy, row):
+def _in_float(study: OpenStudy, row: Record) -> str:
     """What quantisation costs a trial; its curve is known in int8 only."""
     if not study.settings.objectives.quantized:
         return ''
@@ -162,7 +170,7 @@ def _in_float(study: OpenStudy, row):
     return f' (int8; {100 * (1 - row.float_error):.2f} % before)'
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     del argv
     console = tables.console()
     files, studies = NETWORK.value is not None, WORKDIR.value is not None

@@ -8,6 +8,8 @@ go along, without labels: every logit is compared on the emulated board. --nover
 writes the folder.
 """
 
+from typing import cast
+
 from absl import flags
 
 from launch import cli
@@ -24,6 +26,7 @@ from sparse_jax.export import (
 from sparse_jax.export.chip import boards
 from sparse_jax.export.project import folder
 from sparse_jax.quantize import METHODS
+from sparse_jax.quantize.pixels import Method
 from sparse_jax.study.opened import open_study
 
 FLAGS = cli.new_flags()
@@ -57,9 +60,9 @@ def write(board: Board | None) -> None:
     folder.check_target(OUT.value)
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         written = export_trial(
-            study, TRIAL.value, OUT.value, board=board, method=METHOD.value,
-            weight_format=FORMAT.value, finetune_steps=STEPS.value)
-    if written.ranges is not None:
+            study, TRIAL.value, OUT.value, board=board, weight_format=FORMAT.value,
+            method=cast(Method, METHOD.value), finetune_steps=STEPS.value)
+    if written.ranges is not None and written.ranges.tuning is not None:
         print(tuning_text(written.ranges.tuning))
     print(f'written: {OUT.value}, trial {written.row.name}, validation accuracy '
           f'{100 * written.int8_accuracy:.2f} % in int8 '

@@ -117,7 +117,7 @@ def draw_progress(path: Target, epochs: list[int], volumes: list[float]) -> None
         pyplot.close(figure)
 
 
-def _pyplot():
+def _pyplot() -> Any:
     """Here, as matplotlib takes long to import; without a screen."""
     import matplotlib
     matplotlib.use('Agg')
@@ -125,7 +125,11 @@ def _pyplot():
     return pyplot
 
 
-def _panel(axis, everything, front, lines, count):
+def _panel(
+    axis: Any, everything: np.ndarray, front: np.ndarray, lines: dict[str, float],
+    count: str,
+) -> None:
+    """Error against one cost."""
     percent = lambda errors: 100 * np.maximum(errors, _smallest(everything[:, 1]))
     for label, value in lines.items():
         axis.axvline(value, color=_BUDGET, lw=0.9, ls=_LINES[label], label=label,
@@ -148,7 +152,7 @@ def _panel(axis, everything, front, lines, count):
     axis.set_axisbelow(True)
 
 
-def _error_axis(axis, everything, front):
+def _error_axis(axis: Any, everything: np.ndarray, front: np.ndarray) -> None:
     """Logarithmic, with plain numbers, over the errors that occur."""
     high = min(100.0, 115 * everything.max())
     low = 100 * max(front.min(), _smallest(everything)) / 1.3
@@ -162,7 +166,7 @@ def _error_axis(axis, everything, front):
     axis.minorticks_off()
 
 
-def _smallest(errors):
+def _smallest(errors: np.ndarray) -> float:
     """Where an error of zero is drawn: half the least that is not."""
     positive = errors[errors > 0]
     return 0.5 * positive.min() if len(positive) else 0.001

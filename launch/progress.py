@@ -1,13 +1,18 @@
 """What a person sees of a running search, and the closing summary."""
 
 import time
+from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from launch import tables
 from sparse_jax import status
 from sparse_jax.objectives.goals import figure, front_of
+from sparse_jax.search import loop
+from sparse_jax.search.setup import Setup
 from sparse_jax.settings.reading import board
+from sparse_jax.study.record import RoundRecord
+from sparse_jax.study.records import Study
 
 _PLAIN = 'finished group'
 
@@ -15,10 +20,11 @@ _PLAIN = 'finished group'
 class Reporter:
     """A line per finished group and round, and on a terminal a live bar."""
 
-    def __init__(self, setup, study):
+    def __init__(self, setup: Setup, study: Study) -> None:
         self.console = tables.console()
         self.setup, self.study = setup, study
-        self.started, self.done_before = time.perf_counter(), None
+        self.started = time.perf_counter()
+        self.done_before: int | None = None
         self.bar = Progress(
             TextColumn('{task.description}'), BarColumn(bar_width=20),
             TextColumn('{task.fields[n]}'), TimeElapsedColumn(),
@@ -26,14 +32,14 @@ class Reporter:
             transient=True, disable=not self.console.is_terminal)
         self.task = self.bar.add_task('starting', total=None, n='', left='')
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.bar.start()
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: object) -> None:
         self.bar.stop()
 
-    def __call__(self, news):
+    def __call__(self, news: loop.Progress) -> None:
         if self.done_before is None:
             self.done_before = news.done
         left = self._time_left(news)
@@ -51,14 +57,14 @@ class Reporter:
             tables.line(self.console, f'round {news.round + 1}/{news.rounds}  '
                                       f'{_round_text(self.study.rounds()[news.round])}')
 
-    def _time_left(self, news):
-        fresh = news.done - self.done_before
+    def _time_left(self, news: loop.Progress) -> str:
+        fresh = news.done - (self.done_before or 0)
         if fresh < 1 or news.done >= news.total:
             return ''
         each = (time.perf_counter() - self.started) / fresh
         return f'{_duration(each * (news.total - news.done))} left'
 
-    def _line(self, news, left):
+    def _line(self, news: loop.Progress, left: str) -> str:
         good = [o for o in news.outcomes if o.status == status.OK]
         failed = len(news.outcomes) - len(good)
         best = min(good, key=lambda o: o.error, default=None)
@@ -67,7 +73,8 @@ class Reporter:
                 f'hypervolume {news.hypervolume:.3f}')
         if best is not None:
             aims = self.setup.objectives
-            costs = [goal.text(figure(best, goal.name, aims)) for goal in aims.costs]
+            costs = [goal.text(value) for goal in aims.costs
+                     if (value := figure(best, goal.name, aims)) is not None]
             text += (f'  best of group: {100 * (1 - best.error):.1f} % with '
                      f'{", ".join(costs)}')
         if failed:
@@ -77,7 +84,7 @@ class Reporter:
         return text + (f'  {left}' if left else '')
 
 
-def _round_text(record):
+def _round_text(record: RoundRecord) -> str:
     """Where the time of a round went."""
     seconds = [f'{name} {getattr(record, f"{name}_seconds") or 0.0:.1f} s'
                for name in ('suggest', 'compile', 'train')]
@@ -88,7 +95,7 @@ def _round_text(record):
             f'{info.get("considered", 0):.0f} proposals')
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     """'about 40 s', 'about 3 min', 'about 2.5 h'."""
     if seconds < 100:
         return f'about {seconds:.0f} s'
@@ -96,7 +103,7 @@ def _duration(seconds):
             else f'about {seconds / 3600:.1f} h')
 
 
-def print_summary(setup, study) -> None:
+def print_summary(setup: Setup, study: Study) -> None:
     """The front, the programs and where the time went."""
     console = tables.console()
     rows, rounds, aims = study.rows(), study.rounds(), setup.objectives

@@ -86,9 +86,11 @@ def summary(
     parts, had = [], []
     for name in objectives.names:
         goal = objectives.goal(name)
-        values = [figure(r, name, objectives) for r in good]
+        values = [value for r in good
+                  if (value := figure(r, name, objectives)) is not None]
         parts.append(f'{goal.title} {spread(values, goal.text)}')
-        had.append(goal.text(figure(row, name, objectives)))
+        past = figure(row, name, objectives)
+        had.append('unknown' if past is None else goal.text(past))
     return (f'{text} give {", ".join(parts)}; it had {", ".join(had)} after {before} '
             'epochs')
 

@@ -10,14 +10,17 @@ on a board, the front is verified on the emulated one at the end.
 
 import numpy as np
 from absl import flags
+from ml_collections import ConfigDict
 
 from launch import cli, progress, running, tables, verified
+from sparse_jax.data import Dataset
 from sparse_jax.evaluation import hosts
 from sparse_jax.export import MissingToolError
 from sparse_jax.search import loop, setup
 from sparse_jax.settings.reading import read
 from sparse_jax.study import folder as workdir
 from sparse_jax.study import lock
+from sparse_jax.study.records import Study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -39,7 +42,7 @@ VERIFIED_IMAGES = 100
 """Test images at the end of a search; launch.verify runs all."""
 
 
-def verify_front(built, records, folder):
+def verify_front(built: setup.Setup, records: Study, folder: str) -> None:
     """The front on the emulated board, if that is wanted and possible."""
     wanted = built.objectives.on_board if VERIFY.value is None else VERIFY.value
     if not wanted or not any(row.ok for row in records.networks()):
@@ -53,7 +56,7 @@ def verify_front(built, records, folder):
         tables.line(tables.console(), f'front not verified: {error}')
 
 
-def join_hosts():
+def join_hosts() -> None:
     """Connect the processes of a search over several hosts."""
     if HOST.value >= HOSTS.value:
         cli.fail(f'--host={HOST.value}: no such host; allowed: 0 to {HOSTS.value - 1}')
@@ -66,7 +69,7 @@ def join_hosts():
         hosts.join(COORDINATOR.value, HOSTS.value, HOST.value)
 
 
-def prepare(config, folder):
+def prepare(config: ConfigDict, folder: str) -> setup.Setup:
     """The objects of the search, once all hosts have them."""
     try:
         settings = read(config)
@@ -83,7 +86,7 @@ def prepare(config, folder):
     return built
 
 
-def name_missing(dataset):
+def name_missing(dataset: Dataset) -> None:
     """One line for every part that lacks classes: a search would not show it."""
     for name, part in (('training', dataset.train), ('validation', dataset.validation)):
         missing = dataset.num_classes - len(np.unique(part.labels))
@@ -92,7 +95,7 @@ def name_missing(dataset):
                         f'{dataset.num_classes} classes have no {name} image')
 
 
-def search(built, folder):
+def search(built: setup.Setup, folder: str) -> None:
     """Run the search in its workdir and say what it found."""
     with running.locked_study(built, folder) as records:
         tables.notes(tables.console(), built.dataset)
@@ -103,14 +106,15 @@ def search(built, folder):
         verify_front(built, records, folder)
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     del argv
     join_hosts()
     try:
         built = prepare(CONFIG.value, WORKDIR.value)
         if not hosts.leads():
-            hosts.follow(
-                built.evaluator.executor, built.space, built.evaluator.policy)
+            executor = built.evaluator.executor
+            assert isinstance(executor, hosts.HostsExecutor)
+            hosts.follow(executor, built.space, built.evaluator.policy)
             return
         try:
             search(built, WORKDIR.value)

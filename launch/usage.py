@@ -3,6 +3,7 @@
 import inspect
 import sys
 import textwrap
+from collections.abc import Callable
 
 from absl import flags
 
@@ -17,7 +18,7 @@ def is_asked_for(argv: list[str]) -> bool:
     return any(word in _ASKING for word in argv[1:])
 
 
-def text(main, values: flags.FlagValues) -> str:
+def text(main: Callable, values: flags.FlagValues) -> str:
     """The docstring of main's module, its flags with defaults, and the settings."""
     lines = [inspect.cleandoc(sys.modules[main.__module__].__doc__ or ''), '', 'Flags:']
     for name in _own(values):
@@ -35,7 +36,7 @@ def text(main, values: flags.FlagValues) -> str:
     return '\n'.join(lines)
 
 
-def _own(values):
+def _own(values: flags.FlagValues) -> list[str]:
     """Flags of this project: libraries define theirs on absl's common set."""
     names = []
     for name in values:
@@ -47,11 +48,11 @@ def _own(values):
     return sorted(names, key=lambda name: (name == 'cache_dir', name))
 
 
-def _is_required(values, name):
+def _is_required(values: flags.FlagValues, name: str) -> bool:
     return any('other than None' in v.message for v in values[name].validators)
 
 
-def _settings():
+def _settings() -> list[str]:
     lines = []
     for group, members in default_config().to_dict().items():
         inside = ', '.join(members) if isinstance(members, dict) else '(a number)'
@@ -59,6 +60,6 @@ def _settings():
     return lines
 
 
-def _wrap(line, indent):
+def _wrap(line: str, indent: str) -> list[str]:
     return textwrap.wrap(line, _WIDTH, initial_indent=indent,
                          subsequent_indent=indent if indent.strip() else f'{indent}  ')

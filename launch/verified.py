@@ -106,6 +106,6 @@ def _print_budgets(checked: Sequence[Checked], objectives: Objectives) -> None:
         run = c.row._replace(measured=(c.row.measured or {}) | c.run)
         for name in exceeded(run, objectives):
             goal, most = objectives.goal(name), dict(objectives.budgets)[name]
-            value = goal.text(figure(run, name, objectives))
+            value = goal.text(figure(run, name, objectives) or 0.0)
             tables.line(tables.console(), f'trial {c.row.name}: {goal.title} is '
                         f'{value} as run, above its budget of {goal.text(most)}')

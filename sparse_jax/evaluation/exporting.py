@@ -11,6 +11,7 @@ from sparse_jax.evaluation.chip import CALIBRATION
 from sparse_jax.export import Board, ExportData, export_network
 from sparse_jax.export.project import folder
 from sparse_jax.quantize import finetune, int8_accuracy
+from sparse_jax.quantize.pixels import Method
 from sparse_jax.quantize.ranges import Ranges
 from sparse_jax.study.front import accuracy
 from sparse_jax.study.opened import OpenStudy
@@ -42,7 +43,7 @@ def calibration_images(study: OpenStudy) -> np.ndarray:
 
 def export_trial(
     study: OpenStudy, which: str | Record, out: str | os.PathLike[str], *,
-    board: Board | None = None, method: str = 'robust', weight_format: str = 'auto',
+    board: Board | None = None, method: Method = 'robust', weight_format: str = 'auto',
     finetune_steps: int = 0,
 ) -> Exported:
     """Write int8 C99 of a network, with the whole test part for `verify`.

@@ -102,7 +102,8 @@ def at_cut(records: Study, offset: float | None) -> list[Record]:
 
 def mean_error(runs: Sequence[Record]) -> float:
     """Of the starts of a network that gave one; infinite if none did."""
-    return float(np.mean([r.error for r in runs if r.ok] or [np.inf]))
+    errors = [r.error for r in runs if r.ok and r.error is not None]
+    return float(np.mean(errors or [np.inf]))
 
 
 def _each(wanted: Retraining) -> list[Record]:

@@ -4,7 +4,6 @@ import contextlib
 import io
 import pathlib
 import re
-import tomllib
 import types
 
 import numpy as np
@@ -102,18 +101,6 @@ def test_a_study_without_a_front_says_why():
     text = tables.nothing_text([*over, rows[3]._replace(status='nonfinite')], tight)
     assert text == ('no network fits yet: 3 over-budget, 1 nonfinite; nearest to the '
                     'budgets is 1 with model size 60 B')
-
-
-def test_data_of_a_package_are_installed_with_it():
-    with open(ROOT / 'pyproject.toml', 'rb') as file:
-        listed = tomllib.load(file)['tool']['setuptools']['package-data']
-    for package in ('sparse_jax', 'experiments', 'launch'):
-        for path in (ROOT / package).rglob('*'):
-            if path.is_dir() or path.suffix in ('.py', '.pyc'):
-                continue
-            owner = path.parent.parent
-            patterns = listed['.'.join(owner.relative_to(ROOT).parts)]
-            assert any(path.relative_to(owner).match(p) for p in patterns), path
 
 
 class _Terminal(io.StringIO):
