@@ -27,7 +27,8 @@ PERSONS_ERRORS = (
     ConfigError, DataError, StudyError, NetworkFileError, NothingLeftError, PathError)
 """Their message is one line that names the value and what is accepted."""
 
-DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
+               errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
 """What a disk refuses; any other OSError is a fault of the program."""
 
 INTERRUPTED = 130

@@ -127,6 +127,8 @@ def say(console, study, members, tests):
 
 def write(workdir, study, members, tests):
     """Everything that is a file; the names of what was written."""
+    for folder in (workdir, workdir / 'networks'):
+        files.drop_abandoned(folder)
     objectives = study.objectives
     write_csv(workdir / 'front.csv', members, objectives, tests)
     everything = matrix([row for row in study.records.networks() if row.ok], objectives)

@@ -56,6 +56,7 @@ def sync_front(
     """
     folder = pathlib.Path(workdir).resolve() / FOLDER
     files.make_folder(folder, workdir)
+    files.drop_abandoned(folder)
     written = _written(folder)
     wanted = {path_of(workdir, number): number for number in front}
     missing = {path: number for path, number in wanted.items() if not path.exists()}

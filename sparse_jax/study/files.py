@@ -9,15 +9,17 @@ import os
 import pathlib
 import re
 import secrets
+import socket
 import time
+import zlib
 from collections.abc import Iterator
 from typing import IO
 
 from sparse_jax.study.records import StudyError
 
-_TEMPORARY = re.compile(r'\..+\.[0-9a-f]{12}\.tmp')
+_TEMPORARY = re.compile(r'\..+\.([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}\.tmp')
 _ABANDONED = 3600.0
-"""Seconds after which a temporary file has no writer any more."""
+"""Seconds after which a temporary file of another host has no writer any more."""
 
 
 @contextlib.contextmanager
@@ -27,7 +29,8 @@ def replacing(path: str | pathlib.Path) -> Iterator[IO[bytes]]:
     A kill, a full disk or an exception leaves what was there before.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f'.{path.name}.{secrets.token_hex(6)}.tmp')
+    temporary = path.with_name(
+        f'.{path.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.tmp')
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_NOFOLLOW', 0)
     try:
         with os.fdopen(os.open(temporary, flags, 0o666), 'wb') as file:
@@ -68,9 +71,28 @@ def check_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
 
 
 def drop_abandoned(folder: str | pathlib.Path) -> None:
-    """Delete temporary files that a killed process left an hour ago or earlier."""
+    """Delete temporary files whose process was killed."""
     for path in pathlib.Path(folder).glob('.*.tmp'):
         with contextlib.suppress(OSError):
-            old = time.time() - path.lstat().st_mtime > _ABANDONED
-            if old and _TEMPORARY.fullmatch(path.name):
+            if _is_abandoned(path):
                 path.unlink()
+
+
+def _is_abandoned(path: pathlib.Path) -> bool:
+    found = _TEMPORARY.fullmatch(path.name)
+    if found is None:
+        return False
+    if found[1] != _host():
+        return time.time() - path.lstat().st_mtime > _ABANDONED
+    try:
+        os.kill(int(found[2]), 0)  # Asks whether there is such a process.
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _host() -> str:
+    """Eight digits that stand for the name of this machine."""
+    return f'{zlib.crc32(socket.gethostname().encode()):08x}'

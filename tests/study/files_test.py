@@ -1,6 +1,8 @@
 """Files of a workdir are written whole, and never through a link."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -41,12 +43,23 @@ def test_folders_that_are_none_are_refused(tmp_path):
     assert not (tmp_path / 'nothing').exists()
 
 
-def test_only_old_temporary_files_of_this_kind_are_dropped(tmp_path):
-    old, new, other = (tmp_path / name for name in (
-        '.front.csv.0123456789ab.tmp', '.front.csv.ba9876543210.tmp', '.mine.tmp'))
-    for path in (old, new, other):
+def test_only_temporary_files_without_a_process_are_dropped(tmp_path):
+    ended = subprocess.run([sys.executable, '-c', 'import os; print(os.getpid())'],
+                           capture_output=True, text=True, check=True).stdout.strip()
+    with pytest.raises(KeyboardInterrupt), files.replacing(tmp_path / 'a.csv'):
+        mine = next(tmp_path.iterdir())
+        raise KeyboardInterrupt
+    here, process, token = mine.name.split('.')[3].split('-')
+    assert int(process) == os.getpid()
+    elsewhere = f'{int(here, 16) ^ 1:08x}'
+    names = {'ended': f'.a.csv.{here}-{ended}-{token}.tmp', 'mine': mine.name,
+             'new': f'.a.csv.{elsewhere}-{ended}-{token}.tmp',
+             'old': f'.b.csv.{elsewhere}-{ended}-{token}.tmp', 'other': '.mine.tmp'}
+    paths = {key: tmp_path / name for key, name in names.items()}
+    for path in paths.values():
         path.write_text('')
-    for path in (old, other):
-        os.utime(path, (0, 0))
+    for key in ('old', 'other', 'mine'):
+        os.utime(paths[key], (0, 0))
     files.drop_abandoned(tmp_path)
-    assert not old.exists() and new.exists() and other.exists()
+    left = {key for key, path in paths.items() if path.exists()}
+    assert left == {'mine', 'new', 'other'}
