@@ -70,6 +70,17 @@ def check_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
                          'a folder of the study itself')
 
 
+def check_file(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
+    """Refuse a file in a workdir that is a way out of it.
+
+    Raises:
+      StudyError: it is a symbolic link.
+    """
+    if path.is_symlink():
+        raise StudyError(f'workdir {str(workdir)!r}: {path.name} is a symbolic link; '
+                         'allowed: the file itself')
+
+
 def drop_abandoned(folder: str | pathlib.Path) -> None:
     """Delete temporary files whose process was killed."""
     for path in pathlib.Path(folder).glob('.*.tmp'):

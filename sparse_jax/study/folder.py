@@ -29,6 +29,7 @@ def check_settings(workdir: str, settings: Settings) -> None:
     _check_writable(workdir)
     path = pathlib.Path(workdir) / CONFIG_FILE
     files.check_folder(path.parent / checkpoints.FOLDER, workdir)
+    files.check_file(path.parent / study.FILE, workdir)
     if not path.is_file():
         for name in (study.FILE, checkpoints.FOLDER):
             if _holds_something(path.parent / name):

@@ -17,9 +17,9 @@ from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.space.sparse_space import Space
-from sparse_jax.study import folder
+from sparse_jax.study import files, folder
 from sparse_jax.study.front import Member, member
-from sparse_jax.study.records import Record, Study, StudyError
+from sparse_jax.study.records import FILE, Record, Study, StudyError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +127,7 @@ def open_study(
         not trusted.
     """
     stored = folder.read_settings(workdir)
+    files.check_file(pathlib.Path(workdir) / FILE, workdir)
     if not trust_factories:
         _check_own_code(workdir, stored)
     settings = reading.read(stored)

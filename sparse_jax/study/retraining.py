@@ -13,6 +13,7 @@ import numpy as np
 
 from sparse_jax import data, status
 from sparse_jax.settings.groups import Settings
+from sparse_jax.settings.reading import read
 from sparse_jax.settings.stored import locked
 from sparse_jax.study.opened import OpenStudy
 from sparse_jax.study.outcome import Trial
@@ -43,6 +44,9 @@ def retraining(
       epochs: of every training; those of the study if None.
       max_train: training images, 0 for all; those of the study if None.
       seed: of a person, to draw other random numbers for the same networks.
+
+    Raises:
+      ConfigError: more epochs, images or starts than a search can have.
     """
     settings = study.settings
     root = seed_of(settings, data.digest(study.dataset), rows, seed)
@@ -54,8 +58,8 @@ def retraining(
     search = change(
         settings.search, algorithm='random', rounds=1, batch=len(rows) * repeats,
         stages=(), inherit=False)
-    return Retraining(tuple(rows), repeats, change(
-        settings, seed=root, train=train, data=images, search=search))
+    return Retraining(tuple(rows), repeats, read(change(
+        settings, seed=root, train=train, data=images, search=search)))
 
 
 def check_networks(workdir: str | os.PathLike[str], wanted: Retraining) -> None:

@@ -160,6 +160,8 @@ CASES = (
          ("config.pruning.method is 'spy:factory'", '--trust_factories')),
     _search('checkpoints that are a link', workdir='--workdir={dir}/linked',
             words=('checkpoints is a symbolic link',)),
+    Case('study that is a link', 'report', ('--workdir={dir}/linked_study',),
+         ('study.sqlite is a symbolic link',)),
     _search('labels that are no classes', '--config.data.name=own',
             '--config.data.path={dir}/labels.npz', words=('label 1', 'each present')),
     _search('images of two readings', '--config.data.name=own',
@@ -193,6 +195,14 @@ CASES = (
          ('no measured candidate yet',)),
     Case('report on a study of an older program', 'report',
          ('--workdir={dir}/old_study',), ('study version 2', 'reads 3')),
+    Case('retraining for more epochs than numbers', 'retrain',
+         ('--workdir={dir}/study', '--out={dir}/new', '--epochs=4294967296'),
+         ('train.epochs: 4294967296', 'up to 1,000,000')),
+    Case('retraining too often', 'retrain',
+         ('--workdir={dir}/study', '--out={dir}/new', '--repeats=100000000'),
+         ('search.batch: 100000000', 'up to 10,000')),
+    Case('retraining into another machine', 'retrain',
+         ('--workdir={dir}/study', '--out=gs://bucket/new'), ('on another machine',)),
     Case('verify nothing', 'verify', (), ('--out', '--workdir')),
     Case('verify both', 'verify', ('--workdir={dir}/study', '--out={dir}'),
          ('either',)),
@@ -282,13 +292,16 @@ def _studies(folder):
     shutil.copytree(tiny_study.finished().workdir, good)
     (good / 'config.json').write_text(dumps(tiny_study.settings()))
     names = ('bad_config', 'no_config', 'other_config', 'bad_study', 'half_study',
-             'no_trials', 'failed', 'old_study', 'other_data', 'own_code', 'linked')
+             'no_trials', 'failed', 'old_study', 'other_data', 'own_code', 'linked',
+             'linked_study')
     copies = {name: shutil.copytree(good, folder / name) for name in names}
     (copies['bad_config'] / 'config.json').write_text('{"seed": ')
     (copies['no_config'] / 'config.json').unlink()
     (copies['other_config'] / 'config.json').write_text('{"a": {"b": 1}}')
     own = dumps(tiny_study.settings()).replace('"sparse_vd"', '"spy:factory"')
     (copies['own_code'] / 'config.json').write_text(own)
+    (copies['linked_study'] / 'study.sqlite').unlink()
+    (copies['linked_study'] / 'study.sqlite').symlink_to(good / 'study.sqlite')
     shutil.rmtree(copies['linked'] / 'checkpoints')
     (copies['linked'] / 'checkpoints').symlink_to(folder)
     (copies['bad_study'] / 'study.sqlite').write_bytes(bytes(range(256)) * 8)
