@@ -176,7 +176,7 @@ def front_of(rows: Sequence[Network], objectives: Objectives) -> list[Network]:
 def hypervolume_of(rows: Sequence[Any], objectives: Objectives) -> float:
     """Hypervolume of (error, log10 costs) below a fixed reference.
 
-    Rows may include points of threshold curves; the surrogate sees only trials.
+    Rows may include points of threshold curves.
     """
     good = _good(rows)
     if not good:

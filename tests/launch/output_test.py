@@ -136,6 +136,15 @@ def test_elsewhere_there_is_one_line_for_a_group_and_one_for_a_round(
             r'refused \d+ of \d+ proposals', line), line
 
 
+def test_a_used_up_space_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr('sys.stdout', out := io.StringIO())
+    built = tiny_study.finished().setup
+    with progress.Reporter(built, Study(tmp_path)) as reporter:
+        reporter(loop.Progress('used up', 2, 9, done=5, total=18))
+    assert out.getvalue() == ('the space is used up: all of its 5 points are '
+                              'evaluated, the search ends here\n')
+
+
 def test_lines_are_not_wrapped_nor_read_as_markup():
     out = io.StringIO()
     tables.line(tables.console(out), '[red]' + 'x' * 300)
