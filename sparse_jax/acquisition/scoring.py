@@ -42,14 +42,18 @@ class Pending(NamedTuple):
     """[q] bool."""
 
 
+Value = Callable[[Surrogate, Any, Array, Array, Facts], Array]
+"""(surrogate, arrays, x [Q, D], active [Q, D], facts) -> [Q]."""
+
+
 class Criterion(NamedTuple):
     """One acquisition criterion over one fitted surrogate."""
 
     surrogate: Surrogate
     prepare: Callable[[PRNGKey, int, Pending], Any]
     """(key, pick, pending) -> arrays."""
-    value: Callable[[Surrogate, Any, Array, Array, Facts], Array]
-    """(surrogate, arrays, x [Q, D], active [Q, D], facts) -> [Q]."""
+    value: Value
+    """Smaller is better."""
     improvement: bool
     """Values are minus an improvement: zero means that nothing is gained."""
     weights: np.ndarray | None = None
@@ -57,7 +61,10 @@ class Criterion(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _score_jit(value, surrogate, arrays, x, active, facts):
+def _score_jit(
+    value: Value, surrogate: Surrogate, arrays: Any, x: Array, active: Array,
+    facts: Facts,
+) -> Array:
     return value(surrogate, arrays, x, active, facts)
 
 
@@ -78,14 +85,17 @@ def score(
     return np.concatenate(out) if out else np.zeros(0)
 
 
-def _fill(rows, size):
+def _fill(rows: np.ndarray, size: int) -> np.ndarray:
     """Repeats the last row up to `size` rows."""
     short = size - len(rows)
     return np.concatenate([rows, np.repeat(rows[-1:], short, 0)]) if short else rows
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=('steps', 'rate'))
-def _ascend_jit(value, surrogate, arrays, x, active, facts, *, steps, rate):
+def _ascend_jit(
+    value: Value, surrogate: Surrogate, arrays: Any, x: Array, active: Array,
+    facts: Facts, *, steps: int, rate: float,
+) -> Array:
     """Projected Adam on every row at once; the best point met of each row."""
 
     def total(x):

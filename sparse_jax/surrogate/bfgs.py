@@ -34,7 +34,7 @@ class State(NamedTuple):
     """[] step length to try next."""
 
 
-def _learn(state, move, turn, learn):
+def _learn(state: State, move: Array, turn: Array, learn: Array) -> Array:
     """The inverse Hessian after a step (Nocedal and Wright 2006, eq. 6.17), where
     `learn`; the initial guess is scaled to the first curvature met (eq. 6.20)."""
     curvature = jnp.where(learn, move @ turn, 1.0)
@@ -48,7 +48,9 @@ def _learn(state, move, turn, learn):
     return jnp.where(learn, updated, state.inverse)
 
 
-def _step(gradient, state, _):
+def _step(
+    gradient: Callable[[Array], tuple[Array, Array]], state: State, _: None
+) -> tuple[State, None]:
     direction = -state.inverse @ state.grad
     slope = state.grad @ direction
     t = state.length

@@ -38,7 +38,7 @@ class Layout:
     """Dimensions that are inactive in some points."""
     kind: str = 'neutral'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuses an unknown kind."""
         if self.kind not in KINDS:
             raise ValueError(f'unknown embedding {self.kind!r}: {", ".join(KINDS)}')

@@ -20,7 +20,9 @@ def log_evidence(cov: Array, residual: Array) -> Array:
     return _evidence_forward(cov, residual)[0]
 
 
-def _evidence_forward(cov, residual):
+def _evidence_forward(
+    cov: Array, residual: Array
+) -> tuple[Array, tuple[Array, Array]]:
     factor = jnp.linalg.cholesky(cov)
     weights = jax.scipy.linalg.cho_solve((factor, True), residual)
     size = residual.shape[0]
@@ -29,7 +31,9 @@ def _evidence_forward(cov, residual):
     return value, (factor, weights)
 
 
-def _evidence_backward(saved, cotangent):
+def _evidence_backward(
+    saved: tuple[Array, Array], cotangent: Array
+) -> tuple[Array, Array]:
     factor, weights = saved
     identity = jnp.eye(factor.shape[0], dtype=factor.dtype)
     inverse = jax.scipy.linalg.cho_solve((factor, True), identity)

@@ -20,7 +20,10 @@ from sparse_jax.surrogate import fitting, posterior, warping
 from sparse_jax.surrogate.base import Posterior, Surrogate
 from sparse_jax.surrogate.embedding import Layout, embed, pack, squared_distance
 from sparse_jax.surrogate.posterior import JITTER, GPState, noise_of
-from sparse_jax.types import Array
+from sparse_jax.types import Array, PRNGKey
+
+Params = dict[str, Any]
+"""Unconstrained hyperparameters of one objective, or their centres or spreads."""
 
 TRACES = {'fit': 0}
 """How often `fit` was traced, for the tests that guard it."""
@@ -50,7 +53,9 @@ class GPConfig:
 class MatmulComputation(DenseKernelComputation):
     """Covariances through one matrix product instead of a double vmap."""
 
-    def _cross_covariance(self, kernel, x, y):
+    def _cross_covariance(
+        self, kernel: 'ConditionalMatern52', x: Array, y: Array
+    ) -> Array:
         square = squared_distance(kernel.embed(x), kernel.embed(y))
         return kernel.of_square(square) * x[:, -1:] * y[None, :, -1]
 
@@ -105,7 +110,7 @@ class MaskedGaussian(gpx.likelihoods.Gaussian):
         return self.variance
 
 
-def _prior_of_params(config):
+def _prior_of_params(config: GPConfig) -> tuple[Params, Params]:
     """Centre and spread of the unconstrained hyperparameters.
 
     Length scales grow with the root of the dimension (Hvarfner et al. 2024), their
@@ -125,7 +130,7 @@ def _prior_of_params(config):
     return centre, spread
 
 
-def _condition(config, params, rows, target):
+def _condition(config: GPConfig, params: Params, rows: Array, target: Array) -> Any:
     """GPJax's exact posterior of one objective; target [N] is zero where empty."""
     present = rows[:, -1]
     kernel = ConditionalMatern52(config.layout, params)
@@ -136,7 +141,10 @@ def _condition(config, params, rows, target):
     return model.condition(gpx.Dataset(X=rows, y=residual[:, None]))
 
 
-def _loss(config, params, rows, target, priors):
+def _loss(
+    config: GPConfig, params: Params, rows: Array, target: Array,
+    priors: tuple[Params, Params],
+) -> Array:
     """Negative log posterior density of the hyperparameters."""
     present = rows[:, -1]
     kernel = ConditionalMatern52(config.layout, params)
@@ -147,7 +155,9 @@ def _loss(config, params, rows, target, priors):
     return -evidence - fitting.log_prior(params, *priors)
 
 
-def _fit_one(config, key, rows, target):
+def _fit_one(
+    config: GPConfig, key: PRNGKey, rows: Array, target: Array
+) -> tuple[Any, ...]:
     key_rows, key_start = jax.random.split(key)
     size = rows.shape[0]
     some, goal = rows, target
@@ -171,7 +181,9 @@ def _fit_one(config, key, rows, target):
 
 
 @functools.partial(jax.jit, static_argnames='config')
-def _fit(key, x, active, y, mask, *, config):
+def _fit(
+    key: PRNGKey, x: Array, active: Array, y: Array, mask: Array, *, config: GPConfig
+) -> GPState:
     TRACES['fit'] += 1
     valid = (mask[:, None] & jnp.isfinite(y)).T
     y = jnp.where(valid, y.T, 0.0)

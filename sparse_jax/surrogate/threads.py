@@ -7,10 +7,11 @@ other busy process it was measured to cost a factor of 10 to 20.
 
 import contextlib
 import functools
+from typing import Any
 
 
 @functools.cache
-def _controller():
+def _controller() -> Any:
     try:
         import threadpoolctl
     except ModuleNotFoundError:  # comes with scikit-learn; only speed depends on it

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from sparse_jax.types import Array
@@ -50,7 +51,7 @@ def inverse(warp: Warp, z: Array) -> Array:
     return jnp.where(warp.log[:, None], jnp.exp(jnp.minimum(z, 80.0)), z)
 
 
-def _log(y, floor, log):
+def _log(y: Array, floor: Array, log: Array) -> jax.Array:
     # The inner where keeps the unused branch free of infinities (and of their
     # gradients).
     cut = jnp.maximum(jnp.where(log[:, None], y, 1.0), floor[:, None])
