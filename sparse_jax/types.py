@@ -90,7 +90,7 @@ class Evaluation(NamedTuple):
     """[B, C] further costs with hard budgets; None where there are none."""
     excess: np.ndarray | None = None
     """[B] by how much the worst cost is over its hard budget: the logarithm of their
-    ratio, 0 within; None where nothing has a budget."""
+    ratio, 0 within, infinite where it is unknown; None where nothing has a budget."""
 
 
 class Archive(NamedTuple):

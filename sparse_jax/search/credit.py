@@ -13,6 +13,13 @@ from sparse_jax.types import Evaluation
 _OVER = status.NAMES[status.OVER_BUDGET]
 
 
+def excess(figures: np.ndarray, budgets: np.ndarray) -> np.ndarray:
+    """By how much the worst of figures [B, M] is over its budget [M]: the logarithm of
+    their ratio, 0 within and infinite where a figure is missing, [B]."""
+    ratio = np.where(np.isnan(figures), np.inf, figures / budgets)
+    return np.log(np.maximum(ratio.max(axis=1), 1.0))
+
+
 def best_cut(own: Record, cuts: Sequence[Record], objectives: Objectives) -> Record:
     """The network that a training is credited with.
 
@@ -22,21 +29,24 @@ def best_cut(own: Record, cuts: Sequence[Record], objectives: Objectives) -> Rec
       objectives: the goals; hard budgets among them.
 
     Returns:
-      Where there are hard budgets, of the networks within them that of least error,
-      its own if none is within; without budgets its own.
+      Where there are hard budgets, of the networks within them that of least error; if
+      none is within, that which exceeds them least: it says how far away the training
+      is. Of equal ones, and without budgets, its own.
     """
-    inside = [(row.error, i, row) for i, row in enumerate((own, *cuts))
-              if row.ok and row.error is not None]
-    if not objectives.budgets or not own.trained or not inside:
+    budgets = problem_of(objectives).budgets
+    if not budgets or not own.trained:
         return own
-    return min(inside)[2]
+    rows = [row for row in (own, *cuts) if row.error is not None]
+    over = excess(np.stack([_figures(row, objectives) for row in rows]),
+                  np.array(budgets))
+    errors = [row.error for row in rows]
+    return rows[np.lexsort((errors, over))[0]]
 
 
-def excess(figures: np.ndarray, budgets: np.ndarray) -> np.ndarray:
-    """By how much the worst of figures [B, M] is over its budget [M]: the logarithm of
-    their ratio, 0 within, [B]."""
-    ratio = np.nan_to_num(figures, nan=0.0) / budgets
-    return np.log(np.maximum(ratio.max(axis=1, initial=0.0), 1.0))
+def _figures(row: Record, objectives: Objectives) -> np.ndarray:
+    """[K + C] objectives and further costs of a network, NaN where not measured."""
+    return np.array(
+        [figure(row, goal.name, objectives) for goal in objectives.used], float)
 
 
 def evaluation_of(
@@ -51,10 +61,9 @@ def evaluation_of(
     """
     values = np.full((len(rows), len(objectives.used)), np.nan)
     for i, own in enumerate(rows):
-        cuts = [row for row in curves if row.trial.number == own.trial.number]
-        row = best_cut(own, cuts, objectives)
-        if row.ok or (own.trained and own.status == _OVER):
-            values[i] = [figure(row, goal.name, objectives) for goal in objectives.used]
+        if own.ok or (own.trained and own.status == _OVER):
+            cuts = [row for row in curves if row.trial.number == own.trial.number]
+            values[i] = _figures(best_cut(own, cuts, objectives), objectives)
     problem, count = problem_of(objectives), len(objectives.names)
     over = excess(values, np.array(problem.budgets)) if problem.budgets else None
     codes = np.array([status.NAMES.index(row.status) for row in rows])

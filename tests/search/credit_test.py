@@ -18,24 +18,29 @@ HARD = Objectives(
 SOFT = HARD._replace(budgets=())
 
 
-def _row(number, error, size, macs, state='ok', offset=None):
+def _record(number, error, size, macs, state='ok', offset=None):
     costs = None if error is None else Totals(**dict.fromkeys(Totals._fields, 7) | {
         'model_size': size, 'macs': macs})
     return Record(Trial(number, np.zeros(2), 8), 0, state, {}, error, costs, costs, 0.1,
                offset=offset)
 
 
-TIGHT = [_row(0, 0.30, 100, 100, offset=-1.0), _row(0, 0.20, 250, 900, offset=-2.0),
-         _row(0, 0.02, 290, 5000, 'over-budget', offset=1.0),
-         _row(1, 0.01, 10, 10, offset=-2.0)]
+TIGHT = [_record(0, 0.30, 100, 100, offset=-1.0),
+         _record(0, 0.20, 250, 900, offset=-2.0),
+         _record(0, 0.02, 290, 5000, 'over-budget', offset=1.0),
+         _record(1, 0.01, 10, 10, offset=-2.0)]
 """Cuts of trial 0, one of them over a budget, and one of trial 1."""
 
 
 def test_a_training_is_credited_with_its_best_cut_within_the_budgets():
-    own = _row(0, 0.1, 4000, 9000, 'over-budget')
+    own = _record(0, 0.1, 4000, 9000, 'over-budget')
     assert best_cut(own, TIGHT[:3], HARD) is TIGHT[1]
-    assert best_cut(own, TIGHT[2:3], HARD) is own
-    inside = _row(0, 0.15, 200, 200)
+    # None is within: 9 times the macs, 7 and 5 times.
+    wide = _record(0, 0.01, 250, 7000, 'over-budget', offset=0.0)
+    assert best_cut(own, [wide], HARD) is wide
+    assert best_cut(own, [wide, TIGHT[2]], HARD) is TIGHT[2]
+    assert best_cut(own, [], HARD) is own
+    inside = _record(0, 0.15, 200, 200)
     assert best_cut(inside, TIGHT[:3], HARD) is inside
     # Of equal ones its own.
     assert best_cut(inside, [inside._replace(offset=0.0)], HARD) is inside
@@ -43,24 +48,25 @@ def test_a_training_is_credited_with_its_best_cut_within_the_budgets():
 
 
 def test_a_round_by_hand():
-    rows = [_row(0, 0.1, 4000, 9000, 'over-budget'),
-            _row(2, 0.3, 600, 500, 'over-budget'),
-            _row(3, 0.4, 100, 2000, 'over-budget'),
-            _row(4, None, 0, 0, 'over-budget'), _row(5, None, 0, 0, 'nonfinite'),
-            _row(6, 0.5, 300, 1000)]
+    rows = [_record(0, 0.1, 4000, 9000, 'over-budget'),
+            _record(2, 0.3, 600, 500, 'over-budget'),
+            _record(3, 0.4, 100, 2000, 'over-budget'),
+            _record(4, None, 0, 0, 'over-budget'),
+            _record(5, None, 0, 0, 'nonfinite'),
+            _record(6, 0.5, 300, 1000)]
     told = evaluation_of(rows, TIGHT, HARD)
     nan = np.nan
     np.testing.assert_array_equal(told.objectives, [
         [0.2, 250], [0.3, 600], [0.4, 100], [nan, nan], [nan, nan], [0.5, 300]])
     np.testing.assert_array_equal(
         told.further, [[900], [500], [2000], [nan], [nan], [1000]])
-    np.testing.assert_allclose(told.excess, [0, np.log(2), np.log(2), 0, 0, 0])
+    np.testing.assert_allclose(told.excess, [0, np.log(2), np.log(2), np.inf, np.inf, 0])
     assert told.status.tolist() == [
         *[status.OVER_BUDGET] * 4, status.NONFINITE, status.OK]
 
 
 def test_without_budgets_a_round_is_its_own_cuts():
-    rows = [_row(0, 0.1, 4000, 9000), _row(5, None, 0, 0, 'empty')]
+    rows = [_record(0, 0.1, 4000, 9000), _record(5, None, 0, 0, 'empty')]
     told = evaluation_of(rows, TIGHT, SOFT)
     np.testing.assert_array_equal(told.objectives, [[0.1, 4000], [np.nan, np.nan]])
     assert told.further.shape == (2, 0) and told.excess is None
@@ -69,7 +75,7 @@ def test_without_budgets_a_round_is_its_own_cuts():
 def test_excess_is_that_of_the_worst_cost():
     figures = np.array([[1.0, 2.0], [4.0, 2.0], [1.0, 20.0], [np.nan, np.nan]])
     np.testing.assert_allclose(
-        excess(figures, np.array([np.inf, 5.0])), [0, 0, np.log(4), 0])
+        excess(figures, np.array([np.inf, 5.0])), [0, 0, np.log(4), np.inf])
 
 
 def test_the_problem_of_objectives():
