@@ -3,6 +3,7 @@
 Nothing here changes what a training means; results differ in rounding at most.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +17,11 @@ AXIS = 'candidate'
 """Name of the mesh's axis: candidates are split over the devices."""
 
 
+SUMS_IN_ONE_PART: dict[str, str | bool] = {
+    'xla_cpu_experimental_ynn_fusion_type': 'LIBRARY_FUSION_TYPE_DOT'}
+"""What XLA leaves to its library for a CPU: products alone."""
+
+
 class Machine(NamedTuple):
     """Where and how compiled programs run."""
 
@@ -27,6 +33,27 @@ class Machine(NamedTuple):
     """Calls in flight at once."""
     memory: int | None = None
     """Bytes that programs may use on one device; None for no limit."""
+
+
+def compiler_options(mesh: Mesh) -> dict[str, str | bool]:
+    """Options under which a program gives the same numbers on any number of cores.
+
+    On a CPU XLA leaves sums to a library that adds them up in as many parts as the
+    process has threads: with another number of cores they round differently. Products
+    stay with that library, which splits them along their rows and columns alone.
+    Without a version of XLA that knows the option, results depend on the cores.
+    """
+    on_cpu = mesh.devices.flat[0].platform == 'cpu'
+    return dict(SUMS_IN_ONE_PART) if on_cpu and _is_known() else {}
+
+
+@functools.cache
+def _is_known() -> bool:
+    try:
+        jax.jit(lambda x: x).lower(0.0).compile(compiler_options=SUMS_IN_ONE_PART)
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
 
 
 def make_mesh(devices: int = 0) -> Mesh:

@@ -15,7 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from sparse_jax.evaluation import batching, device_memory
 from sparse_jax.evaluation.batching import Batch
 from sparse_jax.evaluation.grouping import Member
-from sparse_jax.evaluation.machine import AXIS, Machine, gather, place
+from sparse_jax.evaluation.machine import AXIS, Machine, compiler_options, gather, place
 from sparse_jax.evaluation.recipe import Inherited, Recipe, Shared, Trained, template
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.training.step import Variables
@@ -189,7 +189,8 @@ class Programs:
             wide(np.zeros((), bool)))
         machine = self.machine._replace(slots=slots)
         run = jax.jit(batching.batched(skeleton, self.recipe, machine))
-        return run.lower(batch, self.shared, np.int32(0)).compile()
+        return run.lower(batch, self.shared, np.int32(0)).compile(
+            compiler_options=compiler_options(self.machine.mesh))
 
     def _predicted_slots(self, skeleton: Skeleton, weights: Variables) -> int:
         """The machine's slots, halved until the prediction fits."""

@@ -21,6 +21,7 @@ from sparse_jax.ops.operation import (
     Tiers,
     Weights,
 )
+from sparse_jax.ops.product import product
 from sparse_jax.ops.size import Size, element_mask
 
 
@@ -108,7 +109,7 @@ def _view(node: Node, x: jax.Array, how: str) -> jax.Array:
 
 
 def _product(view: jax.Array, kernel: jax.Array) -> jax.Array:
-    return kernel @ view
+    return product(kernel, view)
 
 
 def _living(

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax.native import direct
+from sparse_jax.ops.product import product
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,7 @@ def conv_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
             view, kernel, (1, 1), 'VALID', dimension_numbers=('CHWN', 'OIHW', 'CHWN'))
     flat = kernel.reshape(out, -1)
     columns = view.reshape(flat.shape[1], -1)
-    return (flat @ columns).reshape(out, *view.shape[-3:])
+    return product(flat, columns).reshape(out, *view.shape[-3:])
 
 
 def depthwise_view(x: jax.Array, k: int, low: int) -> jax.Array:

@@ -1,0 +1,70 @@
+"""A training gives the same weights on one core as on all."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax.evaluation import machine
+
+SCRIPT = '''
+import hashlib, sys
+import jax
+import numpy as np
+from sparse_jax.data.synthetic import draw
+from sparse_jax.evaluation.grouping import Member
+from sparse_jax.evaluation.machine import Machine, make_mesh
+from sparse_jax.evaluation.programs import Programs
+from sparse_jax.evaluation.recipe import Recipe, Shared
+from sparse_jax.ops.lowering import Lowering
+from sparse_jax.pruning import sparse_vd
+from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.study.outcome import Trial
+from sparse_jax.training import TrainConfig, TrainData
+from tests import sampled
+
+images, labels = draw(0, 384, shape=(12, 12, 1), num_classes=3)
+data = TrainData(np.float32(images) / 128 - 1, labels)
+graph = Graph((12, 12, 1), 1, False, (
+    Node('a', 'conv', ('input',), 4, 3, 3, pool=2),
+    Node('fc', 'dense', ('a',), 2048),
+    Node('classifier', 'dense', ('fc',), 3, relu=False)))
+skeleton, candidate = sampled.unpadded(graph)
+candidate = candidate._replace(
+    learning_rate=np.float32(1e-2), alpha=np.float32(0.1))
+programs = Programs(
+    Recipe(sparse_vd(), TrainConfig(1, 128), (-1.0,)),
+    Shared(data, data, jax.random.key(1)), Machine(Lowering(), make_mesh(1), 1))
+program = programs.get(skeleton, candidate)
+member = Member(Trial(0, None, 1), graph, candidate, np.uint32([0, 5]), None)
+trained, = programs.train(program, [member], 1)
+leaves = [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(trained)]
+print(hashlib.sha256(b''.join(leaves)).hexdigest())
+'''
+
+
+def _other_process(*command):
+    done = subprocess.run(
+        [*command, sys.executable, '-c', SCRIPT], capture_output=True, text=True,
+        env=os.environ | {'JAX_PLATFORMS': 'cpu'}, check=True)
+    return done.stdout
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='one core')
+def test_one_core_trains_as_all_do():
+    one = min(os.sched_getaffinity(0))
+    assert _other_process('taskset', '-c', str(one)) == _other_process()
+
+
+def test_sums_are_left_to_xla():
+    """The option is known to this version, and does what it is there for."""
+    options = machine.compiler_options(machine.make_mesh(1))
+    assert options == machine.SUMS_IN_ONE_PART
+    total = jax.jit(lambda x: (x * x).sum(0)).lower(np.zeros((2048, 128), np.float32))
+    default, ours = (total.compile(compiler_options=o).as_text() for o in ({}, options))
+    assert 'ynn_fusion' in default and 'ynn_fusion' not in ours
+    product = jax.jit(lambda x: x @ x.T).lower(np.zeros((256, 128), np.float32))
+    assert 'ynn_fusion' in product.compile(compiler_options=options).as_text()
