@@ -2,7 +2,7 @@
 
     python -m launch.export --workdir=runs/digits --trial=best --out=DIR
 
-`best` is the front member of least validation error within the study's budgets; other
+`best` is the front member of least validation error within the soft bounds; other
 trials are named as in launch.report (24, or 24@-1). The images of the whole test part
 go along, without labels: every logit is compared on the emulated board. --noverify only
 writes the folder.

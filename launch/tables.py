@@ -70,7 +70,7 @@ def prediction_text(board: Board) -> str:
         f'{100 * e:.0f} %' for e in prediction_error(board).values())
     return (f'of {board.name}: RAM is exact; the others are predicted, for 9 of 10 '
             f'random networks within {code} (code), {instructions} (instructions), '
-            f'{cycles} (latency)')
+            f'{cycles} (latency, energy)')
 
 
 def statuses_text(rows) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.study.database import Values
+from sparse_jax.study.database import Database, Values
 from sparse_jax.study.outcome import Trial
 from sparse_jax.study.record import STATUSES, Record, RoundRecord
 from sparse_jax.study.schema import CHECK, COSTS, UNPRUNED, checksum, goal_of
@@ -42,12 +42,27 @@ class Reader:
         self._sealed = sealed
         self._known: dict[tuple, tuple[Any, Any]] = {}
 
+    def records(self, db: Database) -> list[Record]:
+        """All trials in order of their number."""
+        parsed = (self._parsed('trials', (values.get('number'),), values, record)
+                  for values in db.table('trials')[0])
+        return _of_one_length(row for row in parsed if row is not None)
+
+    def point(self, values: Values) -> Point | None:
+        """A row of `curves`; None if it is damaged."""
+        key = (values.get('trial'), values.get('offset'))
+        return self._parsed('curves', key, values, point)
+
+    def round(self, values: Values) -> RoundRecord | None:
+        """A row of `rounds`; None if it is damaged."""
+        return self._parsed('rounds', (values.get('round'),), values, round_record)
+
     def intact(self, table: str, values: Values) -> bool:
         """Whether the checksum of a row is right."""
         return not self._sealed or values.get(CHECK) == checksum(table, values)
 
-    def parse(self, table: str, key: tuple, values: Values,
-              how: Callable[[Values], _Parsed]) -> _Parsed | None:
+    def _parsed(self, table: str, key: tuple, values: Values,
+                how: Callable[[Values], _Parsed]) -> _Parsed | None:
         """A row as `how` reads it; None if it is damaged."""
         mark = values.get(CHECK)
         if mark is not None and self._known.get((table, key), (None,))[0] == mark:
@@ -115,31 +130,7 @@ def round_record(values: Values) -> RoundRecord:
                        _number(values['hypervolume']), info)
 
 
-def faults(records: Sequence[Record], suggested: int | None, weights: set[int]
-           ) -> list[str]:
-    """What is missing among intact records, one line each.
-
-    Args:
-      records: of trials, in order of their numbers.
-      suggested: how many there should be; None where only their numbers say so.
-      weights: numbers of the trials whose weights are stored.
-    """
-    numbers = {row.trial.number for row in records}
-    count = max([suggested or 0, *(number + 1 for number in numbers)])
-    lines = [f'trial {number} is missing or damaged'
-             for number in range(count) if number not in numbers]
-    for row in records:
-        trial = row.trial
-        if trial.parent is not None and not (
-                trial.parent in numbers and trial.parent < trial.number):
-            lines.append(f'trial {trial.number} inherits from trial {trial.parent}, '
-                         'which is not there')
-        if row.trained and trial.number not in weights:
-            lines.append(f'the weights of trial {trial.number} are missing')
-    return lines
-
-
-def lengths_agree(records: Iterable[Record]) -> list[Record]:
+def _of_one_length(records: Iterable[Record]) -> list[Record]:
     """Those with as many coordinates as most have."""
     records = list(records)
     counts = collections.Counter(len(row.trial.row) for row in records)

@@ -15,12 +15,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from sparse_jax import status
-from sparse_jax.study import database, parsing, schema
+from sparse_jax.study import damage, database, parsing, schema, storing
 from sparse_jax.study.database import Database, tell
-from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
+from sparse_jax.study.outcome import Outcome, Trial, Weights
 from sparse_jax.study.record import (
     PENDING,
     Record,
@@ -72,7 +70,8 @@ class Study:
             self._db = self._opened(create, found)
             try:
                 self._reader = parsing.Reader(sealed=create or found != '3')
-                self.damage: list[str] = self._damage(deep=create)
+                self.damage: list[str] = damage.find(
+                    self._db, self._reader, deep=create)
                 self._tell_damage(create)
             except BaseException:
                 self._db.close()
@@ -187,24 +186,16 @@ class Study:
         def store(db: sqlite3.Connection) -> None:
             for outcome in outcomes:
                 number = outcome.trial.number
-                self._add_figures(db, 'trials', outcome)
-                schema.update(db, 'trials', number, _trial_values(outcome) | {
+                schema.update(db, 'trials', number, storing.trial_values(outcome) | {
                     'finished': db.execute("SELECT datetime('now')").fetchone()[0]})
                 for point in outcome.curve:
-                    self._add_figures(db, 'curves', point)
-                    schema.put(db, 'curves', _point_values(number, point),
+                    schema.put(db, 'curves', storing.point_values(number, point),
                                verb='INSERT OR REPLACE')
                 if number in blobs:
                     schema.put(db, 'weights', {'trial': number, 'npz': blobs[number]},
                                verb='INSERT OR REPLACE')
 
         self._db.write(store)
-
-    @staticmethod
-    def _add_figures(db: sqlite3.Connection, table: str,
-                     item: Outcome | CurvePoint) -> None:
-        if item.measured:
-            schema.add_figures(db, table, item.measured)
 
     def finish_round(self, round_: int, *, compile_seconds: float, train_seconds: float,
                      programs: int, hypervolume: float, info: dict) -> None:
@@ -221,10 +212,7 @@ class Study:
 
     def rows(self) -> list[Record]:
         """All trials in order of their number; without damaged ones."""
-        found, _ = self._db.table('trials')
-        parsed = [self._reader.parse('trials', (values.get('number'),), values,
-                                     parsing.record) for values in found]
-        return parsing.lengths_agree(row for row in parsed if row is not None)
+        return self._reader.records(self._db)
 
     def curve_rows(self) -> list[Record]:
         """Trained trials at other cuts than their own, as records with an `offset`."""
@@ -237,26 +225,17 @@ class Study:
 
     def _curves(self, rows: list[Record]) -> list[Record]:
         own = {row.trial.number: row for row in rows if row.trained}
-        points = (self._point(values) for values in self._db.table('curves')[0])
+        points = map(self._reader.point, self._db.table('curves')[0])
         known = sorted((point for point in points if point is not None),
                        key=lambda point: point[:2])
         return [own[point.trial]._replace(float_error=None, **{
             name: value for name, value in point._asdict().items() if name != 'trial'})
             for point in known if point.trial in own]
 
-    def _point(self, values: dict[str, Any]) -> parsing.Point | None:
-        key = (values.get('trial'), values.get('offset'))
-        return self._reader.parse('curves', key, values, parsing.point)
-
     def rounds(self) -> list[RoundRecord]:
         """All rounds in their order; without damaged ones."""
-        found, _ = self._db.table('rounds')
-        parsed = (self._round(values) for values in found)
-        return [row for row in parsed if row is not None]
-
-    def _round(self, values: dict[str, Any]) -> RoundRecord | None:
-        return self._reader.parse('rounds', (values.get('round'),), values,
-                                  parsing.round_record)
+        found = map(self._reader.round, self._db.table('rounds')[0])
+        return [row for row in found if row is not None]
 
     def weights(self, number: int) -> Weights | None:
         """The exact weights of a trial, None if it has none.
@@ -278,38 +257,6 @@ class Study:
         raise StudyError(f'workdir {str(self.workdir)!r}: {FILE}: the weights of trial '
                          f'{number} are damaged')
 
-    def _damage(self, *, deep: bool) -> list[str]:
-        """Lines on what is missing or damaged; `deep` reads all weights."""
-        if not self._db.read('SELECT name FROM sqlite_master'):
-            return []
-        lines = []
-        for table in schema.KEYS:
-            if table == 'weights' and not deep:
-                continue
-            found, reason = self._db.table(table)
-            if reason:
-                lines.append(f'a part of table {table} cannot be read ({reason})')
-            lines += [_damaged(table, values) for values in found
-                      if table != 'trials' and not self._readable(table, values)]
-        try:
-            weights = {row['trial'] for row in self._db.read(
-                'SELECT trial FROM weights')}
-            counts = self._db.read('SELECT * FROM rounds')
-        except sqlite3.DatabaseError as error:
-            if not database.is_damage(error):
-                raise
-            return lines
-        known = [n for row in counts if isinstance(n := row.get('trials'), int)]
-        suggested = sum(known) if len(known) == len(counts) else None
-        return lines + parsing.faults(self.rows(), suggested, weights)
-
-    def _readable(self, table: str, values: dict[str, Any]) -> bool:
-        """Whether a row is what a search has written."""
-        how = {'curves': self._point, 'rounds': self._round}.get(table)
-        if how is not None:
-            return how(values) is not None
-        return self._reader.intact(table, values)
-
     def _tell_damage(self, refuse: bool) -> None:
         if not self.damage:
             return
@@ -320,42 +267,3 @@ class Study:
         if refuse:
             raise StudyError(f'{text}; the rest can be read, but not continued')
         tell(f'{text}; the rest is read')
-
-
-def _damaged(table: str, values: dict[str, Any]) -> str:
-    """One damaged row in words."""
-    number = values.get('trial', values.get('round', values.get('key')))
-    return {'meta': f'setting {number!r:.40} is damaged',
-            'curves': f'trial {number} at cut {values.get("offset")!r:.20} is damaged',
-            'weights': f'the weights of trial {number} are damaged',
-            'rounds': f'round {number} is damaged'}[table]
-
-
-def _trial_values(outcome: Outcome) -> dict[str, Any]:
-    """The columns of a finished trial."""
-    return {'status': status.name(outcome.status),
-            'float_error': _known(outcome.float_error),
-            'accuracy': json.dumps(outcome.accuracy),
-            'train_seconds': outcome.train_seconds, **_figures(outcome),
-            **dict(zip(schema.UNPRUNED, outcome.unpruned or ()))}
-
-
-def _point_values(number: int, point: CurvePoint) -> dict[str, Any]:
-    """The columns of a point of a threshold curve."""
-    code = status.OK if point.fits else status.OVER_BUDGET
-    return {'trial': number, 'offset': point.offset, 'status': status.name(code),
-            **_figures(point)}
-
-
-def _figures(item: Outcome | CurvePoint) -> dict[str, Any]:
-    """What trials and points of their curves have alike; what is missing is left
-    out."""
-    measured = {schema.column(goal): value
-                for goal, value in (item.measured or {}).items()}
-    return {'error': _known(item.error), **dict(zip(schema.COSTS, item.costs or ())),
-            **measured}
-
-
-def _known(value: float) -> float | None:
-    """NaN is what was not measured."""
-    return None if value != value else value

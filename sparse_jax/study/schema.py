@@ -65,7 +65,7 @@ def make(db: sqlite3.Connection) -> None:
     for statement in filter(str.strip, _TABLES.split(';')):
         db.execute(statement)
     for table in ('trials', 'curves'):
-        add_figures(db, table, BOARD)
+        _add_columns(db, table, BOARD)
 
 
 def upgrade(db: sqlite3.Connection) -> None:
@@ -82,13 +82,14 @@ def upgrade(db: sqlite3.Connection) -> None:
             seal(db, table, tuple(key))
 
 
-def add_figures(db: sqlite3.Connection, table: str, goals: Iterable[str]) -> None:
-    """Add the columns of goals that a table does not have yet."""
+def _add_columns(db: sqlite3.Connection, table: str, names: Iterable[str]) -> None:
+    """Add the columns that a table does not have yet: of costs and goals that came
+    after the study was made."""
     there = columns(db, table)
-    for goal in goals:
-        if column(goal) not in there:
-            whole = goal in GOALS and GOALS[goal].whole
-            db.execute(f'ALTER TABLE {table} ADD COLUMN {column(goal)} '
+    for name in names:
+        if name not in there:
+            whole = name in (*COSTS, *UNPRUNED) or name in GOALS and GOALS[name].whole
+            db.execute(f'ALTER TABLE {table} ADD COLUMN {name} '
                        f'{"INTEGER" if whole else "REAL"}')
 
 
@@ -100,6 +101,7 @@ def columns(db: sqlite3.Connection, table: str) -> list[str]:
 def put(db: sqlite3.Connection, table: str, values: Mapping[str, Any], *,
         verb: str = 'INSERT') -> None:
     """Insert a row and seal it."""
+    _add_columns(db, table, values)
     db.execute(f'{verb} INTO {table} ({", ".join(values)}) '
                f'VALUES ({", ".join("?" * len(values))})', tuple(values.values()))
     seal(db, table, tuple(values[name] for name in KEYS[table]))
@@ -108,6 +110,7 @@ def put(db: sqlite3.Connection, table: str, values: Mapping[str, Any], *,
 def update(db: sqlite3.Connection, table: str, key: Any,
            values: Mapping[str, Any]) -> None:
     """Change a row and seal it."""
+    _add_columns(db, table, values)
     names = ', '.join(f'{name}=?' for name in values)
     db.execute(f'UPDATE {table} SET {names} WHERE {KEYS[table][0]}=?',
                (*values.values(), key))

@@ -331,3 +331,22 @@ def test_settings_are_stored_through_a_reader(workdir):
     study.set_meta('x', '1')
     assert study.meta('x') == '1'
     assert Study(workdir, create=False).meta('x') == '1'
+
+
+def test_a_count_that_came_later_gets_its_column(workdir):
+    for table in ('trials', 'curves'):
+        _change(workdir, f'ALTER TABLE {table} DROP COLUMN macs')
+    db = sqlite3.connect(workdir / FILE)
+    for table in ('trials', 'curves'):
+        for key in db.execute(
+                f'SELECT {", ".join(schema.KEYS[table])} FROM {table}').fetchall():
+            schema.seal(db, table, key)
+    db.commit()
+    db.close()
+    study = Study(workdir)
+    assert study.rows()[0].costs == COSTS._replace(macs=0)
+    more = Trial(3, np.array([0.5, 0.5]), 5, 0)
+    study.add_round(1, 7, [more], [{}], {})
+    study.finish_trials([_outcome(more)])
+    assert study.rows()[3].costs == COSTS
+    assert study.networks()[-1].costs == Totals(1, 2, 3, 4)
