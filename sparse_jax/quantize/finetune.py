@@ -26,6 +26,7 @@ from sparse_jax.quantize.ranges import Ranges, calibrate, share
 from sparse_jax.quantize.tuned import Judge, better, hold_out
 
 _CALIBRATION = 512
+_BATCH = 64
 
 
 def finetune(
@@ -36,15 +37,13 @@ def finetune(
     *,
     steps: int = 300,
     learning_rate: float = 2e-3,
-    batch_size: int = 64,
     method: Method = 'robust',
+    judges: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[CompactNet, Ranges]:
     """Trains `net` as it will run in int8; returns it with its learned ranges.
 
     The better of the given and the trained network is returned, judged in exact int8
-    arithmetic by accuracy, then by cross-entropy; `Ranges.tuning` says which it was. An
-    eighth of the images, at most 2,000, is drawn by the key to judge and not trained
-    with; of fewer than 16 images all train and judge.
+    arithmetic by accuracy, then by cross-entropy; `Ranges.tuning` says which it was.
 
     Args:
       key: random key; consumed.
@@ -53,18 +52,22 @@ def finetune(
       labels: [N] int.
       steps: of Adam, with a cosine schedule.
       learning_rate: of the first step, relative to a layer's largest weight.
-      batch_size: images of a step.
       method: calibrates the ranges that training starts from.
+      judges: (images, labels) that judge, of validation. Without them an eighth of the
+        images, at most 2,000, is drawn by the key to judge and not trained with; of
+        fewer than 16 images all train and judge.
     """
     ranges = calibrate(net, images[:_CALIBRATION], method=method)
     split_key, train_key = jax.random.split(key)
     images, labels = np.asarray(images), np.asarray(labels)
-    rows, judges = hold_out(split_key, len(labels))
-    judge = Judge(images[judges], labels[judges])
-    inputs = prepare_input(net, seen_by(images[rows], ranges.pixels))
+    if judges is None:
+        rows, held_out = hold_out(split_key, len(labels))
+        judges = images[held_out], labels[held_out]
+        images, labels = images[rows], labels[rows]
+    judge = Judge(*judges)
+    inputs = prepare_input(net, seen_by(images, ranges.pixels))
     fit = _make_fit(net, ranges, jnp.asarray(inputs, jnp.float32),
-                    jnp.asarray(labels[rows], jnp.int32), learning_rate, max(steps, 1),
-                    batch_size)
+                    jnp.asarray(labels, jnp.int32), learning_rate, max(steps, 1))
     params, losses = fit(_initial(net, ranges), jax.random.split(train_key, steps))
     if not np.all(np.isfinite(losses)):
         return better(judge, (net, ranges), None)
@@ -75,7 +78,7 @@ def finetune(
 
 def _make_fit(
     net: CompactNet, ranges: Ranges, inputs: jax.Array, labels: jax.Array,
-    learning_rate: float, steps: int, batch_size: int,
+    learning_rate: float, steps: int,
 ) -> Callable[[Params, jax.Array], tuple[Params, jax.Array]]:
     """A jitted function: (parameters, [steps] keys) -> (trained, [steps] losses)."""
     masks = {node.name: jnp.asarray(node.weight != 0, jnp.float32)
@@ -94,7 +97,7 @@ def _make_fit(
         carry: tuple[Params, optax.OptState], step_key: jax.Array
     ) -> tuple[tuple[Params, optax.OptState], jax.Array]:
         params, state = carry
-        rows = jax.random.randint(step_key, (batch_size,), 0, len(labels))
+        rows = jax.random.randint(step_key, (_BATCH,), 0, len(labels))
         loss, grads = jax.value_and_grad(loss_fn)(params, inputs[rows], labels[rows])
         updates, state = optimizer.update(grads, state)
         return (jax.tree.map(jnp.add, params, updates), state), loss

@@ -32,7 +32,7 @@ def _net(scale=1.0):
 
 def _tuned(net, steps=60, **settings):
     images, labels = _data()
-    return finetune(KEY, net, images, labels, steps=steps, batch_size=16, **settings)
+    return finetune(KEY, net, images, labels, steps=steps, **settings)
 
 
 @pytest.mark.parametrize('scale', (2.0**-30, 2.0**-10, 2.0**24))
@@ -72,6 +72,12 @@ def test_same_key_same_result():
     assert ranges.tuning == its_ranges.tuning and ranges.tuning.images == 20
     assert ranges.activations == its_ranges.activations
     np.testing.assert_array_equal(net.nodes[0].weight, again.nodes[0].weight)
+
+
+def test_given_images_judge():
+    images, labels = _data()
+    _, ranges = _tuned(_net(), judges=(images[:40], labels[:40]))
+    assert ranges.tuning.images == 40
 
 
 def test_held_out_rows_are_a_deterministic_part():

@@ -7,7 +7,7 @@ from sparse_jax.quantize import Tuning
 def tuning_text(tuning: Tuning) -> str:
     """One line: what a fine-tuning came to, and which network is exported."""
     text = (f'fine-tuned: accuracy in int8 {100 * tuning.start:.2f} % -> '
-            f'{100 * tuning.end:.2f} % on {tuning.images} held-out training images')
+            f'{100 * tuning.end:.2f} % on {tuning.images} images that judge')
     if tuning.kept == 'start':
         text += '; no better than its start, which is kept'
     return text
