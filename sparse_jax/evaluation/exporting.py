@@ -68,12 +68,13 @@ def export_trial(
     """
     folder.check_target(os.fspath(out))
     row, _, _, net = study.network(which)
-    train, ranges = study.dataset.train, None
+    train, validation = study.dataset.train, study.dataset.validation
+    ranges = None
     if finetune_steps:
         net, ranges = finetune(
             jax.random.key(0), net, train.images, train.labels, steps=finetune_steps,
-            method=method)
-    images, validation = calibration_images(study), study.dataset.validation
+            method=method, judges=(validation.images, validation.labels))
+    images = calibration_images(study)
     test = data.load_test(study.data_spec)
     export_network(
         net, ExportData(images, test.images), board or study.board, os.fspath(out),
