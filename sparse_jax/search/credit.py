@@ -37,10 +37,10 @@ def best_cut(own: Record, cuts: Sequence[Record], objectives: Objectives) -> Rec
     if not budgets or not own.trained:
         return own
     rows = [row for row in (own, *cuts) if row.error is not None]
-    over = excess(np.stack([_figures(row, objectives) for row in rows]),
-                  np.array(budgets))
-    errors = [row.error for row in rows]
-    return rows[np.lexsort((errors, over))[0]]
+    figures = np.stack([_figures(row, objectives) for row in rows])
+    # The first figure of every search is the error.
+    order = np.lexsort((figures[:, 0], excess(figures, np.array(budgets))))
+    return rows[order[0]]
 
 
 def _figures(row: Record, objectives: Objectives) -> np.ndarray:

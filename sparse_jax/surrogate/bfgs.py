@@ -49,7 +49,7 @@ def _learn(state: State, move: Array, turn: Array, learn: Array) -> Array:
 
 
 def _step(
-    gradient: Callable[[Array], tuple[Array, Array]], state: State, _: None
+    gradient: Callable[[Array], tuple[Array, Array]], state: State, _: Any
 ) -> tuple[State, None]:
     direction = -state.inverse @ state.grad
     slope = state.grad @ direction
@@ -89,4 +89,4 @@ def minimise(loss: Callable[[Any], Array], start: Any, *, steps: int
                   jnp.array(True), jnp.ones((), x.dtype))
     state, _ = jax.lax.scan(
         lambda state, step: _step(gradient, state, step), state, None, length=steps)
-    return unravel(state.x), state.value
+    return unravel(jnp.asarray(state.x)), state.value

@@ -63,11 +63,12 @@ class MatmulComputation(DenseKernelComputation):
 class ConditionalMatern52(gpx.kernels.AbstractKernel):
     """Matern-5/2 over the conditional embedding of packed rows."""
 
-    layout: Layout
-    length: Any
-    activity: Any
-    angle: Any
-    variance: Any
+    # Fields of an Equinox module may follow those of the base that have defaults.
+    layout: Layout  # pyright: ignore[reportGeneralTypeIssues]
+    length: Any  # pyright: ignore[reportGeneralTypeIssues]
+    activity: Any  # pyright: ignore[reportGeneralTypeIssues]
+    angle: Any  # pyright: ignore[reportGeneralTypeIssues]
+    variance: Any  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(self, layout: Layout, params: dict[str, Array]):
         super().__init__(compute_engine=MatmulComputation())
@@ -98,13 +99,15 @@ class ConditionalMatern52(gpx.kernels.AbstractKernel):
 class MaskedGaussian(gpx.likelihoods.Gaussian):
     """Gaussian noise on present rows, unit variance on empty ones."""
 
-    variance: Any
+    variance: Any  # pyright: ignore[reportGeneralTypeIssues]
 
     def __init__(self, noise: Array, present: Array):
         super().__init__(obs_stddev=jnp.sqrt(noise))
         self.variance = jnp.where(present > 0, noise, 1.0)
 
-    def noise_vector(self, num_rows: int) -> Array:
+    def noise_vector(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, num_rows: int
+    ) -> Array:
         """[N] variances."""
         del num_rows
         return self.variance
