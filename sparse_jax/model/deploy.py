@@ -13,7 +13,7 @@ from sparse_jax.model.skeleton import Candidate, Skeleton
 
 def without_norm(skeleton: Skeleton) -> Skeleton:
     """The same skeleton once batch norm is folded into its weights."""
-    nodes = tuple(dataclasses.replace(n, batch_norm=False)
+    nodes = tuple(dataclasses.replace(n, batch_norm=False, bias=n.bias or n.batch_norm)
                   for n in skeleton.graph.nodes)
     return Skeleton(dataclasses.replace(skeleton.graph, nodes=nodes))
 

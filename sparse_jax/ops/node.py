@@ -17,6 +17,7 @@ class Node:
     equals `kernel` in an exact graph. `channels` are output maps or units.
     After the operation: batch norm, ReLU, then a pool x pool / pool VALID maximum.
     `knob` names the table row (block-k-layer-l) that owns the node's threshold.
+    `bias` gives a node with neither ReLU nor batch norm a bias all the same.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Node:
     batch_norm: bool = False
     pool: int = 1
     knob: str = ''
+    bias: bool = False
 
     @property
     def weighted(self) -> bool:
@@ -37,5 +39,7 @@ class Node:
 
     @property
     def biased(self) -> bool:
-        """Whether it has a bias: the linear first half of a layer needs none."""
-        return self.weighted and (self.relu or self.name == CLASSIFIER)
+        """Whether it has a bias, if only the shift of its batch norm: the linear first
+        half of a layer needs none."""
+        return self.weighted and (
+            self.relu or self.batch_norm or self.bias or self.name == CLASSIFIER)
