@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import secrets
+import warnings
 import zlib
 
 import jax
@@ -29,6 +30,9 @@ def use(folder: pathlib.Path) -> None:
     # A folder of others, or one that is read-only, is used as it is.
     with contextlib.suppress(OSError):
         drop_damaged(folder)
+    # A full disk is no reason to stop here, nor to say so for every program.
+    warnings.filterwarnings(
+        'ignore', 'Error writing persistent compilation cache', UserWarning)
     jax.config.update('jax_compilation_cache_dir', str(folder))
     # All of them: the many small ones are what a second run would wait for.
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
