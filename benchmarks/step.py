@@ -1,10 +1,12 @@
 """One training step against the same arithmetic in eager PyTorch, interleaved.
 
-python -m benchmarks.step [--rounds=9] [--steps=4] [--threads=1]
+python -m benchmarks.step [--rounds=9] [--steps=4] [--threads=1] [--lowerings=1]
 
 Convolutions 3x3 with 8, 8, pool, 16, 16 maps, pool, FC 10; batch 128. The floor is the
 step's products and sums at the rate of a large matrix product on the same cores.
-Without torch the PyTorch columns are left out.
+Without torch the PyTorch columns are left out. With --lowerings=1, patches and the
+direct convolution side by side, with the seconds that their programs compile, and
+PyTorch eager and compiled.
 """
 
 import functools
@@ -24,10 +26,11 @@ from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import initialise, train
 
 BATCH = 128
-MAPS = {28: (8, 8, 16, 16), 8: (8, 16)}
+MAPS = {28: (8, 8, 16, 16), 16: (8, 16), 8: (8, 16)}
 """Maps of the convolutions by the height of the image; a pool after every second
-(28) or after the first (8)."""
-POOLED = {28: (1, 3), 8: (0,)}
+(28) or after the first (16, 8)."""
+POOLED = {28: (1, 3), 16: (0,), 8: (0,)}
+COLOURS = {28: 1, 16: 3, 8: 1}
 METHOD_NAMES = {'sparse_vd': 'SpVD', 'bayes_compress': 'Bayesian Compression',
                 'none': 'plain'}
 
@@ -40,7 +43,7 @@ def graph(size: int, low: int = 3) -> Graph:
         nodes.append(Node(f'conv{i}', 'conv', (source,), maps, 3, low, pool=pool))
         source = nodes[-1].name
     nodes.append(Node('classifier', 'dense', (source,), 10, relu=False))
-    return Graph((size, size, 1), 1, False, tuple(nodes))
+    return Graph((size, size, COLOURS[size]), 1, False, tuple(nodes))
 
 
 def candidate(g: Graph) -> Candidate:
@@ -54,9 +57,9 @@ def candidate(g: Graph) -> Candidate:
 
 
 def images(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Random images [N, H, W, 1] and labels [N]."""
+    """Random images [N, H, W, C] and labels [N]."""
     rng = np.random.default_rng(0)
-    return (rng.normal(size=(count, size, size, 1)).astype(np.float32),
+    return (rng.normal(size=(count, size, size, COLOURS[size])).astype(np.float32),
             rng.integers(0, 10, count).astype(np.int32))
 
 
@@ -73,11 +76,14 @@ def jax_steps(size: int, method: str, steps: int, *, low: int = 3, how='patches'
     return lambda: jax.block_until_ready(run(key, state, one, data, key))
 
 
-def torch_steps(size: int, method: str, steps: int, threads: int):
-    """The same steps in eager PyTorch."""
+def torch_steps(
+    size: int, method: str, steps: int, threads: int, *, compiled: bool = False
+):
+    """The same steps in PyTorch, eager or by `torch.compile`."""
     from benchmarks import torch_step
     return torch_step.steps(
-        images(size, steps * BATCH), MAPS[size], POOLED[size], method, BATCH, threads)
+        images(size, steps * BATCH), MAPS[size], POOLED[size], method, BATCH, threads,
+        compiled)
 
 
 def measure(rounds: int, steps: int, threads: int) -> str:
@@ -98,6 +104,38 @@ def measure(rounds: int, steps: int, threads: int) -> str:
     return timing.table(header, rows)
 
 
+def measure_lowerings(rounds: int, steps: int, threads: int) -> str:
+    """The Markdown table of patches and the direct convolution; CPU milliseconds."""
+    rows = []
+    for size in (28, 16, 8):
+        for method in ('sparse_vd', 'none'):
+            calls, seconds = {}, {}
+            for how in ('patches', 'direct'):
+                calls[how] = jax_steps(size, method, steps, how=how)
+                begin = time.process_time()
+                calls[how]()
+                seconds[how] = time.process_time() - begin
+            for name in ('eager', 'compiled') if timing.has_torch() else ():
+                calls[name] = torch_steps(
+                    size, method, steps, threads, compiled=name == 'compiled')
+            taken = {name: s[:, 1] for name, s in timing.interleaved(
+                calls, rounds, clock=timing.both).items()}
+            rows.append(
+                [f'{METHOD_NAMES[method]}, {size}x{size}x{COLOURS[size]}']
+                + [timing.spread(s, 1e3 / steps) for s in taken.values()]
+                + [timing.spread(taken['patches'] / taken['direct'])]
+                + [timing.spread(taken['direct'] / taken[name])
+                   for name in ('eager', 'compiled') if name in taken]
+                + [f'{s:.1f}' for s in seconds.values()])
+    header = ['step', 'patches ms', 'direct ms']
+    gains = ['patches / direct']
+    if timing.has_torch():
+        header += ['PyTorch eager ms', 'torch.compile ms']
+        gains += ['direct / eager', 'direct / torch.compile']
+    compile_s = ['patches compile s', 'direct compile s']
+    return timing.table(header + gains + compile_s, rows)
+
+
 def _columns(taken, scale):
     """Cells of one row from seconds [rounds, (wall, CPU)] by name."""
     cells = [timing.spread(seconds[:, 1], scale) for seconds in taken.values()]
@@ -108,13 +146,15 @@ def _columns(taken, scale):
 
 
 def main():
-    args = timing.parser(__doc__, rounds=9, steps=4, threads=1).parse_args()
+    args = timing.parser(
+        __doc__, rounds=9, steps=4, threads=1, lowerings=0).parse_args()
     # Before JAX starts its threads and torch is imported.
     os.environ['OMP_WAIT_POLICY'] = 'passive'
     if hasattr(os, 'sched_setaffinity'):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.threads:])
     print(f'{timing.machine()}, {args.threads} threads')
-    print(measure(args.rounds, args.steps, args.threads))
+    table = measure_lowerings if args.lowerings else measure
+    print(table(args.rounds, args.steps, args.threads))
 
 
 if __name__ == '__main__':

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 EPSILON = 1e-8
 
 
-def _weights(size, maps, pooled):
+def _weights(size, inputs, maps, pooled):
     """He-initialised [(kernel, bias)] of the convolutions and the classifier."""
     generator = torch.Generator(torch.get_default_device()).manual_seed(0)
-    layers, inputs, side = [], 1, size
+    layers, side = [], size
     for i, outputs in enumerate(maps):
         layers.append((outputs, inputs, 3, 3))
         inputs, side = outputs, side - 2
@@ -88,10 +88,10 @@ def _logits(x, layers, pooled):
     return _layer(x.flatten(1), *layers[-1])
 
 
-def steps(data, maps, pooled, method, batch, threads):
+def steps(data, maps, pooled, method, batch, threads, compiled=False):
     """A call that runs one epoch; Adam with two rates, one tensor list each.
 
-    On an accelerator where torch has one.
+    On an accelerator where torch has one; `compiled` by `torch.compile`.
     """
     torch.set_num_threads(threads)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -100,17 +100,22 @@ def steps(data, maps, pooled, method, batch, threads):
     labels = torch.from_numpy(data[1]).to(device).long()
     layers = [(kernel.requires_grad_(), bias.requires_grad_(),
                {k: v.requires_grad_() for k, v in _posterior(kernel, method).items()})
-              for kernel, bias in _weights(x.shape[2], maps, pooled)]
+              for kernel, bias in _weights(x.shape[2], x.shape[1], maps, pooled)]
     own = [t for kernel, bias, _ in layers for t in (kernel, bias)]
     aux = [t for *_, extra in layers for t in extra.values()]
     groups = [{'params': own, 'lr': 1e-3}, {'params': aux, 'lr': 1e-2}]
     optimizer = torch.optim.Adam(groups[: 1 + bool(aux)])
 
+    def loss_of(images, labels):
+        loss = F.cross_entropy(_logits(images, layers, pooled), labels)
+        return loss + sum(_penalty(k, a) for k, _, a in layers) / len(x)
+
+    loss_of = torch.compile(loss_of) if compiled else loss_of
+
     def run():
         for rows in torch.randperm(len(x)).reshape(-1, batch):
             optimizer.zero_grad()
-            loss = F.cross_entropy(_logits(x[rows], layers, pooled), labels[rows])
-            loss = loss + sum(_penalty(k, a) for k, _, a in layers) / len(x)
+            loss = loss_of(x[rows], labels[rows])
             loss.backward()
             optimizer.step()
         return float(loss.detach())

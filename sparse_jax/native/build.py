@@ -16,17 +16,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import metadata
 
 import jax
-import jaxlib
 
 SOURCES = pathlib.Path(__file__).parent
 MAIN = 'calls.cc'
 FLAGS = ('-std=c++17', '-O3', '-march=native', '-fno-math-errno', '-ffp-contract=fast',
-         '-fPIC')
+         '-fPIC', '-g0')
 """No -ffast-math: sums keep their order, so that padding and batch change nothing."""
-TIMEOUT = 300
-"""Seconds that a compiler may take."""
+TIMEOUT = 900
+"""Seconds that a compiler may take: ziglang's first call builds its own libraries."""
 
 
 class BuildError(RuntimeError):
@@ -49,7 +49,8 @@ def compilers() -> list[tuple[str, ...]]:
     named = os.environ.get('CXX', '').split()
     if named:
         return [tuple(named)]
-    found = [(path,) for path in map(shutil.which, ('c++', 'g++', 'clang++')) if path]
+    found: list[tuple[str, ...]] = [
+        (path,) for path in map(shutil.which, ('c++', 'g++', 'clang++')) if path]
     if importlib.util.find_spec('ziglang'):
         found.append((sys.executable, '-m', 'ziglang', 'c++'))
     return found
@@ -109,7 +110,7 @@ def _fingerprint(command: tuple[str, ...]) -> str:
     """Of what decides the machine code: the compiler's macros name its version and all
     features of the CPU that it will use."""
     macros = _run([*command, *FLAGS, '-dM', '-E', '-x', 'c++', os.devnull])
-    whole = '\0'.join([*command, *FLAGS, jaxlib.__version__, macros])
+    whole = '\0'.join([*command, *FLAGS, metadata.version('jaxlib'), macros])
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
@@ -132,6 +133,8 @@ def _run(command: Sequence[str]) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    """Of what a compiler told: the first line with an error, if one has it."""
     told = getattr(error, 'stderr', None) or str(error)
-    lines = told if isinstance(told, str) else told.decode(errors='replace')
-    return lines.strip().splitlines()[0] if lines.strip() else type(error).__name__
+    text = told if isinstance(told, str) else told.decode(errors='replace')
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return next((line for line in lines if 'error' in line), lines[0])

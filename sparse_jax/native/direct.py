@@ -57,7 +57,7 @@ def convolve(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
     Returns:
       [O, H - low + 1, W - low + 1, B].
     """
-    return _call('correlate', _output(x, kernel, low))(x, kernel)
+    return _product(x, kernel, low)
 
 
 def _convolve_forward(x: jax.Array, kernel: jax.Array, low: int) -> tuple:
@@ -108,7 +108,7 @@ def _noisy_backward(
     back = _call('noisy_input_gradient', x)(gradient, slope, x, mean, variance)
     own = _call('noisy_kernel_gradient', mean, variance)(x, gradient, slope)
     # Computed once more, and by the compiler only where somebody asks for it.
-    spread = jnp.sqrt(convolve(jnp.square(x), variance, low) + epsilon)
+    spread = jnp.sqrt(_product(jnp.square(x), variance, low) + epsilon)
     grid = counter_noise.indices(spread.shape, strides)
     noise = counter_noise.fast_normal(seeds.reshape(2, -1, 1, 1, 1), grid)
     return back, *own, jnp.vdot(gradient, spread * noise), None
@@ -127,6 +127,10 @@ def _noisy(
     return _call('noisy_correlate', out, out)(
         x, mean, variance, jnp.asarray(scale, x.dtype), seeds, map_stride=over[0],
         row_stride=over[1], column_stride=over[2], epsilon=np.float32(epsilon))
+
+
+def _product(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
+    return _call('correlate', _output(x, kernel, low))(x, kernel)
 
 
 def _output(x: jax.Array, kernel: jax.Array, low: int) -> jax.ShapeDtypeStruct:

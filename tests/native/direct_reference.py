@@ -21,8 +21,8 @@ def taps(x: np.ndarray, kernel: np.ndarray, low: int):
 def product(x: np.ndarray, kernel: np.ndarray, low: int) -> np.ndarray:
     """Kernels [O, C, k, k], or [C, k, k] of a depthwise convolution."""
     rule = 'chwb,c->chwb' if kernel.ndim == 3 else 'chwb,oc->ohwb'
-    return sum(np.einsum(rule, view, kernel[..., i, j])
-               for i, j, view in taps(x, kernel, low))
+    return np.sum([np.einsum(rule, view, kernel[..., i, j])
+                   for i, j, view in taps(x, kernel, low)], axis=0)
 
 
 def gradients(
