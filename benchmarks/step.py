@@ -1,6 +1,7 @@
 """One training step against the same arithmetic in eager PyTorch, interleaved.
 
 python -m benchmarks.step [--rounds=9] [--steps=4] [--threads=1] [--lowerings=1]
+                          [--sizes=28,16,8]
 
 Convolutions 3x3 with 8, 8, pool, 16, 16 maps, pool, FC 10; batch 128. The floor is the
 step's products and sums at the rate of a large matrix product on the same cores.
@@ -104,10 +105,12 @@ def measure(rounds: int, steps: int, threads: int) -> str:
     return timing.table(header, rows)
 
 
-def measure_lowerings(rounds: int, steps: int, threads: int) -> str:
+def measure_lowerings(
+    rounds: int, steps: int, threads: int, sizes: list[int]
+) -> str:
     """The Markdown table of patches and the direct convolution; CPU milliseconds."""
     rows = []
-    for size in (28, 16, 8):
+    for size in sizes:
         for method in ('sparse_vd', 'none'):
             calls, seconds = {}, {}
             for how in ('patches', 'direct'):
@@ -146,15 +149,17 @@ def _columns(taken, scale):
 
 
 def main():
-    args = timing.parser(
-        __doc__, rounds=9, steps=4, threads=1, lowerings=0).parse_args()
+    parser = timing.parser(
+        __doc__, rounds=9, steps=4, threads=1, lowerings=0, sizes='28,16,8')
+    args = parser.parse_args()
     # Before JAX starts its threads and torch is imported.
     os.environ['OMP_WAIT_POLICY'] = 'passive'
     if hasattr(os, 'sched_setaffinity'):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.threads:])
     print(f'{timing.machine()}, {args.threads} threads')
-    table = measure_lowerings if args.lowerings else measure
-    print(table(args.rounds, args.steps, args.threads))
+    common = args.rounds, args.steps, args.threads
+    print(measure_lowerings(*common, timing.whole(args.sizes)) if args.lowerings
+          else measure(*common))
 
 
 if __name__ == '__main__':
