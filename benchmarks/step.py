@@ -21,7 +21,7 @@ from benchmarks import floor, timing
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import initialise, train

@@ -30,7 +30,7 @@ from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stac
 from sparse_jax.ops.lowering import Lowering, default_lowering
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.data import TrainData
 
 BATCH, STEPS = 128, 10

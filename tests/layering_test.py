@@ -8,7 +8,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 LEVELS = (
-    ('types', 'status', 'counter_noise', 'host_random', 'factories', 'paths'),
+    ('types', 'status', 'counter_noise', 'host_random', 'factories', 'paths',
+     'train_config'),
     ('native',),
     ('ops',),
     ('space', 'data'),

@@ -14,7 +14,7 @@ from sparse_jax.evaluation.curve import Curve, threshold_curve
 from sparse_jax.evaluation.measure import Measurement, measure, verdict
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning.method import PruningMethod
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.finetune import finetune
 from sparse_jax.training.procedure import Procedure

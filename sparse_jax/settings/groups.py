@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparse_jax.objectives.goal import COSTS, GOALS
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 
 INLINE = {'inline': True}
 """Metadata of a mapping whose items are settings of its group, each by its own name."""

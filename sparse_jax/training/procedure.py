@@ -5,7 +5,7 @@ import dataclasses
 from sparse_jax.model.network import SparseNet
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.pruning.method import PruningMethod
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 
 
 @dataclasses.dataclass(frozen=True)

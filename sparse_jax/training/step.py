@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import optax
 
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training import schedules
-from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.procedure import Procedure
 
 EPSILON_ROOT = 1e-20

@@ -12,7 +12,7 @@ from sparse_jax.model.skeleton import EXACT, TierPolicy, pad, split
 from sparse_jax.pruning import METHODS
 from sparse_jax.space import architecture, network_file
 from sparse_jax.space.sparse_space import sparse_space
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import initialise, train

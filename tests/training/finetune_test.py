@@ -13,7 +13,7 @@ from sparse_jax.model import deploy, network, sizes
 from sparse_jax.model.connectivity import Live, live
 from sparse_jax.model.skeleton import TierPolicy, candidate_of, pad
 from sparse_jax.space.architecture import Graph, Node
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.finetune import finetune
 from sparse_jax.training.procedure import Procedure

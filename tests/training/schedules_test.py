@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training import schedules
-from sparse_jax.training.config import TrainConfig
 
 
 def _candidate(pretraining, zero=20.0, annealing=25.0, alpha=0.4):

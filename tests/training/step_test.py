@@ -8,8 +8,8 @@ import pytest
 from sparse_jax.model import sizes
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training import step as training_step
-from sparse_jax.training.config import TrainConfig
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import initialise
 from tests import sampled

@@ -16,7 +16,7 @@ from sparse_jax.model.skeleton import TierPolicy, candidate_of, pad, stack
 from sparse_jax.objectives import graph_costs
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
-from sparse_jax.training.config import TrainConfig
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.prune import prune
