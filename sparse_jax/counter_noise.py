@@ -6,6 +6,7 @@ to a wider tier draws the same weights and the same noise on its true part.
 """
 
 import zlib
+from typing import Any, cast, overload
 
 import jax
 import jax.numpy as jnp
@@ -26,14 +27,22 @@ def bits(seed: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
     Two rounds of a multiply-xorshift mixer with full avalanche, the second seed word
     entering between them.
     """
-    x = index * _GOLDEN + seed[0]
+    x = cast(jax.Array, index * _GOLDEN + seed[0])
     x = (x ^ (x >> 16)) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> 15)) + seed[1]
     x = (x ^ (x >> 16)) * np.uint32(0x846CA68B)
     return x ^ (x >> 16)
 
 
-def scramble(x: jax.Array | np.ndarray) -> jax.Array | np.ndarray:
+@overload
+def scramble(x: jax.Array) -> jax.Array: ...
+
+
+@overload
+def scramble(x: np.ndarray) -> np.ndarray: ...
+
+
+def scramble(x: Any) -> Any:
     """uint32 -> uint32, one to one: neighbours land far from each other."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     x = (x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35)

@@ -23,7 +23,7 @@ class TrainConfig:
     decay: float = 0.5
     clip_norm: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checks = {
             'epochs': self.epochs >= 1,
             'batch_size': 1 <= self.batch_size <= 4096,

@@ -98,13 +98,13 @@ def _ascend_jit(
 ) -> Array:
     """Projected Adam on every row at once; the best point met of each row."""
 
-    def total(x):
+    def total(x: Array) -> tuple[Array, Array]:
         values = value(surrogate, arrays, x, active, facts)
         return values.sum(), values  # rows are independent
 
     gradient = jax.grad(total, has_aux=True)
 
-    def step(carry, t):
+    def step(carry: tuple[Array, ...], t: Array) -> tuple[tuple[Array, ...], None]:
         x, first, second, best, best_value = carry
         grads, values = gradient(x)
         better = values < best_value

@@ -1,6 +1,7 @@
 """Class groupings: '0-4/5-9' makes classes 0..4 the new class 0 and 5..9 the new 1."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def parse(grouping: str, class_names: tuple[str, ...]) -> tuple[
     return table, tuple(groups)
 
 
-def _members(group: str, num: int, grouping: str):
+def _members(group: str, num: int, grouping: str) -> Iterator[int]:
     for item in group.split(','):
         match = _RANGE.fullmatch(item.strip())
         if not match:

@@ -16,9 +16,9 @@ CIFAR10_NAMES = (
 
 
 class Published(NamedTuple):
-    """Split sizes of the SpArSe paper for a set of exactly `count` pool images."""
+    """Split sizes of the SpArSe paper for a set of exactly `images` pool images."""
 
-    count: int
+    images: int
     """Images outside the official test set; all images where there is none."""
     validation: int
     test: int | None

@@ -31,7 +31,7 @@ class DataSpec:
     """Keep only this many train images, 0 = all; validation and test stay as they are.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Checks the fields that can be checked without the data."""
         for field in ('validation_size', 'test_size'):
             value = getattr(self, field)

@@ -38,7 +38,7 @@ def sizes(
                 f'{name}_size={asked}: {spec.name!r} has an official {name} set '
                 f'of {official} images; accepted: None')
     published = PUBLISHED.get(spec.base_name)
-    if published is None or published.count != count:
+    if published is None or published.images != count:
         validation, test = count // 10, count // 5
     else:
         validation, test = published.validation, published.test or count // 5

@@ -13,7 +13,9 @@ import logging
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -53,9 +55,9 @@ def read(name: str, data_dir: str | None) -> Pool:
     if builder is None:
         raise DataError(f'name={name!r}: TFDS prepared it but does not find it again; '
                         'accepted: a data_dir of its own')
-    keys = builder.info.supervised_keys or ()
-    features = dict(builder.info.features)
-    label = features.get(keys[1]) if len(keys) == 2 else None
+    keys: Any = builder.info.supervised_keys or ()
+    features: Any = builder.info.features
+    label: Any = dict(features).get(keys[1]) if len(keys) == 2 else None
     if not hasattr(label, 'num_classes') or 'train' not in builder.info.splits:
         raise DataError(f'name={name!r}: no train split of images and class labels; '
                         'accepted: an image classification set')
@@ -94,7 +96,8 @@ def _class_names(tree: object) -> Iterator[object]:
 
 
 def prepare(
-    name: str, data_dir: str | None, *, manual_dir: str | None = None, builder=None,
+    name: str, data_dir: str | None, *, manual_dir: str | None = None,
+    builder: Callable[..., Any] | None = None,
 ) -> None:
     """Downloads a set and writes it to `data_dir` as array_record.
 
@@ -129,7 +132,7 @@ def prepare(
                 f'connection, or the official source files in {folder}') from error
 
 
-def _builder_class(name: str, data_dir: str | None):
+def _builder_class(name: str, data_dir: str | None) -> Callable[..., Any]:
     if name in PREPARED:
         from sparse_jax.data.tfds_builders import BUILDERS
         return BUILDERS[name]
@@ -140,12 +143,12 @@ def _builder_class(name: str, data_dir: str | None):
             f'accepted: {_accepted()}')
     import tensorflow_datasets as tfds
 
-    def build(data_dir):
+    def build(data_dir: str | None) -> Any:
         return tfds.builder(name, data_dir=data_dir, try_gcs=False)
     return build
 
 
-def _prepared(name: str, data_dir: str | None):
+def _prepared(name: str, data_dir: str | None) -> Any:
     """The builder of a set that is on disk; None where there is none."""
     from tensorflow_datasets.core import read_only_builder, registered
     with _quiet():
@@ -160,7 +163,9 @@ def _prepared(name: str, data_dir: str | None):
             ) from error
 
 
-def _rows(builder, split, keys, name, prefix) -> dict[str, np.ndarray]:
+def _rows(
+    builder: Any, split: str, keys: tuple[str, str], name: str, prefix: str
+) -> dict[str, np.ndarray]:
     """The fields of a pool that a split fills."""
     try:
         with _quiet():
@@ -189,7 +194,7 @@ def _accepted() -> str:
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """Keeps TFDS's banners, progress bars and log lines off the terminal."""
     import tensorflow_datasets as tfds
     tfds.disable_progress_bar()
@@ -206,7 +211,7 @@ def _quiet():
 
 
 @contextlib.contextmanager
-def _assigned(module, name: str, value):
+def _assigned(module: ModuleType, name: str, value: object) -> Iterator[None]:
     """Sets a module's constant for a while; does nothing where it has none."""
     before = getattr(module, name, None)
     if before is None:

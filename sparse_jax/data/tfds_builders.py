@@ -9,10 +9,14 @@ splits, versions and checksums are the official ones; rows keep the official ord
 import pathlib
 import tarfile
 import zlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import PIL.Image
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.download.checksums import UrlInfo
+from tensorflow_datasets.core.utils import Size
 
 from sparse_jax.data import idx, known
 from sparse_jax.data.errors import DataError, brief
@@ -21,14 +25,16 @@ _MNIST = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
 _FASHION = 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/'
 _CIFAR10 = 'https://www.cs.toronto.edu/~kriz/'
 
+Examples = Iterator[tuple[int, dict[str, Any]]]
+"""(row, {'image': PIL image, 'label': int}), in the order of the source files."""
+
 
 def registered(base: str, files: dict[str, tuple[int, str]]) -> dict:
     """Returns TFDS's checksum table of `files`, name -> (bytes, sha256), below `base`.
 
     The name lets TFDS take a file from the folder for manual downloads instead.
     """
-    info = tfds.download.checksums.UrlInfo
-    return {base + name: info(tfds.core.utils.Size(size), digest, name)
+    return {base + name: UrlInfo(Size(size), digest, name)
             for name, (size, digest) in files.items()}
 
 
@@ -42,10 +48,10 @@ class _Images(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     homepage: str
     url: str
     """Folder of the source files."""
-    url_infos: dict
+    url_infos: dict[str, UrlInfo] | None
     """As `registered` returns; replaces TFDS's checksums.tsv."""
 
-    def _info(self):
+    def _info(self) -> tfds.core.DatasetInfo:
         features = tfds.features.FeaturesDict({
             'image': tfds.features.Image(shape=self.shape, encoding_format='png'),
             'label': tfds.features.ClassLabel(names=list(self.names)),
@@ -63,7 +69,7 @@ class _Idx(_Images, skip_registration=True):
     VERSION = tfds.core.Version('3.0.1')
     shape = (28, 28, 1)
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: Any) -> dict[str, Examples]:
         """Downloads (or finds) the four files; official train and test splits."""
         names = idx.TRAIN_FILES + idx.TEST_FILES
         paths = dl_manager.download({name: f'{self.url}{name}.gz' for name in names})
@@ -72,7 +78,9 @@ class _Idx(_Images, skip_registration=True):
             for split, files in (('train', idx.TRAIN_FILES), ('test', idx.TEST_FILES))
         }
 
-    def _generate_examples(self, images_path, labels_path):
+    def _generate_examples(
+        self, images_path: pathlib.Path, labels_path: pathlib.Path
+    ) -> Examples:
         """Yields (row, {'image': PIL [H, W], 'label': int})."""
         images = idx.read(images_path, idx.IMAGES_MAGIC)
         labels = idx.read(labels_path, idx.LABELS_MAGIC)
@@ -144,14 +152,14 @@ class Cifar10(_Images, skip_registration=True):
         170052171,
         'c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd')})
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: Any) -> dict[str, Examples]:
         """Downloads (or finds) the archive; official train and test splits."""
         path = pathlib.Path(dl_manager.download(self.url + self.archive))
         train = [f'data_batch_{i}.bin' for i in range(1, 6)]
         return {'train': self._generate_examples(path, train),
                 'test': self._generate_examples(path, ['test_batch.bin'])}
 
-    def _generate_examples(self, path, members):
+    def _generate_examples(self, path: pathlib.Path, members: list[str]) -> Examples:
         """Yields (row, {'image': PIL [32, 32, 3], 'label': int})."""
         row = 0
         for member in members:
@@ -170,7 +178,10 @@ class Cifar10(_Images, skip_registration=True):
 def _member(path: pathlib.Path, name: str) -> bytes:
     try:
         with tarfile.open(path, 'r:gz') as archive:
-            return archive.extractfile(name).read()
+            source = archive.extractfile(name)
+            if source is None:
+                raise KeyError(name)
+            return source.read()
     except (tarfile.TarError, KeyError, AttributeError, EOFError, OSError,
             zlib.error) as error:
         raise DataError(f'{path}: {name} cannot be read ({brief(error)}); accepted: '

@@ -93,7 +93,8 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
         told('finished round')
 
 
-def _suggest(setup, study, found, rows):
+def _suggest(setup: Setup, study: Study, found: Archive, rows: list[Record]) -> bool:
+    """Store the next batch; False where the algorithm has no further point."""
     begin, round_ = time.perf_counter(), found.rounds
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
@@ -113,7 +114,7 @@ def _suggest(setup, study, found, rows):
     return True
 
 
-def _checked(setup, points):
+def _checked(setup: Setup, points: np.ndarray) -> np.ndarray:
     """Refuse a batch that is none."""
     expected = (setup.settings.search.batch, setup.domain.dim)
     points = np.asarray(points, float)
@@ -126,7 +127,9 @@ def _checked(setup, points):
     return points
 
 
-def _as_trials(setup, points, first, round_, rows):
+def _as_trials(
+    setup: Setup, points: np.ndarray, first: int, round_: int, rows: list[Record]
+) -> list[Trial]:
     """Number the points, find their parents and set how long they train."""
     search, epochs = setup.settings.search, setup.settings.train.epochs
     heir = max(1, round(search.child_epochs * epochs))
@@ -143,10 +146,10 @@ def _as_trials(setup, points, first, round_, rows):
     return trials
 
 
-def _parents(setup, study):
+def _parents(setup: Setup, study: Study) -> Callable[[int], Parent | None]:
     """Trial number -> exact graph and weights, read from the study once."""
     @functools.cache
-    def find(number):
+    def find(number: int) -> Parent | None:
         weights = study.weights(number)
         if weights is None:
             return None
@@ -155,7 +158,11 @@ def _parents(setup, study):
     return find
 
 
-def _evaluate(setup, study, trials, round_, told):
+def _evaluate(
+    setup: Setup, study: Study, trials: list[Trial], round_: int,
+    told: Callable[..., None],
+) -> None:
+    """Train and measure the trials of a round, and store what came out."""
     executor = setup.evaluator.executor
     before, begin = executor.stats(), time.perf_counter()
     groups, measure_seconds = 0, 0.0
@@ -189,17 +196,25 @@ def _keep_front(setup: Setup, study: Study, networks: list[Record]) -> None:
         study.workdir, sorted({row.trial.number for row in front}), study.weights)
 
 
-def _observe(setup, found, members, curves):
+def _observe(
+    setup: Setup, found: Archive, members: list[Record], curves: list[Record]
+) -> Archive:
+    """The archive with a finished round."""
     return archive.append(
         found, np.stack([row.trial.row for row in members]),
         evaluation_of(members, curves, setup.objectives))
 
 
-def _teller(callback, setup, study, round_):
+def _teller(
+    callback: Callback, setup: Setup, study: Study, round_: int
+) -> Callable[..., None]:
+    """What tells a callback of a phase of this round, with the study's figures."""
     rounds = setup.settings.search.rounds
     total = rounds * setup.settings.search.batch
 
-    def told(phase, members=0, outcomes=()):
+    def told(
+        phase: str, members: int = 0, outcomes: tuple[Outcome, ...] = ()
+    ) -> None:
         networks = study.networks()
         done = sum(row.status != PENDING and row.offset is None for row in networks)
         callback(Progress(

@@ -47,7 +47,7 @@ def write(path: str | pathlib.Path, content: str) -> None:
         file.write(content.encode())
 
 
-def make_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
+def make_folder(path: pathlib.Path, workdir: str | os.PathLike[str]) -> None:
     """Make a folder of a workdir, unless it is there.
 
     Raises:
@@ -57,7 +57,7 @@ def make_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def check_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
+def check_folder(path: pathlib.Path, workdir: str | os.PathLike[str]) -> None:
     """Refuse a name in a workdir that is anything but a folder, or nothing yet.
 
     Raises:
@@ -70,7 +70,7 @@ def check_folder(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
                          'a folder of the study itself')
 
 
-def check_file(path: pathlib.Path, workdir: str | pathlib.Path) -> None:
+def check_file(path: pathlib.Path, workdir: str | os.PathLike[str]) -> None:
     """Refuse a file in a workdir that is a way out of it.
 
     Raises:

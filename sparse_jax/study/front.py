@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import data
@@ -64,7 +65,7 @@ def repruned(
 ) -> Weights:
     """The same posterior pruned at another shift of the log alpha cut."""
     skeleton, candidate = split(graph, point, EXACT)
-    state = TrainState(weights.params, weights.aux, weights.stats, (), 0)
+    state = TrainState(weights.params, weights.aux, weights.stats, (), jnp.int32(0))
     run = jax.jit(functools.partial(prune, procedure=Procedure(skeleton, method)))
     pruned, folded = jax.device_get(run(state, candidate, offset=offset))
     return weights._replace(folded=folded, units=pruned.units)

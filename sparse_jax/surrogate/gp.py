@@ -227,19 +227,21 @@ def gp(config: GPConfig) -> Surrogate:
     kernel_of = functools.partial(ConditionalMatern52, config.layout)
     bind = lambda function, *more: functools.partial(function, kernel_of, *more)
 
-    def fit(key, x, active, y, mask):
+    def fit(key: PRNGKey, x: Array, active: Array, y: Array, mask: Array) -> GPState:
         with jax.enable_x64(True):
             wide = [jnp.asarray(a, jnp.float64) for a in (x, active, y)]
             # Ready before the caller's limits on threads end.
             return jax.block_until_ready(
                 _fit(key, *wide, jnp.asarray(mask, bool), config=config))
 
-    def predict(state, x, active):
+    def predict(state: GPState, x: Array, active: Array) -> Posterior:
         with jax.enable_x64(True):
             found = _moments(kernel_of, state, np.asarray(x), np.asarray(active))
         return Posterior(*map(np.asarray, found))
 
-    def sample(key, state, x, active, num):
+    def sample(
+        key: PRNGKey, state: GPState, x: Array, active: Array, num: int
+    ) -> np.ndarray:
         with jax.enable_x64(True):
             return np.asarray(_sample(
                 kernel_of, key, state, np.asarray(x), np.asarray(active), num))

@@ -21,7 +21,10 @@ JITTER = 1e-8
 NOISE_FLOOR = 1e-7
 """Smallest noise variance, of standardised targets."""
 
-KernelOf = Callable[[dict[str, Array]], Any]
+Hyperparameters = dict[str, Array]
+"""Of one objective, unconstrained."""
+
+KernelOf = Callable[[Hyperparameters], Any]
 """(hyperparameters of one objective) -> an object with `cross_covariance(a, b)`,
 `embed(rows)` and `variance`."""
 
@@ -108,7 +111,9 @@ class JointPosterior(NamedTuple):
 def joint(kernel_of: KernelOf, state: GPState, rows: Array) -> JointPosterior:
     """Joint posterior at packed rows [Q, ..]."""
 
-    def one(params, data, factor, weights):
+    def one(
+        params: Hyperparameters, data: Array, factor: Array, weights: Array
+    ) -> tuple[Array, Array, Array]:
         kernel = kernel_of(params)
         cross = kernel.cross_covariance(data, rows)
         solved = jax.scipy.linalg.solve_triangular(factor, cross, lower=True)
@@ -125,7 +130,7 @@ def leave_one_out(state: GPState) -> Array:
     Hyperparameters stay those of all data (Rasmussen and Williams 2006, eq. 5.10-12).
     """
 
-    def one(factor, weights, rows):
+    def one(factor: Array, weights: Array, rows: Array) -> Array:
         identity = jnp.eye(factor.shape[0], dtype=factor.dtype)
         root = jax.scipy.linalg.solve_triangular(factor, identity, lower=True)
         precision, present = (root**2).sum(0), rows[:, -1]
@@ -165,7 +170,10 @@ def draw(
 ) -> GPPaths:
     """num draws of whole functions."""
 
-    def one(key, params, data, residual, factor):
+    def one(
+        key: PRNGKey, params: Hyperparameters, data: Array, residual: Array,
+        factor: Array,
+    ) -> paths.Paths:
         kernel, present = kernel_of(params), data[:, -1]
         noise = (noise_of(params) + JITTER) * present
         # The prior's features do not know of empty rows: they are masked out here.
@@ -183,7 +191,7 @@ def evaluate(kernel_of: KernelOf, drawn: GPPaths, x: Array, active: Array) -> Ar
     """Values [num, K, Q] of function draws, in the objectives' units."""
     rows = queries(x, active)
 
-    def one(params, data, path):
+    def one(params: Hyperparameters, data: Array, path: paths.Paths) -> Array:
         kernel = kernel_of(params)
         cross = kernel.cross_covariance(rows, data)
         return params['mean'] + paths.evaluate(
@@ -208,7 +216,10 @@ def fantasise(
     normal = jax.random.normal(key, (num, *mean.shape), mean.dtype)
     values = mean + jnp.einsum('kij,skj->ski', corner, normal) * rows[:, -1]
 
-    def one(params, data, factor, residual, corner, solved, values):
+    def one(
+        params: Hyperparameters, data: Array, factor: Array, residual: Array,
+        corner: Array, solved: Array, values: Array,
+    ) -> tuple[Array, Array, Array]:
         corner_zero = jnp.zeros_like(solved)
         whole = jnp.block([[factor, corner_zero], [solved.T, corner]])
         extra = (values - params['mean']) * rows[:, -1]
