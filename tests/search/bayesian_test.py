@@ -114,9 +114,11 @@ INF = np.inf
 @pytest.mark.parametrize('y, excess, reference, budgets, expected, size', [
     # Something within the budgets is below the reference.
     ([[0.5, 0.5], [0.1, 7]], [0, 1], (1, 4), (INF, 1), [1, 4], 1),
-    # What is over them does not count, and the error's end is beyond those within: the
-    # worst, 2, and a tenth of the range, 1.9.
-    ([[2, 0.5], [0.1, 7]], [0, 1], (1, 4), (INF, 1), [2.19, 4], 1),
+    # What is over them shows that the error's end can be reached.
+    ([[2, 0.5], [0.1, 7]], [0, 1], (1, 4), (INF, 1), [1, 4], 1),
+    ([[0.4, 9], [1.2, 7]], [1, 1], (1, 2), (INF, 5), [1, 5], 0),
+    # Nothing reaches it: beyond those within, 2, by a tenth of the range, 0.5.
+    ([[2, 0.5], [1.5, 7]], [0, 1], (1, 4), (INF, 1), [2.05, 4], 1),
     # Nothing is within: beyond the front of everything. The cost's end stays.
     ([[0.4, 9], [1.2, 7], [3, 8]], [1, 1, 1], (0.1, 4), (INF, 1), [1.46, 4], 0),
     # A reference within the budget moves up to it at most.

@@ -236,8 +236,8 @@ def ehvi(
         del key
         front = fitted.inside[pareto.non_dominated(fitted.inside)]
         bound = _bound(problem, fitted, front)
-        # With nothing inside, the scale is that of what was observed outside.
-        low = None if len(front) else np.minimum(fitted.y.min(0), 0.5 * bound)
+        # The front inside may be empty, or far from the end: everything has a scale.
+        low = np.minimum(fitted.y.min(0), 0.5 * bound) if problem.budgets else None
         return criteria.hypervolume_improvement(
             fitted.surrogate, fitted.state, front, bound, num_draws=num_draws,
             num_directions=num_directions, low=low)
@@ -247,16 +247,22 @@ def ehvi(
 
 def _bound(problem: Problem, fitted: Fitted, front: np.ndarray) -> np.ndarray:
     """[K] where improvements end: the reference, moved up while the front [P, K] has
-    nothing below it, but not past a hard budget."""
+    nothing below it, but not past a hard budget.
+
+    With hard budgets the reference stays where it is as soon as anything, within them
+    or not, is below it in all else: that much can be had, and less inside the budgets
+    is no gain.
+    """
     reference = np.array(problem.reference)
     if (front < reference).all(1).any():
         return reference
+    most = np.array(problem.budgets[:problem.num_objectives] or [np.inf])
+    if problem.budgets and (fitted.y < np.where(
+            np.isfinite(most), np.inf, reference)).all(1).any():
+        return np.maximum(reference, np.where(np.isfinite(most), most, -np.inf))
     if not len(front):
         front = fitted.y[pareto.non_dominated(fitted.y)]
     worst, spread = front.max(0), np.ptp(fitted.y, axis=0)
     margin = np.where(spread > 0, spread, np.maximum(abs(worst), 1e-9))
     moved = np.maximum(reference, worst + 0.1 * margin)
-    if not problem.budgets:
-        return moved
-    most = np.array(problem.budgets[:problem.num_objectives])
     return np.minimum(moved, np.maximum(reference, most))
