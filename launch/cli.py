@@ -1,7 +1,8 @@
 """What every launcher shares: flags, one-line errors, exit codes, compile cache.
 
 Bad input from a person ends with one line on stderr and exit code 2; a failure of
-the program itself keeps its traceback.
+the program itself keeps its traceback. Launchers import what takes long, JAX foremost,
+inside of their functions: --help and mistakes in flags are answered at once.
 """
 
 import contextlib
@@ -16,16 +17,8 @@ from typing import NoReturn, TextIO
 from absl import flags
 
 from launch import compile_cache, config_flag, environment, usage
-from sparse_jax.acquisition.admission import NothingLeftError
-from sparse_jax.data import DataError
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
-from sparse_jax.space.network_file import NetworkFileError
-from sparse_jax.study.records import StudyError, StudyWarning
-
-PERSONS_ERRORS = (
-    ConfigError, DataError, StudyError, NetworkFileError, NothingLeftError, PathError)
-"""Their message is one line that names the value and what is accepted."""
 
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
                errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
@@ -120,14 +113,13 @@ def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = N
 
 def _run(main, values, argv):
     with _explained(), warnings.catch_warnings():
-        warnings.simplefilter('always', StudyWarning)
-        warnings.showwarning = _show_warning
         if usage.is_asked_for(argv):
             print(usage.text(main, values), flush=True)
             return
         rest = _parse(values, argv)
         if len(rest) > 1:
             fail(f'unexpected argument {rest[1]!r}; flags start with --')
+        _show_warnings()
         config_flag.check_trust(values, argv)
         environment.settle()
         use_cache(values.cache_dir)
@@ -140,10 +132,14 @@ def _explained():
     """Exit with one line for what a person or their disk caused."""
     try:
         yield
-    except PERSONS_ERRORS as error:
-        fail(error)
+    except SystemExit:
+        raise
     except KeyboardInterrupt:
         fail('stopped', INTERRUPTED)
+    except (ConfigError, PathError) as error:
+        fail(error)
+    except _errors_of_data() as error:
+        fail(error)
     except BrokenPipeError:
         # The reader of our output (head, less) left; nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -163,10 +159,28 @@ def _explained():
         fail(missing)
 
 
+def _errors_of_data() -> tuple[type[Exception], ...]:
+    """Their message is one line that names the value and what is accepted."""
+    from sparse_jax.acquisition.admission import NothingLeftError
+    from sparse_jax.data import DataError
+    from sparse_jax.space.network_file import NetworkFileError
+    from sparse_jax.study.record import StudyError
+    return DataError, StudyError, NetworkFileError, NothingLeftError
+
+
+def _show_warnings() -> None:
+    """Show what a person should know of a study each time that it is said."""
+    from sparse_jax.study.record import StudyWarning
+    warnings.simplefilter('always', StudyWarning)
+    warnings.showwarning = _show_warning
+
+
 def _show_warning(message: Warning | str, category: type[Warning], filename: str,
                   lineno: int, file: TextIO | None = None,
                   line: str | None = None) -> None:
     """What a person should know is one line; warnings of libraries stay whole."""
+    from sparse_jax.study.record import StudyWarning
+
     if issubclass(category, StudyWarning):
         text = f'warning: {" ".join(str(message).split())}\n'
     else:

@@ -12,8 +12,6 @@ import secrets
 import warnings
 import zlib
 
-import jax
-
 _CHECKED = 'checked.json'
 """File in the folder: {name of an entry: its size when it was found whole}."""
 _CHUNK = 1 << 16
@@ -26,6 +24,8 @@ def use(folder: pathlib.Path) -> None:
     Raises:
       OSError: it cannot be made.
     """
+    import jax
+
     folder.mkdir(parents=True, exist_ok=True)
     # A folder of others, or one that is read-only, is used as it is.
     with contextlib.suppress(OSError):

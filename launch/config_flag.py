@@ -18,8 +18,6 @@ from ml_collections import config_flags
 
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
-from sparse_jax.settings.reading import own_code
-from sparse_jax.settings.rules import KINDS
 from sparse_jax.settings.stored import check_known, near, read_json, reason
 from sparse_jax.settings.tree import default_config, flatten, from_tree
 
@@ -104,6 +102,8 @@ def check_trust(values: flags.FlagValues, argv: list[str]) -> None:
     if 'config' not in values or not files or not files[0].endswith('.json') or (
             values.trust_factories):
         return
+    from sparse_jax.settings.reading import own_code
+
     path = _expanded(files[0])
     for name, value in own_code(from_tree(read_json(path).to_dict())).items():
         if not any(re.match(rf'--?config\.{name}=', word) for word in rest):
@@ -133,6 +133,8 @@ def _check_complete(where: str, tree: dict[str, Any]) -> None:
 
 def explain(error: flags.IllegalFlagValueError) -> str:
     """One line for a value of the wrong type."""
+    from sparse_jax.settings.rules import KINDS
+
     found = re.match(r'flag --config\.([\w.]+)=(.*?): ', str(error), re.DOTALL)
     known = flatten(default_config().to_dict())
     if not found or found[1] not in known:

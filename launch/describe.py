@@ -8,10 +8,12 @@ network as a list of nodes (experiments/networks/*.json); the second shows a tra
 member of a study before and after pruning. --json is for machines.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 from rich import box
@@ -19,15 +21,13 @@ from rich.console import Console
 from rich.table import Table
 
 from launch import cli, tables
-from sparse_jax import data
-from sparse_jax.objectives import compact_costs, graph_costs
 from sparse_jax.objectives.goal import BOARD
-from sparse_jax.objectives.goals import costs_text, exceeded
-from sparse_jax.settings import reading
-from sparse_jax.space import architecture, graph_file, network_file
-from sparse_jax.space.sparse_space import sparse_space
-from sparse_jax.study.opened import OpenStudy, open_study
-from sparse_jax.study.record import Record
+
+if TYPE_CHECKING:
+    from sparse_jax.objectives import graph_costs
+    from sparse_jax.space import architecture
+    from sparse_jax.study.opened import OpenStudy
+    from sparse_jax.study.record import Record
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -51,6 +51,10 @@ MOST = 65_536
 
 def task_shape() -> tuple[tuple[int, int, int], int]:
     """(input shape, classes) from the flags or from the configured data."""
+    from sparse_jax import data
+    from sparse_jax.settings import reading
+    from sparse_jax.space.sparse_space import sparse_space
+
     given, classes = SHAPE.value, CLASSES.value
     if given is None and classes is None:
         dataset = data.load(reading.data_spec(reading.read(CONFIG.value)))
@@ -106,6 +110,9 @@ def print_rows(
 
 def read_graph() -> architecture.Graph:
     """The exact graph of the network file."""
+    from sparse_jax.space import architecture, graph_file, network_file
+    from sparse_jax.space.sparse_space import sparse_space
+
     document = network_file.document(NETWORK.value)
     if graph_file.is_graph(document):
         try:
@@ -120,6 +127,8 @@ def read_graph() -> architecture.Graph:
 
 def describe_network(console: Console) -> None:
     """A network file, before any training."""
+    from sparse_jax.objectives import graph_costs
+
     graph = read_graph()
     rows = graph_costs.layer_rows(graph)
     totals = graph_costs.totals(rows)
@@ -133,6 +142,10 @@ def describe_network(console: Console) -> None:
 
 def describe_trial(console: Console) -> None:
     """A trained member of a study, before and after pruning."""
+    from sparse_jax.objectives import compact_costs, graph_costs
+    from sparse_jax.objectives.goals import costs_text, exceeded
+    from sparse_jax.study.opened import open_study
+
     study = open_study(WORKDIR.value, trust_factories=TRUST.value)
     member = study.network(TRIAL.value or 'best')
     before = graph_costs.layer_rows(member.graph)

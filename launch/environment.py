@@ -7,8 +7,6 @@ network that diverges is a result, programs are compiled, and numbers are float3
 import os
 import sys
 
-import jax
-
 NEEDED = {
     'jax_debug_nans': (False, 'a network that diverges is a result here'),
     'jax_debug_infs': (False, 'a network that diverges is a result here'),
@@ -23,6 +21,8 @@ NEEDED = {
 
 def settle() -> None:
     """Give the options of `NEEDED` their values; one line on stderr for each change."""
+    import jax
+
     for name, (value, why) in NEEDED.items():
         found = getattr(jax.config, name)
         if found != value:
@@ -39,6 +39,8 @@ def set_output() -> None:
 
 def missing_device() -> str | None:
     """What to say if no device can be started; None if devices are there."""
+    import jax
+
     try:
         jax.local_devices()
     # What a backend raises that is not there depends on the backend.

@@ -8,26 +8,17 @@ go along, without labels: every logit is compared on the emulated board. --nover
 writes the folder.
 """
 
-from typing import cast
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
 
 from absl import flags
 
 from launch import cli
-from sparse_jax.evaluation.exporting import export_trial
-from sparse_jax.export import (
-    Board,
-    ExportError,
-    MissingToolError,
-    read_report,
-    tuning_text,
-    verification_text,
-    verify,
-)
 from sparse_jax.export.chip import boards
-from sparse_jax.export.project import folder
-from sparse_jax.quantize import METHODS
-from sparse_jax.quantize.pixels import Method
-from sparse_jax.study.opened import open_study
+
+if TYPE_CHECKING:
+    from sparse_jax.export import Board
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -39,7 +30,7 @@ BOARD = cli.define_path(
 OUT = cli.define_path('out', 'Folder to write.', FLAGS, required=True)
 TRUST = cli.define_trust(FLAGS)
 METHOD = flags.DEFINE_enum(
-    'method', 'robust', list(METHODS),
+    'method', 'robust', ['robust', 'minmax', 'percentile', 'mse', 'fixed'],
     'How the ranges of pixels, activations and weights are calibrated.',
     flag_values=FLAGS)
 STEPS = flags.DEFINE_integer(
@@ -57,6 +48,12 @@ COMPILER = flags.DEFINE_enum(
 
 def write(board: Board | None) -> None:
     """Writes the export folder of the chosen network; no board is the study's."""
+    from sparse_jax.evaluation.exporting import export_trial
+    from sparse_jax.export import tuning_text
+    from sparse_jax.export.project import folder
+    from sparse_jax.quantize.pixels import Method
+    from sparse_jax.study.opened import open_study
+
     folder.check_target(OUT.value)
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         written = export_trial(
@@ -70,6 +67,14 @@ def write(board: Board | None) -> None:
 
 
 def main(argv: list[str]) -> None:
+    from sparse_jax.export import (
+        ExportError,
+        MissingToolError,
+        read_report,
+        verification_text,
+        verify,
+    )
+
     del argv
     try:
         write(boards.load(BOARD.value) if BOARD.value else None)

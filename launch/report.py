@@ -12,24 +12,9 @@ import io
 import json
 import pathlib
 
-import numpy as np
 from absl import flags
 
 from launch import cli, tables
-from launch import figure as picture
-from sparse_jax.evaluation.chip import CALIBRATION
-from sparse_jax.objectives.goals import (
-    best_under,
-    bounds_text,
-    costs_text,
-    figure,
-    matrix,
-)
-from sparse_jax.study import convergence, files, lock
-from sparse_jax.study import front as fronts
-from sparse_jax.study.lineage import tree_lines
-from sparse_jax.study.opened import open_study
-from sparse_jax.study.records import StudyError
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -42,6 +27,9 @@ TREE = flags.DEFINE_bool(
 
 
 def write_csv(path, members, objectives, tests):
+    from sparse_jax.objectives.goals import figure
+    from sparse_jax.study import files
+
     columns = ['trial', 'validation_accuracy', 'test_accuracy', 'model_size',
                objectives.memory, 'macs', 'unpruned_model_size',
                *(goal.name for goal in objectives.measured)]
@@ -60,6 +48,8 @@ def write_csv(path, members, objectives, tests):
 def write_networks(folder, members):
     """The network file of every trial on the front, for launch.describe: what was
     trained, whatever the cut."""
+    from sparse_jax.study import files
+
     files.make_folder(folder, folder.parent)
     for number, point in {m.row.trial.number: m.row.point for m in members}.items():
         path = folder / f'trial_{number:06d}.json'
@@ -68,6 +58,9 @@ def write_networks(folder, members):
 
 def write_progress(folder, points):
     """What the search had reached after every round; the names of the files."""
+    from launch import figure as picture
+    from sparse_jax.study import convergence, files
+
     if len(points) < 2:
         return []
     convergence.write(folder / 'progress.csv', points)
@@ -79,6 +72,8 @@ def write_progress(folder, points):
 
 def best_text(rows, objectives, tests):
     """The network of least validation error within the soft bounds, in words."""
+    from sparse_jax.objectives.goals import best_under, bounds_text, costs_text
+
     within = f'the soft bounds of {bounds_text(objectives)}'
     best = best_under(rows, objectives)
     if best is None:
@@ -93,6 +88,8 @@ def best_text(rows, objectives, tests):
 
 def looks_at_test(workdir):
     """Whether test data are evaluated; while a search runs, only if it is asked for."""
+    from sparse_jax.study import lock
+
     if TEST.value is None and lock.is_held(workdir):
         tables.line(tables.console(), 'test data are left alone while the search runs; '
                                       '--test evaluates the front of now')
@@ -102,6 +99,9 @@ def looks_at_test(workdir):
 
 def test_accuracies(study, members):
     """{row name: test accuracy}."""
+    from sparse_jax.evaluation.chip import CALIBRATION
+    from sparse_jax.study import front as fronts
+
     measure = fronts.accuracy
     if study.settings.objectives.quantized:
         measure = fronts.int8_accuracy_on(study.dataset.train.images[:CALIBRATION])
@@ -110,6 +110,9 @@ def test_accuracies(study, members):
 
 def say(console, study, members, tests):
     """Everything that is text."""
+    from sparse_jax.study import convergence
+    from sparse_jax.study.lineage import tree_lines
+
     rows, objectives = study.records.networks(), study.objectives
     front = [m.row for m in members]
     tables.show(console, tables.front_table(front, objectives, tests))
@@ -127,6 +130,12 @@ def say(console, study, members, tests):
 
 def write(workdir, study, members, tests):
     """Everything that is a file; the names of what was written."""
+    import numpy as np
+
+    from launch import figure as picture
+    from sparse_jax.objectives.goals import matrix
+    from sparse_jax.study import convergence, files
+
     for folder in (workdir, workdir / 'networks'):
         files.drop_abandoned(folder)
     objectives = study.objectives
@@ -144,6 +153,9 @@ def write(workdir, study, members, tests):
 
 
 def main(argv):
+    from sparse_jax.study.opened import open_study
+    from sparse_jax.study.records import StudyError
+
     del argv
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:

@@ -13,18 +13,19 @@ also owe much to the epochs of its ancestors, which are named. The same command 
 continues.
 """
 
-from collections.abc import Callable, Sequence
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from absl import flags
 
-from launch import cli, progress, running, tables
-from sparse_jax.objectives.goals import Objectives, bounds_text, figure
-from sparse_jax.search import loop, setup
-from sparse_jax.study import lineage, lock, retraining
-from sparse_jax.study.folder import check_settings
-from sparse_jax.study.opened import OpenStudy, open_study
-from sparse_jax.study.records import Record
+from launch import cli, tables
+
+if TYPE_CHECKING:
+    from sparse_jax.objectives.goals import Objectives
+    from sparse_jax.study.opened import OpenStudy
+    from sparse_jax.study.records import Record
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -51,6 +52,8 @@ SEED = flags.DEFINE_integer(
 
 def chosen(study: OpenStudy) -> list[Record]:
     """The networks to train again."""
+    from sparse_jax.objectives.goals import bounds_text
+
     if NETWORKS.value == 1:
         return [study.find(TRIAL.value)]
     if TRIAL.value != 'best':
@@ -65,6 +68,8 @@ def chosen(study: OpenStudy) -> list[Record]:
 
 def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
     """'mean (least to most)', all with `form`."""
+    import numpy as np
+
     texts = [form(v) for v in (float(np.mean(values)), min(values), max(values))]
     return f'{texts[0]} ({texts[1]} to {texts[2]})'
 
@@ -77,6 +82,8 @@ def summary(
 
     before: epochs that its weights in the study were trained.
     """
+    from sparse_jax.objectives.goals import figure
+
     good = [r for r in runs if r.ok]
     others = tables.statuses_text(r for r in runs if not r.ok)
     text = (f'trial {row.name}, {epochs} epochs: {len(good)} of {len(runs)} starts'
@@ -96,6 +103,12 @@ def summary(
 
 
 def main(argv: list[str]) -> None:
+    from launch import progress, running
+    from sparse_jax.search import loop, setup
+    from sparse_jax.study import lineage, lock, retraining
+    from sparse_jax.study.folder import check_settings
+    from sparse_jax.study.opened import open_study
+
     del argv
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         wanted = retraining.retraining(

@@ -8,19 +8,20 @@ raising --config.search.rounds extends it. Where an objective or a budget is mea
 on a board, the front is verified on the emulated one at the end.
 """
 
-import numpy as np
-from absl import flags
-from ml_collections import ConfigDict
+from __future__ import annotations
 
-from launch import cli, progress, running, tables, verified
-from sparse_jax.data import Dataset
-from sparse_jax.evaluation import hosts
-from sparse_jax.export import MissingToolError
-from sparse_jax.search import loop, setup
-from sparse_jax.settings.reading import read
-from sparse_jax.study import folder as workdir
-from sparse_jax.study import lock
-from sparse_jax.study.records import Study
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from launch import cli, tables
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
+
+    from sparse_jax.data import Dataset
+    from sparse_jax.search import setup
+    from sparse_jax.study.records import Study
 
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
@@ -44,6 +45,9 @@ VERIFIED_IMAGES = 100
 
 def verify_front(built: setup.Setup, records: Study, folder: str) -> None:
     """The front on the emulated board, if that is wanted and possible."""
+    from launch import verified
+    from sparse_jax.export import MissingToolError
+
     wanted = built.objectives.on_board if VERIFY.value is None else VERIFY.value
     if not wanted or not any(row.ok for row in records.networks()):
         return
@@ -58,6 +62,8 @@ def verify_front(built: setup.Setup, records: Study, folder: str) -> None:
 
 def join_hosts() -> None:
     """Connect the processes of a search over several hosts."""
+    from sparse_jax.evaluation import hosts
+
     if HOST.value >= HOSTS.value:
         cli.fail(f'--host={HOST.value}: no such host; allowed: 0 to {HOSTS.value - 1}')
     address, _, port = COORDINATOR.value.rpartition(':')
@@ -71,6 +77,12 @@ def join_hosts() -> None:
 
 def prepare(config: ConfigDict, folder: str) -> setup.Setup:
     """The objects of the search, once all hosts have them."""
+    from sparse_jax.evaluation import hosts
+    from sparse_jax.search import setup
+    from sparse_jax.settings.reading import read
+    from sparse_jax.study import folder as workdir
+    from sparse_jax.study import lock
+
     try:
         settings = read(config)
         if hosts.leads():
@@ -88,6 +100,8 @@ def prepare(config: ConfigDict, folder: str) -> setup.Setup:
 
 def name_missing(dataset: Dataset) -> None:
     """One line for every part that lacks classes: a search would not show it."""
+    import numpy as np
+
     for name, part in (('training', dataset.train), ('validation', dataset.validation)):
         missing = dataset.num_classes - len(np.unique(part.labels))
         if missing:
@@ -97,6 +111,9 @@ def name_missing(dataset: Dataset) -> None:
 
 def search(built: setup.Setup, folder: str) -> None:
     """Run the search in its workdir and say what it found."""
+    from launch import progress, running
+    from sparse_jax.search import loop
+
     with running.locked_study(built, folder) as records:
         tables.notes(tables.console(), built.dataset)
         name_missing(built.dataset)
@@ -107,6 +124,8 @@ def search(built: setup.Setup, folder: str) -> None:
 
 
 def main(argv: list[str]) -> None:
+    from sparse_jax.evaluation import hosts
+
     del argv
     join_hosts()
     try:

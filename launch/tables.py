@@ -1,18 +1,22 @@
 """Text output: consoles that do not wrap, and the front as a table."""
 
+from __future__ import annotations
+
 import collections
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sparse_jax.data import Dataset, largest_class
-from sparse_jax.export.chip.boards import Board
-from sparse_jax.export.cost_model.measure import prediction_error
-from sparse_jax.objectives.goals import Objectives, costs_text, exceeded, figure
-from sparse_jax.study.records import PENDING, Record
+if TYPE_CHECKING:
+    from sparse_jax.data import Dataset
+    from sparse_jax.export.chip.boards import Board
+    from sparse_jax.objectives.goals import Objectives
+    from sparse_jax.study.records import Record
+
 
 _UNEVEN = 0.9
 """Share of the error of guessing among equal classes, below which it is said."""
@@ -40,6 +44,8 @@ def line(out: Console, text: str) -> None:
 
 def notes(out: Console, dataset: Dataset) -> None:
     """Print what reading a data set ignored or mapped, and if guessing is easy."""
+    from sparse_jax.data import largest_class
+
     for text in dataset.notes:
         line(out, f'note: {text}')
     name, error = largest_class(dataset)
@@ -50,6 +56,8 @@ def notes(out: Console, dataset: Dataset) -> None:
 
 def no_better_text(rows: Sequence[Record], dataset: Dataset) -> str:
     """That no network beats naming the largest class; '' if one does, or none is ok."""
+    from sparse_jax.data import largest_class
+
     name, error = largest_class(dataset)
     errors = [row.error for row in rows if row.ok and row.error is not None]
     if not errors or min(errors) < error:
@@ -60,12 +68,16 @@ def no_better_text(rows: Sequence[Record], dataset: Dataset) -> str:
 
 def cost(item, name: str, objectives: Objectives) -> str:
     """A cost of a network as plain digits; empty if it was not measured."""
+    from sparse_jax.objectives.goals import figure
+
     value = figure(item, name, objectives)
     return '' if value is None else objectives.goal(name).digits(value)
 
 
 def prediction_text(board: Board) -> str:
     """How far to trust costs that are predicted for a board."""
+    from sparse_jax.export.cost_model.measure import prediction_error
+
     code, instructions, cycles = (
         f'{100 * e:.0f} %' for e in prediction_error(board).values())
     return (f'of {board.name}: RAM is exact; the others are predicted, for 9 of 10 '
@@ -81,6 +93,9 @@ def statuses_text(rows) -> str:
 
 def nothing_text(rows, objectives: Objectives) -> str:
     """Why a study has no front."""
+    from sparse_jax.objectives.goals import costs_text, exceeded, figure
+    from sparse_jax.study.records import PENDING
+
     done = [row for row in rows if row.offset is None and row.status != PENDING]
     if not done:
         return 'no measured candidate yet'

@@ -7,8 +7,6 @@ from collections.abc import Callable
 
 from absl import flags
 
-from sparse_jax.settings.tree import default_config
-
 _WIDTH = 80
 _ASKING = ('--help', '-h', '-help', '--helpfull', '--helpshort')
 
@@ -53,6 +51,8 @@ def _is_required(values: flags.FlagValues, name: str) -> bool:
 
 
 def _settings() -> list[str]:
+    from sparse_jax.settings.tree import default_config
+
     lines = []
     for group, members in default_config().to_dict().items():
         inside = ', '.join(members) if isinstance(members, dict) else '(a number)'

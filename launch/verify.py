@@ -12,8 +12,7 @@ memory that the board does not have.
 
 from absl import flags
 
-from launch import cli, verified
-from sparse_jax.export import ExportError, read_report, verification_text, verify
+from launch import cli
 from sparse_jax.export.chip import boards
 
 FLAGS = cli.new_flags()
@@ -32,6 +31,9 @@ COMPILER = flags.DEFINE_enum(
 
 
 def main(argv):
+    from launch import verified
+    from sparse_jax.export import ExportError, read_report, verification_text, verify
+
     del argv
     if (OUT.value is None) == (WORKDIR.value is None):
         cli.fail('give either --out=DIR of launch.export, or --workdir=DIR of a study')
