@@ -153,7 +153,9 @@ def _pairs(ranges: tuple[Any, ...]) -> tuple[tuple[int, int], ...] | None:
         pairs = tuple((low, high) for low, high in ranges)
     except (TypeError, ValueError):
         return None
-    return pairs if all(isinstance(n, int) for p in pairs for n in p) else None
+    # Within small numbers, as whoever asks counts through the ranges.
+    whole = all(isinstance(n, int) and 0 <= n <= 100 for p in pairs for n in p)
+    return pairs if whole else None
 
 
 def data_spec(settings: Settings) -> data.DataSpec:

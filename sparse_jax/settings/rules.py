@@ -200,5 +200,7 @@ def _is_stages(starts: Sequence[Any]) -> bool:
 
 def _is_objectives(names: Sequence[Any]) -> bool:
     first, *costs = names or ('',)
+    if not all(isinstance(name, str) for name in costs):
+        return False
     return (first == ERROR and bool(costs) and len(set(costs)) == len(costs)
             and all(name in COSTS or ':' in str(name) for name in costs))

@@ -58,7 +58,8 @@ def _filled(default: Any, tree: Mapping[str, Any], prefix: str) -> Any:
         value = getattr(default, field.name)
         if field.metadata.get('inline'):
             changes[field.name] = {
-                name: left.pop(name, amount) for name, amount in value.items()}
+                name: _value(left.pop(name, amount), f'{prefix}{name}')
+                for name, amount in value.items()}
         elif field.name in left:
             given = left.pop(field.name)
             if dataclasses.is_dataclass(value):
@@ -68,13 +69,25 @@ def _filled(default: Any, tree: Mapping[str, Any], prefix: str) -> Any:
                         'allowed: a group of settings')
                 changes[field.name] = _filled(value, given, f'{prefix}{field.name}.')
             else:
-                changes[field.name] = tuples(given)
+                changes[field.name] = tuples(_value(given, f'{prefix}{field.name}'))
     for name in left:
         raise ConfigError(f'unknown setting config.{prefix}{name}')
     try:
         return dataclasses.replace(default, **changes)
     except ValueError as error:
         raise ConfigError(f'config.{error}') from None
+
+
+def _value(given: Any, name: str) -> Any:
+    """The value of a single setting.
+
+    Raises:
+      ConfigError: it is a group of settings.
+    """
+    if isinstance(given, Mapping):
+        raise ConfigError(f'config.{name}: {dict(given)!r:.40} is not allowed; '
+                          'allowed: a value, not a group')
+    return given
 
 
 def tuples(value: Any) -> Any:

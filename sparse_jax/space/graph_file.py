@@ -79,7 +79,7 @@ def _with(graph: Graph, document: Any) -> Graph:
     if name in before:
         raise NetworkFileError(f'node {name!r}: the name is taken')
     for source in document['inputs']:
-        if source not in before:
+        if not isinstance(source, str) or source not in before:
             raise _wrong(f'node {name!r}: input', source, ', '.join(before))
     node = _node(document)
     _check_operation(node, [before[source] for source in node.inputs])
