@@ -27,10 +27,10 @@ from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import initialise, train
 
 BATCH = 128
-MAPS = {28: (8, 8, 16, 16), 16: (8, 16), 8: (8, 16)}
+MAPS = {28: (8, 8, 16, 16), 16: (8, 8, 16, 16), 8: (8, 16)}
 """Maps of the convolutions by the height of the image; a pool after every second
-(28) or after the first (16, 8)."""
-POOLED = {28: (1, 3), 16: (0,), 8: (0,)}
+(28, 16) or after the first (8)."""
+POOLED = {28: (1, 3), 16: (1, 3), 8: (0,)}
 COLOURS = {28: 1, 16: 3, 8: 1}
 METHOD_NAMES = {'sparse_vd': 'SpVD', 'bayes_compress': 'Bayesian Compression',
                 'none': 'plain'}
