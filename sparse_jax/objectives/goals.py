@@ -168,9 +168,9 @@ def front_of(rows: Sequence[Network], objectives: Objectives) -> list[Network]:
     values = matrix(good, objectives)
     keep = pareto.non_dominated(values)
     # A cut that prunes nothing more gives its trial's own network again.
-    _, first = np.unique(values, axis=0, return_index=True)
+    first = set(np.unique(values, axis=0, return_index=True)[1])
     order = np.lexsort((*values.T[:1:-1], values[:, 0], values[:, 1]))
-    return [good[i] for i in order if keep[i] and i in set(first)]
+    return [good[i] for i in order if keep[i] and i in first]
 
 
 def hypervolume_of(rows: Sequence[Any], objectives: Objectives) -> float:

@@ -15,6 +15,7 @@ from sparse_jax.search.credit import evaluation_of
 from sparse_jax.search.problem import further_costs
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
+from sparse_jax.search.standing import Standing
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
 from sparse_jax.study.lineage import parent_of
@@ -49,13 +50,13 @@ def replay(setup: Setup, networks: list[Record]) -> Archive:
     """What the finished rounds of a study, all its networks given, have evaluated."""
     found = archive.empty(setup.domain.dim, len(setup.objectives.names),
                           len(further_costs(setup.objectives)))
-    rows = [row for row in networks if row.offset is None]
-    curves = [row for row in networks if row.offset is not None]
-    for round_ in sorted({row.round for row in rows}):
-        members = [row for row in rows if row.round == round_]
-        if any(row.status == PENDING for row in members):
+    rounds: dict[int, list[Record]] = {}
+    for row in networks:
+        rounds.setdefault(row.round, []).append(row)
+    for round_ in sorted(rounds):
+        if any(row.status == PENDING for row in rounds[round_]):
             break
-        found = _observe(setup, found, members, curves)
+        found = _observe(setup, found, rounds[round_])
     return found
 
 
@@ -68,7 +69,7 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
     """
     rounds = setup.settings.search.rounds
     networks = study.networks()
-    found = replay(setup, networks)
+    found, standing = replay(setup, networks), Standing(setup.objectives, networks)
     if found.rounds:
         _keep_front(setup, study, networks)
     for record in study.rounds():
@@ -81,15 +82,15 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
         round_ = found.rounds
         if not pending and round_ >= rounds:
             return
-        told = _teller(callback, setup, study, round_)
+        told = _teller(callback, setup, study, standing, round_)
         if not pending:
             told('suggesting')
             if not _suggest(setup, study, found, rows):
                 return told('used up')
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(setup, study, [row.trial for row in pending], round_, told)
-        members = [row for row in study.rows() if row.round == round_]
-        found = _observe(setup, found, members, study.curve_rows())
+        members = {row.trial.number for row in study.rows() if row.round == round_}
+        found = _observe(setup, found, study.networks(members))
         told('finished round')
 
 
@@ -197,16 +198,18 @@ def _keep_front(setup: Setup, study: Study, networks: list[Record]) -> None:
 
 
 def _observe(
-    setup: Setup, found: Archive, members: list[Record], curves: list[Record]
+    setup: Setup, found: Archive, networks: list[Record]
 ) -> Archive:
-    """The archive with a finished round."""
+    """The archive with a finished round, all of whose networks are given."""
+    members = [row for row in networks if row.offset is None]
+    curves = [row for row in networks if row.offset is not None]
     return archive.append(
         found, np.stack([row.trial.row for row in members]),
         evaluation_of(members, curves, setup.objectives))
 
 
 def _teller(
-    callback: Callback, setup: Setup, study: Study, round_: int
+    callback: Callback, setup: Setup, study: Study, standing: Standing, round_: int
 ) -> Callable[..., None]:
     """What tells a callback of a phase of this round, with the study's figures."""
     rounds = setup.settings.search.rounds
@@ -215,11 +218,10 @@ def _teller(
     def told(
         phase: str, members: int = 0, outcomes: tuple[Outcome, ...] = ()
     ) -> None:
-        networks = study.networks()
-        done = sum(row.status != PENDING and row.offset is None for row in networks)
+        if outcomes:
+            standing.add(study.networks({o.trial.number for o in outcomes}))
         callback(Progress(
-            phase, round_, rounds, done, total, members, outcomes,
-            tuple(front_of(networks, setup.objectives)),
-            hypervolume_of(networks, setup.objectives)))
+            phase, round_, rounds, standing.done, total, members, outcomes,
+            standing.front, standing.hypervolume))
 
     return told

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sparse_jax.study import database, schema
 from sparse_jax.study.database import Database, Values
-from sparse_jax.study.parsing import Reader
+from sparse_jax.study.parsing import Reader, of_one_length
 from sparse_jax.study.record import Record
 
 
@@ -30,7 +30,9 @@ def find(db: Database, reader: Reader, *, deep: bool) -> list[str]:
         return lines
     counts = [n for row in rounds if isinstance(n := row.get('trials'), int)]
     suggested = sum(counts) if len(counts) == len(rounds) else None
-    return lines + _missing(reader.records(db), suggested, weights)
+    found = map(reader.record, db.table('trials')[0])
+    rows = of_one_length(row for row in found if row is not None)
+    return lines + _missing(rows, suggested, weights)
 
 
 def _readable(reader: Reader, table: str, values: Values) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.study.database import Database, Values
+from sparse_jax.study.database import Values
 from sparse_jax.study.outcome import Trial
 from sparse_jax.study.record import STATUSES, Record, RoundRecord
 from sparse_jax.study.schema import CHECK, COSTS, UNPRUNED, checksum, goal_of
@@ -42,11 +42,9 @@ class Reader:
         self._sealed = sealed
         self._known: dict[tuple, tuple[Any, Any]] = {}
 
-    def records(self, db: Database) -> list[Record]:
-        """All trials in order of their number."""
-        parsed = (self._parsed('trials', (values.get('number'),), values, record)
-                  for values in db.table('trials')[0])
-        return _of_one_length(row for row in parsed if row is not None)
+    def record(self, values: Values) -> Record | None:
+        """A row of `trials`; None if it is damaged."""
+        return self._parsed('trials', (values.get('number'),), values, record)
 
     def point(self, values: Values) -> Point | None:
         """A row of `curves`; None if it is damaged."""
@@ -130,7 +128,7 @@ def round_record(values: Values) -> RoundRecord:
                        _number(values['hypervolume']), info)
 
 
-def _of_one_length(records: Iterable[Record]) -> list[Record]:
+def of_one_length(records: Iterable[Record]) -> list[Record]:
     """Those with as many coordinates as most have."""
     records = list(records)
     counts = collections.Counter(len(row.trial.row) for row in records)

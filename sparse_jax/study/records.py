@@ -14,9 +14,10 @@ import sqlite3
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from sparse_jax.study import damage, database, parsing, schema, storing
+from sparse_jax.study.cached_rows import CachedRows
 from sparse_jax.study.database import Database, tell
 from sparse_jax.study.outcome import Outcome, Trial, Weights
 from sparse_jax.study.record import (
@@ -70,6 +71,7 @@ class Study:
             self._db = self._opened(create, found)
             try:
                 self._reader = parsing.Reader(sealed=create or found != '3')
+                self._rows = CachedRows(self._db, self._reader)
                 self.damage: list[str] = damage.find(
                     self._db, self._reader, deep=create)
                 self._tell_damage(create)
@@ -177,6 +179,7 @@ class Study:
                 'info': json.dumps(info)})
 
         self._db.write(store)
+        self._rows.changed(trial.number for trial in trials)
 
     def finish_trials(self, outcomes: list[Outcome]) -> None:
         """Record the outcomes of a group, all or none."""
@@ -196,6 +199,7 @@ class Study:
                                verb='INSERT OR REPLACE')
 
         self._db.write(store)
+        self._rows.changed(outcome.trial.number for outcome in outcomes)
 
     def finish_round(self, round_: int, *, compile_seconds: float, train_seconds: float,
                      programs: int, hypervolume: float, info: dict) -> None:
@@ -212,25 +216,22 @@ class Study:
 
     def rows(self) -> list[Record]:
         """All trials in order of their number; without damaged ones."""
-        return self._reader.records(self._db)
+        return self._rows.rows()
 
     def curve_rows(self) -> list[Record]:
         """Trained trials at other cuts than their own, as records with an `offset`."""
-        return self._curves(self.rows())
+        return self._rows.points(self.rows())
 
-    def networks(self) -> list[Record]:
-        """All trials, and every further network that threshold curves offer."""
+    def networks(self, numbers: Collection[int] | None = None) -> list[Record]:
+        """All trials, and every further network that threshold curves offer.
+
+        Args:
+          numbers: only of these trials.
+        """
         rows = self.rows()
-        return rows + self._curves(rows)
-
-    def _curves(self, rows: list[Record]) -> list[Record]:
-        own = {row.trial.number: row for row in rows if row.trained}
-        points = map(self._reader.point, self._db.table('curves')[0])
-        known = sorted((point for point in points if point is not None),
-                       key=lambda point: point[:2])
-        return [own[point.trial]._replace(float_error=None, **{
-            name: value for name, value in point._asdict().items() if name != 'trial'})
-            for point in known if point.trial in own]
+        if numbers is not None:
+            rows = [row for row in rows if row.trial.number in numbers]
+        return rows + self._rows.points(rows)
 
     def rounds(self) -> list[RoundRecord]:
         """All rounds in their order; without damaged ones."""
