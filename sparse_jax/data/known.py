@@ -42,6 +42,10 @@ CLASS_NAMES = {
     'cifar10': CIFAR10_NAMES,
 }
 
+MIRRORED = ('cifar10', 'fashion_mnist')
+"""Sets whose images keep their class when they are mirrored left to right. Digits and
+letters do not."""
+
 EMBEDDED = ('digits', 'synthetic')
 """Sets that need neither files nor a network."""
 

@@ -69,13 +69,15 @@ class Candidate(NamedTuple):
     log_alpha_offset: jax.Array
     """[] shift of the pruning method's log alpha cut."""
     alpha: jax.Array
-    """[] final coefficient of the KL term."""
+    """[] final coefficient of the KL term per image, as the paper has it."""
     pretraining: jax.Array
     """[] 1.0 if the first epochs are deterministic, else 0.0."""
     zero_regularization_epochs: jax.Array
     annealing_epochs: jax.Array
     """[] in units of the table."""
     learning_rate: jax.Array
+    kl_share: jax.Array | float = 0.0
+    """[] what is added to `alpha`, relative to the task: `schedules.with_share`."""
 
 
 def split(
@@ -105,16 +107,18 @@ def candidate_of(exact: Graph, point: dict) -> Candidate:
     """The traced half, as host arrays ready to be stacked and sent to a device."""
     thresholds = [point.get(f'pruning-threshold-{n.knob}', 0.0) for n in exact.nodes]
     number = lambda name: _host(np.float32(point[name]))
+    either = lambda name: _host(np.float32(point.get(name, 0.0)))
     return Candidate(
         channels=_host(np.array([n.channels for n in exact.nodes], np.int32)),
         kernel=_host(np.array([n.kernel for n in exact.nodes], np.int32)),
         threshold=_host(np.array(thresholds, np.float32)),
         log_alpha_offset=number('log-alpha-offset'),
-        alpha=number('alpha'),
+        alpha=either('alpha'),
         pretraining=number('pretraining'),
         zero_regularization_epochs=number('zero-regularization-epochs'),
         annealing_epochs=number('annealing-epochs'),
         learning_rate=number('learning-rate'),
+        kl_share=either('kl-share'),
     )
 
 

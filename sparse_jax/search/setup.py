@@ -96,7 +96,7 @@ def build(
     domain = sparse_domain(space, policy)
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
-    recipe = _recipe(settings, _is_measured(settings, aims))
+    recipe = _recipe(settings, dataset, _is_measured(settings, aims))
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
     shared = Shared(train_data(dataset.train, dataset),
                     train_data(dataset.validation, dataset), order_key)
@@ -199,10 +199,11 @@ def make_algorithm(
         raise ConfigError(f'config.search.algorithm: {error}') from None
 
 
-def _recipe(settings: Settings, networks: bool) -> Recipe:
+def _recipe(settings: Settings, dataset: data.Dataset, networks: bool) -> Recipe:
     """What a training of a search means."""
     return Recipe(
-        reading.pruning_method(settings), settings.train,
+        reading.pruning_method(settings),
+        reading.train_config(settings, dataset.input_shape),
         tuple(float(c) for c in settings.pruning.cuts),
         settings.pruning.finetune_epochs, networks)
 

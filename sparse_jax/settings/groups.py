@@ -50,7 +50,9 @@ class Space:
     """Which part of the table is searched, and how it is sampled."""
 
     prior: str = 'log-uniform'
-    """log-uniform, or uniform as in the paper."""
+    """log-uniform, or uniform as in the paper; scaled: log-uniform, rates up to 0.01,
+    and kl-share in place of alpha; paper: uniform, and without augmentation where
+    `train.augment` leaves that open."""
     rows: str = 'table'
     """table: the paper's rows and a few of ours; extended: also residual-block-* and
     pool-type-block-*."""

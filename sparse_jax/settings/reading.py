@@ -1,5 +1,6 @@
 """A configuration, read once: checked settings, and what the library makes of them."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,8 @@ from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import check_known
 from sparse_jax.space import sparse_space
 from sparse_jax.space.restriction import restrict
+from sparse_jax.training.augment import suited
+from sparse_jax.training.config import TrainConfig
 
 
 def read(config: Settings | ml_collections.ConfigDict | Mapping[str, Any]) -> Settings:
@@ -178,3 +181,15 @@ def pruning_method(settings: Settings) -> pruning.PruningMethod:
         return pruning.find(settings.pruning.method)
     except ValueError as error:
         raise ConfigError(f'config.pruning.method: {error}') from None
+
+
+def train_config(
+    settings: Settings, input_shape: tuple[int, int, int]
+) -> TrainConfig:
+    """The training settings, with the augmentation that suits the data set where they
+    have none of their own; none at all with the paper's prior."""
+    train, name = settings.train, data_spec(settings).base_name
+    if settings.space.prior == 'paper':
+        name, input_shape = '', (0, 0, 0)
+    return dataclasses.replace(
+        train, augment=suited(train.augment, name, input_shape))

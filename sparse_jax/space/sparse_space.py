@@ -15,7 +15,7 @@ from sparse_jax.space.layer_types import LAYER_TYPES
 MAX_BLOCKS = 2
 MAX_LAYERS = 3
 MERGE_TYPES = ('Sum', 'Concatenate')
-PRIORS = ('log-uniform', 'uniform')
+PRIORS = ('scaled', 'log-uniform', 'uniform', 'paper')
 ROWS = ('table', 'extended')
 POOL_TYPES = ('max', 'average')
 
@@ -28,14 +28,13 @@ class Space:
       dimensions: the rows, D of them, in a fixed order.
       input_shape: (height, width, channels) of the raw image.
       num_classes: outputs of the classifier.
-      prior: how widths and weight budgets are spread over the unit interval.
+      prior: how values are spread over the unit interval, see `sparse_space`.
     """
 
     dimensions: tuple[Dimension, ...]
     input_shape: tuple[int, int, int]
     num_classes: int
     prior: str = 'log-uniform'
-
 
     @functools.cached_property
     def _index(self) -> dict[str, int]:
@@ -79,7 +78,9 @@ def sparse_space(
     """The table for images of `input_shape` (H, W, C).
 
     `prior='uniform'` spreads filters and the FC weight budget uniformly, as the paper
-    does; 'log-uniform' puts random points where microcontrollers live.
+    does; 'log-uniform' puts random points where microcontrollers live. 'scaled' does
+    the same, has rates of at most 0.01, and in place of alpha the row kl-share, which
+    means the same on every data set. 'paper' has the rows of 'uniform'.
     `rows='extended'` adds rows that the paper does not have: residual-block-k (the
     block's input is added to its output) and pool-type-block-k.
 
@@ -96,8 +97,8 @@ def sparse_space(
         raise ValueError(
             f'input_shape {input_shape}, num_classes {num_classes}: need (height, '
             'width, channels) of at least 2, 2 and 1, and 2 or more classes')
-    log = prior == 'log-uniform'
-    table = _input_rows(input_shape) + _training_rows() + _fc_rows(log)
+    log = prior in ('scaled', 'log-uniform')
+    table = _input_rows(input_shape) + _training_rows(prior) + _fc_rows(log)
     for k in range(1, MAX_BLOCKS + 1):
         table += _block_rows(k, log)
         if rows == 'extended':
@@ -122,17 +123,22 @@ def _input_rows(input_shape: tuple[int, int, int]) -> list[Dimension]:
     ]
 
 
-def _training_rows() -> list[Dimension]:
+def _training_rows(prior: str) -> list[Dimension]:
+    alpha, fastest = Dimension('alpha', 'real', Role.PRUNING, 0.01, 1.0, 0.01), 3e-2
+    if prior == 'scaled':
+        # (ours) of what the labels hold, what all weights of a fresh network cost.
+        alpha, fastest = Dimension(
+            'kl-share', 'real', Role.PRUNING, 0.01, 10.0, 0.0, log=True), 1e-2
     return [
         Dimension('zero-regularization-epochs', 'integer', Role.PRUNING, 5, 50),
         Dimension('annealing-epochs', 'integer', Role.PRUNING, 15, 25,
                   when=((_is('pretraining', False),),)),
-        Dimension('alpha', 'real', Role.PRUNING, 0.01, 1.0, 0.01),
+        alpha,
         Dimension('pretraining', 'boolean', Role.PRUNING),
         Dimension('batch-norm', 'boolean', Role.NORMALISATION),
         # (ours) the paper does not say how the rate of Adam is chosen.
-        Dimension('learning-rate', 'real', Role.TRAINING, 1e-3, 3e-2, 0.0, log=True,
-                  optional=True),
+        Dimension('learning-rate', 'real', Role.TRAINING, 1e-3, fastest, 0.0,
+                  log=True, optional=True),
         # (ours) shift of the log alpha cut from the pruning method's default.
         Dimension('log-alpha-offset', 'real', Role.PRUNING, -2.0, 2.0, 0.0,
                   optional=True),

@@ -2,8 +2,35 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sparse_jax.model.skeleton import Candidate
+
+
+FRESH_NATS = 4.0
+"""KL of one weight before training, about, under either Bayesian method."""
+
+
+def with_share(
+    candidate: Candidate, valid: dict, num_images: int, num_classes: int
+) -> Candidate:
+    """The candidate with its share of the KL turned into a coefficient.
+
+    At alpha = share * N log K / (4 W), the W weights of a fresh network cost the share
+    `kl_share` of what N labels of K classes hold: N log K nats. Number of images,
+    number of classes and size of the network cancel, so that one share keeps about as
+    large a part of the weights on every data set.
+
+    Args:
+      candidate: its `alpha` is what its share is added to.
+      valid: masks of the weights that exist, {node: {'kernel', ...}}.
+      num_images: N of the training.
+      num_classes: K.
+    """
+    weights = sum(leaves['kernel'].sum() for leaves in valid.values())
+    nats = num_images * float(np.log(num_classes))
+    per_share = nats / (FRESH_NATS * jnp.maximum(weights, 1).astype(jnp.float32))
+    return candidate._replace(alpha=candidate.alpha + candidate.kl_share * per_share)
 
 
 def penalty_coefficient(epoch: jax.Array, candidate: Candidate) -> jax.Array:
@@ -25,8 +52,23 @@ def noise_scale(epoch: jax.Array, candidate: Candidate) -> jax.Array:
     return jnp.where(pretraining, 1.0 - candidate.pretraining, 1.0)
 
 
-def rate_factor(progress: jax.Array, decay: float) -> jax.Array:
-    """Learning-rate factor at `progress` in [0, 1): flat, then linearly to zero."""
+def rate_factor(
+    progress: jax.Array, decay: float, shape: str = 'linear'
+) -> jax.Array:
+    """Learning-rate factor at `progress` in [0, 1): flat, then down to zero.
+
+    decay: share of the run over which it falls, at its end.
+    shape: of the fall, 'linear' or 'cosine'.
+    """
     if decay == 0:
         return jnp.ones_like(progress)
-    return jnp.minimum(1.0, (1.0 - progress) / decay)
+    left = jnp.minimum(1.0, (1.0 - progress) / decay)
+    return left if shape == 'linear' else 0.5 - 0.5 * jnp.cos(jnp.pi * left)
+
+
+def warmup_factor(done: jax.Array, warmup: float) -> jax.Array:
+    """Learning-rate factor of a step after which the share `done` of the run is done:
+    in equal steps from almost zero to 1 over the share `warmup`."""
+    if warmup == 0:
+        return jnp.ones_like(done)
+    return jnp.minimum(1.0, done / warmup)

@@ -126,11 +126,24 @@ def train_step(
     updates: Any
     updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
     rate = candidate.learning_rate * schedules.rate_factor(
-        state.step / total, config.decay)
+        state.step / total, config.decay, config.schedule)
+    if config.warmup:
+        rate = rate * schedules.warmup_factor((state.step + 1) / total, config.warmup)
     moved = lambda p, u, rate: p - (rate * u).astype(p.dtype)
-    params = jax.tree.map(lambda p, u: moved(p, u, rate), state.params, updates[0])
+    decayed = updates[0]
+    if config.weight_decay:
+        decayed = _with_decay(decayed, state.params, config.weight_decay)
+    params = jax.tree.map(lambda p, u: moved(p, u, rate), state.params, decayed)
     aux = jax.tree.map(lambda p, u: moved(p, u, rate * config.variational_rate),
                        state.aux, updates[1])
     new = TrainState(params, aux, stats, opt_state, state.step + 1)
     info = TrainInfo(entropy, accuracy, coefficient)
     return new, TrainInfo(*(value.astype(jnp.float32) for value in info))
+
+
+def _with_decay(updates: dict, params: dict, decay: float) -> dict:
+    """Adam's updates with the decoupled decay of the kernels, which is not scaled by
+    the moments (Loshchilov and Hutter 2019)."""
+    return {name: leaves if 'kernel' not in leaves else leaves | {
+        'kernel': leaves['kernel'] + decay * params[name]['kernel']}
+        for name, leaves in updates.items()}

@@ -1,12 +1,17 @@
 """A whole training run of one candidate, as one scan over resident data."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
+from sparse_jax import counter_noise
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.training.augment import taken
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.schedules import with_share
 from sparse_jax.training.step import (
     Schedule,
     TrainInfo,
@@ -49,8 +54,8 @@ def train(
     Args:
       key: the candidate's own randomness (noise).
       state: from `initialise`, or inherited from a parent.
-      order_key: order of the images, the same for all candidates of a search: a
-        batch of candidates reads every image once.
+      order_key: order of the images and what augmentation does to them, the same for
+        all candidates of a search: a batch of candidates reads every image once.
       num_epochs: how many of the `config.epochs` to run, at most all; traced, so that
         shorter runs share the compiled program. The schedule stretches over these
         epochs. One number for all candidates of a vmap: the epochs left out cost
@@ -69,10 +74,11 @@ def train(
     num_images, config = data.num_images(), procedure.config
     batch = min(config.batch_size, num_images)
     per_epoch = num_images // batch
-    images = network.prepare_images(procedure.skeleton, data.images)
+    batch_of = _batches(procedure, data.images, order_key)
     labels = jnp.asarray(data.labels)
     if valid is None:
         valid = sizes.valid_weights(procedure.skeleton, candidate)
+    candidate = with_share(candidate, valid, num_images, _classes(procedure))
     limit = config.epochs if num_epochs is None else num_epochs
     limit = jnp.minimum(jnp.asarray(limit), config.epochs)
     schedule = Schedule(per_epoch, limit * per_epoch, num_images)
@@ -80,7 +86,7 @@ def train(
     def step(
         state: TrainState, rows: jax.Array
     ) -> tuple[TrainState, TrainInfo]:
-        chosen = jnp.moveaxis(images[rows], 0, -1)
+        chosen = batch_of(state.step, rows)
         return train_step(
             jax.random.fold_in(key, state.step), state, (chosen, labels[rows]),
             candidate, valid, procedure=procedure, schedule=schedule)
@@ -108,6 +114,35 @@ def train(
 
     state = state._replace(step=jnp.int32(0))
     return jax.lax.scan(body, state, jnp.arange(config.epochs))
+
+
+def _classes(procedure: Procedure) -> int:
+    """Outputs of the network."""
+    return procedure.skeleton.graph.nodes[-1].channels
+
+
+def _batches(
+    procedure: Procedure, images: jax.Array, order_key: jax.Array
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """(step, rows [B]) -> images [c, h, w, B] as the network reads them.
+
+    Without augmentation all images are down-sampled before the first step; with it
+    every batch is, once its images have been changed at full resolution.
+    """
+    skeleton, augment = procedure.skeleton, procedure.config.augment
+    if not augment.changes:
+        small = network.prepare_images(skeleton, images)
+        return lambda step, rows: jnp.moveaxis(small[rows], 0, -1)
+    whole = jnp.asarray(images, jnp.float32)
+    if skeleton.graph.squeeze_depth:
+        whole = whole.max(axis=-1, keepdims=True)
+    seed = counter_noise.derive(counter_noise.seeds(order_key), 'augment')
+
+    def changed(step: jax.Array, rows: jax.Array) -> jax.Array:
+        chosen = taken(seed, step, whole, rows, augment)
+        return jnp.moveaxis(network.prepare_images(skeleton, chosen), 0, -1)
+
+    return changed
 
 
 def diverged(state: TrainState) -> jax.Array:

@@ -47,7 +47,7 @@ def _paper():
     return table
 
 
-@pytest.mark.parametrize('prior', ['uniform', 'log-uniform'])
+@pytest.mark.parametrize('prior', ['paper', 'uniform', 'log-uniform'])
 def test_rows_and_ranges_are_the_papers_and_ours(prior):
     space, table = sparse_space((28, 28, 3), 10, prior=prior), _paper()
     assert len(table) == 49
@@ -61,6 +61,26 @@ def test_rows_and_ranges_are_the_papers_and_ours(prior):
             assert row.choices == rest[0]
         elif kind != 'boolean':
             assert (row.low, row.high, row.step) == tuple(rest), name
+
+
+def test_the_papers_prior_is_uniform():
+    rows = {prior: sparse_space((28, 28, 3), 10, prior=prior).dimensions
+            for prior in ('paper', 'uniform', 'log-uniform')}
+    assert rows['paper'] == rows['uniform'] != rows['log-uniform']
+
+
+def test_scaled_has_other_training_rows_alone():
+    """kl-share in alpha's place, over three decades, and no rate above 0.01."""
+    before, after = (sparse_space((28, 28, 3), 10, prior=prior)
+                     for prior in ('log-uniform', 'scaled'))
+    changed = [(a.name, b.name) for a, b in zip(before.dimensions, after.dimensions)
+               if a != b]
+    assert changed == [('alpha', 'kl-share'), ('learning-rate', 'learning-rate')]
+    share, rate = after['kl-share'], after['learning-rate']
+    assert (share.low, share.high, share.log, share.step) == (0.01, 10.0, True, 0)
+    assert share.decode(0.5) == pytest.approx(10**-0.5)
+    assert share.role == before['alpha'].role
+    assert (rate.low, rate.high, rate.log) == (1e-3, 1e-2, True)
 
 
 def test_levels():

@@ -41,12 +41,47 @@ def test_rate_factor(progress, half, whole):
     assert value(0.0) == 1.0
 
 
+@pytest.mark.parametrize('progress, expected', [
+    (0.0, 1.0), (0.4, 1.0), (0.6, 0.75), (0.7, 0.5), (0.8, 0.25), (1.0, 0.0)])
+def test_a_cosine_falls_over_the_same_share(progress, expected):
+    """Over the last 0.6 of a run: after a third of them 3/4 is left."""
+    value = schedules.rate_factor(np.float32(progress), 0.6, 'cosine')
+    assert float(value) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_rate_warms_up_in_equal_steps():
+    done = np.arange(1, 21, dtype=np.float32) / 20
+    np.testing.assert_allclose(
+        schedules.warmup_factor(done, 0.25), np.minimum(np.arange(1, 21) / 5, 1),
+        rtol=1e-6)
+    assert float(schedules.warmup_factor(np.float32(0.01), 0.0)) == 1.0
+
+
 @pytest.mark.parametrize('name, bad, allowed', [
     ('epochs', 0, 'at least 1'), ('batch_size', 0, '1 to 4096'),
     ('batch_size', 5000, '1 to 4096'), ('variational_rate', 0.0, 'above 0'),
-    ('decay', 1.5, '0 to 1'), ('clip_norm', -1.0, '0 (off) or above')])
+    ('decay', 1.5, '0 to 1'), ('clip_norm', -1.0, '0 (off) or above'),
+    ('warmup', 1.5, '0 (none) to 1'), ('schedule', 'step', 'linear, cosine'),
+    ('weight_decay', -0.1, '0 (none) to 1')])
 def test_bad_settings_are_one_line(name, bad, allowed):
     with pytest.raises(ValueError) as caught:
         TrainConfig(**{name: bad})
     assert str(caught.value) == (
         f'train.{name}: {bad!r} is not allowed; allowed: {allowed}')
+
+
+@pytest.mark.parametrize('num_images, classes, size', [(1000, 2, 50), (60_000, 10, 9)])
+def test_a_share_costs_the_same_part_of_what_labels_hold(num_images, classes, size):
+    """Share 0.5: all weights of a fresh network, 4 nats each, cost half of N log K."""
+    kernel = np.arange(100) < size
+    valid = {'a': {'kernel': kernel[:10], 'bias': np.ones(7, bool)},
+             'b': {'kernel': kernel[10:]}}
+    candidate = _candidate(0, alpha=0.0)._replace(kl_share=np.float32(0.5))
+    found = schedules.with_share(candidate, valid, num_images, classes)
+    assert float(found.alpha) * 4 * size == pytest.approx(
+        0.5 * num_images * np.log(classes), rel=1e-5)
+    without = _candidate(0, alpha=0.37)
+    assert schedules.with_share(without, valid, num_images, classes).alpha == (
+        without.alpha)
+    assert float(schedules.penalty_coefficient(np.float32(99), found)) == pytest.approx(
+        float(found.alpha), rel=1e-6)

@@ -115,3 +115,25 @@ def test_gradients_are_clipped_to_the_norm():
     moved = np.abs(after.params['classifier']['kernel']
                    - state.params['classifier']['kernel'])
     assert 0 < moved.max() < 0.2 * 0.01
+
+
+def test_the_first_step_of_a_warm_up_is_small():
+    """100 steps, 10 of them to warm up: the first moves a tenth of the rate."""
+    _, state, _, run = _setup('none', warmup=0.1)
+    after, _ = run(state)
+    moved = np.abs(np.asarray(after.params['classifier']['kernel'])
+                   - state.params['classifier']['kernel'])
+    np.testing.assert_allclose(moved, 0.001, rtol=2e-3)
+
+
+def test_weight_decay_is_decoupled():
+    """Beside Adam's step a kernel loses rate * decay of itself, a bias nothing."""
+    before = _setup('none')[1].params['classifier']
+    ends = []
+    for decay in (0.0, 0.5):
+        _, state, _, run = _setup('none', weight_decay=decay)
+        ends.append(run(state)[0].params['classifier'])
+    np.testing.assert_allclose(
+        ends[0]['kernel'] - ends[1]['kernel'], 0.01 * 0.5 * before['kernel'],
+        atol=1e-7)
+    np.testing.assert_array_equal(ends[0]['bias'], ends[1]['bias'])
