@@ -191,7 +191,7 @@ def _mean(rows: list[dict[str, float]], name: str) -> float:
 
 def main() -> None:
     """Train what is missing and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     add = parser.add_argument
     add('--mnist', default='', help='folder of the idx files; left out if empty')
     add('--cifar10', default='', help='.npz file; left out if empty')
