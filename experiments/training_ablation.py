@@ -20,12 +20,13 @@ import jax
 import numpy as np
 
 from sparse_jax import pruning
-from sparse_jax.data import DataSpec, Dataset, load
+from sparse_jax.data import Dataset, DataSpec, load
 from sparse_jax.evaluation.measure import measure
 from sparse_jax.model.skeleton import Candidate, Skeleton, candidate_of
 from sparse_jax.ops.lowering import default_lowering
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training import (
+    Augment,
     Procedure,
     TrainConfig,
     TrainData,
@@ -34,7 +35,7 @@ from sparse_jax.training import (
     train,
     train_data,
 )
-from sparse_jax.training.augment import Augment, suited
+from sparse_jax.training.augment import suited
 
 
 class Net(NamedTuple):

@@ -19,8 +19,8 @@ from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import check_known
 from sparse_jax.space import sparse_space
 from sparse_jax.space.restriction import restrict
+from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.augment import suited
-from sparse_jax.training.config import TrainConfig
 
 
 def read(config: Settings | ml_collections.ConfigDict | Mapping[str, Any]) -> Settings:

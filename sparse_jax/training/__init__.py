@@ -1,5 +1,6 @@
 """Variational training of one candidate as pure functions."""
 
+from sparse_jax.train_config import Augment as Augment
 from sparse_jax.train_config import TrainConfig as TrainConfig
 from sparse_jax.training.data import TrainData as TrainData
 from sparse_jax.training.data import train_data as train_data

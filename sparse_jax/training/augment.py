@@ -4,59 +4,13 @@ Images are moved and mirrored at full resolution, before the down-sampling of th
 a shift by one pixel after it is one by several pixels before.
 """
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise
 from sparse_jax.data import known
-
-FLIPS = ('auto', 'on', 'off')
-AS_KNOWN = -1
-"""Shift of a data set whose own is to be used."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Augment:
-    """What happens to the images of a step. Static: it is part of the program.
-
-    Attributes:
-      shift: pixels of the full image that a picture moves by at most, up, down, left
-        and right; what moves in from outside repeats the edge. 0 for none, -1 for what
-        suits the data set.
-      flip: 'on' mirrors every other picture left to right, 'off' none; 'auto' for what
-        suits the data set.
-    """
-
-    shift: int = 0
-    flip: str = 'off'
-
-    def __post_init__(self) -> None:
-        """Refuses other values.
-
-        Raises:
-          ValueError: one line with the setting, the value and what is allowed.
-        """
-        if not AS_KNOWN <= self.shift <= 64:
-            raise ValueError(f'train.augment.shift: {self.shift!r} is not allowed; '
-                             'allowed: -1 (as suits the data set), 0 (none) to 64')
-        if self.flip not in FLIPS:
-            raise ValueError(f'train.augment.flip: {self.flip!r} is not allowed; '
-                             f'allowed: {", ".join(FLIPS)}')
-
-    @property
-    def changes(self) -> bool:
-        """Whether any image is changed.
-
-        Raises:
-          ValueError: a value is still that of a data set, see `suited`.
-        """
-        if self.shift == AS_KNOWN or self.flip == 'auto':
-            raise ValueError(f'{self}: which data set is not known here; allowed: a '
-                             'shift of 0 or more and a flip of on or off')
-        return self.shift > 0 or self.flip == 'on'
+from sparse_jax.train_config import AS_KNOWN, Augment
 
 
 def suited(augment: Augment, name: str, input_shape: tuple[int, int, int]) -> Augment:

@@ -6,7 +6,6 @@ import numpy as np
 
 from sparse_jax.model.skeleton import Candidate
 
-
 FRESH_NATS = 4.0
 """KL of one weight before training, about, under either Bayesian method."""
 

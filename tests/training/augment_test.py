@@ -9,8 +9,15 @@ from sparse_jax import counter_noise
 from sparse_jax.model import network
 from sparse_jax.pruning import no_pruning
 from sparse_jax.space.architecture import Graph, Node
-from sparse_jax.training import Procedure, TrainConfig, TrainData, initialise, train
-from sparse_jax.training.augment import Augment, suited, taken
+from sparse_jax.training import (
+    Augment,
+    Procedure,
+    TrainConfig,
+    TrainData,
+    initialise,
+    train,
+)
+from sparse_jax.training.augment import suited, taken
 from tests import sampled
 
 SEED = jnp.array([12, 345], jnp.uint32)
