@@ -18,6 +18,7 @@ COMMANDS = {
     'search': 'search for pruned networks, or continue a search',
     'report': 'the front of a study as table, CSV and pictures; test data once',
     'describe': 'shapes, weights, MACs and memory of every layer of a network',
+    'train': 'train a network file, of the table or of nodes, with any method',
     'retrain': 'train networks of a study again, longer, from several starts',
     'export': 'write a trained network as C for a board, and verify it',
     'verify': 'run an export, or a whole front, on the emulated board',

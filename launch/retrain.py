@@ -11,11 +11,14 @@ far a difference between two networks can be trusted: the best of a search is pa
 luck, and with --networks=5 the means of the five best say which of them is best. It may
 also owe much to the epochs of its ancestors, which are named. The same command again
 continues.
+
+With --inherit every start goes on from the stored weights of its network: where the
+prior empties a network that is trained afresh, or where it is to be trained longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -45,6 +48,9 @@ MAX_TRAIN = flags.DEFINE_integer(
 TRUST = cli.define_trust(FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts of each.', 1, flag_values=FLAGS)
+INHERIT = flags.DEFINE_bool(
+    'inherit', False, 'Start from the stored weights of each network, not from fresh '
+    'ones.', flag_values=FLAGS)
 SEED = flags.DEFINE_integer(
     'seed', 0, 'Of the random starts; another one repeats the retraining with others.',
     0, flag_values=FLAGS)
@@ -64,14 +70,6 @@ def chosen(study: OpenStudy) -> list[Record]:
         tables.line(tables.console(), f'only {len(found)} networks are within the '
                                       f'soft bounds of {bounds_text(study.objectives)}')
     return found
-
-
-def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
-    """'mean (least to most)', all with `form`."""
-    import numpy as np
-
-    texts = [form(v) for v in (float(np.mean(values)), min(values), max(values))]
-    return f'{texts[0]} ({texts[1]} to {texts[2]})'
 
 
 def summary(
@@ -95,7 +93,7 @@ def summary(
         goal = objectives.goal(name)
         values = [value for r in good
                   if (value := figure(r, name, objectives)) is not None]
-        parts.append(f'{goal.title} {spread(values, goal.text)}')
+        parts.append(f'{goal.title} {tables.spread(values, goal.text)}')
         past = figure(row, name, objectives)
         had.append('unknown' if past is None else goal.text(past))
     return (f'{text} give {", ".join(parts)}; it had {", ".join(had)} after {before} '
@@ -113,8 +111,9 @@ def main(argv: list[str]) -> None:
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         wanted = retraining.retraining(
             study, chosen(study), REPEATS.value, epochs=EPOCHS.value,
-            max_train=MAX_TRAIN.value, seed=SEED.value)
+            max_train=MAX_TRAIN.value, seed=SEED.value, inherit=INHERIT.value)
         trials = study.records.rows()
+        elsewhere = retraining.stored_weights(study, wanted)
     retraining.check_networks(OUT.value, wanted)
     check_settings(OUT.value, wanted.settings)
     lock.check_free(OUT.value)
@@ -123,7 +122,7 @@ def main(argv: list[str]) -> None:
         tables.notes(tables.console(), built.dataset)
         retraining.plan(records, wanted)
         with progress.Reporter(built, records) as reporter:
-            loop.run(built, records, reporter)
+            loop.run(built, records, reporter, elsewhere)
         starts = retraining.starts_of(records, wanted)
     pairs = sorted(zip(wanted.rows, starts),
                    key=lambda pair: retraining.mean_error(pair[1]))

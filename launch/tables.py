@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -83,6 +83,12 @@ def prediction_text(board: Board) -> str:
     return (f'of {board.name}: RAM is exact; the others are predicted, for 9 of 10 '
             f'random networks within {code} (code), {instructions} (instructions), '
             f'{cycles} (latency, energy)')
+
+
+def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
+    """'mean (least to most)', all with `form`."""
+    texts = [form(v) for v in (sum(values) / len(values), min(values), max(values))]
+    return f'{texts[0]} ({texts[1]} to {texts[2]})'
 
 
 def statuses_text(rows) -> str:

@@ -12,17 +12,7 @@ from sparse_jax.objectives import graph_costs
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
-from sparse_jax.study.outcome import Outcome, Trial, Weights
-
-
-class Parent(NamedTuple):
-    """What a trial may inherit from."""
-
-    graph: Graph
-    """Its exact graph."""
-    weights: Weights
-    """Exact host trees."""
-
+from sparse_jax.study.outcome import Outcome, Parent, Trial
 
 Parents = Callable[[int], Parent | None]
 """Trial number -> parent, None if its weights are not kept."""

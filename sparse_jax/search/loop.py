@@ -2,13 +2,13 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from sparse_jax.evaluation.grouping import Parent
+from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.objectives.goals import front_of, hypervolume_of
 from sparse_jax.search import archive
 from sparse_jax.search.credit import evaluation_of
@@ -19,8 +19,8 @@ from sparse_jax.search.standing import Standing
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
 from sparse_jax.study.lineage import parent_of
-from sparse_jax.study.outcome import Outcome, Trial
-from sparse_jax.study.records import PENDING, Record, Study
+from sparse_jax.study.outcome import Outcome, Parent, Trial
+from sparse_jax.study.records import PENDING, Record, Study, StudyError
 from sparse_jax.types import Archive
 
 SUGGEST_STREAM = 3
@@ -60,13 +60,27 @@ def replay(setup: Setup, networks: list[Record]) -> Archive:
     return found
 
 
-def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) -> None:
+def run(
+    setup: Setup, study: Study, callback: Callback = lambda progress: None,
+    elsewhere: Sequence[Parent] = (),
+) -> None:
     """Run the configured rounds, continuing whatever the study already holds.
 
     Every random decision derives from the seed and the number of the round or trial,
     so a continued search suggests what an uninterrupted one would have. It ends early
     where the algorithm suggests nothing: the space is used up.
+
+    Args:
+      setup: the objects of the search.
+      study: open for writing.
+      callback: told after every phase.
+      elsewhere: networks from outside of the study that planned trials start from, see
+        `outcome.outside`.
+
+    Raises:
+      StudyError: a trial starts from a network from elsewhere that is not given.
     """
+    parents = _parents(setup, study, elsewhere)
     rounds = setup.settings.search.rounds
     networks = study.networks()
     found, standing = replay(setup, networks), Standing(setup.objectives, networks)
@@ -75,7 +89,8 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
         if record.hypervolume is None and record.round < found.rounds:
-            _evaluate(setup, study, [], record.round, lambda phase, **_: None)
+            _evaluate(setup, study, [], record.round, parents,
+                      lambda phase, **_: None)
     while True:
         rows = study.rows()
         pending = [row for row in rows if row.status == PENDING]
@@ -88,7 +103,8 @@ def run(setup: Setup, study: Study, callback: Callback = lambda progress: None) 
             if not _suggest(setup, study, found, rows):
                 return told('used up')
             pending = [r for r in study.rows() if r.status == PENDING]
-        _evaluate(setup, study, [row.trial for row in pending], round_, told)
+        _evaluate(
+            setup, study, [row.trial for row in pending], round_, parents, told)
         members = {row.trial.number for row in study.rows() if row.round == round_}
         found = _observe(setup, found, study.networks(members))
         told('finished round')
@@ -147,10 +163,18 @@ def _as_trials(
     return trials
 
 
-def _parents(setup: Setup, study: Study) -> Callable[[int], Parent | None]:
+def _parents(
+    setup: Setup, study: Study, elsewhere: Sequence[Parent]
+) -> Parents:
     """Trial number -> exact graph and weights, read from the study once."""
     @functools.cache
     def find(number: int) -> Parent | None:
+        if number < 0:
+            if -1 - number >= len(elsewhere):
+                raise StudyError(
+                    f'workdir {str(study.workdir)!r} starts from weights of another '
+                    'study; allowed: the launch.retrain that began it')
+            return elsewhere[-1 - number]
         weights = study.weights(number)
         if weights is None:
             return None
@@ -160,7 +184,7 @@ def _parents(setup: Setup, study: Study) -> Callable[[int], Parent | None]:
 
 
 def _evaluate(
-    setup: Setup, study: Study, trials: list[Trial], round_: int,
+    setup: Setup, study: Study, trials: list[Trial], round_: int, parents: Parents,
     told: Callable[..., None],
 ) -> None:
     """Train and measure the trials of a round, and store what came out."""
@@ -168,7 +192,7 @@ def _evaluate(
     before, begin = executor.stats(), time.perf_counter()
     groups, measure_seconds = 0, 0.0
     for outcomes in setup.evaluator.evaluate(
-            trials, _parents(setup, study),
+            trials, parents,
             announce=lambda phase, n: told(phase, members=n)):
         study.finish_trials(outcomes)
         groups += any(o.costs is not None for o in outcomes)

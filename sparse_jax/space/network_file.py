@@ -9,6 +9,7 @@ import numpy as np
 
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import output_shape
+from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
 
 
@@ -45,6 +46,18 @@ def check(space: Space, point: dict) -> dict:
     if not encoding.feasible(space, row[None])[0]:
         raise NetworkFileError(_why_infeasible(space, row))
     return encoding.decode(space, encoding.canonical(space, row[None])[0])
+
+
+def complete(space: Space, point: dict) -> dict:
+    """The point with the middle of every row of training and pruning that it lacks.
+
+    What a person writes down of a network are its layers; a row that the space is
+    restricted to has its only value.
+    """
+    if not isinstance(point, dict):
+        return point
+    return {row.name: row.neutral_value() for row in space.dimensions
+            if row.role in (Role.TRAINING, Role.PRUNING)} | point
 
 
 def read(space: Space, path: str | pathlib.Path) -> dict:

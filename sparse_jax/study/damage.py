@@ -66,7 +66,8 @@ def _missing(
              for number in range(count) if number not in numbers]
     for row in records:
         trial = row.trial
-        if trial.parent is not None and not (
+        # Below 0 are networks of another study.
+        if trial.parent is not None and trial.parent >= 0 and not (
                 trial.parent in numbers and trial.parent < trial.number):
             lines.append(f'trial {trial.number} inherits from trial {trial.parent}, '
                          'which is not there')

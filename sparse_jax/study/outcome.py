@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax.objectives.graph_costs import Totals
+from sparse_jax.space.architecture import Graph
 
 
 class Trial(NamedTuple):
@@ -16,7 +17,13 @@ class Trial(NamedTuple):
     """[D] canonical coordinates."""
     epochs: int
     parent: int | None = None
-    """Trial whose weights it inherits."""
+    """Trial whose weights it inherits; below 0 a network from `outside` the study."""
+
+
+def outside(index: int) -> int:
+    """The parent that stands for network `index` of those a study is given from
+    elsewhere: -1, -2, ..."""
+    return -1 - index
 
 
 class Weights(NamedTuple):
@@ -27,6 +34,15 @@ class Weights(NamedTuple):
     stats: dict
     folded: dict
     units: dict
+
+
+class Parent(NamedTuple):
+    """What a trial may inherit from."""
+
+    graph: Graph
+    """Its exact graph."""
+    weights: Weights
+    """Exact host trees."""
 
 
 class Pruned(NamedTuple):

@@ -1,11 +1,9 @@
 """Networks of a study trained again, in a study of their own."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import os
-import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,9 +13,11 @@ from sparse_jax import data, status
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.reading import read
 from sparse_jax.settings.stored import locked
+from sparse_jax.space import encoding
+from sparse_jax.study import planned
 from sparse_jax.study.opened import OpenStudy
-from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import FILE, Record, Study, StudyError
+from sparse_jax.study.outcome import Parent, outside
+from sparse_jax.study.records import Record, Study, StudyError
 
 
 class Retraining(NamedTuple):
@@ -28,12 +28,15 @@ class Retraining(NamedTuple):
     repeats: int
     """Random starts of each."""
     settings: Settings
-    """Of the new study: one round, every start a trial without a parent."""
+    """Of the new study: one round, every start a trial."""
+    inherit: bool = False
+    """Whether the starts go on from the stored weights of their network."""
 
 
 def retraining(
     study: OpenStudy, rows: Sequence[Record], repeats: int, *,
     epochs: int | None = None, max_train: int | None = None, seed: int = 0,
+    inherit: bool = False,
 ) -> Retraining:
     """The new study of some networks of another one.
 
@@ -44,6 +47,8 @@ def retraining(
       epochs: of every training; those of the study if None.
       max_train: training images, 0 for all; those of the study if None.
       seed: of a person, to draw other random numbers for the same networks.
+      inherit: every start goes on from the stored posterior of its network, in place of
+        fresh weights.
 
     Raises:
       ConfigError: more epochs, images or starts than a search can have.
@@ -55,11 +60,27 @@ def retraining(
         train = change(train, epochs=epochs)
     if max_train is not None:
         images = change(images, max_train=max_train)
-    search = change(
-        settings.search, algorithm='random', rounds=1, batch=len(rows) * repeats,
-        stages=(), inherit=False)
-    return Retraining(tuple(rows), repeats, read(change(
-        settings, seed=root, train=train, data=images, search=search)))
+    changed = change(settings, seed=root, train=train, data=images)
+    new = planned.one_round(changed, len(rows) * repeats, inherit=inherit)
+    return Retraining(tuple(rows), repeats, read(new), inherit)
+
+
+def stored_weights(study: OpenStudy, wanted: Retraining) -> list[Parent]:
+    """What the starts of every network go on from; nothing if they start fresh.
+
+    Raises:
+      StudyError: a network's weights are not in the study.
+    """
+    if not wanted.inherit:
+        return []
+    found = []
+    for row in wanted.rows:
+        weights = study.records.weights(row.trial.number)
+        if weights is None:
+            raise StudyError(f'trial {row.trial.number}: {row.status}, it has no '
+                             'weights to start from')
+        found.append(Parent(encoding.graph(study.space, row.trial.row), weights))
+    return found
 
 
 def check_networks(workdir: str | os.PathLike[str], wanted: Retraining) -> None:
@@ -68,26 +89,18 @@ def check_networks(workdir: str | os.PathLike[str], wanted: Retraining) -> None:
     Raises:
       StudyError: they are others, or the study cannot be read.
     """
-    folder = pathlib.Path(workdir)
-    if not (folder / FILE).is_file():
-        return
-    with contextlib.closing(Study(folder, create=False)) as records:
-        stored = records.rows()
-    if any(not np.array_equal(row.trial.row, each.trial.row)
-           for row, each in zip(stored, _each(wanted))):
-        names = ', '.join(row.name for row in wanted.rows)
-        raise StudyError(
-            f'workdir {str(workdir)!r} holds trainings of another network than trial '
-            f'{names}; allowed: another folder')
+    names = ', '.join(row.name for row in wanted.rows)
+    planned.check_points(
+        workdir, [row.trial.row for row in _each(wanted)], f'trial {names}')
 
 
 def plan(records: Study, wanted: Retraining) -> None:
     """One trial per network and start, unless they are in the study already."""
-    if not records.rows():
-        each, settings = _each(wanted), wanted.settings
-        trials = [Trial(number, row.trial.row, settings.train.epochs, None)
-                  for number, row in enumerate(each)]
-        records.add_round(0, settings.seed, trials, [row.point for row in each], {})
+    each = _each(wanted)
+    parents = [outside(i) if wanted.inherit else None
+               for i in range(len(wanted.rows)) for _ in range(wanted.repeats)]
+    planned.plan(records, wanted.settings, [row.trial.row for row in each],
+                 [row.point for row in each], parents)
 
 
 def starts_of(records: Study, wanted: Retraining) -> list[list[Record]]:

@@ -9,12 +9,12 @@ import pytest
 from sparse_jax import status
 from sparse_jax.evaluation import grouping, recipe
 from sparse_jax.evaluation.batching import inherit
-from sparse_jax.evaluation.grouping import Member, Parent
+from sparse_jax.evaluation.grouping import Member
 from sparse_jax.model.network import SparseNet
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.space import encoding, network_file
-from sparse_jax.study.outcome import Trial, Weights
+from sparse_jax.study.outcome import Parent, Trial, Weights
 from tests import sampled, tiny_study
 
 EPOCHS = 3

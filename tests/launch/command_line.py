@@ -6,11 +6,11 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from launch import cli, describe, export, report, retrain, search, verify
+from launch import cli, describe, export, report, retrain, search, train, verify
 from tests import tiny_study
 
 LAUNCHERS = {'search': search, 'report': report, 'describe': describe,
-             'export': export, 'retrain': retrain, 'verify': verify}
+             'export': export, 'retrain': retrain, 'train': train, 'verify': verify}
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(os.environ)

@@ -5,13 +5,15 @@ import shutil
 import types
 
 import numpy as np
+import pytest
 
 from launch import retrain
 from sparse_jax.objectives.goals import ranked_under
+from sparse_jax.search import loop
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study import retraining
 from sparse_jax.study.opened import best_networks
-from sparse_jax.study.records import Study
+from sparse_jax.study.records import Study, StudyError
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -134,3 +136,42 @@ def test_a_start_is_no_trial_of_the_search(tmp_path, capsys):
     assert found.code == 0, found.err
     source, again = (_first_kernel(tmp_path / name, 0) for name in ('study', 'again'))
     assert source.shape == again.shape and np.abs(source - again).max() > 1e-3
+
+
+def test_an_heir_goes_on_from_the_stored_posterior(tmp_path, capsys):
+    """One step at almost no rate: the weights are still those of the study."""
+    shutil.copytree(tiny_study.finished().workdir, tmp_path / 'study')
+    slow = tiny_study.settings(train__decay=1.0)
+    (tmp_path / 'study' / 'config.json').write_text(dumps(slow))
+    run = lambda *more: command_line.run(
+        capsys, 'retrain', f'--workdir={tmp_path}/study', f'--out={tmp_path}/again',
+        '--trial=1', '--epochs=1', '--max_train=32', '--repeats=2', *more)
+    found = run('--inherit')
+    assert found.code == 0, found.err
+    rows, _ = _rows(tmp_path / 'again')
+    assert [row.trial.parent for row in rows] == [-1, -1]
+    source, first, second = (
+        _first_kernel(tmp_path / name, number)
+        for name, number in (('study', 1), ('again', 0), ('again', 1)))
+    rate = rows[0].point['learning-rate']
+    for kernel in (first, second):
+        # Adam's first step moves a weight by at most the rate.
+        assert 0 < np.abs(kernel - source).max() < 1.01 * rate
+    # Nothing is said to be missing, and what began with heirs goes on with heirs.
+    found = run('--inherit')
+    assert found.code == 0 and 'not there' not in found.out + found.err
+    found = run()
+    assert found.code == 2 and 'search.inherit: True -> False' in found.err
+
+
+def test_heirs_need_their_source(tmp_path):
+    """A search that is told to go on with a retraining does not start afresh."""
+    built, study = tiny_study.build(search__rounds=1), Study(tmp_path)
+    source = Study(tiny_study.finished().workdir, create=False)
+    row = source.rows()[0]
+    source.close()
+    study.add_round(0, 0, [row.trial._replace(number=n, parent=-1) for n in range(2)],
+                    [row.point] * 2, {})
+    with pytest.raises(StudyError, match='allowed: the launch.retrain that began it'):
+        loop.run(built, study)
+    study.close()
