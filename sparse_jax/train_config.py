@@ -59,6 +59,9 @@ class TrainConfig:
       batch_size: images per step; the last partial batch of an epoch is dropped.
       variational_rate: learning rate of the posterior's variances and group scales,
         as a multiple of the candidate's rate: they must travel about ten units.
+      variational_travel: how far the variances and scales can move in a run, as the sum
+        of their rates over its steps. Above 0 it takes the place of `variational_rate`:
+        the same for short and for long runs, and whatever the candidate's rate.
       warmup: share of the run, at its beginning, over which the rates rise linearly.
       decay: share of the run, at its end, over which the rates fall to 0.
       schedule: 'linear' or 'cosine', the shape of the fall.
@@ -77,6 +80,7 @@ class TrainConfig:
     schedule: str = 'linear'
     weight_decay: float = 0.0
     augment: Augment = Augment()
+    variational_travel: float = 0.0
 
     def __post_init__(self) -> None:
         checks = {
@@ -88,11 +92,13 @@ class TrainConfig:
             'warmup': 0 <= self.warmup <= 1,
             'schedule': self.schedule in SCHEDULES,
             'weight_decay': 0 <= self.weight_decay <= 1,
+            'variational_travel': 0 <= self.variational_travel <= 1000,
         }
         allowed = {'epochs': 'at least 1', 'batch_size': '1 to 4096',
                    'variational_rate': 'above 0', 'decay': '0 to 1',
                    'clip_norm': '0 (off) or above', 'warmup': '0 (none) to 1',
-                   'schedule': ', '.join(SCHEDULES), 'weight_decay': '0 (none) to 1'}
+                   'schedule': ', '.join(SCHEDULES), 'weight_decay': '0 (none) to 1',
+                   'variational_travel': '0 (by variational_rate) to 1000'}
         for name, fine in checks.items():
             if not fine:
                 raise ValueError(

@@ -128,7 +128,7 @@ def _training_rows(prior: str) -> list[Dimension]:
     if prior == 'scaled':
         # (ours) of what the labels hold, what all weights of a fresh network cost.
         alpha, fastest = Dimension(
-            'kl-share', 'real', Role.PRUNING, 0.01, 10.0, 0.0, log=True), 1e-2
+            'kl-share', 'real', Role.PRUNING, 0.01, 3.0, 0.0, log=True), 1e-2
     return [
         Dimension('zero-regularization-epochs', 'integer', Role.PRUNING, 5, 50),
         Dimension('annealing-epochs', 'integer', Role.PRUNING, 15, 25,

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.train_config import TrainConfig
 
 FRESH_NATS = 4.0
 """KL of one weight before training, about, under either Bayesian method."""
@@ -71,3 +72,13 @@ def warmup_factor(done: jax.Array, warmup: float) -> jax.Array:
     if warmup == 0:
         return jnp.ones_like(done)
     return jnp.minimum(1.0, done / warmup)
+
+
+def per_step(travel: float, total: jax.Array | int, config: TrainConfig) -> jax.Array:
+    """The rate that, times the factors of a run, adds up to `travel`.
+
+    total: steps of the run. The factors have the mean 1 - (decay + warm-up) / 2 under
+    either shape.
+    """
+    mean = 1.0 - 0.5 * (config.decay + config.warmup)
+    return travel / (mean * jnp.asarray(total, jnp.float32))

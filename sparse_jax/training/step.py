@@ -125,16 +125,20 @@ def train_step(
             trained, state, key, batch, valid, settings, procedure=procedure)
     updates: Any
     updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
-    rate = candidate.learning_rate * schedules.rate_factor(
-        state.step / total, config.decay, config.schedule)
+    factor = schedules.rate_factor(state.step / total, config.decay, config.schedule)
     if config.warmup:
-        rate = rate * schedules.warmup_factor((state.step + 1) / total, config.warmup)
+        factor = factor * schedules.warmup_factor(
+            (state.step + 1) / total, config.warmup)
+    rate = candidate.learning_rate * factor
+    aux_rate = rate * config.variational_rate
+    if config.variational_travel:
+        aux_rate = factor * schedules.per_step(config.variational_travel, total, config)
     moved = lambda p, u, rate: p - (rate * u).astype(p.dtype)
     decayed = updates[0]
     if config.weight_decay:
         decayed = _with_decay(decayed, state.params, config.weight_decay)
     params = jax.tree.map(lambda p, u: moved(p, u, rate), state.params, decayed)
-    aux = jax.tree.map(lambda p, u: moved(p, u, rate * config.variational_rate),
+    aux = jax.tree.map(lambda p, u: moved(p, u, aux_rate),
                        state.aux, updates[1])
     new = TrainState(params, aux, stats, opt_state, state.step + 1)
     info = TrainInfo(entropy, accuracy, coefficient)

@@ -62,7 +62,8 @@ def test_the_rate_warms_up_in_equal_steps():
     ('batch_size', 5000, '1 to 4096'), ('variational_rate', 0.0, 'above 0'),
     ('decay', 1.5, '0 to 1'), ('clip_norm', -1.0, '0 (off) or above'),
     ('warmup', 1.5, '0 (none) to 1'), ('schedule', 'step', 'linear, cosine'),
-    ('weight_decay', -0.1, '0 (none) to 1')])
+    ('weight_decay', -0.1, '0 (none) to 1'),
+    ('variational_travel', -1.0, '0 (by variational_rate) to 1000')])
 def test_bad_settings_are_one_line(name, bad, allowed):
     with pytest.raises(ValueError) as caught:
         TrainConfig(**{name: bad})

@@ -137,3 +137,15 @@ def test_weight_decay_is_decoupled():
         ends[0]['kernel'] - ends[1]['kernel'], 0.01 * 0.5 * before['kernel'],
         atol=1e-7)
     np.testing.assert_array_equal(ends[0]['bias'], ends[1]['bias'])
+
+
+@pytest.mark.parametrize('config', [
+    {}, {'warmup': 0.1}, {'decay': 1.0, 'schedule': 'cosine', 'warmup': 0.05},
+    {'decay': 0.0}])
+def test_variances_travel_the_same_way_under_any_schedule(config):
+    """The first step of Adam moves each by its rate; over 100 steps that makes 30."""
+    _, state, _, run = _setup('sparse_vd', variational_travel=30.0, **config)
+    start = np.asarray(state.aux['classifier']['log_sigma2'])
+    rates = [np.abs(np.asarray(run(state._replace(step=jnp.int32(step)))[
+        0].aux['classifier']['log_sigma2']) - start).max() for step in range(100)]
+    assert sum(rates) == pytest.approx(30.0, rel=0.03)
