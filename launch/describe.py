@@ -10,9 +10,10 @@ member of a study before and after pruning. --json is for machines.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from absl import flags
@@ -81,6 +82,31 @@ def as_dict(row: graph_costs.LayerRow) -> dict[str, Any]:
         'working_memory': row.input_output, 'working_memory_weights': row.input_weights}
 
 
+def as_json(
+    rows: Sequence[graph_costs.LayerRow], as_two: graph_costs.Totals | None
+) -> dict[str, Any]:
+    """A network as plain JSON values; `as_two` are its costs by two output units."""
+    found = {'layers': [as_dict(r) for r in rows],
+             'totals': graph_costs.totals(rows)._asdict()}
+    return found if as_two is None else found | {'two_output_units': as_two._asdict()}
+
+
+def as_two_units(graph: architecture.Graph) -> graph_costs.Totals | None:
+    """Costs before pruning by two output units; None if they are counted so."""
+    if not graph.folds:
+        return None
+    return graph_costs.graph_totals(dataclasses.replace(graph, fold_binary=False))
+
+
+def print_two_units(
+    console: Console, sizes: Mapping[str, graph_costs.Totals | None]
+) -> None:
+    """The paper's count of two classes, where it is another."""
+    counted = {name: totals for name, totals in sizes.items() if totals is not None}
+    if text := tables.two_units_text(counted):
+        tables.line(console, text)
+
+
 def print_rows(
     console: Console, title: str, rows: Sequence[graph_costs.LayerRow],
     totals: graph_costs.Totals,
@@ -116,13 +142,16 @@ def read_graph() -> architecture.Graph:
     document = network_file.document(NETWORK.value)
     if graph_file.is_graph(document):
         try:
-            return graph_file.parse(document)
+            return dataclasses.replace(
+                graph_file.parse(document), fold_binary=reading.read(
+                    CONFIG.value).objectives.fold_binary)
         except network_file.NetworkFileError as error:
             cli.fail(f'{NETWORK.value}: {error}')
     shape, classes = task_shape()
     point = network_file.read(
         sparse_space(shape, classes, rows='extended'), NETWORK.value)
-    return architecture.resolve(point, shape, classes)
+    fold = reading.read(CONFIG.value).objectives.fold_binary
+    return architecture.resolve(point, shape, classes, fold_binary=fold)
 
 
 def describe_network(console: Console) -> None:
@@ -131,13 +160,13 @@ def describe_network(console: Console) -> None:
 
     graph = read_graph()
     rows = graph_costs.layer_rows(graph)
-    totals = graph_costs.totals(rows)
+    totals, as_two = graph_costs.totals(rows), as_two_units(graph)
     if JSON.value:
-        json.dump({'layers': [as_dict(r) for r in rows], 'totals': totals._asdict()},
-                  sys.stdout, indent=2)
+        json.dump(as_json(rows, as_two), sys.stdout, indent=2)
         print()
-    else:
-        print_rows(console, NETWORK.value, rows, totals)
+        return
+    print_rows(console, NETWORK.value, rows, totals)
+    print_two_units(console, {'before pruning': as_two})
 
 
 def describe_trial(console: Console) -> None:
@@ -150,16 +179,17 @@ def describe_trial(console: Console) -> None:
     member = study.network(TRIAL.value or 'best')
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
-    pairs = [('before', before), ('after', after)]
+    pairs = [('before', before, as_two_units(member.graph)),
+             ('after', after, fronts.as_two_units(member))]
     if JSON.value:
-        json.dump({name: {'layers': [as_dict(r) for r in rows],
-                          'totals': graph_costs.totals(rows)._asdict()}
-                   for name, rows in pairs}, sys.stdout, indent=2)
+        json.dump({name: as_json(rows, as_two) for name, rows, as_two in pairs},
+                  sys.stdout, indent=2)
         print()
         return
-    for name, rows in pairs:
+    for name, rows, _ in pairs:
         print_rows(console, f'trial {member.row.name}, {name} pruning', rows,
                    graph_costs.totals(rows))
+    print_two_units(console, {f'{name} pruning': two for name, _, two in pairs})
     accuracy = 100 * (1 - (member.row.error or 0.0))
     tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %'
                          f'{_in_float(study, member.row)}')

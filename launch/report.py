@@ -118,6 +118,10 @@ def say(console, study, members, tests):
     tables.show(console, tables.front_table(front, objectives, tests))
     if objectives.on_board:
         tables.line(console, tables.prediction_text(study.board))
+    as_two = {m.row.name: totals for m in members
+              if (totals := fronts.as_two_units(m)) is not None}
+    if text := tables.two_units_text(as_two):
+        tables.line(console, text)
     tables.line(console, best_text(front, objectives, tests))
     for text in (tables.no_better_text(rows, study.dataset),
                  convergence.text(convergence.history(study.records))):

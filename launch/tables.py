@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sparse_jax.data import Dataset
     from sparse_jax.export.chip.boards import Board
     from sparse_jax.objectives.goals import Objectives
+    from sparse_jax.objectives.graph_costs import Totals
     from sparse_jax.study.records import Record
 
 
@@ -89,6 +90,16 @@ def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
     """'mean (least to most)', all with `form`."""
     texts = [form(v) for v in (sum(values) / len(values), min(values), max(values))]
     return f'{texts[0]} ({texts[1]} to {texts[2]})'
+
+
+def two_units_text(sizes: Mapping[str, Totals]) -> str:
+    """Model sizes as the paper counts them, {network: costs by two output units}; ''
+    if there are none."""
+    if not sizes:
+        return ''
+    each = ', '.join(f'{name}: {totals.model_size}' for name, totals in sizes.items())
+    return ('two classes are one output unit; model size with two units, as the paper '
+            f'counts: {each}')
 
 
 def statuses_text(rows) -> str:

@@ -19,7 +19,7 @@ from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives import compact_costs, pareto
 from sparse_jax.objectives.goal import GOALS, Counted, Goal, OnBoard, Own
 from sparse_jax.objectives.goals import Objectives, exceeded
-from sparse_jax.quantize import calibrate, emulate, quantize
+from sparse_jax.quantize import calibrate, classify, quantize
 from sparse_jax.quantize.quantized import QuantizedNet, UnfitNetworkError
 from sparse_jax.space.architecture import Graph
 from sparse_jax.study.outcome import CurvePoint, Outcome, Pruned
@@ -110,7 +110,7 @@ def on_chip(
         if not all(math.isfinite(value) for value in measured.values()):
             return None
         if int8 is not None and quantized:
-            guesses = emulate(int8, dataset.validation.images).argmax(-1)
+            guesses = classify(int8, dataset.validation.images)
             error = 1.0 - float(np.mean(guesses == np.asarray(labels)))
         return OnChip(error, measured or None)
 

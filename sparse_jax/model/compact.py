@@ -6,12 +6,17 @@ Feature maps are [channels, height, width]; vectors are [units].
 """
 
 import dataclasses
+import math
+from typing import TypeVar
 
+import jax
 import numpy as np
 
 from sparse_jax import ops
 from sparse_jax.ops import CompactNode as CompactNode
 from sparse_jax.ops.operation import Shape, Shapes
+
+LogitsT = TypeVar('LogitsT', np.ndarray, jax.Array)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +26,8 @@ class CompactNet:
     The tensor `'input'` is the image after, in this order: maximum over channels if
     `squeeze_depth`, then a downsample x downsample / downsample VALID maximum if
     `downsample` > 1, then (pixel - mean) / std. `input_shape` is the raw image's
-    (height, width, channels). The last node yields the logits.
+    (height, width, channels). The last node yields the logits, one per class, or a
+    single one for two classes: logit 1 less logit 0.
     """
 
     input_shape: tuple[int, int, int]
@@ -43,6 +49,11 @@ class CompactNet:
                 out = (out[0], out[1] // node.pool, out[2] // node.pool)
             shapes[node.name] = out
         return shapes
+
+    @property
+    def classes(self) -> int:
+        """How many classes the logits tell apart."""
+        return num_classes(math.prod(self.tensor_shapes()[self.nodes[-1].name]))
 
     def output_shape(self, node: CompactNode, shapes: Shapes) -> Shape:
         """Shape of a node's output before pooling: the y of the memory model."""
@@ -73,8 +84,30 @@ def run(net: CompactNet, images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def logits(net: CompactNet, images: np.ndarray) -> np.ndarray:
-    """[N, classes] logits for raw images [N, H, W, C]."""
+    """[N, units] logits for raw images [N, H, W, C]; see `per_class` for one unit."""
     return run(net, images)[net.nodes[-1].name]
+
+
+def classify(net: CompactNet, images: np.ndarray) -> np.ndarray:
+    """[N] classes of raw images [N, H, W, C]; of equal logits the first class."""
+    return per_class(logits(net, images)).argmax(-1)
+
+
+def output_units(classes: int) -> int:
+    """The fewest output units that tell so many classes apart."""
+    return 1 if classes == 2 else classes
+
+
+def num_classes(units: int) -> int:
+    """Classes that so many output units tell apart."""
+    return 2 if units == 1 else units
+
+
+def per_class(logits: LogitsT) -> LogitsT:
+    """Real logits [N, units] -> [N, classes]: the single d of two classes is (0, d)."""
+    if logits.shape[-1] != 1:
+        return logits
+    return logits * np.array([0, 1], logits.dtype)
 
 
 def _apply(node: CompactNode, inputs: list[np.ndarray]) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Cut a pruned network to its exact shape: dead maps, units and inputs are removed.
 
 Host NumPy. The result computes what the masked network computes: `compact.logits`
-equals the masked logits up to rounding, and its counts equal the masked counts.
+equals the masked logits up to rounding, and its counts equal the masked counts. A
+classifier of two classes becomes one unit where the graph says so (`Graph.folds`).
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sparse_jax import ops
+from sparse_jax.model import fold
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.space.architecture import Graph
 from sparse_jax.types import Array
@@ -27,6 +29,7 @@ def shrink(
       mean, std: the input normalisation of the data.
       gather: also drop inputs of dense layers that no kept weight reads.
     """
+    graph, folded, units = fold.fold_arrays(graph, folded, units)
     shapes = graph.shapes()
     alive = {name: np.asarray(u, bool) for name, u in units.items()}
     nodes = []

@@ -71,6 +71,7 @@ def least(graph: Graph, prunes: bool = True) -> Least:
     Without pruning the first four are the network's own costs (weights that happen to
     be exactly 0 are neglected).
     """
+    graph = graph.counted
     if not prunes:
         return Least(*graph_totals(graph), _unpruned_ram(graph))
     shapes = graph.shapes()

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax import ops
-from sparse_jax.model import sizes
+from sparse_jax.model import fold, sizes
 from sparse_jax.model.connectivity import Live
 from sparse_jax.model.skeleton import Candidate, Skeleton
 
@@ -47,8 +47,13 @@ class Costs(NamedTuple):
 
 
 def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> LayerCosts:
-    """Costs of every layer of a pruned network, living units only."""
+    """Costs of every layer of a pruned network, living units only.
+
+    Of a classifier that becomes one unit (`Graph.folds`) a weight counts if either of
+    the two units keeps it.
+    """
     graph = skeleton.graph
+    pruned = fold.fold_live(graph, pruned)
     true = sizes.true_sizes(skeleton, candidate)
     elements = {'input': true.tensors['input'].elements}
     rows = []

@@ -1,7 +1,13 @@
 """Int8 networks: calibration, fine-tuning and exact integer emulation."""
 
 from sparse_jax.quantize.accuracy import int8_accuracy
-from sparse_jax.quantize.emulate import dequantize, emulate, emulate_codes
+from sparse_jax.quantize.emulate import (
+    classes_of,
+    classify,
+    dequantize,
+    emulate,
+    emulate_codes,
+)
 from sparse_jax.quantize.emulate_jax import emulate_jax, make_emulator
 from sparse_jax.quantize.finetune import finetune
 from sparse_jax.quantize.operations import OPERATIONS
@@ -28,6 +34,8 @@ __all__ = [
     'Tuning',
     'UnfitNetworkError',
     'calibrate',
+    'classes_of',
+    'classify',
     'dequantize',
     'emulate',
     'emulate_codes',

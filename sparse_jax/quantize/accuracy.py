@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparse_jax.model.compact import CompactNet
-from sparse_jax.quantize.emulate import emulate
+from sparse_jax.quantize.emulate import classify
 from sparse_jax.quantize.quantize import quantize
 from sparse_jax.quantize.ranges import Method, Ranges, calibrate
 
@@ -24,4 +24,4 @@ def int8_accuracy(
     """
     ranges = ranges or calibrate(net, calibration, method=method)
     qnet = quantize(net, ranges)
-    return float(np.mean(emulate(qnet, images).argmax(-1) == np.asarray(labels)))
+    return float(np.mean(classify(qnet, images) == np.asarray(labels)))

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sparse_jax.model.compact import per_class
 from sparse_jax.quantize.operations import find
 from sparse_jax.quantize.operations.operation import Zeros
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, pixel_codes
@@ -9,7 +10,7 @@ from sparse_jax.quantize.windows import max_pool
 
 
 def emulate(net: QuantizedNet, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
-    """Raw images [N, H, W, C] -> [N, classes] int8 logits."""
+    """Raw images [N, H, W, C] -> [N, units] int8 logits."""
     codes = pixel_codes(net, images)
     parts = [emulate_codes(net, codes[i : i + batch])[net.output]
              for i in range(0, len(codes), batch)]
@@ -35,6 +36,17 @@ def dequantize(net: QuantizedNet, logits: np.ndarray) -> np.ndarray:
     tensor = net.tensors[net.output]
     real = tensor.scale * (logits.astype(np.float64) - tensor.zero_point)
     return real + tensor.offset
+
+
+def classify(net: QuantizedNet, images: np.ndarray) -> np.ndarray:
+    """Raw images [N, H, W, C] -> [N] classes, by the int8 logits."""
+    return classes_of(net, emulate(net, images))
+
+
+def classes_of(net: QuantizedNet, logits: np.ndarray) -> np.ndarray:
+    """Int8 logits [N, units] -> [N] classes: the largest, the first of equals; of a
+    single logit class 1 if it is above its zero point."""
+    return per_class(dequantize(net, logits)).argmax(-1)
 
 
 def zeros_of(net: QuantizedNet, node: QuantizedNode) -> Zeros:

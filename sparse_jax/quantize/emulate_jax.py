@@ -13,7 +13,7 @@ from sparse_jax.quantize.windows import max_pool
 
 
 def make_emulator(net: QuantizedNet) -> Callable[[jax.Array], jax.Array]:
-    """A traceable function: uint8 pixel codes [N, H, W, C] -> int8 logits [N, classes].
+    """A traceable function: uint8 pixel codes [N, H, W, C] -> int8 logits [N, units].
 
     Codes come from `pixel_codes`. The caller applies `jax.jit`.
     """
@@ -35,7 +35,7 @@ def make_emulator(net: QuantizedNet) -> Callable[[jax.Array], jax.Array]:
 def emulate_jax(
     net: QuantizedNet, images: np.ndarray, *, batch: int = 512
 ) -> np.ndarray:
-    """Raw images [N, H, W, C] -> [N, classes] int8 logits; compiles once per call."""
+    """Raw images [N, H, W, C] -> [N, units] int8 logits; compiles once per call."""
     codes = pixel_codes(net, images)
     batch = min(batch, len(codes))
     run, parts = jax.jit(make_emulator(net)), []

@@ -53,7 +53,7 @@ def fake_activation(x: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
 def fake_forward(
     net: CompactNet, ranges: Ranges, params: Params, x: jax.Array
 ) -> jax.Array:
-    """Logits [N, classes] of the tensor 'input' [N, c, h, w]."""
+    """Logits [N, units] of the tensor 'input' [N, c, h, w]."""
     owner, groups = share(net), group_ranges(net, ranges)
     tensors = {'input': x}
     for node in net.nodes:

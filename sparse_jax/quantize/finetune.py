@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from sparse_jax.model.compact import CompactNet, prepare_input
+from sparse_jax.model.compact import CompactNet, per_class, prepare_input
 from sparse_jax.quantize.fake import Params, fake_forward, group_ranges, masked
 from sparse_jax.quantize.pixels import Method, seen_by
 from sparse_jax.quantize.ranges import Ranges, calibrate, share
@@ -90,7 +90,7 @@ def _make_fit(
 
     def loss_fn(params: Params, x: jax.Array, y: jax.Array) -> jax.Array:
         real = _real(masked(params, masks), units)
-        logits = fake_forward(net, ranges, real, x)
+        logits = per_class(fake_forward(net, ranges, real, x))
         return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
 
     def step(

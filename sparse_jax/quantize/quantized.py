@@ -1,10 +1,11 @@
 """The int8 form of a compact network: integers, and the scales that gave them."""
 
 import dataclasses
+import math
 
 import numpy as np
 
-from sparse_jax.model.compact import CompactNet
+from sparse_jax.model.compact import CompactNet, num_classes
 from sparse_jax.quantize.pixels import codes_of
 
 
@@ -86,6 +87,16 @@ class QuantizedNet:
     def output(self) -> str:
         """Name of the tensor of logits."""
         return self.nodes[-1].name
+
+    @property
+    def units(self) -> int:
+        """How many logits there are."""
+        return math.prod(self.shapes[self.output])
+
+    @property
+    def classes(self) -> int:
+        """How many classes they tell apart: a single logit two, see `CompactNet`."""
+        return num_classes(self.units)
 
 
 def kernel_of(node: QuantizedNode) -> np.ndarray:

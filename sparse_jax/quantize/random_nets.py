@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sparse_jax.model.compact import CompactNet, CompactNode
+from sparse_jax.model.compact import CompactNet, CompactNode, output_units
 
 _SPARSITY = (0.0, 0.2, 0.5, 0.8, 0.95, 1.0)
 _RESIDUAL = 0.25
@@ -115,12 +115,13 @@ class _Builder:
 
 def random_net(
     seed: int, *, largest: int = 14, maps: int = 6, units: int = 11,
-    residual: bool = True,
+    residual: bool = True, classes: int | None = None,
 ) -> CompactNet:
     """A legal network drawn from `seed`; images up to `largest` pixels a side.
 
     maps, units: most output maps of a convolution and units of a hidden dense layer.
     residual: whether there may be adds of feature maps and average pools.
+    classes: two of them are one output unit; drawn too if absent.
     """
     rng = np.random.default_rng(seed)
     h, w = (int(v) for v in rng.integers(1, largest + 1, size=2))
@@ -133,7 +134,8 @@ def random_net(
     for _ in range(int(rng.integers(0, 3))):
         count = int(rng.integers(1, 4))
         name = build.merge([build.branch(name) for _ in range(count)])
-    build.dense(name, int(rng.integers(1, 11)), relu=False)
+    drawn = int(rng.integers(1, 11))
+    build.dense(name, drawn if classes is None else output_units(classes), relu=False)
     return CompactNet((h, w, c), rate, squeeze, float(rng.uniform(0, 255)),
                       float(rng.uniform(20, 120)), tuple(build.nodes))
 

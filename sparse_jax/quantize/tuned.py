@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax.model.compact import CompactNet
+from sparse_jax.model.compact import CompactNet, per_class
 from sparse_jax.quantize.emulate import dequantize, emulate
 from sparse_jax.quantize.quantize import quantize
 from sparse_jax.quantize.quantized import UnfitNetworkError
@@ -35,11 +35,12 @@ class Judge(NamedTuple):
         except UnfitNetworkError:
             return np.nan, -np.inf
         codes, labels = emulate(qnet, self.images), np.asarray(self.labels, np.int64)
-        real = dequantize(qnet, codes)
+        real = per_class(dequantize(qnet, codes))
+        right = float(np.mean(real.argmax(-1) == labels))
         real = real - real.max(axis=-1, keepdims=True)
         likely = real - np.log(np.exp(real).sum(axis=-1, keepdims=True))
         picked = np.take_along_axis(likely, labels[:, None], axis=-1)
-        return float(np.mean(codes.argmax(-1) == labels)), float(picked.mean())
+        return right, float(picked.mean())
 
 
 def hold_out(key: jax.Array, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -119,8 +119,8 @@ def build(
 def fingerprint(built: Setup) -> str:
     """Changes with everything that several hosts must have in common."""
     return json.dumps(
-        [locked(built.settings), data.digest(built.dataset), host_random.digest(),
-         jax.__version__], sort_keys=True)
+        [locked(built.settings, built.dataset.num_classes), data.digest(built.dataset),
+         host_random.digest(), jax.__version__], sort_keys=True)
 
 
 def _judge(

@@ -94,6 +94,10 @@ class Objectives:
     quantized: bool = False
     """The error is that of the int8 network on the chip, calibrated on training
     images, in place of the float one."""
+    fold_binary: bool = True
+    """A classifier of two classes is counted and exported as one unit, the difference
+    of its two: the same classes for half of these weights. False counts both, as the
+    paper does. Of no effect for more classes."""
 
 
 @dataclasses.dataclass(frozen=True)

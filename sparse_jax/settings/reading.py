@@ -77,7 +77,7 @@ def search_space(
     """
     whole = sparse_space.sparse_space(
         input_shape, num_classes, prior=settings.space.prior,
-        rows=settings.space.rows)
+        rows=settings.space.rows, fold_binary=settings.objectives.fold_binary)
     try:
         return restrict(whole, settings.space.restrict)
     except ValueError as error:

@@ -17,25 +17,35 @@ FREE = ('runtime', 'search.rounds', 'data.path')
 """Settings that may differ when a study continues, and between hosts. What is at the
 path may not: a study keeps a digest of its data."""
 
+OLDER = {'objectives.fold_binary': False}
+"""What settings that were added later are in studies without them, where that is not
+their default."""
+BINARY = ('objectives.fold_binary',)
+"""Settings that mean something for two classes alone."""
+
 
 def dumps(settings: Settings) -> str:
     """Canonical JSON of settings."""
     return json.dumps(to_tree(settings), indent=2, sort_keys=True) + '\n'
 
 
-def locked(settings: Settings) -> dict[str, Any]:
+def locked(settings: Settings, num_classes: int = 0) -> dict[str, Any]:
     """{'search.batch': 8, ...}: what must agree when a study continues, or between
-    hosts."""
+    hosts; without what only two classes have, unless there are two."""
+    free = FREE if num_classes == 2 else FREE + BINARY
     found = {name: value for name, value in flatten(to_tree(settings)).items()
-             if not any(name == f or name.startswith(f'{f}.') for f in FREE)}
+             if not any(name == f or name.startswith(f'{f}.') for f in free)}
     # Blanks between its items mean nothing.
     found['space.restrict'] = found['space.restrict'].replace(' ', '')
     return found
 
 
-def differences(stored: Settings, given: Settings) -> list[str]:
-    """Lines 'name: stored -> given' of settings that must agree and do not."""
-    old, new = locked(stored), locked(given)
+def differences(
+    stored: Settings, given: Settings, num_classes: int = 0
+) -> list[str]:
+    """Lines 'name: stored -> given' of settings that must agree and do not; of their
+    data's `num_classes` classes, 0 if that is not known yet."""
+    old, new = locked(stored, num_classes), locked(given, num_classes)
     return [f'{name}: {old.get(name)!r} -> {new.get(name)!r}'
             for name in sorted(old.keys() | new.keys())
             if old.get(name) != new.get(name)]
@@ -45,7 +55,7 @@ def read_json(
     path: str | os.PathLike[str], where: str = ''
 ) -> ml_collections.ConfigDict:
     """The configuration that a study stored; settings that were added since then have
-    their defaults.
+    their defaults, or what is in `OLDER`.
 
     Raises:
       ConfigError: missing or broken file, or settings that do not exist; one line that
@@ -59,7 +69,7 @@ def read_json(
         check_known(where, tree)
         config = default_config()
         config.update_from_flattened_dict(
-            {name: tuples(value) for name, value in flatten(tree).items()})
+            {name: tuples(value) for name, value in (OLDER | flatten(tree)).items()})
     except ConfigError:
         raise
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:

@@ -21,17 +21,37 @@ POOL = 2
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
-    """A network from the raw image (H, W, C) to `num_classes` logits; hashable."""
+    """A network from the raw image (H, W, C) to `num_classes` logits; hashable.
+
+    fold_binary: whether a classifier of two classes is counted and shrunk as one unit,
+    see `folds`. It is trained as two all the same.
+    """
 
     input_shape: tuple[int, int, int]
     downsample: int
     squeeze_depth: bool
     nodes: tuple[Node, ...]
+    fold_binary: bool = True
 
     @property
     def num_classes(self) -> int:
         """Units of the last node."""
         return self.nodes[-1].channels
+
+    @property
+    def folds(self) -> bool:
+        """Whether pruning leaves one output unit: logit 1 less logit 0 of two."""
+        last = self.nodes[-1]
+        return self.fold_binary and last.name == CLASSIFIER and last.channels == 2
+
+    @property
+    def counted(self) -> 'Graph':
+        """The network whose layers are counted: with one output unit if it `folds`."""
+        if not self.folds:
+            return self
+        *nodes, last = self.nodes
+        return dataclasses.replace(
+            self, nodes=(*nodes, dataclasses.replace(last, channels=1)))
 
     @property
     def weighted_nodes(self) -> tuple[Node, ...]:
@@ -71,7 +91,10 @@ def pooled(shape: Shape, pool: int) -> Shape:
     return shape if pool == 1 else (shape[0], shape[1] // pool, shape[2] // pool)
 
 
-def resolve(point: dict, input_shape: tuple[int, int, int], num_classes: int) -> Graph:
+def resolve(
+    point: dict, input_shape: tuple[int, int, int], num_classes: int,
+    *, fold_binary: bool = True,
+) -> Graph:
     """Point (by table name) -> its exact graph; check `feasible()` before use.
 
     Convolutions are VALID with stride 1; blocks end in a 2x2/2 VALID pool where
@@ -85,7 +108,7 @@ def resolve(point: dict, input_shape: tuple[int, int, int], num_classes: int) ->
         nodes += tuple(_block_nodes(point, k, source, channels, norm))
         source, channels = nodes[-1].name, nodes[-1].channels
     height, width, depth = input_shape
-    trunk = Graph((height, width, depth), rate, squeeze, nodes)
+    trunk = Graph((height, width, depth), rate, squeeze, nodes, fold_binary)
     return dataclasses.replace(
         trunk, nodes=nodes + _head_nodes(point, trunk, num_classes))
 

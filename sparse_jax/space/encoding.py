@@ -114,7 +114,8 @@ def graphs(space: Space, rows: np.ndarray) -> list[architecture.Graph]:
     new = [i for i, name in enumerate(names) if name not in memory]
     for i, point in zip(new, decode_rows(space, rows[new])):
         memory[names[i]] = architecture.resolve(
-            point, space.input_shape, space.num_classes)
+            point, space.input_shape, space.num_classes,
+            fold_binary=space.fold_binary)
     return [memory[name] for name in names]
 
 

@@ -29,12 +29,14 @@ class Space:
       input_shape: (height, width, channels) of the raw image.
       num_classes: outputs of the classifier.
       prior: how values are spread over the unit interval, see `sparse_space`.
+      fold_binary: whether two classes are counted as one output unit, see `Graph`.
     """
 
     dimensions: tuple[Dimension, ...]
     input_shape: tuple[int, int, int]
     num_classes: int
     prior: str = 'log-uniform'
+    fold_binary: bool = True
 
     @functools.cached_property
     def _index(self) -> dict[str, int]:
@@ -73,7 +75,7 @@ class Space:
 
 def sparse_space(
     input_shape: tuple[int, int, int], num_classes: int, *,
-    prior: str = 'log-uniform', rows: str = 'table',
+    prior: str = 'log-uniform', rows: str = 'table', fold_binary: bool = True,
 ) -> Space:
     """The table for images of `input_shape` (H, W, C).
 
@@ -83,6 +85,7 @@ def sparse_space(
     means the same on every data set. 'paper' has the rows of 'uniform'.
     `rows='extended'` adds rows that the paper does not have: residual-block-k (the
     block's input is added to its output) and pool-type-block-k.
+    `fold_binary=False` counts both output units of two classes, as the paper does.
 
     Raises:
       ValueError: unknown prior or rows, or a shape or class count that is no image
@@ -104,7 +107,8 @@ def sparse_space(
         if rows == 'extended':
             table += _extended_rows(k)
     height, width, channels = map(int, input_shape)
-    return Space(tuple(table), (height, width, channels), int(num_classes), prior)
+    return Space(tuple(table), (height, width, channels), int(num_classes), prior,
+                 fold_binary)
 
 
 def _is(name: str, *values: Value) -> Condition:

@@ -19,8 +19,13 @@ CONFIG_FILE = 'config.json'
 DATA, BOARD, MODELS, RANDOM = 'data', 'board', 'cost models', 'random numbers'
 
 
-def check_settings(workdir: str, settings: Settings) -> None:
+def check_settings(workdir: str, settings: Settings, num_classes: int = 0) -> None:
     """Refuse a workdir that holds a study of another configuration; writes nothing.
+
+    Args:
+      workdir: its folder.
+      settings: those to continue with.
+      num_classes: of the data, 0 if they are not loaded yet.
 
     Raises:
       StudyError, ConfigError: one line with all differences, or why the folder cannot
@@ -37,7 +42,7 @@ def check_settings(workdir: str, settings: Settings) -> None:
                     f'workdir {workdir!r} holds {name} without its {CONFIG_FILE}; '
                     'allowed: a study with its configuration, or another folder')
         return
-    changed = differences(read_settings(workdir), settings)
+    changed = differences(read_settings(workdir), settings, num_classes)
     if changed:
         raise study.StudyError(
             f'workdir {workdir!r} holds a study of another configuration '
@@ -52,7 +57,7 @@ def start_study(
     Raises:
       StudyError, ConfigError: the folder holds something else, or cannot be written.
     """
-    check_settings(workdir, settings)
+    check_settings(workdir, settings, dataset.num_classes)
     path = pathlib.Path(workdir) / CONFIG_FILE
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

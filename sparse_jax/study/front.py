@@ -1,5 +1,6 @@
 """Members of a study's front as compact networks, and their one look at test data."""
 
+import dataclasses
 import functools
 import json
 import warnings
@@ -15,6 +16,8 @@ from sparse_jax.model import compact
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
 from sparse_jax.model.skeleton import EXACT, split
+from sparse_jax.objectives import compact_costs
+from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.quantize import int8_accuracy
 from sparse_jax.space import encoding
@@ -60,6 +63,17 @@ def member(
     return Member(row, graph, weights, net)
 
 
+def as_two_units(member: Member) -> Totals | None:
+    """Costs of a network as the paper counts two classes, by two output units; None
+    if its own costs are counted so."""
+    if not member.graph.folds:
+        return None
+    graph = dataclasses.replace(member.graph, fold_binary=False)
+    return compact_costs.costs(shrink(
+        graph, member.weights.folded, member.weights.units, mean=member.net.mean,
+        std=member.net.std))
+
+
 def repruned(
     graph: Graph, point: dict, weights: Weights, method: PruningMethod, offset: float
 ) -> Weights:
@@ -76,7 +90,7 @@ def accuracy(net: CompactNet, split: data.Split) -> float:
     right = 0
     for start in range(0, len(split.labels), _CHUNK):
         part = slice(start, start + _CHUNK)
-        guesses = compact.logits(net, split.images[part]).argmax(axis=1)
+        guesses = compact.classify(net, split.images[part])
         right += int((guesses == split.labels[part]).sum())
     return right / len(split.labels)
 

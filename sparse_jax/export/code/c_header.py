@@ -1,7 +1,5 @@
 """The C header of a network, for C99 and C++."""
 
-import numpy as np
-
 from sparse_jax.export.code.buffers import BufferPlan
 from sparse_jax.quantize.quantized import QuantizedNet
 
@@ -9,6 +7,7 @@ _HEADER = '''\
 /* An int8 network. Feed the image row by row, then read the logits:
      for (r = 0; r < %UPPER%_HEIGHT; ++r) %NAME%_push_row(r, row_r);
      logits = %NAME%_infer();
+     class = %NAME%_class(logits);
    A row may be forgotten once pushed. Pixels are uint8 codes, [width][channels];
    code = (pixel - low) / step, low %LOW%, step %STEP%.
    %NAME%_pixel_code computes it. */
@@ -21,6 +20,7 @@ _HEADER = '''\
 #define %UPPER%_WIDTH %WIDTH%
 #define %UPPER%_CHANNELS %CHANNELS%
 #define %UPPER%_CLASSES %CLASSES%
+#define %UPPER%_LOGITS %LOGITS%
 #define %UPPER%_ARENA_BYTES %ARENA%
 #define %UPPER%_LOGIT_SCALE %SCALE%
 #define %UPPER%_LOGIT_ZERO_POINT (%ZERO%)
@@ -34,6 +34,8 @@ extern "C" {
 void %NAME%_push_row(int row, const uint8_t *pixels);
 /* Int8 logits, valid until the next row is pushed. */
 const int8_t *%NAME%_infer(void);
+
+%CHOICE%
 
 /* The code of a raw pixel: (pixel - low) / step, the nearest integer, the even one of
    two, within 0..255. In doubles, as the network was made. */
@@ -56,6 +58,26 @@ static inline uint8_t %NAME%_pixel_code(double pixel)
 #endif
 '''
 
+_LARGEST = '''
+/* The class of logits: the largest, the first of equals. */
+static inline int %NAME%_class(const int8_t *logits)
+{
+    int best = 0;
+    for (int i = 1; i < %UPPER%_LOGITS; ++i)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+'''
+
+_SIGN = '''
+/* The class, 0 or 1, of the one logit: that of class 1 less that of class 0. */
+static inline int %NAME%_class(const int8_t *logits)
+{
+    return logits[0] > %UPPER%_LOGIT_ZERO_POINT;
+}
+'''
+
 
 def header_text(net: QuantizedNet, plan: BufferPlan, name: str) -> str:
     """The header of a network whose identifiers start with `name`.
@@ -66,11 +88,12 @@ def header_text(net: QuantizedNet, plan: BufferPlan, name: str) -> str:
     height, width, channels = net.input_shape
     tensor = net.tensors[net.output]
     values = {'UPPER': name.upper(), 'NAME': name, 'HEIGHT': height, 'WIDTH': width,
-              'CHANNELS': channels, 'CLASSES': int(np.prod(net.shapes[net.output])),
+              'CHANNELS': channels, 'CLASSES': net.classes, 'LOGITS': net.units,
               'ARENA': plan.arena, 'SCALE': repr(tensor.scale),
               'ZERO': tensor.zero_point, 'LOW': repr(float(net.pixel_low)),
               'STEP': repr(float(net.pixel_step))}
-    text = _HEADER
+    text = _HEADER.replace(
+        '%CHOICE%', (_SIGN if net.units == 1 else _LARGEST).strip())
     for key, value in values.items():
         text = text.replace(f'%{key}%', str(value))
     return text

@@ -19,7 +19,7 @@ from sparse_jax.quantize.quantized import QuantizedNet
 
 _RESERVED = (
     'arena', 'layer', 'high_multiply', 'rescale', 'clamp', 'dot', 'dot2', 'unpack',
-    'push_row', 'pixel_code', 'infer', 'NOINLINE', *kernels.HELPERS,
+    'push_row', 'pixel_code', 'infer', 'class', 'NOINLINE', *kernels.HELPERS,
     *(f'layer_{kind}' for kind in layer_kernels.KINDS))
 
 

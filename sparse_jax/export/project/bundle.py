@@ -4,7 +4,7 @@ from sparse_jax.export.code.c_source import Generated
 
 _ENTRY = '''
 typedef struct {
-    int height, row_bytes, classes;
+    int height, row_bytes, logits;
     void (*push_row)(int, const uint8_t *);
     const int8_t *(*infer)(void);
 } bundled;
@@ -26,7 +26,7 @@ int main(void)
                     return 1;
                 bundle[n].push_row(r, row);
             }
-            fwrite(bundle[n].infer(), 1, bundle[n].classes, stdout);
+            fwrite(bundle[n].infer(), 1, bundle[n].logits, stdout);
         }
     return 0;
 }
@@ -38,8 +38,7 @@ def bundle_source(networks: list[Generated]) -> str:
     entries = []
     for g in networks:
         height, width, channels = g.net.input_shape
-        classes = g.header.split('_CLASSES ')[1].split()[0]
-        entries.append(f'    {{{height}, {width * channels}, {classes}, '
+        entries.append(f'    {{{height}, {width * channels}, {g.net.units}, '
                        f'{g.name}_push_row, {g.name}_infer}},')
     return '\n'.join(['#include <stdint.h>', *(g.source for g in networks), _ENTRY,
                       'const bundled bundle[] = {', *entries, '};', ''])

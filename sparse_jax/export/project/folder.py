@@ -149,7 +149,7 @@ def write_report(out: pathlib.Path, report: dict) -> None:
 
 
 def read_testset(out: str | pathlib.Path) -> dict[str, np.ndarray]:
-    """codes [N, H, W, C] uint8, logits [N, classes] int8, labels [N]; never pickles."""
+    """codes [N, H, W, C] uint8, logits [N, units] int8, labels [N]; never pickles."""
     try:
         path = pathlib.Path(out).expanduser() / 'testset.npz'
         with np.load(path, allow_pickle=False) as file:

@@ -13,11 +13,12 @@ from sparse_jax.export.errors import ExportError
 from sparse_jax.export.project import folder
 from sparse_jax.export.project.budget import check_plan
 from sparse_jax.export.project.facts import gather_facts
-from sparse_jax.model.compact import CompactNet, logits
+from sparse_jax.model.compact import CompactNet, classify
 from sparse_jax.quantize import (
     Method,
     Ranges,
     calibrate,
+    classes_of,
     emulate,
     emulate_jax,
     pixel_codes,
@@ -72,7 +73,7 @@ def export_network(
     if not np.array_equal(expected, emulate_jax(qnet, data.images)):
         raise ExportError('the JAX and NumPy emulators disagree: please report this')
     codes = pixel_codes(qnet, data.images)
-    report = facts | {'accuracy': _accuracies(net, data, expected)}
+    report = facts | {'accuracy': _accuracies(net, data, classes_of(qnet, expected))}
     labels = np.full(len(codes), -1) if data.labels is None else data.labels
     arrays = {'codes': codes, 'logits': expected,
               'labels': np.asarray(labels, np.int64)}
@@ -95,13 +96,13 @@ def _check_data(net: CompactNet, data: ExportData) -> None:
                 raise ExportError(f'layer {node.name} has non-finite weights')
 
 
-def _accuracies(net: CompactNet, data: ExportData, expected: np.ndarray) -> dict:
+def _accuracies(net: CompactNet, data: ExportData, guesses: np.ndarray) -> dict:
     if data.labels is None:
         return {'test_images': len(data.images), 'float': None, 'int8': None}
     labels = np.asarray(data.labels)
     return {'test_images': len(labels),
-            'float': float(np.mean(logits(net, data.images).argmax(-1) == labels)),
-            'int8': float(np.mean(expected.argmax(-1) == labels))}
+            'float': float(np.mean(classify(net, data.images) == labels)),
+            'int8': float(np.mean(guesses == labels))}
 
 
 def _files(

@@ -17,6 +17,7 @@ from sparse_jax.export.project.ledger import (
     network_bytes,
     ram_ledger,
 )
+from sparse_jax.model.compact import per_class
 
 _COUNTED = 8
 
@@ -55,14 +56,14 @@ def verify(
     result = {
         'board': board.name, 'compiler': tool.label(), 'logits': 'bit-equal',
         'images': count, 'test_set': len(tests['codes']),
-        'accuracy': _accuracy(outputs, tests['labels'][:count]),
+        'accuracy': _accuracy(report, outputs, tests['labels'][:count]),
         'stack': stack, **_sizes(report, image), **_costs(board, counts)}
     folder.set_verification(out_dir, result)
     return result
 
 
 def run_images(machine: Machine, facts: dict, codes: np.ndarray) -> np.ndarray:
-    """[N, classes] int8 logits of uint8 pixel codes [N, H, W, C], row by row."""
+    """[N, units] int8 logits of uint8 pixel codes [N, H, W, C], row by row."""
     name, row = facts['name'], machine.image.addresses['row_buffer']
     logits = []
     for image in codes:
@@ -70,7 +71,7 @@ def run_images(machine: Machine, facts: dict, codes: np.ndarray) -> np.ndarray:
             machine.write(row, pixels.tobytes())
             machine.call(f'{name}_push_row', index, row)
         address = machine.call(f'{name}_infer')
-        logits.append(machine.read(address, facts['classes']))
+        logits.append(machine.read(address, facts['logits']))
     return np.frombuffer(b''.join(logits), np.int8).reshape(len(codes), -1)
 
 
@@ -96,11 +97,14 @@ def _compare(
             f'not {expected[first].tolist()}')
 
 
-def _accuracy(outputs: np.ndarray, labels: np.ndarray) -> float | None:
+def _accuracy(
+    facts: dict, outputs: np.ndarray, labels: np.ndarray
+) -> float | None:
     """None if the export came without labels."""
     if (labels < 0).any():
         return None
-    return float(np.mean(outputs.argmax(-1) == labels))
+    above = outputs.astype(np.float64) - facts['logit_zero_point']
+    return float(np.mean(per_class(above).argmax(-1) == labels))
 
 
 def _sizes(report: dict, image: Image) -> dict:

@@ -16,7 +16,11 @@ from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
 
 def to_tflite(net: QuantizedNet) -> bytes:
-    """The .tflite bytes; input [1, H, W, C] int8 is the pixel code - 128."""
+    """The .tflite bytes; input [1, H, W, C] int8 is the pixel code - 128.
+
+    The output [1, units] is the int8 logits. Of two classes there may be one: class 1
+    if it is above its zero point.
+    """
     graph = _Graph(net)
     for node in net.nodes:
         if node.weight is not None:

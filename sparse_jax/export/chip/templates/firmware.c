@@ -18,12 +18,7 @@ int classify(void)
         read_row(row, row_buffer);
         @_push_row(row, row_buffer);
     }
-    const int8_t *logits = @_infer();
-    int best = 0;
-    for (int i = 1; i < @@_CLASSES; ++i)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
+    return @_class(@_infer());
 }
 
 int main(void)

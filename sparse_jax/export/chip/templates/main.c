@@ -12,7 +12,7 @@ int main(void)
         for (int r = 0; r < @@_HEIGHT; ++r, row += @@_WIDTH * @@_CHANNELS)
             @_push_row(r, row);
         const int8_t *logits = @_infer();
-        for (int i = 0; i < @@_CLASSES; ++i)
+        for (int i = 0; i < @@_LOGITS; ++i)
             wrong += logits[i] != vector_logits[n][i];
     }
     printf("%d test vectors, %d wrong logits\n", VECTORS, wrong);
