@@ -11,7 +11,7 @@ import pytest
 
 from sparse_jax.export import generate
 from sparse_jax.model.compact import CompactNet, CompactNode
-from sparse_jax.quantize import calibrate, emulate, pixel_codes, quantize
+from sparse_jax.quantize import calibrate, classes_of, emulate, pixel_codes, quantize
 
 OFFSETS = ((0, 1), (-3, 0.01), (29815, 1200), (300000, 200), (1013250, 300),
            (12345678, 50), (1e-7, 1e-9))
@@ -20,12 +20,13 @@ C, CXX = shutil.which('cc'), shutil.which('c++')
 ZIG = [sys.executable, '-m', 'ziglang'] if find_spec('ziglang') else None
 
 
-def _offset_net(base, spread):
+def _offset_net(base, spread, units=2):
     """A network of float pixels far from 0, and its images."""
     rng = np.random.default_rng(0)
     images = (base + spread * rng.random((64, 8, 8, 1))).astype('f4')
-    node = CompactNode('d', 'dense', ('input',), rng.normal(size=(2, 64)).astype('f4'),
-                       np.zeros(2, 'f4'))
+    node = CompactNode('d', 'dense', ('input',), rng.normal(
+        size=(units, 64)).astype('f4'),
+                       np.zeros(units, 'f4'))
     net = CompactNet((8, 8, 1), 1, False, float(images.mean()), float(images.std()),
                      (node,))
     return quantize(net, calibrate(net, images)), images
@@ -70,6 +71,38 @@ int main(void)
                                   pixel_codes(q, pixels))
 
 
+@pytest.mark.skipif(not C, reason='no host C compiler')
+@pytest.mark.parametrize('units', (1, 2, 3))
+def test_device_chooses_our_class(tmp_path, units):
+    """All values of one logit; many of several, equal ones among them."""
+    q, _ = _offset_net(0, 1, units)
+    header = generate(q).header
+    assert f'#define NET_CLASSES {max(units, 2)}\n' in header
+    assert f'#define NET_LOGITS {units}\n' in header
+    codes = np.arange(-128, 128)[:, None] if units == 1 else np.random.default_rng(
+        0).integers(-3, 3, (256, units))
+    codes = codes.astype(np.int8)
+    (tmp_path / 'net.h').write_text(header)
+    (tmp_path / 'choose.c').write_text('''
+#include <stdio.h>
+#include "net.h"
+int main(void)
+{
+    int8_t logits[NET_LOGITS];
+    while (fread(logits, 1, NET_LOGITS, stdin) == NET_LOGITS)
+        putchar(net_class(logits));
+    return 0;
+}
+''')
+    subprocess.run([C, '-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror',
+                    'choose.c', '-o', 'choose'], cwd=tmp_path, check=True)
+    done = subprocess.run([tmp_path / 'choose'], input=codes.tobytes(),
+                          capture_output=True, check=True)
+    chosen = np.frombuffer(done.stdout, np.uint8)
+    np.testing.assert_array_equal(chosen, classes_of(q, codes))
+    assert set(chosen) == set(range(max(units, 2)))
+
+
 @pytest.mark.skipif(not (C and CXX) and not ZIG, reason='no C++ compiler')
 def test_cpp_compiles_links_and_runs(tmp_path):
     """A sketch (Arduino, Mbed) in C++ with the network in C; both speak of warnings."""
@@ -92,7 +125,7 @@ int main(void)
         }
         net_push_row(r, row);
     }
-    fwrite(net_infer(), 1, NET_CLASSES, stdout);
+    fwrite(net_infer(), 1, NET_LOGITS, stdout);
     return 0;
 }
 ''')

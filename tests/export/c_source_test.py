@@ -22,8 +22,8 @@ FLAGS = ['-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O0',
 pytestmark = pytest.mark.skipif(not shutil.which('gcc'), reason='no host gcc')
 
 
-def _quantized(seed, largest=14):
-    net = random_net(seed, largest=largest)
+def _quantized(seed, largest=14, classes=None):
+    net = random_net(seed, largest=largest, classes=classes)
     images = random_images(net, IMAGES, seed)
     return quantize(net, calibrate(net, images)), images
 
@@ -46,11 +46,11 @@ def _run(folder, cases, *flags):
     return logits
 
 
-def _check(folder, seeds, flags, weight_format='auto', largest=14):
+def _check(folder, seeds, flags, weight_format='auto', largest=14, classes=None):
     folder.mkdir()
     cases = []
     for seed in seeds:
-        q, images = _quantized(seed, largest)
+        q, images = _quantized(seed, largest, classes)
         cases.append((generate(q, name=f'n{seed}', weight_format=weight_format,
                                guard=False), images))
     for (g, images), logits in zip(cases, _run(folder, cases, *flags)):
@@ -75,6 +75,11 @@ def test_random_networks(tmp_path):
     assert kinds == set(KINDS)
     assert {node.op for g, _ in cases for node in g.net.nodes} == set(OPERATIONS)
     assert any(node.gather is not None for g, _ in cases for node in g.net.nodes)
+
+
+def test_two_classes_in_one_logit(tmp_path):
+    cases = _check(tmp_path / 'two', range(300, 312), (), largest=8, classes=2)
+    assert all(g.net.units == 1 and g.net.classes == 2 for g, _ in cases)
 
 
 def _wide_net():

@@ -8,7 +8,7 @@ import pytest
 
 from sparse_jax.export import ExportError, analytic_cost, to_tflite
 from sparse_jax.model.compact import CompactNet, CompactNode
-from sparse_jax.quantize import calibrate, emulate, fixed_point, quantize
+from sparse_jax.quantize import calibrate, classes_of, emulate, fixed_point, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
 
 pytestmark = pytest.mark.skipif(
@@ -20,10 +20,10 @@ needs_litert = pytest.mark.skipif(not find_spec('ai_edge_litert'),
                                   reason='needs ai-edge-litert')
 
 
-def _cases(seeds, **settings):
+def _cases(seeds, classes=None, **settings):
     """(model, codes, logits) of the random networks that .tflite can express."""
     for seed in seeds:
-        net = random_net(seed)
+        net = random_net(seed, classes=classes)
         images = random_images(net, 4, seed)
         q = quantize(net, calibrate(net, images), **settings)
         try:
@@ -70,6 +70,27 @@ def test_tflm_gives_our_logits(per_channel):
         np.testing.assert_array_equal(_run_tflm(model, codes)[0], logits, str(seed))
         checked += 1
     assert checked > 30
+
+
+@needs_tflm
+def test_tflm_gives_one_logit_for_two_classes():
+    checked = 0
+    for seed, model, codes, logits in _cases(range(300, 320), classes=2):
+        outputs, interpreter = _run_tflm(model, codes)
+        np.testing.assert_array_equal(outputs, logits, str(seed))
+        assert outputs.shape == (4, 1)
+        # What it says of its output is what the class is read from.
+        q = _two_classes(seed)
+        details = interpreter.get_output_details(0)
+        zero = int(details['quantization_parameters']['zero_points'][0])
+        np.testing.assert_array_equal(outputs[:, 0] > zero, classes_of(q, logits))
+        checked += 1
+    assert checked > 8
+
+
+def _two_classes(seed):
+    net = random_net(seed, classes=2)
+    return quantize(net, calibrate(net, random_images(net, 4, seed)))
 
 
 def _round_once(x, multiplier, shift):

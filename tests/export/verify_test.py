@@ -28,7 +28,7 @@ from sparse_jax.export.code.c_source import generate
 from sparse_jax.export.project.bundle import firmware_program
 from sparse_jax.export.project.ledger import flash_ledger, ram_ledger
 from sparse_jax.model.compact import CompactNet, CompactNode
-from sparse_jax.quantize import calibrate, emulate, quantize
+from sparse_jax.quantize import calibrate, classify, emulate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
 
 
@@ -94,6 +94,26 @@ def test_random_networks_on_emulated_cores(board_name):
     first, again = (machine.count(lambda: machine.call(f'{name}_infer'))
                     for _ in range(2))
     assert first == again and first.cycles > first.instructions > 100
+
+
+@needs_mcu
+def test_two_classes_on_the_emulated_core(tmp_path):
+    """One logit; the example's class is the one that the accuracies are of."""
+    net = _small_net()
+    conv, last = net.nodes
+    net = dataclasses.replace(net, nodes=(conv, dataclasses.replace(
+        last, weight=np.diff(last.weight[:2], axis=0), bias=last.bias[:1])))
+    images = random_images(net, 20)
+    labels = np.arange(20) % 2
+    report = export_network(net, ExportData(images, images, labels), 'microbit',
+                            tmp_path)
+    assert (report['classes'], report['logits']) == (2, 1)
+    q = quantize(net, calibrate(net, images))
+    right = float(np.mean(classify(q, images) == labels))
+    assert 0 < right < 1 and report['accuracy']['int8'] == right
+    assert verify(tmp_path)['accuracy'] == right
+    with np.load(tmp_path / 'testset.npz') as file:
+        assert file['logits'].shape == (20, 1)
 
 
 @needs_mcu

@@ -22,8 +22,8 @@ from tests import sampled
 from tests.sampled_masks import random_masks
 
 MEAN, STD = 90.0, 60.0
-CASES = [((8, 8, 1), TierPolicy(widths=(8, 32, 100), kernels=((2, 5),))),
-         ((11, 9, 3), TierPolicy(widths=(100,), kernels=((2, 3), (4, 5))))]
+CASES = [((8, 8, 1), 4, TierPolicy(widths=(8, 32, 100), kernels=((2, 5),))),
+         ((11, 9, 3), 2, TierPolicy(widths=(100,), kernels=((2, 3), (4, 5))))]
 PRUNERS = ('random', *METHODS)
 
 
@@ -50,8 +50,8 @@ def _prune(name, skeleton, candidate, params, stats, scatter, masks):
 def pairs():
     """[(pruner, exact graph, masked logits, masked layer costs, net)], 120 of them."""
     found, rng, turn = [], np.random.default_rng(5), 0
-    for seed, (shape, policy) in enumerate(CASES):
-        space = sparse_space(shape, 4)
+    for seed, (shape, classes, policy) in enumerate(CASES):
+        space = sparse_space(shape, classes)
         images = rng.integers(0, 256, (3, *shape)).astype(np.uint8)
         for group in sampled.groups(space, policy, skeletons=5, members=12,
                                     seed=40 + seed, max_weights=40_000):
@@ -90,16 +90,21 @@ def _pairs(rng, pruner, group, images):
         alive = {n: u[:shapes[n][0]] for n, u in units.items()}
         net = shrink.shrink(graph, exact, alive, mean=MEAN, std=STD,
                             gather=bool(i % 3))
-        yield graph, images, logits.T, layers, net
+        # The first of two classes is the zero of the one unit that is left of them.
+        yield (graph, images, logits.T if len(logits) > 2 else np.diff(logits.T),
+               layers, net)
 
 
 def test_logits_are_equal(pairs):
     lively = dict.fromkeys(PRUNERS, 0)
-    for pruner, _, images, logits, _, net in pairs:
+    for pruner, graph, images, logits, _, net in pairs:
         ours = compact.logits(net, images)
         scale = np.abs(logits).max()
         np.testing.assert_allclose(ours / scale, logits / scale, atol=2e-5)
         # Different images, different logits: the network was not all dead.
+        assert ours.shape[1] == len(net.nodes[-1].weight) == (
+            1 if graph.num_classes == 2 else 4)
+        assert net.classes == graph.num_classes
         lively[pruner] += np.ptp(logits, axis=0).max() > 1e-3 * scale
     assert min(lively.values()) >= 10, lively
 
@@ -192,7 +197,8 @@ def test_a_depthwise_layer_beside_a_branch():
     images = rng.normal(size=(4, 8, 8, 1)).astype(np.float32)
     x = np.moveaxis(np.asarray(network.prepare_images(skeleton, images)), 0, -1)
     masked = deploy.predict(skeleton, folded, candidate, x)
-    np.testing.assert_allclose(compact.logits(net, images), masked.T, atol=1e-4)
+    np.testing.assert_allclose(
+        compact.logits(net, images), np.diff(masked.T), atol=1e-4)
     assert net.nodes[1].weight.shape == (4, 2, 2)
 
 

@@ -24,6 +24,6 @@ def test_the_shift_of_a_norm_without_relu_is_counted():
     graph = Graph((6, 6, 1), 1, False, (
         Node('conv', 'conv', ('input',), 3, 3, 3, relu=False, batch_norm=True),
         Node('classifier', 'dense', ('conv',), 2, relu=False)))
-    assert graph_totals(graph).model_size == 27 + 3 + 96 + 2
+    assert graph_totals(graph).model_size == 27 + 3 + 48 + 1
     net = trained_network.check(graph, density=1.0)
     assert len(net.nodes[0].bias) == 3

@@ -64,6 +64,19 @@ def test_an_older_study_has_the_defaults_of_newer_settings(tmp_path):
     assert from_tree(read_json(path).to_dict()) == from_tree({'search': {'rounds': 7}})
 
 
+def test_an_older_study_counts_two_output_units(tmp_path):
+    tree = json.loads(dumps(Settings()))
+    del tree['objectives']['fold_binary']
+    path = tmp_path / 'config.json'
+    path.write_text(json.dumps(tree))
+    older = from_tree(read_json(path).to_dict())
+    assert not older.objectives.fold_binary and Settings().objectives.fold_binary
+    # It means something for two classes alone.
+    assert differences(older, Settings()) == differences(older, Settings(), 10) == []
+    assert differences(older, Settings(), 2) == [
+        'objectives.fold_binary: False -> True']
+
+
 @pytest.mark.parametrize('tree, message', [
     ({'search': 3}, 'config.search: 3 is not allowed; allowed: a group of settings'),
     ({'search': {'x': 3}}, 'unknown setting config.search.x'),
