@@ -24,9 +24,8 @@ def _offset_net(base, spread, units=2):
     """A network of float pixels far from 0, and its images."""
     rng = np.random.default_rng(0)
     images = (base + spread * rng.random((64, 8, 8, 1))).astype('f4')
-    node = CompactNode('d', 'dense', ('input',), rng.normal(
-        size=(units, 64)).astype('f4'),
-                       np.zeros(units, 'f4'))
+    weight = rng.normal(size=(units, 64)).astype('f4')
+    node = CompactNode('d', 'dense', ('input',), weight, np.zeros(units, 'f4'))
     net = CompactNet((8, 8, 1), 1, False, float(images.mean()), float(images.std()),
                      (node,))
     return quantize(net, calibrate(net, images)), images
