@@ -10,7 +10,6 @@ member of a study before and after pruning. --json is for machines.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -86,24 +85,18 @@ def as_json(
     rows: Sequence[graph_costs.LayerRow], as_two: graph_costs.Totals | None
 ) -> dict[str, Any]:
     """A network as plain JSON values; `as_two` are its costs by two output units."""
+    from sparse_jax.objectives import graph_costs
+
     found = {'layers': [as_dict(r) for r in rows],
              'totals': graph_costs.totals(rows)._asdict()}
     return found if as_two is None else found | {'two_output_units': as_two._asdict()}
 
 
-def as_two_units(graph: architecture.Graph) -> graph_costs.Totals | None:
-    """Costs before pruning by two output units; None if they are counted so."""
-    if not graph.folds:
-        return None
-    return graph_costs.graph_totals(dataclasses.replace(graph, fold_binary=False))
-
-
 def print_two_units(
-    console: Console, sizes: Mapping[str, graph_costs.Totals | None]
+    console: Console, costs: Mapping[str, graph_costs.Totals | None]
 ) -> None:
     """The paper's count of two classes, where it is another."""
-    counted = {name: totals for name, totals in sizes.items() if totals is not None}
-    if text := tables.two_units_text(counted):
+    if text := tables.two_units_text(costs):
         tables.line(console, text)
 
 
@@ -136,21 +129,20 @@ def print_rows(
 
 def read_graph() -> architecture.Graph:
     """The exact graph of the network file."""
+    from sparse_jax.settings import reading
     from sparse_jax.space import architecture, graph_file, network_file
     from sparse_jax.space.sparse_space import sparse_space
 
     document = network_file.document(NETWORK.value)
+    fold = reading.read(CONFIG.value).objectives.fold_binary
     if graph_file.is_graph(document):
         try:
-            return dataclasses.replace(
-                graph_file.parse(document), fold_binary=reading.read(
-                    CONFIG.value).objectives.fold_binary)
+            return graph_file.parse(document, fold_binary=fold)
         except network_file.NetworkFileError as error:
             cli.fail(f'{NETWORK.value}: {error}')
     shape, classes = task_shape()
     point = network_file.read(
         sparse_space(shape, classes, rows='extended'), NETWORK.value)
-    fold = reading.read(CONFIG.value).objectives.fold_binary
     return architecture.resolve(point, shape, classes, fold_binary=fold)
 
 
@@ -160,7 +152,7 @@ def describe_network(console: Console) -> None:
 
     graph = read_graph()
     rows = graph_costs.layer_rows(graph)
-    totals, as_two = graph_costs.totals(rows), as_two_units(graph)
+    totals, as_two = graph_costs.totals(rows), graph_costs.as_two_units(graph)
     if JSON.value:
         json.dump(as_json(rows, as_two), sys.stdout, indent=2)
         print()
@@ -173,14 +165,15 @@ def describe_trial(console: Console) -> None:
     """A trained member of a study, before and after pruning."""
     from sparse_jax.objectives import compact_costs, graph_costs
     from sparse_jax.objectives.goals import costs_text, exceeded
+    from sparse_jax.study.front import as_two_units
     from sparse_jax.study.opened import open_study
 
     study = open_study(WORKDIR.value, trust_factories=TRUST.value)
     member = study.network(TRIAL.value or 'best')
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
-    pairs = [('before', before, as_two_units(member.graph)),
-             ('after', after, fronts.as_two_units(member))]
+    pairs = [('before', before, graph_costs.as_two_units(member.graph)),
+             ('after', after, as_two_units(member))]
     if JSON.value:
         json.dump({name: as_json(rows, as_two) for name, rows, as_two in pairs},
                   sys.stdout, indent=2)

@@ -111,6 +111,7 @@ def test_accuracies(study, members):
 def say(console, study, members, tests):
     """Everything that is text."""
     from sparse_jax.study import convergence
+    from sparse_jax.study.front import as_two_units
     from sparse_jax.study.lineage import tree_lines
 
     rows, objectives = study.records.networks(), study.objectives
@@ -118,12 +119,9 @@ def say(console, study, members, tests):
     tables.show(console, tables.front_table(front, objectives, tests))
     if objectives.on_board:
         tables.line(console, tables.prediction_text(study.board))
-    as_two = {m.row.name: totals for m in members
-              if (totals := fronts.as_two_units(m)) is not None}
-    if text := tables.two_units_text(as_two):
-        tables.line(console, text)
     tables.line(console, best_text(front, objectives, tests))
-    for text in (tables.no_better_text(rows, study.dataset),
+    for text in (tables.two_units_text({m.row.name: as_two_units(m) for m in members}),
+                 tables.no_better_text(rows, study.dataset),
                  convergence.text(convergence.history(study.records))):
         if text:
             tables.line(console, text)

@@ -92,12 +92,13 @@ def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
     return f'{texts[0]} ({texts[1]} to {texts[2]})'
 
 
-def two_units_text(sizes: Mapping[str, Totals]) -> str:
-    """Model sizes as the paper counts them, {network: costs by two output units}; ''
-    if there are none."""
-    if not sizes:
+def two_units_text(costs: Mapping[str, Totals | None]) -> str:
+    """Model sizes as the paper counts two classes, {network: costs by two output units,
+    None if it is counted so}; '' if all are."""
+    each = ', '.join(f'{name}: {totals.model_size}'
+                     for name, totals in costs.items() if totals is not None)
+    if not each:
         return ''
-    each = ', '.join(f'{name}: {totals.model_size}' for name, totals in sizes.items())
     return ('two classes are one output unit; model size with two units, as the paper '
             f'counts: {each}')
 

@@ -105,7 +105,8 @@ def train_nodes(built: Setup, document: dict) -> None:
     from sparse_jax.space import graph_file
     from sparse_jax.study import lock
 
-    out, graph = tables.console(), graph_file.parse(document)
+    out = tables.console()
+    graph = graph_file.parse(document, fold_binary=built.space.fold_binary)
     alone.check_task(graph, built.dataset)
     tables.line(out, f'{NETWORK.value} is no point of the table: no study is made')
     with lock.hold(WORKDIR.value):

@@ -4,6 +4,7 @@ Known before any training; an upper bound of what pruning leaves. The same count
 rules as `objectives.memory` (SpArSe eqs. 4-6), which works on traced pruned networks.
 """
 
+import dataclasses
 import functools
 import math
 from typing import NamedTuple
@@ -71,6 +72,14 @@ def layer_rows(graph: Graph) -> list[LayerRow]:
 def graph_totals(graph: Graph) -> Totals:
     """Totals of a feasible exact graph; remembered, for searches ask often."""
     return totals(layer_rows(graph))
+
+
+def as_two_units(graph: Graph) -> Totals | None:
+    """Totals as the paper counts two classes, by two output units; None if those of the
+    graph are counted so."""
+    if not graph.folds:
+        return None
+    return graph_totals(dataclasses.replace(graph, fold_binary=False))
 
 
 def totals(rows: list[LayerRow]) -> Totals:

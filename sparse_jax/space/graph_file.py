@@ -28,8 +28,12 @@ def is_graph(document: Any) -> bool:
     return isinstance(document, dict) and 'nodes' in document
 
 
-def parse(document: dict) -> Graph:
+def parse(document: dict, *, fold_binary: bool = True) -> Graph:
     """The exact graph of a document.
+
+    Args:
+      document: read from JSON.
+      fold_binary: how two classes are counted, see `Graph`; no key of the file.
 
     Raises:
       NetworkFileError: unknown key, wrong value, or nodes that make no network.
@@ -46,7 +50,7 @@ def parse(document: dict) -> Graph:
         raise _wrong('squeeze_depth', squeeze, 'true, false')
     if not isinstance(nodes, list) or not nodes:
         raise _wrong('nodes', nodes, 'a list of one node or more')
-    graph = Graph(tuple(shape), downsample, squeeze, ())
+    graph = Graph(tuple(shape), downsample, squeeze, (), fold_binary)
     for node in nodes:
         graph = _with(graph, node)
     last = graph.nodes[-1]
@@ -84,7 +88,7 @@ def _with(graph: Graph, document: Any) -> Graph:
     node = _node(document)
     _check_operation(node, [before[source] for source in node.inputs])
     grown = Graph(graph.input_shape, graph.downsample, graph.squeeze_depth,
-                  (*graph.nodes, node))
+                  (*graph.nodes, node), graph.fold_binary)
     if min(grown.shapes()[name]) < 1:
         raise NetworkFileError(
             f'node {name!r}: its kernel of {node.kernel} and pool of {node.pool} leave '
