@@ -151,7 +151,7 @@ def test_a_depthwise_layer_keeps_the_maps_of_its_input():
     _, layers = _costs(graph, drop=drop)
     # 6x6 maps; the depthwise layer works on all 4, its weights are those of 2.
     assert layers.weights == [36, 2 * 4, 2 * 3, 5 * 144, 75 + 5]
-    assert layers.outputs == [144, 4 * 25, 75, 5, 2]
+    assert layers.outputs == [144, 4 * 25, 75, 5, 1]
     assert layers.inputs == [64, 144, 100, 144, 80]
 
 
