@@ -7,6 +7,7 @@ rules as `objectives.memory` (SpArSe eqs. 4-6), which works on traced pruned net
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sparse_jax import ops
@@ -82,7 +83,7 @@ def as_two_units(graph: Graph) -> Totals | None:
     return graph_totals(dataclasses.replace(graph, fold_binary=False))
 
 
-def totals(rows: list[LayerRow]) -> Totals:
+def totals(rows: Sequence[LayerRow]) -> Totals:
     """Sums and maxima over the layers."""
     return Totals(
         sum(r.weights + r.biases for r in rows),

@@ -11,6 +11,7 @@ from sparse_jax import status
 from sparse_jax.export.code.buffers import plan_buffers
 from sparse_jax.export.code.schedule import schedule
 from sparse_jax.model.shrink import shrink
+from sparse_jax.objectives import compact_costs
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.objectives.lower_bounds import (
@@ -41,7 +42,10 @@ def _kernel_shape(graph, node):
 
 
 def _pruned(graph, rng, density):
-    """(totals, int8 network) after random pruning; None if nothing is left."""
+    """(totals, int8 network) after random pruning; None if nothing is left.
+
+    Of two classes one output unit is left, with the weights that either row keeps.
+    """
     kept = {n.name: rng.random(_kernel_shape(graph, n)) < density
             for n in graph.weighted_nodes}
     alive, stay = unit_reference.living_units(graph, kept)
@@ -49,19 +53,26 @@ def _pruned(graph, rng, density):
               for n in graph.weighted_nodes}
     if not living[graph.nodes[-1].name].any():
         return None
-    totals = unit_reference.totals(unit_reference.layer_counts(
-        graph, stay, {name: mask.sum() for name, mask in living.items()}))
-    folded = {n.name: {'kernel': living[n.name].astype(np.float32)}
+    counts, written = {name: mask.sum() for name, mask in living.items()}, dict(stay)
+    last = graph.nodes[-1].name
+    if graph.num_classes == 2:
+        counts[last], written[last] = living[last].any(0).sum(), np.ones(1)
+    totals = unit_reference.totals(
+        unit_reference.layer_counts(graph, written, counts))
+    folded = {n.name: {'kernel': living[n.name] * rng.normal(
+        size=living[n.name].shape).astype(np.float32)}
               | ({'bias': np.zeros(n.channels)} if n.biased else {})
               for n in graph.weighted_nodes}
     net = shrink(graph, folded, stay, mean=0.0, std=1.0)
+    assert list(compact_costs.costs(net)) == totals
     images = np.ones((1, *graph.input_shape))
     return totals, schedule(quantize(net, calibrate(net, images)))
 
 
+@pytest.mark.parametrize('classes', (2, 4))
 @pytest.mark.parametrize('shape', SHAPES)
-def test_no_pruned_network_is_below_its_bounds(shape):
-    space, rng, checked = sparse_space(shape, 4), np.random.default_rng(1), 0
+def test_no_pruned_network_is_below_its_bounds(shape, classes):
+    space, rng, checked = sparse_space(shape, classes), np.random.default_rng(1), 0
     rows = encoding.sample(jax.random.key(3), space, 120)
     for graph in encoding.graphs(space, rows):
         if graph_totals(graph).model_size > 60_000:
@@ -78,8 +89,9 @@ def test_no_pruned_network_is_below_its_bounds(shape):
     assert checked > 60
 
 
-def test_without_pruning_the_counted_costs_are_exact():
-    space = sparse_space((11, 9, 3), 4)
+@pytest.mark.parametrize('classes', (2, 4))
+def test_without_pruning_the_counted_costs_are_exact(classes):
+    space = sparse_space((11, 9, 3), classes)
     rng, checked = np.random.default_rng(0), 0
     for graph in encoding.graphs(space, encoding.sample(jax.random.key(4), space, 20)):
         if graph_totals(graph).model_size > 20_000:
