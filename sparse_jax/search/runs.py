@@ -4,9 +4,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
-import ml_collections
 from numpy.typing import ArrayLike
 
 from sparse_jax.data import Dataset, arrays
@@ -20,7 +18,7 @@ from sparse_jax.study.records import StudyError
 
 
 def run_search(
-    config: Settings | ml_collections.ConfigDict | Mapping[str, Any],
+    config: reading.Config,
     workdir: str | os.PathLike[str], *,
     data: Mapping[str, ArrayLike] | None = None,
     callback: loop.Callback = lambda progress: None,

@@ -22,8 +22,11 @@ from sparse_jax.space.restriction import restrict
 from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.augment import suited
 
+Config = Settings | ml_collections.ConfigDict | Mapping[str, Any]
+"""Settings in any of the forms that a person has them in."""
 
-def read(config: Settings | ml_collections.ConfigDict | Mapping[str, Any]) -> Settings:
+
+def read(config: Config) -> Settings:
     """The settings of a configuration, checked.
 
     Args:
