@@ -51,7 +51,12 @@ class Augment:
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Static training settings.
+    """How every candidate of a search is trained; hashable, part of a `Procedure`.
+
+    These settings decide the compiled program or hold for all candidates. What differs
+    between candidates (learning rate, coefficient of the penalty, its annealing) is
+    data and stands in their `Candidate`. The optimiser is Adam with a rate that is
+    constant at first and then falls linearly.
 
     Attributes:
       epochs: passes over the training data. The table's epochs are in units of

@@ -146,7 +146,19 @@ class SuggestInfo(NamedTuple):
 class SearchAlgorithm(NamedTuple):
     """A search algorithm: a pure function of a key and of what was evaluated.
 
-    It keeps no state of its own, so a search can go on from any archive.
+    It keeps no state of its own, so a search can go on from any archive, and the same
+    key and archive give the same batch. A factory
+    `(domain, problem, *, batch, rules, model)` makes one
+    (`search.algorithms.registry.Factory` explains the arguments); a factory of one's
+    own is named as MODULE:FACTORY in `search.algorithm`. The caller makes the points
+    canonical, trains them and appends the outcomes to the archive; failures are in it
+    too, with a status and NaN objectives.
+
+    Example:
+      >>> def uniform(domain, problem, *, batch, rules, model):
+      ...     def suggest(key, archive):
+      ...         return domain.sample(key, batch), SuggestInfo()
+      ...     return SearchAlgorithm(suggest)
     """
 
     suggest: Callable[[PRNGKey, Archive], tuple[np.ndarray, SuggestInfo]]

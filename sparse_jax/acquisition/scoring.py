@@ -47,13 +47,24 @@ Value = Callable[[Surrogate, Any, Array, Array, Facts], Array]
 
 
 class Criterion(NamedTuple):
-    """One acquisition criterion over one fitted surrogate."""
+    """One acquisition criterion over one fitted surrogate: what makes a point good.
+
+    A batch of q points is picked one after the other. For every pick the host calls
+    `prepare` once: it draws what this pick needs (its own weights, a function of the
+    posterior, fantasies of the earlier picks) and returns arrays, of equal shapes for
+    all picks. `value` is pure and traceable: one compiled program per surrogate and
+    criterion scores any points with these arrays, and its gradient refines points of
+    continuous spaces. `criteria` has the library's own: Thompson sampling with random
+    Chebyshev weights as in SpArSe, a lower confidence bound, expected improvement
+    (qNParEGO, Daulton et al. 2020) and expected hypervolume improvement.
+    """
 
     surrogate: Surrogate
     prepare: Callable[[PRNGKey, int, Pending], Any]
-    """(key, pick, pending) -> arrays."""
+    """(key, number of the pick, earlier picks) -> arrays, any tree of them."""
     value: Value
-    """Smaller is better."""
+    """(surrogate, arrays, x [Q, D], active [Q, D] bool, facts of Q) -> [Q]; smaller is
+    better. The same function object whenever it computes the same."""
     improvement: bool
     """Values are minus an improvement: zero means that nothing is gained."""
     weights: np.ndarray | None = None

@@ -32,6 +32,14 @@ def dataset(arrays: Mapping[str, ArrayLike], name: str = 'own', **spec: Any) -> 
 
     Raises:
       DataError: the arrays are no labelled images; one line.
+
+    Example:
+      >>> rng = np.random.default_rng(0)
+      >>> mine = dataset({'x_train': rng.integers(0, 256, (200, 12, 12), np.uint8),
+      ...                 'y_train': rng.integers(0, 3, 200),
+      ...                 'classes': ['left', 'right', 'none']}, name='arrows')
+      >>> mine.input_shape, mine.class_names, len(mine.train.labels)
+      ((12, 12, 1), ('left', 'right', 'none'), 140)
     """
     with tempfile.TemporaryDirectory(prefix='sparse_jax_') as folder:
         path = pathlib.Path(folder) / FILE

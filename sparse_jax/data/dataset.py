@@ -31,10 +31,21 @@ class Split(NamedTuple):
 class Dataset:
     """The parts of a data set that a search may look at.
 
-    `mean` and `std` are scalars over all pixels and channels of the train part, in raw
-    pixel units. Scalars, so that normalising commutes with max-pooling (down-sampling
-    may come before or after it) and is one exact affine map on the chip.
-    Equality and hash are by identity.
+    There is no test part on purpose: who is handed a `Dataset` cannot select on test
+    images. Pixels are raw; `train_data` normalises them. Equality and hash are by
+    identity.
+
+    Attributes:
+      name: as in its `DataSpec`, for messages.
+      train: images [N, H, W, C], uint8 or float32, and labels [N] int32.
+      validation: the same, [V, H, W, C] and [V]; it decides everything in a search.
+      num_classes: K; labels are 0 to K - 1.
+      mean: over all pixels and channels of the train part, in raw pixel units. One
+        scalar, so that normalising commutes with max-pooling (down-sampling may come
+        before or after it) and is one exact affine map on the chip.
+      std: the standard deviation, likewise.
+      class_names: K names.
+      notes: what reading the source ignored or mapped, one line each.
     """
 
     name: str
@@ -45,7 +56,6 @@ class Dataset:
     std: float
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    """What reading the source ignored or mapped, one line each: for a person's eyes."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -19,11 +19,28 @@ class _Parts(NamedTuple):
 
 
 def load(spec: DataSpec) -> Dataset:
-    """Returns the train and validation parts of a data set, never the test part.
+    """Load the train and validation parts of a data set, never the test part.
 
-    Sizes, order and pixels are a function of the spec (and the files it names) alone.
-    Arrays are read-only; files are read once per process and spec.
-    Raises `DataError`, one line, for anything wrong with the spec or the files.
+    `sparse_jax.load_data` is this function.
+
+    Args:
+      spec: which images, split how. `digits` and `synthetic` need neither files nor a
+        network; other sets are downloaded through TensorFlow Datasets where they are
+        not prepared yet, or come from the .npz file or the folder of idx files at
+        `spec.path`.
+
+    Returns:
+      The two parts, with the mean and the standard deviation of the train part. Sizes,
+      order and pixels are a function of the spec (and the files that it names) alone.
+      Arrays are read-only; files are read once per process and spec.
+
+    Raises:
+      DataError: anything wrong with the spec or the files, in one line.
+
+    Example:
+      >>> digits = load_data(DataSpec('digits'))
+      >>> digits.input_shape, digits.num_classes, len(digits.validation.labels)
+      ((8, 8, 1), 10, 300)
     """
     parts = _parts(spec)
     return assemble(spec.name, parts.train, parts.validation, parts.class_names,

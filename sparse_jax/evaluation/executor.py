@@ -40,7 +40,12 @@ class Executor(Protocol):
     What a training gives depends on its member alone: on the group's skeleton and
     epochs, the member's candidate, key and parent, and the recipe and data that the
     executor was made with; never on its neighbours, their order or their number.
-    `recipe.evaluate_one` says what is computed.
+    `recipe.evaluate_one` says what is computed, for one member; an implementation
+    decides where, when and how many at a time.
+
+    A search calls `prefetch` and `run` once per batch, reads `stats` between batches
+    and calls `close` at its end. A member that fails is an outcome with a status, not
+    an exception.
     """
 
     def prefetch(self, groups: Sequence[Group]) -> None:

@@ -48,7 +48,10 @@ def export_trial(
 ) -> Exported:
     """Write int8 C99 of a network, with the whole test part for `verify`.
 
-    The test images go along without their labels, which nobody looks at here.
+    Weights and activations are quantised to int8, ranges are calibrated on training
+    images, and two integer emulators must agree on every logit of the test images
+    before anything is written. The test images go along without their labels, which
+    nobody looks at here. `verify` then runs the C on the emulated board.
 
     Args:
       study: an open study.

@@ -32,7 +32,10 @@ def measure(
 ) -> Measurement:
     """Measure what `prune` left of a trained state on validation data.
 
-    The error and the costs are counts, with a gradient of 0 everywhere;
+    Costs are those of the SpArSe paper, in elements, one byte each when quantised:
+    model size (eq. 4), working memory as the largest input plus output of a layer (eq.
+    6) and as the largest input plus weights (eq. 5), besides multiply-accumulates. The
+    error and the costs are counts, with a gradient of 0 everywhere;
     `training.validation_loss` is what can be differentiated.
 
     Args:
@@ -49,9 +52,10 @@ def measure(
       ValueError: `validation` has no images.
 
     Example:
-      pruned, folded = prune(state, candidate, procedure=procedure)
-      measured = measure(
-          state, candidate, validation, pruned, folded, procedure=procedure)
+      >>> measured = measure(
+      ...     state, candidate, validation, pruned, folded, procedure=procedure)
+      >>> 0 <= float(measured.error) <= 1, int(measured.costs.model_size) > 0
+      (True, True)
     """
     error, costs, empty = measure_pruned(
         candidate, validation, pruned, folded, procedure=procedure)

@@ -5,7 +5,15 @@ from types import ModuleType
 
 
 class ExportError(RuntimeError):
-    """The network cannot be exported as asked."""
+    """The network cannot be exported or verified as asked; the message is one line.
+
+    It says what does not fit and by how much: a network larger than the board's flash
+    or RAM and the layer that is to blame, a folder that holds something else, images of
+    another shape. Two kinds of it can be told apart: `VerificationError`, where the
+    firmware on the emulated board does not do what it should, and `MissingToolError`,
+    where a compiler or an optional package is not installed. An export that
+    fails leaves an earlier one in its folder as it was.
+    """
 
 
 class VerificationError(ExportError):

@@ -23,10 +23,21 @@ from sparse_jax.space.architecture import Graph
 class TierPolicy:
     """Upper ends of the padding tiers; a size is rounded up to the next one.
 
+    Networks whose sizes round up to the same tiers share one compiled program: coarse
+    tiers compile less and multiply more zeros. Results do not depend on the tiers,
+    because weights and noise are addressed by position and what is beyond the true size
+    is 0. The default loses a quarter of the sharing of coarser ones and saves more than
+    half of their products (docs/performance.md); `model.skeleton.EXACT` pads nothing.
+
     Attributes:
       widths: of convolution channels (1 to 100 in the table).
       units: of FC layers; larger sizes are rounded up to a power of two.
       kernels: (low, high) ranges whose members share a program; (3, 3) is exact.
+
+    Example:
+      >>> policy = TierPolicy()
+      >>> policy.width(17), policy.unit(1500), policy.kernel(3)
+      (24, 2048, (3, 3))
     """
 
     widths: tuple[int, ...] = (2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100)
@@ -83,10 +94,28 @@ class Candidate(NamedTuple):
 def split(
     exact: Graph, point: dict, policy: TierPolicy
 ) -> tuple[Skeleton, Candidate]:
-    """An exact graph and its point -> (static, traced) halves.
+    """Split a network into what decides its compiled program and what is data.
+
+    Args:
+      exact: the network in its true sizes, from `space.encoding.graph`.
+      point: values of the table by name, from `space.encoding.decode`: thresholds,
+        coefficients and rates of the training.
+      policy: how sizes are padded.
+
+    Returns:
+      The `Skeleton`, hashable, a static argument of a jitted function; and the
+      `Candidate`, arrays without a batch axis. Both depend on this network alone.
 
     Raises:
       ValueError: a feature map of the graph is empty.
+
+    Example:
+      >>> space = sparse_space((8, 8, 1), 10)
+      >>> row = sample(jax.random.key(0), space, 1)[0]
+      >>> skeleton, candidate = split(
+      ...     graph(space, row), decode(space, row), TierPolicy())
+      >>> len(candidate.channels) == len(skeleton.graph.nodes)
+      True
     """
     if not exact.feasible():
         raise ValueError('the network is infeasible: a feature map is empty')
@@ -128,7 +157,23 @@ def _host(value: np.ndarray | np.floating) -> jax.Array:
 
 
 def stack(candidates: list[Candidate]) -> Candidate:
-    """Candidates of one skeleton -> one batched `Candidate`."""
+    """Stack candidates of one skeleton for `jax.vmap`.
+
+    Args:
+      candidates: B of them, without a batch axis, from `split` with equal skeletons;
+        candidates of other skeletons have arrays of other lengths, which do not stack.
+
+    Returns:
+      One `Candidate` whose leaves have a leading axis B, in the given order.
+
+    Raises:
+      ValueError: the arrays have different lengths, or there are no candidates.
+
+    Example:
+      >>> batch = stack([candidate, candidate._replace(alpha=np.float32(0.5))])
+      >>> batch.alpha.shape, batch.channels.ndim
+      ((2,), 2)
+    """
     return jax.tree.map(lambda *leaves: np.stack(leaves), *candidates)
 
 

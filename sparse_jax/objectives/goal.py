@@ -64,7 +64,22 @@ class Own(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Goal:
-    """One thing to minimise: where it comes from and how it is shown."""
+    """One thing to minimise: where it comes from and how it is shown.
+
+    A goal may be an objective of a search, have a soft bound (its scale in random
+    scalarizations and the end of the hypervolume) and a hard budget (the most that a
+    network may have). Settings, the columns of the study, tables, pictures, CSV and
+    verification all follow from this record. A goal of one's own comes from a function
+    without arguments, named as MODULE:FACTORY in `objectives.names`; its source is
+    `Counted` by a function of the pruned network's layers, or `Own`.
+
+    Example:
+      >>> def traffic():
+      ...     return Goal('traffic', 'memory traffic', 'elements', Counted(
+      ...         lambda rows: sum(r.inputs + r.outputs for r in rows)), bound=10_000)
+      >>> traffic().text(4321.0), traffic().axis_label
+      ('4321 elements', 'memory traffic (elements)')
+    """
 
     name: str
     """In the configuration and the study."""

@@ -159,7 +159,15 @@ class Costs:
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """One operation; `ops.register` adds it to `ops.OPERATIONS`.
+    """One operation: all that the library knows of it outside `quantize` and `export`.
+
+    Shapes, training, pruning, inheritance, shrinking and costs ask this record and
+    never the name, so that an operation is added in one file. An operation has either
+    `weights` (it is then a layer with uncertain weights that a method prunes) or a
+    `combination` of its inputs (a sum, a pool). `ops.register` adds one to
+    `ops.OPERATIONS`; to run in int8 and on a chip it needs a record of the same name in
+    `quantize.operations` and in `export.operations`. `ops.average_pool` and `ops.conv`
+    are one of each kind to start from.
 
     Attributes:
       name: its key in the table, in network files and in the tables of `quantize` and
@@ -184,6 +192,11 @@ class Operation:
     plain: bool = False
 
     def __post_init__(self) -> None:
+        """Check the record.
+
+        Raises:
+          ValueError: a form without weights or combination, or with both.
+        """
         parts = (self.weights is not None) + (self.combination is not None)
         if parts != (self.form is not None):
             raise ValueError(

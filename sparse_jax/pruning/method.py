@@ -29,20 +29,23 @@ class PruningMethod(NamedTuple):
     of a module do by themselves; a factory that makes new functions at every call is
     decorated with `cached_factory`.
 
-    Example:
-      A method that keeps every weight; '--config.pruning.method=my_module:plain'
-      searches with it.
+    The library's own are `sparse_vd` (Molchanov, Ashukha, Vetrov 2017),
+    `bayes_compress` (Louizos et al. 2017), `magnitude` and `no_pruning`.
+    `--config.pruning.method=MODULE:FACTORY` searches with one's own.
 
-      def plain():
-          return PruningMethod(
-              'plain', False, 0.0,
-              init=lambda params, valid: {},
-              noise=lambda params, aux: {},
-              penalty=lambda params, aux, valid: jnp.zeros(()),
-              mean=lambda params, aux: params,
-              score=lambda params, aux: {
-                  name: jnp.full_like(kernel, -jnp.inf)
-                  for name, kernel in kernels(params).items()})
+    Example:
+      >>> def plain():  # keeps every weight
+      ...     return PruningMethod(
+      ...         'plain', False, 0.0,
+      ...         init=lambda params, valid: {},
+      ...         noise=lambda params, aux: {},
+      ...         penalty=lambda params, aux, valid: jnp.zeros(()),
+      ...         mean=lambda params, aux: params,
+      ...         score=lambda params, aux: {
+      ...             name: jnp.full_like(kernel, -jnp.inf)
+      ...             for name, kernel in kernels(params).items()})
+      >>> plain().score({'conv': {'kernel': jnp.ones((2, 1, 1, 1))}}, {})['conv'].shape
+      (2, 1, 1, 1)
     """
 
     name: str

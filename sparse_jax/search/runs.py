@@ -25,6 +25,12 @@ def run_search(
 ) -> OpenStudy:
     """Search in a folder, or continue what it holds, as `launch.search` does.
 
+    Every round an algorithm suggests networks, which are trained, pruned and measured
+    on validation images (Fedorov et al., NeurIPS 2019, with the changes that README.md
+    lists). Outcomes are stored as they come: after a kill the same call goes on where
+    it stopped, and gives what an uninterrupted search would have given. With more
+    `search.rounds` a finished study goes on. docs/library.md has a program.
+
     Args:
       config: `Settings`, a changed `default_config()`, or a nested dict of the settings
         that differ from the defaults.

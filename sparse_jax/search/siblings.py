@@ -45,12 +45,12 @@ def siblings(
       ValueError: `num` is below 1, or the network of `row` is infeasible.
 
     Example:
-      row = encoding.sample(jax.random.key(0), space, 1)[0]
-      skeleton, candidates, _ = siblings(
-          jax.random.key(1), space, row, 8, TierPolicy())
-      procedure = Procedure(skeleton, pruning.sparse_vd(), TrainConfig(epochs=20))
-      start = functools.partial(initialise, procedure=procedure)
-      states = jax.vmap(start)(jax.random.split(key, 8), candidates)
+      >>> space = sparse_space((8, 8, 1), 10)
+      >>> row = sample(jax.random.key(0), space, 1)[0]
+      >>> skeleton, candidates, rows = siblings(
+      ...     jax.random.key(1), space, row, 3, TierPolicy())
+      >>> candidates.learning_rate.shape, len(rows)
+      ((3,), 3)
     """
     if num < 1:
         raise ValueError(f'num: {num} is not allowed; allowed: at least 1')

@@ -184,12 +184,33 @@ def _group(kind: type) -> Any:
 class Settings:
     """All settings of a search, in groups.
 
-    Change some with `dataclasses.replace`, or in the `ConfigDict` of
-    `default_config()`, which `read` turns into checked settings.
+    Frozen, equal by value; the only home of every default. Change some with
+    `dataclasses.replace`, or in the `ConfigDict` of `default_config()`;
+    `settings.reading.read` turns either into checked settings. A study keeps those that
+    decide its results in its config.json and refuses to go on with others.
+
+    Attributes:
+      seed: of every random decision but the split of the data.
+      data: which images, split how.
+      space: which part of the table is searched, and the prior.
+      pruning: the method, its cuts, fine-tuning after it.
+      train: epochs, batch size and rates of every training.
+      objectives: what is minimised, with soft bounds, and the board.
+      budgets: hard budgets; 0 for none.
+      limits: candidates that are refused before training.
+      search: algorithm, rounds, batch, surrogate, inheritance.
+      tiers: how sizes are padded to share programs.
+      runtime: what the machine is used for; it changes no result.
+
+    Example:
+      >>> settings = Settings()
+      >>> longer = dataclasses.replace(
+      ...     settings, search=dataclasses.replace(settings.search, rounds=20))
+      >>> longer.search.rounds, longer.train == settings.train
+      (20, True)
     """
 
     seed: int = 0
-    """Of every random decision but the split of the data."""
     data: Data = _group(Data)
     space: Space = _group(Space)
     pruning: Pruning = _group(Pruning)

@@ -14,9 +14,20 @@ from sparse_jax.settings.groups import Settings
 def default_config() -> ml_collections.ConfigDict:
     """All settings with their defaults, for experiment files to change.
 
+    This is what an experiment file's `get_config` returns and what the launchers' flags
+    `--config.GROUP.NAME=VALUE` change. `settings/groups.py` documents every setting.
+
     Returns:
-      A `ConfigDict` of the groups of `Settings`: `config.search.rounds = 8`. Unknown
-      names and values of another type are refused as they are assigned.
+      A `ConfigDict` of the groups of `Settings`, to be given to `run_search`. Unknown
+      names and values of another type are refused as they are assigned; whether values
+      are allowed is checked when the settings are read.
+
+    Example:
+      >>> config = default_config()
+      >>> config.search.rounds = 8
+      >>> config.budgets.update({'model_size': 2048, 'working_memory': 2048})
+      >>> config.objectives.names
+      ('error', 'model_size', 'working_memory')
     """
     return to_config(Settings())
 

@@ -200,10 +200,24 @@ def _numbers(space: Space, rows: np.ndarray, name: str) -> np.ndarray:
 
 
 def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
-    """`num` canonical feasible rows drawn from the prior, [num, D].
+    """Draw feasible networks, with their training settings, from the prior.
+
+    Args:
+      key: consumed.
+      space: the table; `prior` says how widths and weight budgets are spread.
+      num: how many rows; they need not be distinct.
+
+    Returns:
+      [num, D] float64 canonical rows of the unit cube: `decode` gives the values of
+      one by name, `graph` its network.
 
     Raises:
       ValueError: no row of the space is feasible.
+
+    Example:
+      >>> rows = sample(jax.random.key(0), sparse_space((8, 8, 1), 10), 4)
+      >>> rows.shape, bool(((rows >= 0) & (rows <= 1)).all())
+      ((4, 53), True)
     """
     if not fits(space):
         raise ValueError(f'no network of this space fits {space.input_shape} images')

@@ -77,19 +77,36 @@ def sparse_space(
     input_shape: tuple[int, int, int], num_classes: int, *,
     prior: str = 'log-uniform', rows: str = 'table', fold_binary: bool = True,
 ) -> Space:
-    """The table for images of `input_shape` (H, W, C).
+    """The search space of the SpArSe paper for images of one shape.
 
-    `prior='uniform'` spreads filters and the FC weight budget uniformly, as the paper
-    does; 'log-uniform' puts random points where microcontrollers live. 'scaled' does
-    the same, has rates of at most 0.01, and in place of alpha the row kl-share, which
-    means the same on every data set. 'paper' has the rows of 'uniform'.
-    `rows='extended'` adds rows that the paper does not have: residual-block-k (the
-    block's input is added to its output) and pool-type-block-k.
-    `fold_binary=False` counts both output units of two classes, as the paper does.
+    Source: the search-space table of Fedorov et al., NeurIPS 2019: up to two blocks of
+    up to three layers, fully connected branches, and the settings of training and
+    pruning. `space.restriction.restrict` narrows rows of it.
+
+    Args:
+      input_shape: (height, width, channels) of the raw images; at least (2, 2, 1).
+      num_classes: outputs of the classifier, at least 2.
+      prior: 'uniform' spreads filters and the FC weight budget uniformly, as the paper
+        does; 'log-uniform' puts random points where microcontrollers live. 'scaled'
+        does the same, has rates of at most 0.01, and in place of alpha the row
+        kl-share, which means the same on every data set. 'paper' has the rows of
+        'uniform'.
+      rows: 'table', or 'extended' for rows that the paper does not have:
+        residual-block-k (the block's input is added to its output) and
+        pool-type-block-k.
+      fold_binary: False counts both output units of two classes, as the paper does.
+
+    Returns:
+      The space: D rows, each a dimension of the unit cube.
 
     Raises:
       ValueError: unknown prior or rows, or a shape or class count that is no image
         task.
+
+    Example:
+      >>> space = sparse_space((8, 8, 1), 10)
+      >>> space['kernel-size-block-1-layer-1'].low, len(space.names)
+      (2, 53)
     """
     if prior not in PRIORS:
         raise ValueError(f'prior {prior!r}: allowed: {", ".join(PRIORS)}')

@@ -26,6 +26,11 @@ from sparse_jax.study.records import FILE, Record, Study, StudyError
 class OpenStudy:
     """A study with everything that its folder names; also a context that closes it.
 
+    `open_study` and `run_search` give one. Reading changes nothing in the folder, and a
+    search may go on in it meanwhile: rows are read when they are asked for. A *row* of
+    a study (`study.records.Record`) is one measured network: a trial, named '12', or
+    the same training pruned at another cut, named '12@-1'.
+
     Attributes:
       folder: where it is.
       settings: the locked ones.
@@ -68,7 +73,14 @@ class OpenStudy:
         return reading.board(self.settings)
 
     def front(self) -> list[Record]:
-        """The networks that no other beats in all objectives, by their first cost."""
+        """The networks that no other beats in all objectives.
+
+        Returns:
+          Rows, in the order of their first cost: `row.name`, `row.error` between 0 and
+          1 on validation images, `row.costs` counted in elements, `row.measured`
+          {goal: figure} of those that a board or a person's own code gives. Empty if
+          nothing is measured yet.
+        """
         return front_of(self.records.networks(), self.objectives)
 
     def best(self, count: int = 1) -> list[Record]:
@@ -112,8 +124,12 @@ def open_study(
 ) -> OpenStudy:
     """Open a study to read it.
 
+    The settings, the data and the board are loaded and compared with the digests that
+    the search stored: what is read is what was searched. Nothing is written, and
+    nothing that was read from the folder is executed.
+
     Args:
-      workdir: its folder.
+      workdir: its folder, made by `run_search` or a launcher.
       trust_factories: run code that the study names (a pruning method as
         MODULE:FACTORY). Without it such a study is refused: whoever wrote the folder
         would decide what runs here.

@@ -11,7 +11,13 @@ STATUSES = (PENDING, *status.NAMES)
 
 
 class StudyError(ValueError):
-    """A workdir that cannot be used; the message is one line."""
+    """A workdir that cannot be used; the message is one line.
+
+    It names the folder, what was found and what is allowed: no study in it, a study of
+    other settings, data or board, a damaged file, another program that holds it, a
+    network that it does not have, or code that it names and nobody allowed to run. The
+    folder is as it was before.
+    """
 
 
 class StudyWarning(UserWarning):

@@ -20,9 +20,16 @@ class Surrogate(NamedTuple):
 
     `fit`, `predict` and `sample` are called from the host and return host arrays;
     the others may be traced, and compute in 64 bits: inside `jax.enable_x64(True)`.
-    Points are x [.., D] in the unit cube beside
-    active [.., D] bool. Model units are warped and standardised; `unwarp` turns
-    them into the objectives' own units.
+    Points are x [.., D] in the unit cube beside active [.., D] bool: an inactive
+    dimension is at its neutral value and must not matter. K objectives and further
+    costs have a model each, and nothing is shared between models. Model units are
+    warped and standardised; `unwarp` turns them into the objectives' own units, where
+    smaller is better.
+
+    What `fit` returns is a state that only these functions look into. `surrogate.gp.gp`
+    makes the library's own, a Gaussian process with a Matern 5/2 kernel over
+    conditional dimensions; equal configurations give one object, so that compiled
+    programs are shared.
     """
 
     fit: Callable[[PRNGKey, Array, Array, Array, Array], Any]

@@ -44,9 +44,10 @@ def train_data(split: Split, dataset: Dataset) -> TrainData:
       `TrainData`: images [N, H, W, C] float32, labels [N] int32.
 
     Example:
-      digits = data.load(data.DataSpec('digits'))
-      training = train_data(digits.train, digits)
-      validation = train_data(digits.validation, digits)
+      >>> digits = load_data(DataSpec('digits'))
+      >>> validation = train_data(digits.validation, digits)
+      >>> validation.images.shape, validation.images.dtype, validation.num_images()
+      ((300, 8, 8, 1), dtype('float32'), 300)
     """
     images = normalise(split.images, dataset.mean, dataset.std)
     return TrainData(jnp.asarray(images), jnp.asarray(split.labels, jnp.int32))

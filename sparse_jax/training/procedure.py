@@ -12,13 +12,24 @@ from sparse_jax.train_config import TrainConfig
 class Procedure:
     """What all candidates of one program have in common; hashable.
 
-    The other half is a `Candidate`: arrays, which a program takes as they come.
+    The other half is a `Candidate`: arrays, which a program takes as they come. Every
+    function of training takes the procedure as a keyword: close over it, or make it a
+    static argument of `jax.jit`. Procedures made of equal parts are equal, so that
+    `jax.jit` traces them once; `pruning.sparse_vd()` gives the same method every time.
 
     Attributes:
       skeleton: the network in padded sizes.
       method: how weights are made uncertain, penalised and removed.
       config: settings of the training.
       conv: 'patches', 'native' or 'direct', see `ops.lowering`; speed only.
+
+    Example:
+      >>> space = sparse_space((8, 8, 1), 10)
+      >>> row = sample(jax.random.key(0), space, 1)[0]
+      >>> skeleton, _, _ = siblings(jax.random.key(1), space, row, 1, TierPolicy())
+      >>> procedure = Procedure(skeleton, pruning.sparse_vd(), TrainConfig(epochs=2))
+      >>> procedure == Procedure(skeleton, pruning.sparse_vd(), TrainConfig(epochs=2))
+      True
     """
 
     skeleton: Skeleton

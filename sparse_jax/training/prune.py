@@ -31,8 +31,13 @@ def prune(
       'bias'?}}: posterior means with batch norm folded in, zero where pruned.
 
     Example:
-      pruned, folded = prune(state, candidate, procedure=procedure)
-      smaller, _ = prune(state, candidate, procedure=procedure, offset=-2.0)
+      >>> pruned, folded = prune(state, candidate, procedure=procedure)
+      >>> sorted(folded) == sorted(pruned.kernel)
+      True
+      >>> smaller, _ = prune(state, candidate, procedure=procedure, offset=-4.0)
+      >>> all((smaller.kernel[name] <= mask).all()
+      ...     for name, mask in pruned.kernel.items())
+      True
     """
     skeleton, method = procedure.skeleton, procedure.method
     valid = sizes.valid_weights(skeleton, candidate)

@@ -24,7 +24,7 @@ from sparse_jax.training.step import (
 def initialise(
     key: jax.Array, candidate: Candidate, *, procedure: Procedure
 ) -> TrainState:
-    """Fresh weights and posterior for one candidate.
+    """Fresh weights and posterior for one candidate; pure, the caller vmaps it.
 
     Args:
       key: consumed; the same weights on the true part whatever the padding.
@@ -35,7 +35,9 @@ def initialise(
       The state before the first step, in the skeleton's padded shapes.
 
     Example:
-      state = initialise(jax.random.key(0), candidate, procedure=procedure)
+      >>> state = initialise(jax.random.key(0), candidate, procedure=procedure)
+      >>> int(state.step)
+      0
     """
     variables = network.init(key, procedure.skeleton, candidate)
     valid = sizes.valid_weights(procedure.skeleton, candidate)
@@ -51,9 +53,16 @@ def train(
 ) -> tuple[TrainState, TrainInfo]:
     """Train one candidate; pure and un-jitted, the caller vmaps it.
 
+    Adam on cross-entropy plus the method's penalty, with the schedules of the SpArSe
+    table (pretraining, zero-regularization-epochs, annealing-epochs, alpha). One scan
+    over the resident images; differentiable with respect to real settings of the
+    candidate.
+
     Args:
       key: the candidate's own randomness (noise).
       state: from `initialise`, or inherited from a parent.
+      candidate: widths, kernels and settings, without a batch axis.
+      data: N images, normalised by `train_data`.
       order_key: order of the images and what augmentation does to them, the same for
         all candidates of a search: a batch of candidates reads every image once.
       num_epochs: how many of the `config.epochs` to run, at most all; traced, so that
@@ -70,6 +79,13 @@ def train(
     Raises:
       ValueError: `data` has no images.
       AssertionError: images or labels of another shape.
+
+    Example:
+      >>> run = jax.jit(functools.partial(train, procedure=procedure))
+      >>> state, info = run(jax.random.key(1), state, candidate, training,
+      ...                   jax.random.key(2))
+      >>> info.loss.shape == (procedure.config.epochs,)
+      True
     """
     num_images, config = data.num_images(), procedure.config
     batch = min(config.batch_size, num_images)

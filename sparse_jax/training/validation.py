@@ -76,13 +76,16 @@ def validation_loss(
       AssertionError: images or labels of another shape.
 
     Example:
-      def loss_after_training(alpha):
-          mine = candidate._replace(alpha=alpha)
-          state = initialise(init_key, mine, procedure=procedure)
-          state, _ = train(key, state, mine, training, order_key, procedure=procedure)
-          return validation_loss(state, mine, validation, procedure=procedure)
-
-      jax.grad(loss_after_training)(0.1)
+      >>> keys = jax.random.split(jax.random.key(3), 3)
+      >>> def loss_after_training(alpha):
+      ...     mine = candidate._replace(alpha=alpha)
+      ...     state = initialise(keys[0], mine, procedure=procedure)
+      ...     state, _ = train(
+      ...         keys[1], state, mine, training, keys[2], procedure=procedure)
+      ...     return validation_loss(state, mine, validation, procedure=procedure)
+      >>> slope = jax.jit(jax.grad(loss_after_training))(0.1)
+      >>> bool(jnp.isfinite(slope))
+      True
     """
     variables = {'params': procedure.method.mean(state.params, state.aux)}
     if state.stats:

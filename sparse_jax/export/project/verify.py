@@ -25,13 +25,30 @@ _COUNTED = 8
 def verify(
     out_dir: str | pathlib.Path, *, limit: int | None = None, compiler: str = 'auto',
 ) -> dict:
-    """Checks an exported network on its board; raises VerificationError if it fails.
+    """Compile an export, run it on the emulated board and compare every logit.
 
-    Runs every image of the export's test set (the first `limit` if given) and compares
-    all logits with the integer emulator's. Returns the verification: bit-equality,
-    flash, RAM and stack as linked and run, exact instructions, and *estimates* of
-    cycles, latency and energy. It is also added to report.json, in place of an earlier
-    one.
+    The firmware is linked for exactly the board's memories, so what does not fit fails.
+    Every test image is given to it as raw pixels, row by row, and all logits must equal
+    those of the integer emulator bit by bit.
+
+    Args:
+      out_dir: an export folder, from `export_trial` or `launch.export`.
+      limit: only the first so many test images; None for all of them.
+      compiler: 'auto' for the first that is found, or a path or name of one.
+
+    Returns:
+      The verification, which also replaces an earlier one in report.json:
+      'images' compared, 'flash', 'static_ram' and 'stack' in bytes as linked and run,
+      'network' (the network's own share of both), exact 'instructions' per image
+      ('least', 'mean', 'most' of some images), and 'estimates' of cycles, latency in
+      seconds and energy in joules from the board's cycle table.
+
+    Raises:
+      VerificationError: a logit differs, or a memory is too small; the export then has
+        no verification.
+      MissingToolError: no compiler, or a package of requirements-mcu.txt is missing.
+      ExportError: the folder is no export, or a part of it is missing.
+      ValueError: `limit` is below 1.
     """
     if limit is not None and limit < 1:
         raise ValueError(f'limit: {limit} is not allowed; allowed: 1 or more')
