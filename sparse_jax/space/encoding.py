@@ -12,9 +12,8 @@ import jax
 import numpy as np
 
 from sparse_jax.host_random import generator
-from sparse_jax.space import architecture, budget, sides
+from sparse_jax.space import architecture, budget, representative, sides
 from sparse_jax.space.dimensions import Dimension, Role
-from sparse_jax.space.layer_types import LAYER_TYPES, reduced_channels
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
 MAX_REMEMBERED = 100_000
@@ -67,8 +66,7 @@ def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
     redundant = np.flatnonzero(budgeted | reduced)
     for i, point in zip(redundant, decode_rows(space, rows[redundant])):
         before = dict(point)
-        _canonical_reductions(space, point)
-        _canonical_budget(space, point)
+        representative.choose(space, point)
         for name, value in point.items():
             if value != before[name]:
                 rows[i, space.index(name)] = space[name].encode(value)
@@ -274,34 +272,6 @@ def _evaluation_order(space: Space) -> list[int]:
         if len(order) == before:
             raise ValueError('the conditions of the search space form a circle')
     return order
-
-
-def _canonical_reductions(space: Space, point: dict) -> None:
-    """Replace each downsample fraction by the one its number of maps stands for."""
-    shape = space.input_shape
-    channels = 1 if point['downsample-input-in-depth'] else shape[2]
-    for k in range(1, point['num-conv-blocks'] + 1):
-        entering = channels
-        for l in range(1, point[f'num-conv-layers-block-{k}'] + 1):
-            tag = f'block-{k}-layer-{l}'
-            if LAYER_TYPES[point[f'layer-type-{tag}']].reduces:
-                name = f'downsample-{tag}'
-                maps = reduced_channels(point[name], channels)
-                point[name] = min(maps / channels, 0.5)
-            channels = point[f'num-filters-{tag}']
-        if architecture.residual(point, k):
-            channels = max(channels, entering)
-
-
-def _canonical_budget(space: Space, point: dict) -> None:
-    """Replace total and fractions by one choice among those that give these units."""
-    net = architecture.resolve(point, space.input_shape, space.num_classes)
-    names = architecture.branches(point)
-    if not names or not net.feasible():
-        return
-    fan_in = architecture.fan_ins(net, architecture.block_ends(point))
-    units = architecture.fc_units(point, fan_in)
-    point.update(budget.of_units(space, point, units, fan_in))
 
 
 def keep_units(space: Space, row: np.ndarray, like: architecture.Graph) -> np.ndarray:
