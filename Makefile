@@ -42,6 +42,7 @@ slow: $(VENV)/.installed-dev
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/basedpyright --level error
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run

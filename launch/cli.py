@@ -12,6 +12,7 @@ import os
 import sqlite3
 import sys
 import warnings
+from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
 from absl import flags
@@ -23,6 +24,9 @@ from sparse_jax.settings.errors import ConfigError
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
                errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
 """What a disk refuses; any other OSError is a fault of the program."""
+
+Main = Callable[[list[str]], None]
+"""A launcher: (arguments that are no flags) -> nothing."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -93,7 +97,9 @@ def define_trust(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
         'MODULE:FACTORY. Only for studies whose code is yours.', flag_values=values)
 
 
-def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = None):
+def run(
+    main: Main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = None
+) -> None:
     """Parse flags and call main(argv); bad input becomes one line and exit code 2.
 
     absl's own `app.run` is not used: it prints two lines for an unknown flag, and
@@ -111,7 +117,7 @@ def run(main, values: flags.FlagValues = flags.FLAGS, argv: list[str] | None = N
         raise
 
 
-def _run(main, values, argv):
+def _run(main: Main, values: flags.FlagValues, argv: list[str]) -> None:
     with _explained(), warnings.catch_warnings():
         if usage.is_asked_for(argv):
             print(usage.text(main, values), flush=True)
@@ -128,7 +134,7 @@ def _run(main, values, argv):
 
 
 @contextlib.contextmanager
-def _explained():
+def _explained() -> Iterator[None]:
     """Exit with one line for what a person or their disk caused."""
     try:
         yield
@@ -195,7 +201,7 @@ def fail(message: object, code: int = 2) -> NoReturn:
     sys.exit(code)
 
 
-def _parse(values, argv):
+def _parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
     """Arguments that are no flags, after those that are were read."""
     try:
         return values(config_flag.prepare(values, argv))

@@ -4,6 +4,7 @@ Variables such as JAX_DEBUG_NANS are set for other programs and forgotten. Here 
 network that diverges is a result, programs are compiled, and numbers are float32.
 """
 
+import io
 import os
 import sys
 
@@ -33,7 +34,8 @@ def settle() -> None:
 def set_output() -> None:
     """Let text leave the program whatever the encoding of the terminal or the log."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, 'reconfigure') and stream.errors == 'strict':
+        # A stream that stands in for one of these need not have an encoding.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == 'strict':
             stream.reconfigure(errors='backslashreplace')
 
 

@@ -7,14 +7,27 @@ the accuracies are stored and later reports read them. --notest leaves test data
 as does a report of a search that is still running, unless --test asks for it.
 """
 
+from __future__ import annotations
+
 import csv
 import io
 import json
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from absl import flags
 
 from launch import cli, tables
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sparse_jax.objectives.goals import Objectives
+    from sparse_jax.study.convergence import Point
+    from sparse_jax.study.front import Member
+    from sparse_jax.study.opened import OpenStudy
+    from sparse_jax.study.records import Record
 
 FLAGS = cli.new_flags()
 WORKDIR = cli.define_workdir('Folder of a study made by launch.search.', FLAGS)
@@ -26,7 +39,11 @@ TREE = flags.DEFINE_bool(
     'tree', False, 'Also print which trial inherited from which.', flag_values=FLAGS)
 
 
-def write_csv(path, members, objectives, tests):
+def write_csv(
+    path: pathlib.Path, members: Sequence[Member], objectives: Objectives,
+    tests: Mapping[str, float],
+) -> None:
+    """One line per network of the front; `tests` {row name: test accuracy}."""
     from sparse_jax.objectives.goals import figure
     from sparse_jax.study import files
 
@@ -37,15 +54,15 @@ def write_csv(path, members, objectives, tests):
     writer = csv.writer(buffer)
     writer.writerow(columns)
     for row in (m.row for m in members):
+        error, costs, unpruned = row.figures
         writer.writerow([
-            row.name, 1 - row.error, tests.get(row.name, ''), row.costs.model_size,
-            getattr(row.costs, objectives.memory), row.costs.macs,
-            row.unpruned.model_size,
+            row.name, 1 - error, tests.get(row.name, ''), costs.model_size,
+            getattr(costs, objectives.memory), costs.macs, unpruned.model_size,
             *(figure(row, goal.name, objectives) for goal in objectives.measured)])
     files.write(path, buffer.getvalue())
 
 
-def write_networks(folder, members):
+def write_networks(folder: pathlib.Path, members: Sequence[Member]) -> None:
     """The network file of every trial on the front, for launch.describe: what was
     trained, whatever the cut."""
     from sparse_jax.study import files
@@ -56,7 +73,7 @@ def write_networks(folder, members):
         files.write(path, json.dumps(point, indent=2) + '\n')
 
 
-def write_progress(folder, points):
+def write_progress(folder: pathlib.Path, points: list[Point]) -> list[str]:
     """What the search had reached after every round; the names of the files."""
     from launch import figure as picture
     from sparse_jax.study import convergence, files
@@ -70,7 +87,9 @@ def write_progress(folder, points):
     return ['progress.csv', 'progress.png']
 
 
-def best_text(rows, objectives, tests):
+def best_text(
+    rows: Sequence[Record], objectives: Objectives, tests: Mapping[str, float]
+) -> str:
     """The network of least validation error within the soft bounds, in words."""
     from sparse_jax.objectives.goals import best_under, bounds_text, costs_text
 
@@ -78,7 +97,7 @@ def best_text(rows, objectives, tests):
     best = best_under(rows, objectives)
     if best is None:
         return f'no front member within {within}'
-    percent = [f'validation {100 * (1 - best.error):.2f} %']
+    percent = [f'validation {100 * (1 - best.figures[0]):.2f} %']
     if best.name in tests:
         percent.append(f'test {100 * tests[best.name]:.2f} %')
     costs = costs_text(best, objectives.costs, objectives)
@@ -86,7 +105,7 @@ def best_text(rows, objectives, tests):
             f'{", ".join([costs, *percent])}')
 
 
-def looks_at_test(workdir):
+def looks_at_test(workdir: pathlib.Path) -> bool:
     """Whether test data are evaluated; while a search runs, only if it is asked for."""
     from sparse_jax.study import lock
 
@@ -97,7 +116,7 @@ def looks_at_test(workdir):
     return TEST.value is not False
 
 
-def test_accuracies(study, members):
+def test_accuracies(study: OpenStudy, members: list[Member]) -> dict[str, float]:
     """{row name: test accuracy}."""
     from sparse_jax.evaluation.chip import CALIBRATION
     from sparse_jax.study import front as fronts
@@ -108,7 +127,10 @@ def test_accuracies(study, members):
     return fronts.test_accuracies(study.records, members, study.data_spec, measure)
 
 
-def say(console, study, members, tests):
+def say(
+    console: Console, study: OpenStudy, members: Sequence[Member],
+    tests: Mapping[str, float],
+) -> None:
     """Everything that is text."""
     from sparse_jax.study import convergence
     from sparse_jax.study.front import as_two_units
@@ -130,7 +152,10 @@ def say(console, study, members, tests):
             tables.line(console, text)
 
 
-def write(workdir, study, members, tests):
+def write(
+    workdir: pathlib.Path, study: OpenStudy, members: Sequence[Member],
+    tests: Mapping[str, float],
+) -> list[str]:
     """Everything that is a file; the names of what was written."""
     import numpy as np
 
@@ -154,7 +179,7 @@ def write(workdir, study, members, tests):
     return ['front.csv', 'front.png', 'networks/', *progress]
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     from sparse_jax.study.opened import open_study
     from sparse_jax.study.records import StudyError
 

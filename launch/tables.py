@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import collections
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -25,11 +25,11 @@ PLAIN_WIDTH = 80
 """Columns of a table where the output is no terminal."""
 
 
-def console(file=None) -> Console:
+def console(file: TextIO | None = None) -> Console:
     """A console that wraps no text; tables fit the terminal, or 80 columns."""
-    file = file or sys.stdout
-    width = None if file.isatty() else PLAIN_WIDTH
-    return Console(file=file, highlight=False, width=width, soft_wrap=True)
+    out: TextIO = file or sys.stdout
+    width = None if out.isatty() else PLAIN_WIDTH
+    return Console(file=out, highlight=False, width=width, soft_wrap=True)
 
 
 def show(out: Console, table: Table) -> None:
@@ -67,7 +67,7 @@ def no_better_text(rows: Sequence[Record], dataset: Dataset) -> str:
             f'(validation error {100 * error:.1f} %)')
 
 
-def cost(item, name: str, objectives: Objectives) -> str:
+def cost(item: Record, name: str, objectives: Objectives) -> str:
     """A cost of a network as plain digits; empty if it was not measured."""
     from sparse_jax.objectives.goals import figure
 
@@ -103,13 +103,13 @@ def two_units_text(costs: Mapping[str, Totals | None]) -> str:
             f'counts: {each}')
 
 
-def statuses_text(rows) -> str:
+def statuses_text(rows: Iterable[Record]) -> str:
     """'3 over-budget, 1 nonfinite': how many rows have which status."""
     counts = collections.Counter(row.status for row in rows)
     return ', '.join(f'{count} {name}' for name, count in counts.items())
 
 
-def nothing_text(rows, objectives: Objectives) -> str:
+def nothing_text(rows: Sequence[Record], objectives: Objectives) -> str:
     """Why a study has no front."""
     from sparse_jax.objectives.goals import costs_text, exceeded, figure
     from sparse_jax.study.records import PENDING
@@ -129,7 +129,10 @@ def nothing_text(rows, objectives: Objectives) -> str:
     return text
 
 
-def front_table(rows, objectives: Objectives, tests=None) -> Table:
+def front_table(
+    rows: Iterable[Record], objectives: Objectives,
+    tests: Mapping[str, float] | None = None,
+) -> Table:
     """The front as a table; `tests` {name: test accuracy} adds a column."""
     shown = [*objectives.names[1:], *(name for name, _ in objectives.budgets), 'macs']
     shown = list(dict.fromkeys(shown))
@@ -141,9 +144,10 @@ def front_table(rows, objectives: Objectives, tests=None) -> Table:
     for name in columns + (['test %'] if tests else []):
         table.add_column(name, justify='right', no_wrap=True)
     for row in rows:
-        cells = [row.name, f'{100 * (1 - row.error):.2f}',
+        error, _, unpruned = row.figures
+        cells = [row.name, f'{100 * (1 - error):.2f}',
                  *(cost(row, name, objectives) for name in shown),
-                 row.unpruned.model_size]
+                 unpruned.model_size]
         if tests:
             cells.append(f'{100 * tests[row.name]:.2f}')
         table.add_row(*map(str, cells))

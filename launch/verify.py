@@ -30,7 +30,7 @@ COMPILER = flags.DEFINE_enum(
     'ziglang from pip, or a system arm-none-eabi-gcc.', flag_values=FLAGS)
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     from launch import verified
     from sparse_jax.export import ExportError, read_report, verification_text, verify
 

@@ -57,6 +57,17 @@ class Record(NamedTuple):
         return self.status == status.NAMES[status.OK]
 
     @property
+    def figures(self) -> tuple[float, Totals, Totals]:
+        """(validation error, costs, costs before pruning) of a network that has them.
+
+        Raises:
+          ValueError: it was not trained.
+        """
+        if self.error is None or self.costs is None or self.unpruned is None:
+            raise ValueError(f'trial {self.name} was not measured')
+        return self.error, self.costs, self.unpruned
+
+    @property
     def empty(self) -> bool:
         """Whether pruning left nothing of it at this cut."""
         return self.status == status.NAMES[status.EMPTY]
