@@ -55,8 +55,7 @@ class TrainConfig:
 
     These settings decide the compiled program or hold for all candidates. What differs
     between candidates (learning rate, coefficient of the penalty, its annealing) is
-    data and stands in their `Candidate`. The optimiser is Adam with a rate that is
-    constant at first and then falls linearly.
+    data and stands in their `Candidate`. The optimiser is Adam.
 
     Attributes:
       epochs: passes over the training data. The table's epochs are in units of

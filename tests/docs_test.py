@@ -1,5 +1,7 @@
-"""The programs of docs/library.md run as they are printed, one after the other."""
+"""The programs of docs/library.md run as they are printed; what pages name exists."""
 
+import functools
+import importlib
 import importlib.util
 import pathlib
 import re
@@ -9,8 +11,10 @@ import sys
 import pytest
 
 import sparse_jax
+from sparse_jax.settings.tree import flatten
 
-PAGE = pathlib.Path(__file__).parents[1] / 'docs' / 'library.md'
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+PAGE = ROOT / 'docs' / 'library.md'
 TOOLS = ('ziglang', 'unicorn', 'elftools', 'capstone')
 
 
@@ -34,3 +38,87 @@ def test_the_page_names_every_public_name():
     table = PAGE.read_text().partition('## What there is')[2]
     named = re.findall(r'`(\w+)`', table)
     assert sorted(named) == sorted(sparse_jax.__all__)
+
+
+FOLDERS = ('sparse_jax', 'launch', 'experiments', 'benchmarks', 'tests', 'docs', '.ci')
+PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md')])
+_ANY = '|'.join(map(re.escape, FOLDERS))
+_MODULES = '|'.join(FOLDERS[:5])
+PATHS = re.compile(rf'(?<![\w/.-])((?:{_ANY})/[\w./*-]*[\w/*])')
+DOTTED = re.compile(rf'(?<![\w/.-])((?:{_MODULES})(?:\.\w+)+)')
+QUOTED = re.compile(r'`([\w./*-]+)`')
+LINKS = re.compile(r'\]\(([^)\s]+)\)')
+MADE = ('study.sqlite',)
+"""Files that a search makes; their names look like modules."""
+
+
+@functools.cache
+def _library():
+    """Modules and packages of the library by name."""
+    return {path.stem for path in (ROOT / 'sparse_jax').iterdir()
+            if path.suffix == '.py' or path.is_dir()}
+
+
+@functools.cache
+def _settings():
+    tree = sparse_jax.default_config()
+    return set(flatten(tree.to_dict())) | set(tree)
+
+
+def _has_file(path):
+    """Whether there is such a file: of the checkout or of the library."""
+    library = ROOT / 'sparse_jax'
+    return any(any(folder.glob(path.strip('/')))
+               for folder in (ROOT, library, library / 'export'))
+
+
+def _has_name(dotted):
+    """Whether a module, or a module's attribute, has this name."""
+    parts = dotted.split('.')
+    for count in range(len(parts), 0, -1):
+        base = ROOT.joinpath(*parts[:count])
+        if base.is_dir() or base.with_suffix('.py').is_file():
+            found = importlib.import_module('.'.join(parts[:count]))
+            for name in parts[count:]:
+                found = getattr(found, name, None)
+            return found is not None
+    return False
+
+
+def _quoted_exists(name):
+    """Whether what stands between backticks is there, if it is a name of the library.
+
+    `folder/file.NAME`, `folder/file.py`, `package.module.name` and settings count.
+    """
+    first = re.split('[/.]', name)[0]
+    if name in MADE or name in _settings() or '*' in name:
+        return True
+    if '/' in name and first in _library():
+        module = 'sparse_jax.' + name.replace('/', '.').removesuffix('.')
+        return _has_file(name) or _has_name(module)
+    if name.endswith('.py'):
+        return any(ROOT.rglob(name))
+    if '.' in name and first in _library():
+        return _has_name(f'sparse_jax.{name}')
+    return True
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_what_a_page_names_exists(page):
+    text = page.read_text()
+    missing = [path for path in PATHS.findall(text) if not _has_file(path)]
+    missing += [name for name in DOTTED.findall(text)
+                if not (ROOT / name).exists() and not _has_name(name)]
+    missing += [name for name in QUOTED.findall(text) if not _quoted_exists(name)]
+    missing += [link for link in LINKS.findall(text) if not link.startswith('http')
+                and not (page.parent / link.partition('#')[0]).exists()]
+    assert not missing
+
+
+def test_the_glossary_names_modules():
+    rows = re.findall(r'^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$',
+                      (ROOT / 'docs' / 'glossary.md').read_text(), re.M)
+    modules = [m for word, homes in rows if word != 'word'
+               for m in re.findall('`([^`]+)`', homes)]
+    assert len(modules) > 30
+    assert [m for m in modules if not _has_name(f'sparse_jax.{m}')] == []
