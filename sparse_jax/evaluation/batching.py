@@ -16,12 +16,15 @@ from sparse_jax.evaluation.recipe import (
     Inherited,
     Recipe,
     Shared,
+    Started,
     Trained,
-    evaluate_one,
+    finish,
+    learn,
+    start,
 )
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.skeleton import Candidate, Skeleton, stack
-from sparse_jax.training.step import Variables
+from sparse_jax.training.step import TrainInfo, TrainState, Variables
 
 
 class Batch(NamedTuple):
@@ -38,44 +41,101 @@ class Batch(NamedTuple):
     """[slots] bool: the slot is nobody's repetition."""
 
 
-def batched(
-    skeleton: Skeleton, recipe: Recipe, machine: Machine
-) -> Callable[[Batch, Shared, jax.Array], Trained]:
-    """The batched, sharded version of `evaluate_one`, not yet compiled.
+def abstract(candidate: Candidate, weights: Variables, slots: int) -> Batch:
+    """The shapes of a batch.
+
+    candidate: of any point of the skeleton.
+    weights: abstract variables of one candidate.
+    """
+    def wide(leaf: Any, dtype: Any = None) -> jax.ShapeDtypeStruct:
+        leaf = np.asarray(leaf) if np.isscalar(leaf) else leaf
+        return jax.ShapeDtypeStruct((slots, *leaf.shape), dtype or leaf.dtype)
+
+    return Batch(
+        wide(np.zeros(2, np.uint32)), jax.tree.map(wide, candidate),
+        Inherited(jax.tree.map(wide, weights),
+                  jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)),
+        wide(np.zeros((), bool)))
+
+
+class Phases(NamedTuple):
+    """A batched, sharded `evaluate_one` in its three parts, each a program.
 
     Candidates are split over the mesh; on each device they are vmapped or mapped one
     after another as the lowering says. Inactive slots cost nothing when mapped.
     """
-    one = functools.partial(
-        evaluate_one, recipe=recipe,
-        procedure=recipe.procedure(skeleton, machine.lowering.conv))
 
-    def local(batch: Batch, shared: Shared, epochs: jax.Array) -> Trained:
-        keys = host_random.wrap(batch.key_data)
+    start: Callable[[Batch], Started]
+    learn: Callable[[Batch, Started, Shared, jax.Array], tuple[TrainState, TrainInfo]]
+    finish: Callable[[Batch, Started, tuple[TrainState, TrainInfo], Shared], Trained]
+
+    def __call__(self, batch: Batch, shared: Shared, epochs: Any) -> Trained:
+        """All three, one after another."""
+        started = self.start(batch)
+        return self.finish(
+            batch, started, self.learn(batch, started, shared, epochs), shared)
+
+
+def phases(skeleton: Skeleton, recipe: Recipe, machine: Machine) -> Phases:
+    """The programs of a skeleton, not yet compiled."""
+    procedure = recipe.procedure(skeleton, machine.lowering.conv)
+
+    def begin(batch: Batch) -> Started:
+        return start(host_random.wrap(batch.key_data), batch.candidates,
+                     batch.inherited, procedure=procedure)
+
+    def steps(
+        member: tuple[Batch, Started], common: tuple[Shared, jax.Array]
+    ) -> tuple[TrainState, TrainInfo]:
+        (batch, started), (shared, epochs) = member, common
+        return learn(started, batch.candidates, shared, epochs, procedure=procedure)
+
+    def judge(member: tuple, shared: Shared) -> Trained:
+        batch, started, (state, info) = member
+        return finish(started, state, info, batch.candidates, shared,
+                      procedure=procedure, recipe=recipe)
+
+    each = functools.partial(_for_each, machine)
+    return Phases(
+        lambda batch: each(
+            lambda member, common: begin(member), batch, batch.active, ()),
+        lambda batch, started, shared, epochs: each(
+            steps, (batch, started), batch.active, (shared, epochs)),
+        lambda batch, started, trained, shared: each(
+            judge, (batch, started, trained), batch.active, shared))
+
+
+def _for_each(
+    machine: Machine, one: Callable[[Any, Any], Any], members: Any, active: Any,
+    common: Any,
+) -> Any:
+    """`one` of every slot.
+
+    one: (a member, what all have in common) -> result.
+    members: tree of arrays [slots, ...].
+    active: [slots] bool.
+    """
+    def local(members: Any, active: jax.Array, common: Any) -> Any:
         if machine.lowering.mapping == 'vmap':
-            return jax.vmap(one, in_axes=(0, 0, 0, None, None))(
-                keys, batch.candidates, batch.inherited, shared, epochs)
+            return jax.vmap(one, in_axes=(0, None))(members, common)
 
-        def maybe(member: tuple) -> Trained:
-            key, candidate, weights, on = member
-            arguments = (key, candidate, weights, shared, epochs)
-            shape = jax.eval_shape(one, *arguments)
+        def maybe(slot: tuple) -> Any:
+            member, on = slot
+            shape = jax.eval_shape(one, member, common)
             empty = lambda *_: jax.tree.map(
                 lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shape)
-            return jax.lax.cond(on, one, empty, *arguments)
+            return jax.lax.cond(on, one, empty, member, common)
 
-        members = (keys, batch.candidates, batch.inherited, batch.active)
         if machine.slots == machine.mesh.devices.size:
             # One candidate per device: no loop, and the slot is always active.
-            key, candidate, weights = jax.tree.map(lambda leaf: leaf[0], members[:3])
-            result = one(key, candidate, weights, shared, epochs)
-            return jax.tree.map(lambda leaf: leaf[None], result)
-        return jax.lax.map(maybe, members)
+            member = jax.tree.map(lambda leaf: leaf[0], members)
+            return jax.tree.map(lambda leaf: leaf[None], one(member, common))
+        return jax.lax.map(maybe, (members, active))
 
     split, whole = PartitionSpec(AXIS), PartitionSpec()
     return jax.shard_map(
-        local, mesh=machine.mesh, in_specs=(split, whole, whole), out_specs=split,
-        check_vma=False)
+        local, mesh=machine.mesh, in_specs=(split, split, whole), out_specs=split,
+        check_vma=False)(members, active, common)
 
 
 def slot_order(members: int, slots: int, devices: int) -> list[int]:

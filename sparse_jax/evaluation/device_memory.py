@@ -2,6 +2,7 @@
 the compiled program."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -71,10 +72,11 @@ def activation_elements(skeleton: Skeleton) -> tuple[int, int]:
     return views, outputs
 
 
-def compiled_bytes(compiled: jax.stages.Compiled) -> int | None:
-    """Bytes that one call of a compiled program takes; None where it cannot say."""
-    found = compiled.memory_analysis()
-    if found is None:
+def compiled_bytes(parts: Iterable[Any]) -> int | None:
+    """Bytes that the largest of some compiled programs takes, which run one after
+    another; None where the compiler cannot say."""
+    plans = [part.memory_analysis() for part in parts]
+    if None in plans:
         return None
-    return (found.temp_size_in_bytes + found.argument_size_in_bytes
-            + found.output_size_in_bytes - found.alias_size_in_bytes)
+    return max(plan.temp_size_in_bytes + plan.argument_size_in_bytes
+               + plan.output_size_in_bytes - plan.alias_size_in_bytes for plan in plans)

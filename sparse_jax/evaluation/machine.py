@@ -11,13 +11,14 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from sparse_jax.efforts import Effort
 from sparse_jax.ops.lowering import Lowering
 
 AXIS = 'candidate'
 """Name of the mesh's axis: candidates are split over the devices."""
 
 
-SUMS_IN_ONE_PART: dict[str, str | bool] = {
+SUMS_IN_ONE_PART: Effort = {
     'xla_cpu_experimental_ynn_fusion_type': 'LIBRARY_FUSION_TYPE_DOT'}
 """What XLA leaves to its library for a CPU: products alone."""
 
@@ -35,8 +36,13 @@ class Machine(NamedTuple):
     """Bytes that programs may use on one device; None for no limit."""
 
 
-def compiler_options(mesh: Mesh) -> dict[str, str | bool]:
+def compiler_options(
+    mesh: Mesh, effort: Effort | None = None
+) -> Effort:
     """Options under which a program gives the same numbers on any number of cores.
+
+    effort: on a CPU, where short trainings wait for the compiler; None for its full
+      one.
 
     On a CPU XLA leaves sums to a library that adds them up in as many parts as the
     process has threads: with another number of cores they round differently. Products
@@ -44,13 +50,16 @@ def compiler_options(mesh: Mesh) -> dict[str, str | bool]:
     Without a version of XLA that knows the option, results depend on the cores.
     """
     on_cpu = mesh.devices.flat[0].platform == 'cpu'
-    return dict(SUMS_IN_ONE_PART) if on_cpu and _is_known() else {}
+    if not on_cpu:
+        return {}
+    return {name: value for name, value in (SUMS_IN_ONE_PART | (effort or {})).items()
+            if _is_known(name, value)}
 
 
 @functools.cache
-def _is_known() -> bool:
+def _is_known(name: str, value: str | bool) -> bool:
     try:
-        jax.jit(lambda x: x).lower(0.0).compile(compiler_options=SUMS_IN_ONE_PART)
+        jax.jit(lambda x: x).lower(0.0).compile(compiler_options={name: value})
     except jax.errors.JaxRuntimeError:
         return False
     return True

@@ -1,6 +1,8 @@
 """Compiled training programs: one per skeleton, counted and timed."""
 
 import concurrent.futures
+import functools
+import math
 import os
 import threading
 import time
@@ -8,15 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from sparse_jax.efforts import CHEAP, PLAIN, Effort
 from sparse_jax.evaluation import batching, device_memory
-from sparse_jax.evaluation.batching import Batch
+from sparse_jax.evaluation.batching import Batch, Phases
 from sparse_jax.evaluation.grouping import Member
-from sparse_jax.evaluation.machine import AXIS, Machine, compiler_options, gather, place
-from sparse_jax.evaluation.recipe import Inherited, Recipe, Shared, Trained, template
+from sparse_jax.evaluation.machine import (
+    AXIS,
+    Machine,
+    compiler_options,
+    gather,
+    place,
+)
+from sparse_jax.evaluation.recipe import Recipe, Shared, Trained, template
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.training.step import Variables
 
@@ -24,6 +32,9 @@ MOST_KEPT = 24
 """Programs in memory at once. On a CPU each maps a thousand and more pieces of code,
 and an operating system allows a process some 65 000; what is dropped comes back from
 the persistent cache."""
+SHORT = 10_000
+"""Steps times elements of an image of a training up to which `PLAIN` pays, if a program
+trains eight candidates."""
 MOST_COMPILING = 4
 """Programs compiled at once, where there are as many cores."""
 
@@ -31,8 +42,8 @@ MOST_COMPILING = 4
 class Program(NamedTuple):
     """A compiled program and what it cost to get."""
 
-    run: Callable[[Batch, Shared, np.int32], Trained]
-    """Batched: [slots, ...] in and out."""
+    run: Phases
+    """Compiled; batched: [slots, ...] in and out."""
     skeleton: Skeleton
     seconds: float
     """Wall-clock of tracing and compiling."""
@@ -167,7 +178,7 @@ class Programs:
             return None
         return Program(run, skeleton, seconds, weights, slots)
 
-    def _try_to_compile(self, *arguments: Any) -> jax.stages.Compiled | None:
+    def _try_to_compile(self, *arguments: Any) -> Phases | None:
         try:
             return self._compiled(*arguments)
         except jax.errors.JaxRuntimeError as error:
@@ -177,20 +188,33 @@ class Programs:
 
     def _compiled(
         self, skeleton: Skeleton, candidate: Candidate, weights: Variables, slots: int
-    ) -> jax.stages.Compiled:
+    ) -> Phases:
         split = NamedSharding(self.machine.mesh, PartitionSpec(AXIS))
-        wide = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
-            (slots, *np.shape(leaf)), dtype or leaf.dtype, sharding=split)
-        batch = Batch(
-            wide(np.zeros(2, np.uint32)),
-            jax.tree.map(lambda leaf: wide(np.asarray(leaf)), candidate),
-            Inherited(jax.tree.map(wide, weights),
-                      jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)),
-            wide(np.zeros((), bool)))
-        machine = self.machine._replace(slots=slots)
-        run = jax.jit(batching.batched(skeleton, self.recipe, machine))
-        return run.lower(batch, self.shared, np.int32(0)).compile(
-            compiler_options=compiler_options(self.machine.mesh))
+        on_mesh = functools.partial(jax.tree.map, lambda leaf: jax.ShapeDtypeStruct(
+            leaf.shape, leaf.dtype, sharding=split))
+        batch = on_mesh(batching.abstract(candidate, weights, slots))
+        parts = batching.phases(
+            skeleton, self.recipe, self.machine._replace(slots=slots))
+        compiled, results = [], ()
+        for part, common, effort in zip(
+                parts, ((), (self.shared, np.int32(0)), (self.shared,)), self._efforts):
+            lowered = jax.jit(part).lower(batch, *results, *common)
+            compiled.append(lowered.compile(
+                compiler_options=compiler_options(self.machine.mesh, effort)))
+            results = (*results, on_mesh(lowered.out_info))
+        return Phases(*compiled)
+
+    @property
+    def _efforts(self) -> tuple[Effort | None, ...]:
+        """The compiler's efforts for the phases: functions of the recipe and the data
+        alone, so that every training of a search rounds alike."""
+        config, data = self.recipe.config, self.shared.training
+        images = data.num_images()
+        steps = config.epochs * (images // min(config.batch_size, images))
+        short = steps * math.prod(data.images.shape[1:]) <= SHORT
+        # Fine-tuning is a training too.
+        last = None if self.recipe.finetune_epochs else CHEAP
+        return CHEAP, PLAIN if short else None, last
 
     def _predicted_slots(self, skeleton: Skeleton, weights: Variables) -> int:
         """The machine's slots, halved until the prediction fits."""
@@ -209,7 +233,7 @@ class Programs:
             slots = fewer
         return slots
 
-    def _exceeds(self, run: jax.stages.Compiled) -> bool:
+    def _exceeds(self, run: Phases) -> bool:
         """Whether a compiled program needs more than a device has."""
         used = device_memory.compiled_bytes(run)
         return (used is not None and self.machine.memory is not None

@@ -1,6 +1,8 @@
 """What one training computes: a candidate initialised, trained, pruned, measured.
 
-Pure functions of one candidate; `batching` maps them over the slots of a call.
+Pure functions of one candidate; `batching` maps them over the slots of a call. What
+runs once per training is apart from its steps, so that the compiler can be told to
+take less trouble with it.
 """
 
 import functools
@@ -12,6 +14,7 @@ import jax.numpy as jnp
 from sparse_jax import host_random
 from sparse_jax.evaluation.curve import Curve, threshold_curve
 from sparse_jax.evaluation.measure import Measurement, measure, verdict
+from sparse_jax.model import sizes
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.train_config import TrainConfig
@@ -33,6 +36,16 @@ class Inherited(NamedTuple):
     """In the skeleton's padded shapes."""
     mask: Variables
     """bool, of the same shapes."""
+
+
+class Started(NamedTuple):
+    """A candidate that is ready to be trained."""
+
+    key_data: jax.Array
+    """[2] uint32, of the randomness that is left."""
+    state: TrainState
+    valid: dict
+    """{node: {'kernel', 'bias'?}} bool masks of the weights that exist."""
 
 
 class Trained(NamedTuple):
@@ -94,15 +107,45 @@ def evaluate_one(
     Returns:
       Weights, pruned network, log, measurement and curve, in padded shapes.
     """
+    started = start(key, candidate, inherited, procedure=procedure)
+    state, info = learn(started, candidate, shared, epochs, procedure=procedure)
+    return finish(started, state, info, candidate, shared, procedure=procedure,
+                  recipe=recipe)
+
+
+def start(
+    key: jax.Array, candidate: Candidate, inherited: Inherited, *, procedure: Procedure
+) -> Started:
+    """Fresh weights, or inherited ones where their mask is True.
+
+    Args, Returns: as of `evaluate_one`, whose first part it is.
+    """
     init_key, train_key = jax.random.split(key)
     state = initialise(init_key, candidate, procedure=procedure)
     state = state.with_variables(jax.tree.map(
         jnp.where, inherited.mask, inherited.values, state.variables))
-    state, info = train(
-        train_key, state, candidate, shared.training, shared.order_key, epochs,
-        procedure=procedure)
+    valid = sizes.valid_weights(procedure.skeleton, candidate)
+    return Started(jax.random.key_data(train_key), state, valid)
+
+
+def learn(
+    started: Started, candidate: Candidate, shared: Shared, epochs: jax.Array | int, *,
+    procedure: Procedure,
+) -> tuple[TrainState, TrainInfo]:
+    """The steps of a training, nothing else; the second part of `evaluate_one`."""
+    return train(
+        host_random.wrap(started.key_data), started.state, candidate, shared.training,
+        shared.order_key, epochs, procedure=procedure, valid=started.valid)
+
+
+def finish(
+    started: Started, state: TrainState, info: TrainInfo, candidate: Candidate,
+    shared: Shared, *, procedure: Procedure, recipe: Recipe,
+) -> Trained:
+    """Prune and measure a trained state; the last part of `evaluate_one`."""
     measured, folded, units, curve = _pruned(
-        train_key, state, candidate, shared, procedure=procedure, recipe=recipe)
+        host_random.wrap(started.key_data), state, candidate, shared,
+        procedure=procedure, recipe=recipe)
     return Trained(state.variables, folded, units, info, measured, curve)
 
 

@@ -1,5 +1,6 @@
 """Programs: one per skeleton, counted; compiled once however often asked for."""
 
+import dataclasses
 import re
 
 import jax
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
+from sparse_jax.efforts import CHEAP, PLAIN
 from sparse_jax.evaluation import device_memory
-from sparse_jax.evaluation.batching import Batch, batched
+from sparse_jax.evaluation.batching import abstract, phases
 from sparse_jax.evaluation.machine import make_mesh
-from sparse_jax.evaluation.programs import Programs
-from sparse_jax.evaluation.recipe import Inherited, template
+from sparse_jax.evaluation.programs import SHORT, Programs
+from sparse_jax.evaluation.recipe import template
 from sparse_jax.model.skeleton import Skeleton, split
 from sparse_jax.pruning import METHODS
 from sparse_jax.space import encoding
@@ -198,18 +200,26 @@ def test_the_program_lowers_for_accelerators(wide, name):
     programs = _programs(built)
     recipe = programs.recipe._replace(method=METHODS[name]())
     slots = programs.machine.slots
-    many = lambda leaf, dtype=None: jax.ShapeDtypeStruct(
-        (slots, *leaf.shape), dtype or leaf.dtype)
-    weights = template(skeleton, recipe, candidate)
-    batch = Batch(
-        jax.ShapeDtypeStruct((slots, 2), np.uint32),
-        jax.tree.map(lambda leaf: many(np.asarray(leaf)), candidate),
-        Inherited(jax.tree.map(many, weights),
-                  jax.tree.map(lambda leaf: many(leaf, np.bool_), weights)),
-        jax.ShapeDtypeStruct((slots,), np.bool_))
-    traced = jax.jit(batched(skeleton, recipe, programs.machine)).trace(
+    batch = abstract(candidate, template(skeleton, recipe, candidate), slots)
+    parts = phases(skeleton, recipe, programs.machine)
+    traced = jax.jit(lambda *arguments: parts(*arguments)).trace(
         batch, programs.shared, np.int32(0))
     for platform in ('cuda', 'rocm', 'tpu'):
         text = traced.lower(lowering_platforms=(platform,)).as_text()
         assert 'stablehlo.dot_general' in text
         assert not re.findall(r'custom_call @(?!Sharding|SPMD)\w+', text)
+
+
+def test_the_compiler_takes_trouble_where_a_program_runs_long(wide):
+    """A function of the recipe and of the data: 300 images less 120, of 6x6 pixels."""
+    built, _ = wide
+    programs = _programs(built)
+    of = lambda **changes: Programs(
+        programs.recipe._replace(**changes), programs.shared, programs.machine)._efforts
+    config = programs.recipe.config
+    assert config.batch_size == 32
+    longest = SHORT // (5 * 36)
+    short, long = (dataclasses.replace(config, epochs=longest + i) for i in (0, 1))
+    assert of(config=short) == (CHEAP, PLAIN, CHEAP)
+    assert of(config=long) == (CHEAP, None, CHEAP)
+    assert of(config=long, finetune_epochs=1) == (CHEAP, None, None)
