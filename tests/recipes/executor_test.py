@@ -51,5 +51,5 @@ def test_it_gives_the_same_study_to_the_byte(tmp_path):
     for row in local.rows():
         number = row.trial.number
         assert pack(study.weights(number)) == pack(local.weights(number))
-    rounds = [[r['hypervolume'] for r in s.rounds()] for s in (study, local)]
+    rounds = [[r.hypervolume for r in s.rounds()] for s in (study, local)]
     assert rounds[0] == rounds[1]
