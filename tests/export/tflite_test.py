@@ -75,7 +75,7 @@ def test_tflm_gives_our_logits(per_channel):
 @needs_tflm
 def test_tflm_gives_one_logit_for_two_classes():
     checked = 0
-    for seed, model, codes, logits in _cases(range(300, 320), classes=2):
+    for seed, model, codes, logits in _cases(range(300, 340), classes=2):
         outputs, interpreter = _run_tflm(model, codes)
         np.testing.assert_array_equal(outputs, logits, str(seed))
         assert outputs.shape == (4, 1)
@@ -86,6 +86,19 @@ def test_tflm_gives_one_logit_for_two_classes():
         np.testing.assert_array_equal(outputs[:, 0] > zero, classes_of(q, logits))
         checked += 1
     assert checked > 8
+
+
+def test_the_file_says_where_the_class_changes():
+    """The output of two classes is one value, its zero point the border."""
+    from tflite import Model
+
+    for seed, data, _, logits in _cases(range(300, 306), classes=2):
+        graph = Model.GetRootAs(data, 0).Subgraphs(0)
+        output = graph.Tensors(graph.Outputs(0))
+        assert output.ShapeAsNumpy().tolist() == [1, 1]
+        q = _two_classes(seed)
+        np.testing.assert_array_equal(
+            logits[:, 0] > output.Quantization().ZeroPoint(0), classes_of(q, logits))
 
 
 def _two_classes(seed):
