@@ -77,7 +77,7 @@ def measure_pruned(
     a time."""
     skeleton = procedure.skeleton
     error = error_rate(folded, candidate, validation, skeleton=skeleton, chunk=chunk,
-                       how=procedure.conv)
+                       conv=procedure.conv)
     costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
     last = skeleton.graph.nodes[-1].name
     return error, costs, ~pruned.kernel[last].any()

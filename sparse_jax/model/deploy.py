@@ -45,8 +45,8 @@ def fold_and_mask(
 
 def predict(
     skeleton: Skeleton, folded: dict, candidate: Candidate, images: jax.Array,
-    *, how: str = 'patches',
+    *, conv: str = 'patches',
 ) -> jax.Array:
     """Folded params, images [C, H, W, B] -> logits [classes, B]."""
-    net = SparseNet(without_norm(skeleton), how)
+    net = SparseNet(without_norm(skeleton), conv)
     return jnp.asarray(net.apply({'params': folded}, candidate, images))

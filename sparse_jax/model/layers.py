@@ -58,14 +58,14 @@ class Weighted(nn.Module):
       fan_shape: padded kernel shape.
       sources: padded shapes of its inputs.
       image_size: (height, width) that no feature map exceeds.
-      how: lowering of the convolution.
+      conv: lowering of the convolution.
     """
 
     node: Node
     fan_shape: Shape
     sources: tuple[Shape, ...]
     image_size: tuple[int, int]
-    how: str = 'patches'
+    conv: str = 'patches'
 
     @nn.compact
     def __call__(
@@ -91,10 +91,10 @@ class Weighted(nn.Module):
         kernel = jnp.where(valid['kernel'], kernel, 0.0)
         if variance is not None:
             variance = jnp.where(valid['kernel'], variance, 0.0)
-        if weights.convolves and lowering.uses_direct(self.how, x, kernel):
+        if weights.convolves and lowering.uses_direct(self.conv, x, kernel):
             y = self._direct(x, kernel, variance, noise_scale, seed)
         else:
-            view = weights.view(self.node, x, self.how)
+            view = weights.view(self.node, x, self.conv)
             y = weights.product(view, kernel)
             if variance is not None:
                 assert seed is not None

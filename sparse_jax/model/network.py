@@ -21,7 +21,7 @@ class SparseNet(nn.Module):
     """
 
     skeleton: Skeleton
-    how: str = 'patches'
+    conv: str = 'patches'
 
     @nn.compact
     def __call__(
@@ -77,7 +77,7 @@ class SparseNet(nn.Module):
         weights = ops.weights(node)
         layer = Weighted(
             node, weights.shape(node, shapes), tuple(shapes[t] for t in node.inputs),
-            self.skeleton.graph.image_shape()[1:], self.how, name=node.name)
+            self.skeleton.graph.image_shape()[1:], self.conv, name=node.name)
         own = None if seed is None else counter_noise.derive(seed, node.name)
         return layer(weights.read(inputs), valid[node.name], noise_scale, own)
 

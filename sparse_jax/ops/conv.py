@@ -38,8 +38,8 @@ def _valid(
     return kernels[:, None] & channel_mask(sizes[0], shapes[0])[:, None, None]
 
 
-def _view(node: Node, x: jax.Array, how: str) -> jax.Array:
-    return lowering.conv_view(x, node.kernel, node.kernel_low, how)
+def _view(node: Node, x: jax.Array, conv: str) -> jax.Array:
+    return lowering.conv_view(x, node.kernel, node.kernel_low, conv)
 
 
 def _join(kept: jax.Array, outputs: jax.Array, inputs: jax.Array) -> jax.Array:

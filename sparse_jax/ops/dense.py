@@ -103,8 +103,8 @@ def _read(inputs: Sequence[jax.Array]) -> jax.Array:
     return jnp.concatenate([t.reshape(-1, t.shape[-1]) for t in inputs], axis=0)
 
 
-def _view(node: Node, x: jax.Array, how: str) -> jax.Array:
-    del node, how
+def _view(node: Node, x: jax.Array, conv: str) -> jax.Array:
+    del node, conv
     return x
 
 

@@ -46,8 +46,8 @@ def _valid(
     return outputs[:, None, None] & windows.taps(node, kernel)
 
 
-def _view(node: Node, x: jax.Array, how: str) -> jax.Array:
-    del how
+def _view(node: Node, x: jax.Array, conv: str) -> jax.Array:
+    del conv
     return lowering.depthwise_view(x, node.kernel, node.kernel_low)
 
 

@@ -36,7 +36,7 @@ def default_lowering(backend: str | None = None) -> Lowering:
     return Lowering('patches', 'map' if backend == 'cpu' else 'vmap')
 
 
-def conv_view(x: jax.Array, k: int, low: int, how: str) -> jax.Array:
+def conv_view(x: jax.Array, k: int, low: int, conv: str) -> jax.Array:
     """What a VALID convolution multiplies: [C, k*k, H', W', B] shifted views of x
     [C, H, W, B], or x itself; H' = H - low + 1.
 
@@ -46,7 +46,7 @@ def conv_view(x: jax.Array, k: int, low: int, how: str) -> jax.Array:
     gradients are moved back once; squared views are the views of squares.
     """
     x = _pad(x, k - low)
-    return x if k == 1 or how == 'native' else _windows(x, k)
+    return x if k == 1 or conv == 'native' else _windows(x, k)
 
 
 def conv_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -71,9 +71,9 @@ def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
     return jnp.einsum('ckhwb,ck->chwb', view, kernel.reshape(-1, k * k))
 
 
-def uses_direct(how: str, *arrays: jax.Array) -> bool:
+def uses_direct(conv: str, *arrays: jax.Array) -> bool:
     """Whether these arrays are convolved by `direct_product` and `direct_draw`."""
-    return how == 'direct' and direct.supports(*arrays)
+    return conv == 'direct' and direct.supports(*arrays)
 
 
 def direct_product(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:

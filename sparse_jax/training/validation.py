@@ -19,7 +19,7 @@ AT_ONCE = 256
 
 def error_rate(
     folded: dict, candidate: Candidate, data: TrainData, *, skeleton: Skeleton,
-    chunk: int = AT_ONCE, how: str = 'patches',
+    chunk: int = AT_ONCE, conv: str = 'patches',
 ) -> jax.Array:
     """Share of `data` that a pruned network gets wrong, in chunks of images.
 
@@ -32,7 +32,7 @@ def error_rate(
       data: N images.
       skeleton: the padded network.
       chunk: images at a time.
-      how: 'patches', 'native' or 'direct', see `ops.lowering`.
+      conv: 'patches', 'native' or 'direct', see `ops.lowering`.
 
     Returns:
       [] float32 between 0 and 1.
@@ -42,7 +42,7 @@ def error_rate(
       AssertionError: images or labels of another shape.
     """
     def wrong(x: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
-        logits = deploy.predict(skeleton, folded, candidate, x, how=how)
+        logits = deploy.predict(skeleton, folded, candidate, x, conv=conv)
         mistake = logits.argmax(0) != labels
         return (mistake & counted).sum()
 
