@@ -88,7 +88,7 @@ class Candidate(NamedTuple):
     """[] in units of the table."""
     learning_rate: jax.Array
     kl_share: jax.Array | float = 0.0
-    """[] what is added to `alpha`, relative to the task: `schedules.with_share`."""
+    """[] what is added to `alpha`, relative to the task: `schedules.with_price`."""
 
 
 def split(

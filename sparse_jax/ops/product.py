@@ -27,7 +27,9 @@ def _backward(
     # Barriers keep the transpositions from becoming a part of the products.
     gradient = jax.lax.optimization_barrier(gradient)
     transposed = jax.lax.optimization_barrier(kernel.T)
-    return gradient @ view.T, transposed @ gradient
+    # In 64-bit mode a loss may be wider than what it is of.
+    return ((gradient @ view.T).astype(kernel.dtype),
+            (transposed @ gradient).astype(view.dtype))
 
 
 product.defvjp(_forward, _backward)

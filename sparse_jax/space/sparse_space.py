@@ -147,9 +147,9 @@ def _input_rows(input_shape: tuple[int, int, int]) -> list[Dimension]:
 def _training_rows(prior: str) -> list[Dimension]:
     alpha, fastest = Dimension('alpha', 'real', Role.PRUNING, 0.01, 1.0, 0.01), 3e-2
     if prior == 'scaled':
-        # (ours) of what the labels hold, what all weights of a fresh network cost.
+        # (ours) of what a network explains, what all weights of a fresh one cost.
         alpha, fastest = Dimension(
-            'kl-share', 'real', Role.PRUNING, 0.01, 3.0, 0.0, log=True), 1e-2
+            'kl-share', 'real', Role.PRUNING, 0.1, 10.0, 0.0, log=True), 1e-2
     return [
         Dimension('zero-regularization-epochs', 'integer', Role.PRUNING, 5, 50),
         Dimension('annealing-epochs', 'integer', Role.PRUNING, 15, 25,

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.train_config import TrainConfig
@@ -11,26 +10,32 @@ FRESH_NATS = 4.0
 """KL of one weight before training, about, under either Bayesian method."""
 
 
-def with_share(
-    candidate: Candidate, valid: dict, num_images: int, num_classes: int
-) -> Candidate:
-    """The candidate with its share of the KL turned into a coefficient.
+def with_price(candidate: Candidate, valid: dict, num_images: int) -> Candidate:
+    """The candidate with its share of the KL as a coefficient per nat and image.
 
-    At alpha = share * N log K / (4 W), the W weights of a fresh network cost the share
-    `kl_share` of what N labels of K classes hold: N log K nats. Number of images,
-    number of classes and size of the network cancel, so that one share keeps about as
-    large a part of the weights on every data set.
+    At alpha = share * N g / (4 W), the W weights of a fresh network cost the share
+    `kl_share` of the N g nats that a network explaining g nats of a label knows of N
+    of them. `explained_alpha` multiplies by g, which only the training knows.
 
     Args:
-      candidate: its `alpha` is what its share is added to.
+      candidate: its `kl_share` is a share; in the result it is multiplied by N / (4 W).
       valid: masks of the weights that exist, {node: {'kernel', ...}}.
       num_images: N of the training.
-      num_classes: K.
     """
     weights = sum(leaves['kernel'].sum() for leaves in valid.values())
-    nats = num_images * float(np.log(num_classes))
-    per_share = nats / (FRESH_NATS * jnp.maximum(weights, 1).astype(jnp.float32))
-    return candidate._replace(alpha=candidate.alpha + candidate.kl_share * per_share)
+    weights = jnp.maximum(jnp.asarray(weights), 1).astype(jnp.float32)
+    return candidate._replace(
+        kl_share=candidate.kl_share * (num_images / (FRESH_NATS * weights)))
+
+
+def explained_alpha(candidate: Candidate, explained: jax.Array) -> jax.Array:
+    """Alpha of a candidate of `with_price` while its network explains so many nats of a
+    label.
+
+    What the network does not know cannot pay for weights: as pruning begins to hurt,
+    its price falls, so that no share empties a network that has learnt something.
+    """
+    return candidate.alpha + candidate.kl_share * jnp.maximum(explained, 0.0)
 
 
 def penalty_coefficient(epoch: jax.Array, candidate: Candidate) -> jax.Array:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from sparse_jax.model.skeleton import Candidate
@@ -13,6 +14,8 @@ from sparse_jax.training.procedure import Procedure
 
 EPSILON_ROOT = 1e-20
 """Far below the square of Adam's own epsilon."""
+REMEMBERED = 20.0
+"""Running means of a run cover about one part in so many of it."""
 
 
 class Variables(NamedTuple):
@@ -36,6 +39,8 @@ class TrainState(NamedTuple):
     opt_state: optax.OptState
     step: jax.Array
     """[] int32."""
+    explained: jax.Array | float = 0.0
+    """[] running mean of log K minus the cross-entropy, nats of a label."""
 
     @property
     def variables(self) -> Variables:
@@ -80,7 +85,7 @@ def init_state(
 ) -> TrainState:
     """State before the first step."""
     opt_state = optimizer(config).init((params, aux))
-    return TrainState(params, aux, stats, opt_state, jnp.int32(0))
+    return TrainState(params, aux, stats, opt_state, jnp.int32(0), jnp.float32(0.0))
 
 
 def loss_fn(
@@ -116,7 +121,8 @@ def train_step(
     """One Adam step on a batch (images [C, H, W, B], labels [B])."""
     config, (per_epoch, total, num_images) = procedure.config, schedule
     epoch = state.step / per_epoch / (total / per_epoch / 100.0)
-    coefficient = schedules.penalty_coefficient(epoch, candidate)
+    coefficient = schedules.penalty_coefficient(epoch, candidate._replace(
+        alpha=schedules.explained_alpha(candidate, state.explained)))
     settings = (candidate, schedules.noise_scale(epoch, candidate),
                 coefficient / num_images)
     trained = (state.params, state.aux)
@@ -140,7 +146,11 @@ def train_step(
     params = jax.tree.map(lambda p, u: moved(p, u, rate), state.params, decayed)
     aux = jax.tree.map(lambda p, u: moved(p, u, aux_rate),
                        state.aux, updates[1])
-    new = TrainState(params, aux, stats, opt_state, state.step + 1)
+    classes = procedure.skeleton.graph.nodes[-1].channels
+    known = (np.float32(np.log(classes)) - entropy).astype(jnp.float32)
+    explained = state.explained + jnp.minimum(REMEMBERED / total, 1.0).astype(
+        jnp.float32) * (known - state.explained)
+    new = TrainState(params, aux, stats, opt_state, state.step + 1, explained)
     info = TrainInfo(entropy, accuracy, coefficient)
     return new, TrainInfo(*(value.astype(jnp.float32) for value in info))
 

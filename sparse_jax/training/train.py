@@ -11,7 +11,7 @@ from sparse_jax.model.skeleton import Candidate
 from sparse_jax.training.augment import taken
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.schedules import with_share
+from sparse_jax.training.schedules import with_price
 from sparse_jax.training.step import (
     Schedule,
     TrainInfo,
@@ -94,7 +94,7 @@ def train(
     labels = jnp.asarray(data.labels)
     if valid is None:
         valid = sizes.valid_weights(procedure.skeleton, candidate)
-    candidate = with_share(candidate, valid, num_images, _classes(procedure))
+    candidate = with_price(candidate, valid, num_images)
     limit = config.epochs if num_epochs is None else num_epochs
     limit = jnp.minimum(jnp.asarray(limit), config.epochs)
     schedule = Schedule(per_epoch, limit * per_epoch, num_images)
@@ -128,13 +128,8 @@ def train(
         # `limit` is shared by the batch, so this stays a branch under vmap.
         return jax.lax.cond(epoch < limit, run_epoch, skip_epoch, state, epoch)
 
-    state = state._replace(step=jnp.int32(0))
+    state = state._replace(step=jnp.int32(0), explained=jnp.float32(0.0))
     return jax.lax.scan(body, state, jnp.arange(config.epochs))
-
-
-def _classes(procedure: Procedure) -> int:
-    """Outputs of the network."""
-    return procedure.skeleton.graph.nodes[-1].channels
 
 
 def _batches(

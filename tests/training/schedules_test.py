@@ -71,18 +71,21 @@ def test_bad_settings_are_one_line(name, bad, allowed):
         f'train.{name}: {bad!r} is not allowed; allowed: {allowed}')
 
 
-@pytest.mark.parametrize('num_images, classes, size', [(1000, 2, 50), (60_000, 10, 9)])
-def test_a_share_costs_the_same_part_of_what_labels_hold(num_images, classes, size):
-    """Share 0.5: all weights of a fresh network, 4 nats each, cost half of N log K."""
+@pytest.mark.parametrize('num_images, nats, size', [(1000, 0.12, 50), (60_000, 2, 9)])
+def test_a_share_costs_the_same_part_of_what_is_explained(num_images, nats, size):
+    """Share 0.5: all weights of a fresh network, 4 nats each, cost half of N g."""
     kernel = np.arange(100) < size
     valid = {'a': {'kernel': kernel[:10], 'bias': np.ones(7, bool)},
              'b': {'kernel': kernel[10:]}}
-    candidate = _candidate(0, alpha=0.0)._replace(kl_share=np.float32(0.5))
-    found = schedules.with_share(candidate, valid, num_images, classes)
-    assert float(found.alpha) * 4 * size == pytest.approx(
-        0.5 * num_images * np.log(classes), rel=1e-5)
-    without = _candidate(0, alpha=0.37)
-    assert schedules.with_share(without, valid, num_images, classes).alpha == (
-        without.alpha)
-    assert float(schedules.penalty_coefficient(np.float32(99), found)) == pytest.approx(
-        float(found.alpha), rel=1e-6)
+    candidate = schedules.with_price(
+        _candidate(0, alpha=0.0)._replace(kl_share=np.float32(0.5)), valid, num_images)
+    alpha = float(schedules.explained_alpha(candidate, np.float32(nats)))
+    assert alpha * 4 * size == pytest.approx(0.5 * num_images * nats, rel=1e-5)
+    # A network that is worse than guessing pays nothing.
+    assert float(schedules.explained_alpha(candidate, np.float32(-0.3))) == 0.0
+
+
+def test_without_a_share_alpha_is_what_it_was():
+    candidate = _candidate(0, alpha=0.37)
+    priced = schedules.with_price(candidate, {'a': {'kernel': np.ones(3, bool)}}, 100)
+    assert schedules.explained_alpha(priced, np.float32(1.7)) == candidate.alpha

@@ -149,3 +149,22 @@ def test_variances_travel_the_same_way_under_any_schedule(config):
     rates = [np.abs(np.asarray(run(state._replace(step=jnp.int32(step)))[
         0].aux['classifier']['log_sigma2']) - start).max() for step in range(100)]
     assert sum(rates) == pytest.approx(30.0, rel=0.03)
+
+
+def test_what_a_network_explains_is_remembered():
+    """100 steps: every step is a fifth of the running mean, which prices the penalty."""
+    candidate, state, batch, run = _setup('none')
+    loss, _, _ = _cross_entropy(state.params, batch)
+    first, _ = run(state._replace(explained=jnp.float32(0.5)))
+    assert float(first.explained) == pytest.approx(
+        0.5 + 0.2 * (np.log(3) - loss - 0.5), rel=1e-5)
+    skeleton, _ = sampled.unpadded(LINEAR)
+    valid = sizes.valid_weights(skeleton, candidate)
+    procedure = Procedure(skeleton, METHODS['sparse_vd'](), TrainConfig(EPOCHS, 8))
+    _, state, _, _ = _setup('sparse_vd')
+    info = training_step.train_step(
+        jax.random.key(1),
+        state._replace(step=jnp.int32(60), explained=jnp.float32(0.7)), batch,
+        candidate._replace(alpha=np.float32(0.1), kl_share=np.float32(2.0)), valid,
+        procedure=procedure, schedule=training_step.Schedule(PER_EPOCH, 100, 40))[1]
+    assert float(info.coefficient) == pytest.approx(0.1 + 2.0 * 0.7, rel=1e-5)
