@@ -28,7 +28,9 @@ def with_price(candidate: Candidate, valid: dict, num_images: int) -> Candidate:
         kl_share=candidate.kl_share * (num_images / (FRESH_NATS * weights)))
 
 
-def explained_alpha(candidate: Candidate, explained: jax.Array) -> jax.Array:
+def explained_alpha(
+    candidate: Candidate, explained: jax.Array | float
+) -> jax.Array:
     """Alpha of a candidate of `with_price` while its network explains so many nats of a
     label.
 

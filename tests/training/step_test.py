@@ -152,7 +152,7 @@ def test_variances_travel_the_same_way_under_any_schedule(config):
 
 
 def test_what_a_network_explains_is_remembered():
-    """100 steps: every step is a fifth of the running mean, which prices the penalty."""
+    """Of 100 steps each is a fifth of the running mean, which prices the penalty."""
     candidate, state, batch, run = _setup('none')
     loss, _, _ = _cross_entropy(state.params, batch)
     first, _ = run(state._replace(explained=jnp.float32(0.5)))
