@@ -149,7 +149,7 @@ def _training_rows(prior: str) -> list[Dimension]:
     if prior == 'scaled':
         # (ours) of what a network explains, what all weights of a fresh one cost.
         alpha, fastest = Dimension(
-            'kl-share', 'real', Role.PRUNING, 0.1, 10.0, 0.0, log=True), 1e-2
+            'kl-share', 'real', Role.PRUNING, 0.3, 10.0, 0.0, log=True), 1e-2
     return [
         Dimension('zero-regularization-epochs', 'integer', Role.PRUNING, 5, 50),
         Dimension('annealing-epochs', 'integer', Role.PRUNING, 15, 25,

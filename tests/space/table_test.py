@@ -70,15 +70,15 @@ def test_the_papers_prior_is_uniform():
 
 
 def test_scaled_has_other_training_rows_alone():
-    """kl-share in alpha's place, 0.1 to 10, and no rate above 0.01."""
+    """kl-share in alpha's place, 0.3 to 10, and no rate above 0.01."""
     before, after = (sparse_space((28, 28, 3), 10, prior=prior)
                      for prior in ('log-uniform', 'scaled'))
     changed = [(a.name, b.name) for a, b in zip(before.dimensions, after.dimensions)
                if a != b]
     assert changed == [('alpha', 'kl-share'), ('learning-rate', 'learning-rate')]
     share, rate = after['kl-share'], after['learning-rate']
-    assert (share.low, share.high, share.log, share.step) == (0.1, 10.0, True, 0)
-    assert share.decode(0.5) == pytest.approx(1.0)
+    assert (share.low, share.high, share.log, share.step) == (0.3, 10.0, True, 0)
+    assert share.decode(0.5) == pytest.approx(3.0**0.5)
     assert share.role == before['alpha'].role
     assert (rate.low, rate.high, rate.log) == (1e-3, 1e-2, True)
 
