@@ -12,8 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import data
+from sparse_jax.efforts import CHEAP
 from sparse_jax.model import compact
 from sparse_jax.model.compact import CompactNet
+from sparse_jax.model.connectivity import Live
 from sparse_jax.model.shrink import shrink
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.objectives import compact_costs
@@ -74,13 +76,21 @@ def as_two_units(member: Member) -> Totals | None:
         std=member.net.std))
 
 
+@functools.lru_cache(maxsize=64)
+def _pruner(procedure: Procedure) -> Callable[..., tuple[Live, dict]]:
+    """`prune`, compiled as a search does it, once for all cuts of a network."""
+    cheap = dict(CHEAP) if jax.default_backend() == 'cpu' else None
+    return jax.jit(
+        functools.partial(prune, procedure=procedure), compiler_options=cheap)
+
+
 def repruned(
     graph: Graph, point: dict, weights: Weights, method: PruningMethod, offset: float
 ) -> Weights:
     """The same posterior pruned at another shift of the log alpha cut."""
     skeleton, candidate = split(graph, point, EXACT)
     state = TrainState(weights.params, weights.aux, weights.stats, (), jnp.int32(0))
-    run = jax.jit(functools.partial(prune, procedure=Procedure(skeleton, method)))
+    run = _pruner(Procedure(skeleton, method))
     pruned, folded = jax.device_get(run(state, candidate, offset=offset))
     return weights._replace(folded=folded, units=pruned.units)
 
