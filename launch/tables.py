@@ -117,7 +117,12 @@ def nothing_text(rows: Sequence[Record], objectives: Objectives) -> str:
     done = [row for row in rows if row.offset is None and row.status != PENDING]
     if not done:
         return 'no measured candidate yet'
-    text = f'no network fits yet: {statuses_text(done)}'
+    unknown = [objectives.goal(name).title for name in objectives.names if any(
+        row.ok and figure(row, name, objectives) is None for row in done)]
+    lacks = 'has all figures' if unknown else 'fits'
+    text = f'no network {lacks} yet: {statuses_text(done)}'
+    if unknown:
+        text += f'; without one of {", ".join(unknown)}'
     excess = lambda row: max((figure(row, name, objectives) or 0) / most
                              for name, most in objectives.budgets)
     over = [row for row in rows if row.trained and exceeded(row, objectives)]

@@ -8,11 +8,16 @@ import importlib
 import importlib.util
 import inspect
 import pathlib
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 STUDY_FILE = 'study.sqlite'
 """What lies in the folder of a study, which is never a place for modules."""
+_LIBRARIES = tuple(f'{pathlib.Path(place).resolve()}/' for place in (
+    pathlib.Path(__file__).parent, *map(sysconfig.get_path, ('purelib', 'stdlib'))))
+"""Where no person's own code lies."""
 
 
 def is_own(name: str) -> bool:
@@ -47,22 +52,71 @@ def find(name: str, known: Mapping[str, Callable]) -> Callable:
             raise TypeError(f'{found!r:.60} is no function of Python')
     # A module is a person's program: importing it may raise anything, or exit.
     except (Exception, SystemExit) as error:
-        text = ' '.join(str(error).split())[:200]
-        raise ValueError(f'{name!r} is not allowed ({text}); {allowed}') from None
+        raise ValueError(f'{name!r} is not allowed ({_words(error)}); {allowed}'
+                         ) from None
     return found
 
 
-def call(name: str, factory: Callable, *args: Any, **kwargs: Any) -> Any:
-    """What a factory makes; one that exits the process instead is refused.
+def check_arguments(
+    name: str, factory: Callable, form: str, *args: Any, **kwargs: Any
+) -> None:
+    """Refuse a factory that cannot be called with these arguments.
+
+    Args:
+      name: of a configuration.
+      factory: what `find` gave.
+      form: what is allowed, in words.
+      *args, **kwargs: stand for the arguments; only their number and names count.
 
     Raises:
-      ValueError: it called for the end of the process.
+      ValueError: one line that says what is allowed.
+    """
+    try:
+        inspect.signature(factory).bind(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'{name!r} is not allowed ({_words(error)}); allowed: {form}') from None
+
+
+def call(name: str, factory: Callable, *args: Any, **kwargs: Any) -> Any:
+    """What a factory makes; one that fails or exits the process instead is refused.
+
+    Raises:
+      ValueError: one line: a person's own raised an error, or any called for the end
+        of the process.
     """
     try:
         return factory(*args, **kwargs)
     except SystemExit as error:
         raise ValueError(f'{name!r} is not allowed (it exits with {error.code!r}); '
                          'allowed: a function that returns something') from None
+    except Exception as error:
+        if not is_own(name):
+            raise
+        raise ValueError(f'{name!r} fails ({told(error)}); allowed: a function that '
+                         'returns something') from error
+
+
+def told(error: BaseException) -> str:
+    """An error of a person's own code in one line: its kind, what it says and where.
+
+    Args:
+      error: as it was caught.
+
+    Returns:
+      Such as "KeyError: 'conv', mine.py line 12"; without a place if no line of code
+      outside of the libraries was left.
+    """
+    place = ''
+    for frame in traceback.extract_tb(error.__traceback__):
+        path = str(pathlib.Path(frame.filename).resolve())
+        if not frame.filename.startswith('<') and not path.startswith(_LIBRARIES):
+            place = f', {pathlib.Path(path).name} line {frame.lineno}'
+    return f'{type(error).__name__}: {_words(error)}{place}'
+
+
+def _words(error: BaseException) -> str:
+    return ' '.join(str(error).split())[:200]
 
 
 def _check_place(module: str) -> None:
@@ -74,7 +128,8 @@ def _check_place(module: str) -> None:
     for count in range(1, len(parts) + 1):
         spec = importlib.util.find_spec('.'.join(parts[:count]))
         if spec is None:
-            raise ImportError(f'No module named {".".join(parts[:count])!r}')
+            raise ImportError(f'No module named {".".join(parts[:count])!r}; run where '
+                              'the module is, or set PYTHONPATH')
         for place in _places(spec.origin, spec.submodule_search_locations):
             for folder in place.parents:
                 if (folder / STUDY_FILE).exists():

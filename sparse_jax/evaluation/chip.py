@@ -6,23 +6,26 @@ networks of all cuts. `judge` holds them to the hard budgets.
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from sparse_jax import data, status
+from sparse_jax.evaluation.own_goals import FigureError, own_figures
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.cost_model.measure import measure
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
-from sparse_jax.objectives import compact_costs, pareto
-from sparse_jax.objectives.goal import GOALS, Counted, Goal, OnBoard, Own
+from sparse_jax.objectives import pareto
+from sparse_jax.objectives.goal import GOALS, Goal, OnBoard
 from sparse_jax.objectives.goals import Objectives, exceeded
 from sparse_jax.quantize import calibrate, classify, quantize
 from sparse_jax.quantize.quantized import QuantizedNet, UnfitNetworkError
 from sparse_jax.space.architecture import Graph
 from sparse_jax.study.outcome import CurvePoint, Outcome, Pruned
+from sparse_jax.study.record import StudyWarning
 
 CALIBRATION = 256
 """Training images that set the ranges of int8 activations."""
@@ -89,9 +92,11 @@ def on_chip(
         images.
       board: of the costs on a board; None for none of them.
       quantized: whether the error is that of the int8 network.
-      goals: of the search; those that the training program gives are left out.
+      goals: of the search; those that the training program gives are left out. One
+        that gives no figure for a network is told of once, as a `StudyWarning`.
     """
     labels = dataset.validation.labels
+    failed = set()
 
     def chip(graph: Graph, pruned: Pruned) -> OnChip | None:
         net = shrink(graph, pruned.folded, pruned.units, mean=dataset.mean,
@@ -106,7 +111,15 @@ def on_chip(
         except UnfitNetworkError:
             # A dimension past 65535, or an accumulator that could overflow.
             return None
-        measured |= _own_costs(net, int8, board, goals)
+        try:
+            measured |= own_figures(net, int8, board, goals)
+        except FigureError as reason:
+            name = reason.goal.name
+            if name not in failed:
+                failed.add(name)
+                warnings.warn(f'objective {name!r} {reason}; networks without its '
+                              'figure count as over budget', StudyWarning, stacklevel=2)
+            return None
         if not all(math.isfinite(value) for value in measured.values()):
             return None
         if int8 is not None and quantized:
@@ -115,21 +128,6 @@ def on_chip(
         return OnChip(error, measured or None)
 
     return chip
-
-
-def _own_costs(
-    net: CompactNet, int8: QuantizedNet | None, board: Board | None,
-    goals: Sequence[Goal],
-) -> dict[str, float]:
-    """{goal: figure} of those that neither the program nor the board gives."""
-    costs = {}
-    for goal in goals:
-        if isinstance(goal.source, Own):
-            given = (int8, board) if goal.source.on_board else (None, None)
-            costs[goal.name] = float(goal.source.measure(net, *given))
-        elif isinstance(goal.source, Counted) and callable(goal.source.rule):
-            costs[goal.name] = float(goal.source.rule(compact_costs.layer_rows(net)))
-    return costs
 
 
 def judge(

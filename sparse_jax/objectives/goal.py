@@ -5,7 +5,8 @@ verification, surrogate) reads its record here. Everything is minimised.
 """
 
 import dataclasses
-import inspect
+import math
+import numbers
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -194,11 +195,8 @@ def find_goal(name: str) -> Goal:
         the name of the setting.
     """
     factory = factories.find(name, {n: lambda n=n: GOALS[n] for n in GOALS})
-    try:
-        inspect.signature(factory).bind()
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{name!r} is not allowed ({error}); allowed: a function '
-                         'without arguments that gives a Goal') from None
+    factories.check_arguments(
+        name, factory, 'a function without arguments that gives a Goal')
     goal = factories.call(name, factory)
     if not isinstance(goal, Goal):
         raise ValueError(f'{name!r} gives {goal!r:.40}; allowed: a Goal')
@@ -209,17 +207,48 @@ def find_goal(name: str) -> Goal:
 
 def _check_own(name: str, goal: Goal) -> None:
     """Refuse a goal from outside that the table or the study could not hold."""
-    if goal.name in GOALS or not _NAME.fullmatch(goal.name):
+    gives = f'{name!r} gives a Goal'
+    if not isinstance(goal.name, str) or goal.name in GOALS or (
+            not _NAME.fullmatch(goal.name)):
         raise ValueError(
-            f'{name!r} gives a Goal of the name {goal.name!r:.40}; allowed: up to 31 '
+            f'{gives} of the name {goal.name!r:.40}; allowed: up to 31 '
             f'lower-case letters, digits and _, other than {", ".join(GOALS)}')
-    if goal.in_program or isinstance(goal.source, OnBoard):
-        raise ValueError(f'{name!r} gives a Goal from {type(goal.source).__name__}; '
-                         'allowed: Own, or Counted by a function')
-    if not goal.bound > 0 or goal.budget < 0 or not goal.floor > 0:
+    source = goal.source
+    function = source.rule if isinstance(source, Counted) else (
+        source.measure if isinstance(source, Own) else None)
+    if not callable(function):
+        raise ValueError(f'{gives} whose source is {source!r:.60}; allowed: '
+                         'Own(function) or Counted(function)')
+    scales = (goal.bound, goal.budget, goal.floor)
+    if not all(map(_is_number, scales)) or (
+            goal.bound <= 0 or goal.budget < 0 or goal.floor <= 0):
+        bound, budget, floor = (f'{value!r:.40}' for value in scales)
         raise ValueError(
-            f'{name!r} gives a Goal of bound {goal.bound!r}, budget {goal.budget!r} '
-            f'and floor {goal.floor!r}; allowed: above 0, 0 (none) or more, above 0')
+            f'{gives} of bound {bound}, budget {budget} and floor {floor}; allowed: '
+            'above 0, 0 (none) or more, above 0')
     if goal.like not in ('', *COUNTED):
-        raise ValueError(f'{name!r} gives a Goal like {goal.like!r}; allowed: '
+        raise ValueError(f'{gives} like {goal.like!r:.40}; allowed: '
                          f'{", ".join(COUNTED)}')
+    least = [row.least for row in _TABLE if row.least]
+    if not callable(goal.least) and goal.least not in ('', *least):
+        raise ValueError(f'{gives} whose least is {goal.least!r:.40}; allowed: a '
+                         f'function of the graph, or {", ".join(map(str, least))}')
+    _check_shown(gives, goal)
+
+
+def _check_shown(gives: str, goal: Goal) -> None:
+    """Refuse a goal that no table or picture could show."""
+    texts = {'title': goal.title, 'unit': goal.unit, 'column': goal.column,
+             'form': goal.form, 'axis': goal.axis or ''}
+    for field, text in texts.items():
+        if not isinstance(text, str):
+            raise ValueError(f'{gives} whose {field} is {text!r:.40}; allowed: text')
+    try:
+        goal.text(float(goal.bound))
+    except ValueError as error:
+        raise ValueError(f'{gives} whose form is {goal.form!r:.40} ({error}); allowed: '
+                         "a format of numbers, such as '.2f'") from None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and math.isfinite(value)

@@ -2,6 +2,7 @@
 
 from sparse_jax import factories
 from sparse_jax.pruning.bayes_compress import bayes_compress as bayes_compress
+from sparse_jax.pruning.contract import check_method
 from sparse_jax.pruning.method import PruningMethod as PruningMethod
 from sparse_jax.pruning.method import cached_factory as cached_factory
 from sparse_jax.pruning.method import keep as keep
@@ -29,14 +30,18 @@ def find(name: str) -> PruningMethod:
       The method; the same object whenever the same factory is named.
 
     Raises:
-      ValueError: there is none; says what is allowed.
+      ValueError: there is none, or your own breaks the contract of `check_method`; one
+        line that says what is allowed.
     """
     factory = factories.find(name, METHODS)
-    try:
-        method = factories.call(name, made, factory, ())
-    except TypeError as error:
-        raise ValueError(f'{name!r} is not allowed ({error}); allowed: a function '
-                         'without arguments that returns a PruningMethod') from None
+    factories.check_arguments(
+        name, factory, 'a function without arguments that returns a PruningMethod')
+    method = factories.call(name, made, factory, ())
     if not isinstance(method, PruningMethod):
         raise ValueError(f'{name!r} gives {method!r:.40}; allowed: a PruningMethod')
+    if factories.is_own(name):
+        try:
+            check_method(method)
+        except ValueError as error:
+            raise ValueError(f'{name!r} is not allowed: {error}') from None
     return method

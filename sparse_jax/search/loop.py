@@ -16,6 +16,7 @@ from sparse_jax.search.problem import further_costs
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.search.standing import Standing
+from sparse_jax.search.suggestion import suggestion
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
 from sparse_jax.study.lineage import parent_of
@@ -115,9 +116,9 @@ def _suggest(setup: Setup, study: Study, found: Archive, rows: list[Record]) -> 
     begin, round_ = time.perf_counter(), found.rounds
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
-    points, info = setup.algorithm.suggest(key, found)
+    points, info = suggestion(setup, key, found)
     # An algorithm of one's own need not know which settings build the same network.
-    points = encoding.canonical(setup.space, _checked(setup, points))
+    points = encoding.canonical(setup.space, points)
     seconds = time.perf_counter() - begin
     if not len(points):
         return False
@@ -129,19 +130,6 @@ def _suggest(setup: Setup, study: Study, found: Archive, rows: list[Record]) -> 
     study.add_round(round_, setup.settings.seed, trials, described,
                     extra | {'suggest_seconds': seconds, 'stage': stage})
     return True
-
-
-def _checked(setup: Setup, points: np.ndarray) -> np.ndarray:
-    """Refuse a batch that is none."""
-    expected = (setup.settings.search.batch, setup.domain.dim)
-    points = np.asarray(points, float)
-    fine = points.ndim == 2 and points.shape[1:] == expected[1:] and (
-        len(points) <= expected[0])
-    if not fine or not ((points >= 0) & (points <= 1)).all():
-        raise ValueError(
-            f'search algorithm {setup.settings.search.algorithm!r} suggests points of '
-            f'shape {points.shape} or outside of 0 to 1; expected at most {expected}')
-    return points
 
 
 def _as_trials(

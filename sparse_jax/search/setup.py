@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import jax
 
-from sparse_jax import data, host_random
+from sparse_jax import data, factories, host_random
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
-from sparse_jax.evaluation import device_memory, hosts
+from sparse_jax.evaluation import device_memory, hosts, own_goals
 from sparse_jax.evaluation.chip import judge, on_chip
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.evaluation.executor import ExecutorFactory
@@ -96,6 +96,7 @@ def build(
     domain = sparse_domain(space, policy)
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
+    _check_goals(settings, aims, dataset)
     recipe = _recipe(settings, dataset, _is_measured(settings, aims))
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
     shared = Shared(train_data(dataset.train, dataset),
@@ -137,6 +138,17 @@ def _judge(
 def _is_measured(settings: Settings, aims: Objectives) -> bool:
     """Whether the networks of trainings are needed on the host."""
     return aims.on_host or settings.objectives.quantized
+
+
+def _check_goals(settings: Settings, aims: Objectives, dataset: data.Dataset) -> None:
+    """Refuse goals of a person's own that give no figures."""
+    own = {name: aims.goal(goal)
+           for name, goal in zip(settings.objectives.names, aims.names)
+           if factories.is_own(name)}
+    try:
+        own_goals.check(own, dataset, reading.board(settings))
+    except ValueError as error:
+        raise ConfigError(f'config.objectives.names: {error}') from error
 
 
 def _check_restricted(settings: Settings, space: Space) -> None:

@@ -101,6 +101,9 @@ def test_a_study_without_a_front_says_why():
     text = tables.nothing_text([*over, rows[3]._replace(status='nonfinite')], tight)
     assert text == ('no network fits yet: 3 over-budget, 1 nonfinite; nearest to the '
                     'budgets is 1 with model size 60 B')
+    flash = aims._replace(names=('error', 'flash'))
+    assert tables.nothing_text([rows[0], *over[1:]], flash) == (
+        'no network has all figures yet: 1 ok, 2 over-budget; without one of flash')
 
 
 class _Terminal(io.StringIO):

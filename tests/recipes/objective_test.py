@@ -2,6 +2,7 @@
 
 import csv
 import pathlib
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.stored import dumps
 from sparse_jax.space import encoding
 from sparse_jax.study.opened import open_study
-from sparse_jax.study.records import Study
+from sparse_jax.study.records import Study, StudyWarning
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -176,12 +177,21 @@ def test_a_network_without_a_finite_figure_is_over_budget(found):
 
     aims = found.setup.objectives
     lost = Goal('lost', 'x', '', Own(lambda net, int8, board: float('nan')), 1.0)
+    below = Goal('below', 'x', '', Counted(lambda rows: -1), 1.0)
     measure = chip.on_chip(found.setup.dataset, None, quantized=False, goals=(lost,))
     with open_study(found.workdir, trust_factories=True) as study:
         row = study.front()[0]
         member = study.network(row)
     pruned = Pruned(member.weights.folded, member.weights.units)
-    assert measure(member.graph, pruned) is None
+    with pytest.warns(StudyWarning, match="objective 'lost' gives nan; allowed: a fin"):
+        assert measure(member.graph, pruned) is None
+    with warnings.catch_warnings():
+        # It is said once.
+        warnings.simplefilter('error')
+        assert measure(member.graph, pruned) is None
+    measure = chip.on_chip(found.setup.dataset, None, quantized=False, goals=(below,))
+    with pytest.warns(StudyWarning, match="objective 'below' gives -1; "):
+        assert measure(member.graph, pruned) is None
     whole = chip.on_chip(found.setup.dataset, None, quantized=False,
                          goals=aims.used[2:3])(member.graph, pruned)
     assert whole == (None, {'writes': row.measured['writes']})

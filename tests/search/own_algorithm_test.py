@@ -6,6 +6,7 @@ import pytest
 from sparse_jax.search import algorithms, loop, setup
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.study.records import Study
+from sparse_jax.types import SuggestInfo
 from tests import tiny_study
 
 HERE = f'{__name__}:'
@@ -28,7 +29,8 @@ def careless(domain, problem, *, batch, rules, model):
 def _broken(change):
     def factory(domain, problem, **settings):
         clean = careless(domain, problem, **settings)
-        suggest = lambda key, state: (change(clean.suggest(key, state)[0]), None)
+        suggest = lambda key, state: (
+            change(clean.suggest(key, state)[0]), SuggestInfo())
         return clean._replace(suggest=suggest)
     return factory
 
@@ -51,11 +53,12 @@ def test_it_runs_and_its_points_become_canonical(tmp_path):
     assert rows(study) == rows(Study(done.workdir, create=False))
 
 
-@pytest.mark.parametrize('name', ['greedy', 'lost', 'unsure'])
-def test_what_is_no_batch_is_an_error_before_it_is_stored(name, tmp_path):
+@pytest.mark.parametrize('name, reason', [
+    ('greedy', r'of shape \(4, '), ('lost', 'from .* to '), ('unsure', 'with NaN')])
+def test_what_is_no_batch_is_an_error_before_it_is_stored(name, reason, tmp_path):
     built = tiny_study.build(search__algorithm=f'{HERE}{name}')
     study = Study(tmp_path)
-    with pytest.raises(ValueError, match=rf'{name}.*suggests points of shape'):
+    with pytest.raises(ConfigError, match=f'{name}.*suggests points {reason}'):
         loop.run(built, study)
     assert not study.rows()
 

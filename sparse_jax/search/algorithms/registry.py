@@ -1,6 +1,5 @@
 """The search algorithms by name, and everybody's own: one signature for all."""
 
-import inspect
 from typing import Protocol
 
 from sparse_jax import factories
@@ -50,12 +49,9 @@ def find(name: str) -> Factory:
       ValueError: one line: there is no such factory, or it takes other arguments.
     """
     factory = factories.find(name, ALGORITHMS)
-    try:
-        inspect.signature(factory).bind(None, None, batch=1, rules=None, model=None)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f'{name!r} is not allowed ({error}); allowed: a function of (domain, '
-            'problem, *, batch, rules, model)') from None
+    factories.check_arguments(
+        name, factory, 'a function of (domain, problem, *, batch, rules, model)',
+        None, None, batch=1, rules=None, model=None)
     return factory
 
 
@@ -73,4 +69,7 @@ def make(
     if not isinstance(made, SearchAlgorithm):
         raise ValueError(
             f'{name!r} gives {made!r:.40}; allowed: a SearchAlgorithm')
+    if not callable(made.suggest):
+        raise ValueError(f'{name!r} gives a SearchAlgorithm whose suggest is '
+                         f'{made.suggest!r:.40}; allowed: a function of (key, archive)')
     return made
