@@ -69,7 +69,7 @@ def make(
     if not isinstance(made, SearchAlgorithm):
         raise ValueError(
             f'{name!r} gives {made!r:.40}; allowed: a SearchAlgorithm')
-    if not callable(made.suggest):
+    if factories.is_own(name) and not callable(made.suggest):
         raise ValueError(f'{name!r} gives a SearchAlgorithm whose suggest is '
                          f'{made.suggest!r:.40}; allowed: a function of (key, archive)')
     return made
