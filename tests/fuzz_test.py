@@ -5,12 +5,15 @@ JAX, so that no point waits for a compiler. `fuzz_training_test` trains the poin
 """
 
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
 
-from sparse_jax.model import connectivity, shrink, sizes, skeleton, weights
+from sparse_jax.model import connectivity, fold, shrink, sizes, skeleton, weights
 from sparse_jax.objectives import compact_costs, graph_costs, memory
+from sparse_jax.ops import size
 from sparse_jax.space import encoding, network_file
 from tests import sampled, unit_reference
 from tests.fuzz_points import points, spaces
@@ -20,9 +23,13 @@ POLICY = sampled.RANGES
 
 @pytest.fixture
 def on_host(monkeypatch):
-    for module in (sizes, connectivity, memory):
-        monkeypatch.setattr(module, 'jnp', np)
-    monkeypatch.setattr(sizes, '_halved', lambda n, pool: n // pool)
+    operations = [module for name, module in sys.modules.items()
+                  if name.startswith('sparse_jax.ops.')]
+    for module in (sizes, connectivity, memory, fold, *operations):
+        if hasattr(module, 'jnp'):
+            monkeypatch.setattr(module, 'jnp', np)
+    divide = types.SimpleNamespace(div=lambda n, by: n // by)
+    monkeypatch.setattr(size, 'jax', types.SimpleNamespace(lax=divide))
 
 
 def _check_encoding(space, row, graph):
