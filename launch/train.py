@@ -1,8 +1,7 @@
 """Train one network file as a trial of a search is trained.
 
     python -m launch.train --network=FILE.json --workdir=runs/mine
-    python -m launch.train --network=FILE.json --workdir=runs/mine --method=none \
-        --repeats=3 --config.train.epochs=60
+    python -m launch.train --network=FILE.json --workdir=DIR --method=none --repeats=3
 
 A file with the names of the table (as launch.report and launch.describe have it) needs
 its layers alone: rows of training and pruning that it lacks are in the middle of their
