@@ -35,6 +35,9 @@ the persistent cache."""
 SHORT = 10_000
 """Steps times elements of an image of a training up to which `PLAIN` pays, if a program
 trains eight candidates."""
+FEW = 150_000
+"""Elements of all validation images up to which measuring is compiled at the lowest
+level: that halves compiling, and takes 2 microseconds of an element in wide networks."""
 MOST_COMPILING = 4
 """Programs compiled at once, where there are as many cores."""
 
@@ -212,8 +215,9 @@ class Programs:
         images = data.num_images()
         steps = config.epochs * (images // min(config.batch_size, images))
         short = steps * math.prod(data.images.shape[1:]) <= SHORT
+        few = math.prod(self.shared.validation.images.shape) <= FEW
         # Fine-tuning is a training too.
-        last = None if self.recipe.finetune_epochs else CHEAP
+        last = None if self.recipe.finetune_epochs else CHEAP if few else PLAIN
         return CHEAP, PLAIN if short else None, last
 
     def _predicted_slots(self, skeleton: Skeleton, weights: Variables) -> int:

@@ -210,7 +210,7 @@ def test_the_program_lowers_for_accelerators(wide, name):
         assert not re.findall(r'custom_call @(?!Sharding|SPMD)\w+', text)
 
 
-def test_the_compiler_takes_trouble_where_a_program_runs_long(wide):
+def test_the_compiler_takes_trouble_where_a_program_runs_long(wide, monkeypatch):
     """A function of the recipe and of the data: 300 images less 120, of 6x6 pixels."""
     built, _ = wide
     programs = _programs(built)
@@ -223,3 +223,5 @@ def test_the_compiler_takes_trouble_where_a_program_runs_long(wide):
     assert of(config=short) == (CHEAP, PLAIN, CHEAP)
     assert of(config=long) == (CHEAP, None, CHEAP)
     assert of(config=long, finetune_epochs=1) == (CHEAP, None, None)
+    monkeypatch.setattr('sparse_jax.evaluation.programs.FEW', 60 * 36 - 1)
+    assert of(config=long) == (CHEAP, None, PLAIN)
