@@ -37,7 +37,7 @@ SHORT = 10_000
 trains eight candidates."""
 FEW = 150_000
 """Elements of all validation images up to which measuring is compiled at the lowest
-level: that halves compiling, and takes 2 microseconds of an element in wide networks."""
+level: that halves compiling and takes 2 microseconds of an element in wide networks."""
 MOST_COMPILING = 4
 """Programs compiled at once, where there are as many cores."""
 
