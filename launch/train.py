@@ -3,15 +3,13 @@
     python -m launch.train --network=FILE.json --workdir=runs/mine
     python -m launch.train --network=FILE.json --workdir=DIR --method=none --repeats=3
 
-A file with the names of the table (as launch.report and launch.describe have it) needs
-its layers alone: rows of training and pruning that it lacks are in the middle of their
-range, or as --config.space.restrict='learning-rate=0.003' has them. The workdir becomes
-a study with one trial per random start, which launch.report, launch.export and the
-others read. The same command again continues.
+A file with the names of the table needs its layers alone: rows of training and pruning
+that it lacks are in the middle of their range, or as --config.space.restrict has them.
+The workdir becomes a study with one trial per random start, which the other launchers
+read. The same command again continues.
 
-A file of nodes (experiments/networks) is no point of the table and so no study: the
-best of its starts is written as weights.npz and as C for the board of the
-configuration, which launch.verify --out=WORKDIR/export runs.
+A file of nodes (experiments/networks) is no study: the best of its starts is written as
+weights.npz and as C, which launch.verify --out=WORKDIR/export runs.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def test_both_halves_of_a_layer_have_its_threshold():
         'channels': [4, 2, 5, 3], 'kernel': [3, 1, 2, 1],
         'threshold': [0.25, 0.5, 0.5, 0.0], 'log_alpha_offset': -1.5, 'alpha': 0.3,
         'pretraining': 1.0, 'zero_regularization_epochs': 7, 'annealing_epochs': 11,
-        'learning_rate': 0.02}
+        'learning_rate': 0.02, 'kl_share': 0.0}
     assert set(expected) == set(found._fields)
     for name, value in expected.items():
         np.testing.assert_array_equal(
