@@ -76,11 +76,6 @@ def _shrink(
                         node.pool)]
 
 
-def _compact_output(node: CompactNode, shapes: Shapes) -> Shape:
-    assert node.weight is not None
-    return windows.compact_shape(node.weight, shapes[node.inputs[0]])
-
-
 def _apply(node: CompactNode, inputs: Sequence[np.ndarray]) -> np.ndarray:
     weight = np.asarray(node.weight, np.float64)
     views = windows.sliding(inputs[0], weight.shape[-1])
@@ -89,7 +84,7 @@ def _apply(node: CompactNode, inputs: Sequence[np.ndarray]) -> np.ndarray:
 
 CONV = Operation(
     'conv',
-    Pruned(_shrink, _compact_output, _apply),
+    Pruned(_shrink, windows.compact_shape, _apply),
     Form(windows.one_map, windows.valid_shape, _pad, windows.fixed, windows.valid_size),
     Weights(
         shape=_shape, elements_read=windows.elements_read, index=windows.index,

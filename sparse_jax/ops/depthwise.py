@@ -83,11 +83,6 @@ def _shrink(
                         node.relu, node.pool)]
 
 
-def _compact_output(node: CompactNode, shapes: Shapes) -> Shape:
-    assert node.weight is not None
-    return windows.compact_shape(node.weight, shapes[node.inputs[0]])
-
-
 def _apply(node: CompactNode, inputs: Sequence[np.ndarray]) -> np.ndarray:
     weight = np.asarray(node.weight, np.float64)
     views = windows.sliding(inputs[0], weight.shape[-1])
@@ -96,7 +91,7 @@ def _apply(node: CompactNode, inputs: Sequence[np.ndarray]) -> np.ndarray:
 
 DEPTHWISE = Operation(
     'depthwise',
-    Pruned(_shrink, _compact_output, _apply),
+    Pruned(_shrink, windows.compact_shape, _apply),
     Form(_refusal, windows.valid_shape, _pad, windows.fixed, windows.valid_size),
     Weights(
         shape=_shape, elements_read=windows.elements_read, index=windows.index,

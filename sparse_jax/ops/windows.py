@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise
+from sparse_jax.ops.compact_node import CompactNode
 from sparse_jax.ops.node import Node
 from sparse_jax.ops.operation import Shape, Shapes, Tiers
 from sparse_jax.ops.size import Size
@@ -87,10 +88,12 @@ def living(
     return units[0]
 
 
-def compact_shape(weight: np.ndarray, shape: Shape) -> Shape:
-    """Shape after a compact kernel whose last axis is the window's."""
-    lost = weight.shape[-1] - 1
-    return (len(weight), shape[1] - lost, shape[2] - lost)
+def compact_shape(node: CompactNode, shapes: Shapes) -> Shape:
+    """`Pruned.output` of a compact kernel whose last axis is the window's."""
+    assert node.weight is not None
+    lost = node.weight.shape[-1] - 1
+    _, height, width = shapes[node.inputs[0]]
+    return (len(node.weight), height - lost, width - lost)
 
 
 def sliding(x: np.ndarray, kernel: int) -> np.ndarray:
