@@ -8,8 +8,12 @@ from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.space.architecture import Graph
 
 
+FINAL = 1000
+"""Rung of a training at the end of a search; above all others."""
+
+
 class Trial(NamedTuple):
-    """One point to evaluate."""
+    """One training of a point."""
 
     number: int
     """Position in the study; with the seed it fixes all randomness of the trial."""
@@ -18,6 +22,15 @@ class Trial(NamedTuple):
     epochs: int
     parent: int | None = None
     """Trial whose weights it inherits; below 0 a network from `outside` the study."""
+    rung: int = 0
+    """How often its point had been promoted; `FINAL` for one of the end."""
+    origin: int | None = None
+    """First trial of its point, None if it is that itself."""
+
+    @property
+    def first(self) -> int:
+        """Number of the first trial of its point: what trials of one point share."""
+        return self.number if self.origin is None else self.origin
 
 
 def outside(index: int) -> int:

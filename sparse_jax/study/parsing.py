@@ -85,17 +85,25 @@ def record(values: Values) -> Record:
     if coordinates.ndim != 1 or not ((coordinates >= 0) & (coordinates <= 1)).all():
         raise ValueError('coordinates outside of 0 to 1')
     point = json.loads(values['point'])
-    parent = values['parent']
     _require(isinstance(point, dict) and values['status'] in STATUSES)
-    _require(all(isinstance(values[name], int) and values[name] >= 0
-                 for name in ('number', 'round', 'epochs')))
-    _require(parent is None or isinstance(parent, int))
-    trial = Trial(values['number'], coordinates, values['epochs'], parent)
+    trial = _trial(values, coordinates)
+    _require(isinstance(values['round'], int) and values['round'] >= 0)
     return Record(
         trial, values['round'], values['status'], point, _error(values['error']),
         _totals(values, COSTS), _totals(values, UNPRUNED),
         _number(values['train_seconds']), None, _measured(values),
         _error(values['float_error']))
+
+
+def _trial(values: Values, coordinates: np.ndarray) -> Trial:
+    """What was to be trained; older studies have no rungs."""
+    parent, origin = values['parent'], values.get('origin')
+    number, epochs, rung = values['number'], values['epochs'], values.get('rung') or 0
+    _require(all(isinstance(value, int) and value >= 0
+                 for value in (number, epochs, rung)))
+    _require(parent is None or isinstance(parent, int))
+    _require(origin is None or isinstance(origin, int) and 0 <= origin < number)
+    return Trial(number, coordinates, epochs, parent, rung, origin)
 
 
 def point(values: Values) -> Point:

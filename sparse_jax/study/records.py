@@ -70,11 +70,12 @@ class Study:
             found = self._check_version()
             self._db = self._opened(create, found)
             try:
-                self._reader = parsing.Reader(sealed=create or found != '3')
-                self._rows = CachedRows(self._db, self._reader)
+                self._reader = parsing.Reader(sealed=found != '3')
                 self.damage: list[str] = damage.find(
                     self._db, self._reader, deep=create)
                 self._tell_damage(create)
+                self._upgrade(create, found)
+                self._rows = CachedRows(self._db, self._reader)
             except BaseException:
                 self._db.close()
                 raise
@@ -88,15 +89,18 @@ class Study:
         db = Database(self._path if create else None, writable=True, **self._how)
 
         def prepare(connection: sqlite3.Connection) -> None:
-            if version is None:
-                schema.make(connection)
-                schema.put(connection, 'meta', {'key': 'version', 'value': VERSION})
-            elif version != VERSION:
-                schema.upgrade(connection)
+            schema.make(connection)
+            schema.put(connection, 'meta', {'key': 'version', 'value': VERSION})
 
-        if version != VERSION:
+        if version is None:
             db.write(prepare)
         return db
+
+    def _upgrade(self, create: bool, version: str | None) -> None:
+        """Make an intact older study one of this version, where it is to go on."""
+        if create and version is not None and version != VERSION:
+            self._db.write(lambda connection: schema.upgrade(connection, version))
+            self._reader = parsing.Reader(sealed=True)
 
     def _check_version(self) -> str | None:
         """Of the study; None if there is none yet.
@@ -173,6 +177,7 @@ class Study:
                     'number': trial.number, 'round': round_, 'status': PENDING,
                     'coordinates': json.dumps(list(map(float, trial.row))),
                     'point': json.dumps(point), 'seed': seed, 'parent': trial.parent,
+                    'rung': trial.rung, 'origin': trial.origin,
                     'epochs': trial.epochs})
             schema.put(db, 'rounds', {
                 'round': round_, 'trials': len(trials), 'suggest_seconds': seconds,

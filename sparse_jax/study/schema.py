@@ -14,9 +14,10 @@ from sparse_jax.objectives.goal import BOARD, GOALS
 from sparse_jax.objectives.graph_costs import Totals
 
 FILE = 'study.sqlite'
-VERSION = '4'
-READABLE = ('3', VERSION)
-"""Version 3 has no checksums and does not count the trials of a round."""
+VERSION = '5'
+READABLE = ('3', '4', VERSION)
+"""Version 4 has no rungs; version 3 has no checksums either and does not count the
+trials of a round."""
 CHECK = 'checksum'
 OWN = 'own_'
 """Before the name of a goal that is not of the table."""
@@ -25,13 +26,15 @@ UNPRUNED = tuple(f'unpruned_{name}' for name in COSTS)
 KEYS = {'meta': ('key',), 'trials': ('number',), 'curves': ('trial', 'offset'),
         'weights': ('trial',), 'rounds': ('round',)}
 """{table: its primary key}."""
+_WHOLE = (*COSTS, *UNPRUNED, 'rung', 'origin')
+"""Columns of whole numbers, beside those of goals."""
 _COUNTED = ', '.join(f'{name} INTEGER' for name in COSTS)
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, {CHECK} TEXT);
 CREATE TABLE trials (
   number INTEGER PRIMARY KEY, round INTEGER NOT NULL, status TEXT NOT NULL,
   coordinates TEXT NOT NULL, point TEXT NOT NULL, seed INTEGER NOT NULL,
-  parent INTEGER, epochs INTEGER NOT NULL, error REAL, float_error REAL,
+  parent INTEGER, rung INTEGER, origin INTEGER, epochs INTEGER NOT NULL, error REAL, float_error REAL,
   {_COUNTED}, {', '.join(f'{name} INTEGER' for name in UNPRUNED)},
   accuracy TEXT, train_seconds REAL, finished TEXT, {CHECK} TEXT);
 CREATE TABLE curves (
@@ -68,14 +71,25 @@ def make(db: sqlite3.Connection) -> None:
         _add_columns(db, table, BOARD)
 
 
-def upgrade(db: sqlite3.Connection) -> None:
-    """Make a study of version 3 one of this version, inside a transaction."""
+def upgrade(db: sqlite3.Connection, version: str) -> None:
+    """Make a study of an older version one of this version, inside a transaction.
+
+    version: that of the study, one of `READABLE`.
+    """
+    if version == '3':
+        _seal_all(db)
+    # What a trial of an older study does not have is NULL, and in no checksum.
+    _add_columns(db, 'trials', ('rung', 'origin'))
+    put(db, 'meta', {'key': 'version', 'value': VERSION}, verb='INSERT OR REPLACE')
+
+
+def _seal_all(db: sqlite3.Connection) -> None:
+    """Give the rows of a study of version 3 checksums, and its rounds their counts."""
     for table in KEYS:
         db.execute(f'ALTER TABLE {table} ADD COLUMN {CHECK} TEXT')
     db.execute('ALTER TABLE rounds ADD COLUMN trials INTEGER')
     db.execute('UPDATE rounds SET trials=(SELECT count(*) FROM trials '
                'WHERE trials.round=rounds.round)')
-    db.execute("UPDATE meta SET value=? WHERE key='version'", (VERSION,))
     for table, names in KEYS.items():
         keys = db.execute(f'SELECT {", ".join(names)} FROM {table}').fetchall()
         for key in keys:
@@ -88,7 +102,7 @@ def _add_columns(db: sqlite3.Connection, table: str, names: Iterable[str]) -> No
     there = columns(db, table)
     for name in names:
         if name not in there:
-            whole = name in (*COSTS, *UNPRUNED) or name in GOALS and GOALS[name].whole
+            whole = name in _WHOLE or name in GOALS and GOALS[name].whole
             db.execute(f'ALTER TABLE {table} ADD COLUMN {name} '
                        f'{"INTEGER" if whole else "REAL"}')
 

@@ -16,7 +16,7 @@ from sparse_jax.study import weights_file as packing
 from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
 from sparse_jax.study.records import FILE, PENDING, Study, StudyError, StudyWarning
 from tests import tiny_study
-from tests.study import version_3
+from tests.study import version_3, version_4
 
 COSTS = Totals(11, 12, 13, 14)
 TRIALS = [Trial(0, np.array([0.25, 1.0]), 5), Trial(1, np.array([0.5, 0.0]), 5, 0),
@@ -90,6 +90,7 @@ def test_a_goal_that_nobody_knew_gets_its_column(workdir):
 
 
 DAMAGES = [
+    ('UPDATE trials SET rung=2 WHERE number=2', 'trial 2 is missing or damaged'),
     ('UPDATE trials SET error=0.125 WHERE number=1', 'trial 1 is missing or damaged'),
     ('DELETE FROM trials WHERE number=2', 'trial 2 is missing or damaged'),
     ('DELETE FROM trials WHERE number=0',
@@ -206,6 +207,37 @@ def test_a_study_of_version_3_continues_with_checksums(tmp_path):
     assert told == [] and again.rows()[1].measured == {'flash': 9.5, 'taste': 4.0}
     _change(tmp_path, 'UPDATE trials SET error=0.125 WHERE number=0')
     assert 'trial 0' in _read(tmp_path)[1][0]
+
+
+def test_a_study_of_version_4_is_read_as_it_is_and_continues_with_rungs(tmp_path):
+    version_4.write(tmp_path / FILE, packing.pack(_weights(0)))
+    before = (tmp_path / FILE).read_bytes()
+    study, told = _read(tmp_path)
+    assert told == [] and study.damage == []
+    assert [(row.trial.rung, row.trial.origin) for row in study.rows()] == [(0, None)] * 2
+    stored = [tiny_study.comparable(row) for row in study.networks()]
+    study.close()
+    assert (tmp_path / FILE).read_bytes() == before
+    study = Study(tmp_path)
+    assert [tiny_study.comparable(row) for row in study.networks()] == stored
+    assert study.meta('version') == schema.VERSION and study.meta('data') == 'abc'
+    further = Trial(2, np.array([0.25, 1.0]), 7, 0, rung=1, origin=0)
+    study.add_round(1, 7, [further], [{'alpha': 0.1}], {})
+    study.close()
+    again, told = _read(tmp_path)
+    assert told == [] and again.rows()[2].trial[2:] == further[2:]
+    assert tiny_study.same_weights(again.weights(0), _weights(0))
+    assert [row.trial.first for row in again.rows()] == [0, 1, 0]
+
+
+@pytest.mark.parametrize('version', [version_3, version_4])
+def test_a_damaged_older_study_is_refused_and_stays(tmp_path, version):
+    version.write(tmp_path / FILE, packing.pack(_weights(0)))
+    _change(tmp_path, 'DELETE FROM trials WHERE number=0')
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(StudyError, match='trial 0 is missing or damaged'):
+        Study(tmp_path)
+    assert (tmp_path / FILE).read_bytes() == before
 
 
 @pytest.mark.parametrize('create', [True, False])
