@@ -72,8 +72,8 @@ def _missing(
             lines.append(f'trial {trial.number} inherits from trial {trial.parent}, '
                          'which is not there')
         if trial.first not in numbers:
-            lines.append(f'trial {trial.number} is of the point of trial {trial.first}, '
-                         'which is not there')
+            lines.append(f'trial {trial.number} is of the point of trial '
+                         f'{trial.first}, which is not there')
         if row.trained and trial.number not in weights:
             lines.append(f'the weights of trial {trial.number} are missing')
     return lines

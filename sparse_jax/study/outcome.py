@@ -7,7 +7,6 @@ import numpy as np
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.space.architecture import Graph
 
-
 FINAL = 1000
 """Rung of a training at the end of a search; above all others."""
 

@@ -34,7 +34,8 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, {CHECK} TEXT);
 CREATE TABLE trials (
   number INTEGER PRIMARY KEY, round INTEGER NOT NULL, status TEXT NOT NULL,
   coordinates TEXT NOT NULL, point TEXT NOT NULL, seed INTEGER NOT NULL,
-  parent INTEGER, rung INTEGER, origin INTEGER, epochs INTEGER NOT NULL, error REAL, float_error REAL,
+  parent INTEGER, rung INTEGER, origin INTEGER, epochs INTEGER NOT NULL,
+  error REAL, float_error REAL,
   {_COUNTED}, {', '.join(f'{name} INTEGER' for name in UNPRUNED)},
   accuracy TEXT, train_seconds REAL, finished TEXT, {CHECK} TEXT);
 CREATE TABLE curves (

@@ -5,8 +5,8 @@ import sqlite3
 
 from sparse_jax.study import schema
 
-_COUNTS = ('model_size INTEGER, working_memory INTEGER, working_memory_weights INTEGER, '
-           'macs INTEGER')
+_COUNTS = ('model_size INTEGER, working_memory INTEGER, '
+           'working_memory_weights INTEGER, macs INTEGER')
 SCHEMA = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum TEXT);
 CREATE TABLE trials (
