@@ -8,6 +8,7 @@ inside of their functions: --help and mistakes in flags are answered at once.
 import contextlib
 import difflib
 import errno
+import itertools
 import os
 import sqlite3
 import sys
@@ -203,6 +204,7 @@ def fail(message: object, code: int = 2) -> NoReturn:
 
 def _parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
     """Arguments that are no flags, after those that are were read."""
+    _check_once(values, argv)
     try:
         return values(config_flag.prepare(values, argv))
     except flags.UnrecognizedFlagError as error:
@@ -219,6 +221,25 @@ def _parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
         return fail(config_flag.explain(error))
     except (ConfigError, flags.Error) as error:
         return fail(error)
+
+
+def _check_once(values: flags.FlagValues, argv: list[str]) -> None:
+    """Refuse a flag that is given twice: the last one would win, and say nothing."""
+    given: dict[str, list[str]] = {}
+    words = list(itertools.takewhile(lambda word: word != '--', argv[1:]))
+    for word, after in itertools.zip_longest(words, words[1:], fillvalue=''):
+        name, equals, value = word.lstrip('-').partition('=')
+        negated = name.removeprefix('no')
+        if negated != name and negated in values and values[negated].boolean:
+            name, equals, value = negated, '=', 'false'
+        if word.startswith('-') and (name in values or name.startswith('config.')):
+            boolean = name in values and values[name].boolean
+            given.setdefault(name, []).append(
+                value if equals else 'true' if boolean else after)
+    for name, texts in given.items():
+        if len(texts) > 1:
+            fail(f'--{name} is given {len(texts)} times: {", ".join(texts)}; '
+                 'allowed: once')
 
 
 def use_cache(folder: str) -> None:

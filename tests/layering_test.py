@@ -22,6 +22,7 @@ LEVELS = (
     ('acquisition',),
     ('settings',),
     ('study',),
+    ('sweep',),
     ('evaluation',),
     ('search',),
 )

@@ -1,0 +1,1 @@
+"""Sweeps: one study for each of many configurations, and what they reached."""
