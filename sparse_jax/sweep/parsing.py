@@ -3,7 +3,7 @@
 Settings are separated by semicolons and multiplied, the last one changes fastest. The
 values of one are separated by commas; LOW:HIGH and LOW:HIGH:STEP are the whole numbers
 that Python's `range` gives. Quotes and brackets keep what is between them together:
-'config.pruning.cuts=(),(-1.0,1.0)', "config.space.restrict='alpha=0.1,num-fc-layers=1'".
+`config.pruning.cuts=(),(-1.0,1.0)`, `config.space.restrict='alpha=0.1,alpha-2=1'`.
 """
 
 import re
