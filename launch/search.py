@@ -116,6 +116,8 @@ def search(built: setup.Setup, folder: str) -> None:
 
     with running.locked_study(built, folder) as records:
         tables.notes(tables.console(), built.dataset)
+        for text in built.notes:
+            tables.line(tables.console(), f'note: {text}')
         name_missing(built.dataset)
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter)

@@ -46,6 +46,8 @@ class Dataset:
       std: the standard deviation, likewise.
       class_names: K names.
       notes: what reading the source ignored or mapped, one line each.
+      resized_from: (H, W) of the source's images, of which these are means over areas;
+        None where these are the source's.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Dataset:
     std: float
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    resized_from: tuple[int, int] | None = None
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -107,7 +110,7 @@ def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
 
 def assemble(
     name: str, train: Split, validation: Split, class_names: tuple[str, ...],
-    notes: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (), *, resized_from: tuple[int, int] | None = None,
 ) -> Dataset:
     """Returns the `Dataset` of two parts, with the statistics of the train part.
 
@@ -130,4 +133,5 @@ def assemble(
             'accepted: images that differ')
     return Dataset(
         name=name, train=train, validation=validation, num_classes=len(class_names),
-        mean=mean, std=std, class_names=class_names, notes=notes)
+        mean=mean, std=std, class_names=class_names, notes=notes,
+        resized_from=resized_from)

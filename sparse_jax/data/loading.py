@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.data import grouping, sources, splits
+from sparse_jax.data import grouping, resizing, sources, splits
 from sparse_jax.data.dataset import Dataset, Split, assemble
 from sparse_jax.data.spec import DataSpec
 
@@ -16,6 +16,7 @@ class _Parts(NamedTuple):
     test: Split
     class_names: tuple[str, ...]
     notes: tuple[str, ...]
+    resized_from: tuple[int, int] | None
 
 
 def load(spec: DataSpec) -> Dataset:
@@ -44,7 +45,7 @@ def load(spec: DataSpec) -> Dataset:
     """
     parts = _parts(spec)
     return assemble(spec.name, parts.train, parts.validation, parts.class_names,
-                    parts.notes)
+                    parts.notes, resized_from=parts.resized_from)
 
 
 def load_test(spec: DataSpec) -> Split:
@@ -59,7 +60,8 @@ def load_test(spec: DataSpec) -> Split:
 # Two entries: a report that asks for `load` and `load_test` parses the files once.
 @functools.lru_cache(maxsize=2)
 def _parts(spec: DataSpec) -> _Parts:
-    pool = sources.read(spec)
+    raw = sources.read(spec)
+    pool = resizing.resized(raw, spec.size, repr(spec.name))
     table, names = grouping.parse(spec.grouping, pool.class_names or ())
     official = [0 if images is None else len(images)
                 for images in (pool.test_images, pool.val_images)]
@@ -80,7 +82,8 @@ def _parts(spec: DataSpec) -> _Parts:
 
     return _Parts(
         take(train_rows), held(pool.val_images, pool.val_labels, validation_rows),
-        held(pool.test_images, pool.test_labels, test_rows), names, pool.notes)
+        held(pool.test_images, pool.test_labels, test_rows), names, pool.notes,
+        None if pool is raw else raw.images.shape[1:3])
 
 
 def _frozen(images: np.ndarray, labels: np.ndarray) -> Split:

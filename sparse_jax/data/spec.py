@@ -1,10 +1,21 @@
 """The description of a data set: hashable, so that loading can be cached on it."""
 
 import dataclasses
+from typing import Any
 
 from sparse_jax.data.errors import DataError
 
 _BINARY = '_binary'
+IMAGE_SIZES = ('() or 0 (as they are), the side of a square, or (height, width), of '
+               'at least 2 pixels')
+
+
+def is_image_size(size: Any) -> bool:
+    """Whether a value says to which size images are resized, or not to resize them."""
+    whole = isinstance(size, tuple | list) and all(
+        isinstance(n, int) and not isinstance(n, bool) for n in size)
+    return whole and (tuple(size) in ((), (0,))
+                      or len(size) <= 2 and all(n >= 2 for n in size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +54,9 @@ class DataSpec:
     max_train: int = 0
     """Keep only this many train images, 0 = all; validation and test stay as they are.
     """
+    image_size: tuple[int, ...] = ()
+    """(height, width) that all images are resized to, by means over areas; one number
+    for squares; () or 0 = as they are. Never larger than the source's."""
 
     def __post_init__(self) -> None:
         """Checks the fields that can be checked without the data."""
@@ -54,10 +68,19 @@ class DataSpec:
             value = getattr(self, field)
             if value < 0:
                 raise DataError(f'{field}={value}: accepted: 0 or a positive number')
+        if not is_image_size(self.image_size):
+            raise DataError(f'image_size={self.image_size}: accepted: {IMAGE_SIZES}')
         if self.name.endswith(_BINARY) and self.classes not in ('', 'binary'):
             raise DataError(
                 f'classes={self.classes!r}: accepted for name={self.name!r}: nothing, '
                 'as its suffix already groups; or drop the suffix')
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """(height, width) that images are resized to; None for as they are."""
+        if not any(self.image_size):
+            return None
+        return self.image_size[0], self.image_size[-1]
 
     @property
     def base_name(self) -> str:

@@ -80,8 +80,9 @@ def export_trial(
     images = calibration_images(study)
     test = data.load_test(study.data_spec)
     export_network(
-        net, ExportData(images, test.images), board or study.board, os.fspath(out),
-        ranges=ranges, method=method, weight_format=weight_format)
+        net, ExportData(images, test.images, resized_from=study.dataset.resized_from),
+        board or study.board, os.fspath(out), ranges=ranges, method=method,
+        weight_format=weight_format)
     return Exported(
         row, int8_accuracy(net, images, *validation, ranges=ranges, method=method),
         accuracy(net, validation), ranges)

@@ -79,7 +79,8 @@ def verify_front(
     if not members:
         return Verification(board, [], 0, 0)
     images = data.load_test(study.data_spec).images
-    export = ExportData(study.dataset.train.images[:CALIBRATION], images[:limit])
+    export = ExportData(study.dataset.train.images[:CALIBRATION], images[:limit],
+                        resized_from=study.dataset.resized_from)
     checked = [_check(member, study.dataset, export, board,
                       member.row.measured if board == wanted else None,
                       study.folder / FOLDER / member.row.name, compiler)

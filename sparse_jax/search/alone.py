@@ -108,5 +108,6 @@ def write(
                  std=dataset.std)
     test = data.load_test(reading.data_spec(built.settings))
     export_network(
-        net, ExportData(dataset.train.images[:FLOAT_CALIBRATION], test.images),
+        net, ExportData(dataset.train.images[:FLOAT_CALIBRATION], test.images,
+                        resized_from=dataset.resized_from),
         reading.board(built.settings), os.fspath(path / EXPORT))

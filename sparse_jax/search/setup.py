@@ -20,7 +20,7 @@ from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.ops.lowering import Lowering, default_lowering
-from sparse_jax.search import algorithms
+from sparse_jax.search import algorithms, reachable
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
@@ -30,9 +30,6 @@ from sparse_jax.settings import reading
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import locked
-from sparse_jax.settings.tree import to_tree
-from sparse_jax.space import encoding
-from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.training.data import train_data
@@ -40,9 +37,6 @@ from sparse_jax.types import Domain, SearchAlgorithm
 
 EFFORT = MaximizeConfig(chunk=128, rounds=2, elite=8)
 """Candidates are costly to describe here: a small pool, refined twice."""
-
-SCREENED = 256
-"""Random points of which one at least must be able to meet the hard budgets."""
 
 
 class Setup(NamedTuple):
@@ -56,6 +50,8 @@ class Setup(NamedTuple):
     evaluator: Evaluator
     root_key: jax.Array
     objectives: Objectives
+    notes: tuple[str, ...] = ()
+    """What a person should know before it starts, one line each."""
 
 
 def check(settings: Settings) -> None:
@@ -92,7 +88,7 @@ def build(
     policy = reading.tier_policy(settings)
     dataset = dataset or data.load(reading.data_spec(settings))
     space = reading.search_space(settings, dataset.input_shape, dataset.num_classes)
-    _check_restricted(settings, space)
+    reachable.check_restricted(settings, space)
     domain = sparse_domain(space, policy)
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
@@ -109,12 +105,15 @@ def build(
             max_macs=settings.limits.max_macs, objectives=aims,
             prunes=settings.pruning.method != 'none'),
         judge=_judge(settings, dataset, aims))
-    _check_reachable(settings, aims, domain, evaluator)
+    random = domain.sample(host_random.root_key(0), reachable.SCREENED)
+    reachable.check_budgets(settings, aims, space, random, evaluator.refuses)
     make = functools.partial(
         make_algorithm, settings, aims, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(domain))
     algorithm = staged(make, domain, space, starts=settings.search.stages)
-    return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims)
+    note = reachable.size_note(space, aims)
+    return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims,
+                 (note,) if note else ())
 
 
 def fingerprint(built: Setup) -> str:
@@ -149,36 +148,6 @@ def _check_goals(settings: Settings, aims: Objectives, dataset: data.Dataset) ->
         own_goals.check(own, dataset, reading.board(settings))
     except ValueError as error:
         raise ConfigError(f'config.objectives.names: {error}') from error
-
-
-def _check_restricted(settings: Settings, space: Space) -> None:
-    """Refuse restrictions that leave nothing to search."""
-    refuse = lambda reason: ConfigError(
-        f'config.space.restrict: {settings.space.restrict!r} is not allowed {reason}')
-    if not encoding.fits(space):
-        raise refuse(f'here: no network fits {space.input_shape} images; allowed: '
-                     'smaller kernels, fewer layers or pools')
-    if settings.search.stages and all(
-            row.levels == 1 for row in space.dimensions
-            if row.role is Role.PRUNING):
-        raise refuse('with config.search.stages: stage 2 varies pruning parameters '
-                     'alone; allowed: some of them free, or no stages')
-
-
-def _check_reachable(
-    settings: Settings, aims: Objectives, domain: Domain, evaluator: Evaluator
-) -> None:
-    """Refuse limits and budgets that no network meets, rather than search for one."""
-    rows = domain.sample(host_random.root_key(0), SCREENED)
-    if not evaluator.refuse(rows).all():
-        return
-    limits = to_tree(settings.limits)
-    given = [f'limits.{name} {most}' for name, most in limits.items() if most]
-    given += [f'budgets.{name} {most:g}' for name, most in aims.budgets]
-    raise ConfigError(
-        f'config: {", ".join(given)}: not allowed together with this space; allowed: '
-        f'limits that one of {len(rows)} random networks is within before pruning, and '
-        'budgets that it might meet after it')
 
 
 def make_algorithm(

@@ -41,6 +41,9 @@ class Data:
     """Images; -1 for the default of the data set."""
     max_train: int = 0
     """Use only so many training images; 0 for all."""
+    image_size: tuple[int, ...] = ()
+    """(height, width) that images are resized to as they are read, by means over areas;
+    one number for squares; () or 0 as they are."""
     seed: int = 0
     """Of the split: the same for all searches to compare."""
 

@@ -137,3 +137,11 @@ int main(void)
                           capture_output=True, check=True)
     np.testing.assert_array_equal(np.frombuffer(done.stdout, np.int8),
                                   emulate(q, images[:1])[0])
+
+
+def test_the_header_says_of_which_images_its_own_were_made():
+    q, _ = _offset_net(0, 1)
+    resized = generate(q, resized_from=(200, 150)).header
+    assert 'of 200 rows and 150 columns' in resized
+    start = generate(q).header
+    assert '%' not in start + resized and 'larger' not in start

@@ -124,6 +124,7 @@ def test_export_and_verify(tmp_path, compiler):
     net = _small_net()
     report = export_network(net, _data(net), 'microbit', tmp_path / 'out')
     assert report['board']['name'] == 'microbit'
+    assert report['image']['resized_from'] is None
     result = verify(tmp_path / 'out', compiler=compiler)
     assert result['images'] == result['test_set'] == 20
     assert sum(size for _, size in result['flash_ledger']) == result['flash']

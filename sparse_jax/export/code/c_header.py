@@ -10,7 +10,7 @@ _HEADER = '''\
      class = %NAME%_class(logits);
    A row may be forgotten once pushed. Pixels are uint8 codes, [width][channels];
    code = (pixel - low) / step, low %LOW%, step %STEP%.
-   %NAME%_pixel_code computes it. */
+   %NAME%_pixel_code computes it.%RESIZED% */
 #ifndef %UPPER%_H
 #define %UPPER%_H
 
@@ -58,6 +58,10 @@ static inline uint8_t %NAME%_pixel_code(double pixel)
 #endif
 '''
 
+_RESIZED = '''
+   Images were made of larger ones, of %HIGH% rows and %WIDE% columns: every pixel is
+   the mean of the area that it covers, all areas are equal, nothing is cut off.'''
+
 _LARGEST = '''
 /* The class of logits: the largest, the first of equals. */
 static inline int %NAME%_class(const int8_t *logits)
@@ -79,8 +83,13 @@ static inline int %NAME%_class(const int8_t *logits)
 '''
 
 
-def header_text(net: QuantizedNet, plan: BufferPlan, name: str) -> str:
+def header_text(
+    net: QuantizedNet, plan: BufferPlan, name: str,
+    resized_from: tuple[int, int] | None = None,
+) -> str:
     """The header of a network whose identifiers start with `name`.
+
+    `resized_from` is the (height, width) of the images that its own were made of.
 
     Real numbers have all their digits: the codes that a device computes are those of
     `quantize.pixel_codes`.
@@ -94,6 +103,8 @@ def header_text(net: QuantizedNet, plan: BufferPlan, name: str) -> str:
               'STEP': repr(float(net.pixel_step))}
     text = _HEADER.replace(
         '%CHOICE%', (_SIGN if net.units == 1 else _LARGEST).strip())
+    text = text.replace('%RESIZED%', _RESIZED if resized_from else '')
+    values['HIGH'], values['WIDE'] = resized_from or net.input_shape[:2]
     for key, value in values.items():
         text = text.replace(f'%{key}%', str(value))
     return text

@@ -44,12 +44,13 @@ class Generated:
 
 def generate(
     net: QuantizedNet, *, name: str = 'net', weight_format: str = 'auto',
-    guard: bool = True,
+    guard: bool = True, resized_from: tuple[int, int] | None = None,
 ) -> Generated:
     """C99 that computes the logits of `emulate`, bit for bit.
 
     `name` prefixes every identifier. `weight_format` forces one of formats.FORMATS.
     `guard` off leaves out the includes, to join several networks in one file.
+    `resized_from` is the size that images are expected to have had, for the header.
     """
     if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
         raise ValueError(f'{name!r} is not a C identifier')
@@ -74,8 +75,9 @@ def generate(
     head = f'#include "{name}.h"\n\n' if guard else ''
     source = (head + '\n'.join(parts)).replace('@', f'{name}_')
     counts = {layer: int(gap.counts.sum()) for layer, gap in pairs.items()}
-    return Generated(name, net, plan, header_text(net, plan, name), source,
-                     encoded, candidates, symbols, chosen, counts)
+    header = header_text(net, plan, name, resized_from)
+    return Generated(name, net, plan, header, source, encoded, candidates, symbols,
+                     chosen, counts)
 
 
 def _identifiers(net: QuantizedNet) -> dict[str, str]:

@@ -39,6 +39,8 @@ class ExportData(NamedTuple):
     calibration: np.ndarray
     images: np.ndarray
     labels: np.ndarray | None = None
+    resized_from: tuple[int, int] | None = None
+    """(H, W) of the images that these were made of, as means over areas."""
 
 
 def export_network(
@@ -66,13 +68,15 @@ def export_network(
     _check_data(net, data)
     ranges = ranges or calibrate(net, data.calibration, method=method)
     qnet = quantize(net, ranges)
-    generated = generate(qnet, name=name, weight_format=weight_format)
+    generated = generate(qnet, name=name, weight_format=weight_format,
+                         resized_from=data.resized_from)
     facts = gather_facts(generated, board, analytic_cost(net))
     check_plan(facts, board)
     expected = emulate(qnet, data.images)
     if not np.array_equal(expected, emulate_jax(qnet, data.images)):
         raise ExportError('the JAX and NumPy emulators disagree: please report this')
     codes = pixel_codes(qnet, data.images)
+    facts['image']['resized_from'] = data.resized_from
     report = facts | {'accuracy': _accuracies(net, data, classes_of(qnet, expected))}
     labels = np.full(len(codes), -1) if data.labels is None else data.labels
     arrays = {'codes': codes, 'logits': expected,
