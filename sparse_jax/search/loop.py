@@ -10,7 +10,8 @@ import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.objectives.goals import front_of, hypervolume_of
-from sparse_jax.search import archive
+from sparse_jax.search import archive, clock
+from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.credit import evaluation_of
 from sparse_jax.search.problem import further_costs
 from sparse_jax.search.setup import Setup
@@ -32,9 +33,11 @@ class Progress(NamedTuple):
 
     phase: str
     """'suggesting', 'compiling', 'training', 'finished group', 'finished round', and
-    at last 'used up' where the space has no further point."""
+    at last 'used up' where the space has no further point, or 'ended' where the clock
+    or the patience ends the search."""
     round: int
     rounds: int
+    """At most, as configured."""
     done: int
     """Candidates finished so far."""
     total: int
@@ -42,6 +45,10 @@ class Progress(NamedTuple):
     outcomes: tuple[Outcome, ...] = ()
     front: tuple[Record, ...] = ()
     hypervolume: float = 0.0
+    seconds: float = 0.0
+    """Wall-clock of all sessions of the study so far."""
+    end: End | None = None
+    """Why the rounds have ended, of 'ended'."""
 
 
 Callback = Callable[[Progress], None]
@@ -63,13 +70,14 @@ def replay(setup: Setup, networks: list[Record]) -> Archive:
 
 def run(
     setup: Setup, study: Study, callback: Callback = lambda progress: None,
-    elsewhere: Sequence[Parent] = (),
+    elsewhere: Sequence[Parent] = (), timer: Clock | None = None,
 ) -> None:
     """Run the configured rounds, continuing whatever the study already holds.
 
     Every random decision derives from the seed and the number of the round or trial,
     so a continued search suggests what an uninterrupted one would have. It ends early
-    where the algorithm suggests nothing: the space is used up.
+    where its minutes or its patience are used up, see `clock.ending`, and where the
+    algorithm suggests nothing: the space is used up. What has begun is finished.
 
     Args:
       setup: the objects of the search.
@@ -77,12 +85,13 @@ def run(
       callback: told after every phase.
       elsewhere: networks from outside of the study that planned trials start from, see
         `outcome.outside`.
+      timer: the clock of the study; by default this session begins now.
 
     Raises:
       StudyError: a trial starts from a network from elsewhere that is not given.
     """
     parents = _parents(setup, study, elsewhere)
-    rounds = setup.settings.search.rounds
+    timer = timer or Clock(study)
     networks = study.networks()
     found, standing = replay(setup, networks), Standing(setup.objectives, networks)
     if found.rounds:
@@ -91,24 +100,41 @@ def run(
         # A kill may come after the last outcome of a round and before its summary.
         if record.hypervolume is None and record.round < found.rounds:
             _evaluate(setup, study, [], record.round, parents,
-                      lambda phase, **_: None)
+                      lambda phase, **_: None, timer)
     while True:
         rows = study.rows()
         pending = [row for row in rows if row.status == PENDING]
         round_ = found.rounds
-        if not pending and round_ >= rounds:
+        told = _teller(callback, setup, study, standing, round_, timer)
+        if not pending and _has_ended(setup, study, timer, told):
             return
-        told = _teller(callback, setup, study, standing, round_)
         if not pending:
             told('suggesting')
             if not _suggest(setup, study, found, rows):
                 return told('used up')
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(
-            setup, study, [row.trial for row in pending], round_, parents, told)
+            setup, study, [row.trial for row in pending], round_, parents, told, timer)
         members = {row.trial.number for row in study.rows() if row.round == round_}
         found = _observe(setup, found, study.networks(members))
         told('finished round')
+
+
+def _has_ended(
+    setup: Setup, study: Study, timer: Clock, told: Callable[..., None]
+) -> bool:
+    """Whether no further round begins; the decision is stored and told."""
+    search = setup.settings.search
+    end = clock.remembered(study, search)
+    if end is None:
+        end = clock.ending(search, study.rounds(), timer.seconds())
+        if end is None:
+            return False
+        clock.remember(study, end)
+        timer.save()
+    if end.why != clock.ROUNDS:
+        told('ended', end=end)
+    return True
 
 
 def _suggest(setup: Setup, study: Study, found: Archive, rows: list[Record]) -> bool:
@@ -173,7 +199,7 @@ def _parents(
 
 def _evaluate(
     setup: Setup, study: Study, trials: list[Trial], round_: int, parents: Parents,
-    told: Callable[..., None],
+    told: Callable[..., None], timer: Clock,
 ) -> None:
     """Train and measure the trials of a round, and store what came out."""
     executor = setup.evaluator.executor
@@ -183,6 +209,7 @@ def _evaluate(
             trials, parents,
             announce=lambda phase, n: told(phase, members=n)):
         study.finish_trials(outcomes)
+        timer.save()
         groups += any(o.costs is not None for o in outcomes)
         measure_seconds += sum(o.measure_seconds for o in outcomes)
         told('finished group', outcomes=tuple(outcomes))
@@ -199,7 +226,9 @@ def _evaluate(
         hypervolume=hypervolume_of(rows, setup.objectives),
         info=setup.evaluator.padding(trials) | {
             'groups': groups, 'trials': len(trials), 'measure_seconds': measure_seconds,
-            'wall_seconds': time.perf_counter() - begin})
+            'wall_seconds': time.perf_counter() - begin,
+            clock.SECONDS: timer.seconds()})
+    timer.save()
 
 
 def _keep_front(setup: Setup, study: Study, networks: list[Record]) -> None:
@@ -221,19 +250,21 @@ def _observe(
 
 
 def _teller(
-    callback: Callback, setup: Setup, study: Study, standing: Standing, round_: int
+    callback: Callback, setup: Setup, study: Study, standing: Standing, round_: int,
+    timer: Clock,
 ) -> Callable[..., None]:
     """What tells a callback of a phase of this round, with the study's figures."""
     rounds = setup.settings.search.rounds
     total = rounds * setup.settings.search.batch
 
     def told(
-        phase: str, members: int = 0, outcomes: tuple[Outcome, ...] = ()
+        phase: str, members: int = 0, outcomes: tuple[Outcome, ...] = (),
+        end: End | None = None,
     ) -> None:
         if outcomes:
             standing.add(study.networks({o.trial.number for o in outcomes}))
         callback(Progress(
             phase, round_, rounds, standing.done, total, members, outcomes,
-            standing.front, standing.hypervolume))
+            standing.front, standing.hypervolume, timer.seconds(), end))
 
     return told

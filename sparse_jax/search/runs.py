@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import time
 from collections.abc import Mapping
 
 from numpy.typing import ArrayLike
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from sparse_jax.data import Dataset, arrays
 from sparse_jax.data.known import EMBEDDED
 from sparse_jax.search import loop, setup
+from sparse_jax.search.clock import Clock
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.study import folder, lock
@@ -29,7 +31,8 @@ def run_search(
     on validation images (Fedorov et al., NeurIPS 2019, with the changes that README.md
     lists). Outcomes are stored as they come: after a kill the same call goes on where
     it stopped, and gives what an uninterrupted search would have given. With more
-    `search.rounds` a finished study goes on. docs/library.md has a program.
+    `search.rounds`, `max_minutes` or `patience` a finished study goes on.
+    docs/library.md has a program.
 
     Args:
       config: `Settings`, a changed `default_config()`, or a nested dict of the settings
@@ -47,6 +50,7 @@ def run_search(
       ConfigError, DataError, StudyError: a setting or the data cannot be used, or the
         folder holds something else; nothing is written then.
     """
+    began = time.monotonic()
     settings, workdir = reading.read(config), os.fspath(workdir)
     dataset = None
     if data is not None:
@@ -59,7 +63,7 @@ def run_search(
             arrays.write(path, data)
         records = folder.start_study(workdir, settings, built.dataset)
         try:
-            loop.run(built, records, callback)
+            loop.run(built, records, callback, timer=Clock(records, began))
         finally:
             records.close()
     # What it names came from the caller.

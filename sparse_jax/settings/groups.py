@@ -128,7 +128,12 @@ class Search:
     """The paper's is 'sparse' (docs/ablation.md compares them); sparse_ucb, qnparego,
     aging_evolution, nsga2, random, or your own as MODULE:FACTORY."""
     rounds: int = 4
-    """Batches in all; a study can be continued with more."""
+    """Batches in all, at most; a study can be continued with more."""
+    max_minutes: float = 0.0
+    """Wall-clock of all sessions of the study together: no round begins that would not
+    end in time. 0 for no clock; a study can be continued with more."""
+    patience: int = 0
+    """Rounds in a row without a gain of hypervolume that end the search; 0 for any."""
     batch: int = 8
     """Candidates of a round."""
     initial: int = 16

@@ -22,7 +22,8 @@ _ACCEPTED = {float: (int, float), tuple: (tuple, list)}
 """Types that pass for another."""
 
 _MOST = {'train.epochs': 10**6, 'pruning.finetune_epochs': 10**6,
-         'search.rounds': 10**6, 'search.batch': 10**4, 'search.initial': 10**6,
+         'search.rounds': 10**6, 'search.max_minutes': 10**7,
+         'search.patience': 10**6, 'search.batch': 10**4, 'search.initial': 10**6,
          'pruning.cuts': 1000, 'runtime.memory': 10**6, 'runtime.workers': 10**4}
 """Far beyond what anybody would run, and short of what overflows on the way."""
 _MOST_OF_ANY = 10**15
@@ -165,6 +166,10 @@ def _search_rules(settings: Settings) -> list[Rule]:
               'new_groups': s.new_groups}
     return [
         Rule('search.rounds', s.rounds, _at_least(s.rounds, 1), '1 or more'),
+        Rule('search.max_minutes', s.max_minutes, s.max_minutes >= 0,
+             '0 (no clock) or more'),
+        Rule('search.patience', s.patience, _at_least(s.patience, 0),
+             '0 (any) or more'),
         Rule('search.batch', s.batch, _at_least(s.batch, 1), '1 or more'),
         Rule('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
         *(Rule(f'search.{name}', most, _at_least(most, 0), '0 (any) or more')

@@ -13,7 +13,8 @@ from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import default_config, flatten, to_tree, tuples
 
-FREE = ('runtime', 'search.rounds', 'data.path')
+FREE = ('runtime', 'search.rounds', 'search.max_minutes', 'search.patience',
+        'data.path')
 """Settings that may differ when a study continues, and between hosts. What is at the
 path may not: a study keeps a digest of its data."""
 

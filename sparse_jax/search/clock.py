@@ -1,0 +1,140 @@
+"""The clock of a search, and what ends it: its rounds, its minutes, its patience."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from sparse_jax.settings.groups import Search
+from sparse_jax.study.record import RoundRecord
+from sparse_jax.study.records import Study
+
+CLOCK, END = 'clock', 'end'
+"""What a study remembers under these names: seconds so far, and the `End` of its
+rounds."""
+SECONDS = 'clock_seconds'
+"""In the info of a round: seconds of the study when it had finished."""
+ROUNDS, MINUTES, PATIENCE = 'rounds', 'max_minutes', 'patience'
+"""Settings that end the rounds of a search."""
+_RECENT = 3
+"""Rounds that tell how long the next one takes: the longest of them."""
+
+
+class Clock:
+    """Wall-clock seconds of all sessions of a study together."""
+
+    def __init__(
+        self, study: Study, began: float | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ):
+        """Go on from what the study remembers.
+
+        Args:
+          study: open for writing.
+          began: reading of `now` when this session began; the present one if None.
+          now: a clock that never goes back, in seconds.
+        """
+        self._study, self._now = study, now
+        self._began = now() if began is None else began
+        self._before = _seconds(study.meta(CLOCK))
+
+    def seconds(self) -> float:
+        """Of this session and all before it."""
+        return self._before + max(self._now() - self._began, 0.0)
+
+    def save(self) -> None:
+        """Store the seconds; what comes after the last call, a kill loses."""
+        self._study.set_meta(CLOCK, f'{self.seconds():.3f}')
+
+
+class End(NamedTuple):
+    """Why the rounds of a search have ended; kept in its study."""
+
+    rounds: int
+    """So many were finished."""
+    why: str
+    """`ROUNDS`, `MINUTES` or `PATIENCE`."""
+    limit: float
+    """Of the setting of this name, when it ended them."""
+
+
+def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End | None:
+    """Whether a search begins no further round, and why.
+
+    Args:
+      search: its limits: `rounds`, `max_minutes` and `patience`.
+      rounds: all of them so far; those that have not finished are left out.
+      seconds: of the study so far.
+
+    Returns:
+      The first limit that holds; None if another round begins. The first round always
+      does.
+    """
+    done = _finished(rounds)
+    if len(done) >= search.rounds:
+        return End(len(done), ROUNDS, search.rounds)
+    if search.patience and idle_rounds(done) >= search.patience:
+        return End(len(done), PATIENCE, search.patience)
+    limit = 60.0 * search.max_minutes
+    if limit and done and seconds + seconds_of_next(done) > limit:
+        return End(len(done), MINUTES, search.max_minutes)
+    return None
+
+
+def remembered(study: Study, search: Search) -> End | None:
+    """How the rounds ended in an earlier session, if nothing lets them go on now."""
+    try:
+        end = End(*json.loads(study.meta(END) or '[]'))
+        fresh = end.limit >= getattr(search, end.why)
+    except (TypeError, ValueError, AttributeError):
+        return None
+    off = end.why != ROUNDS and not getattr(search, end.why)
+    return end if fresh and not off else None
+
+
+def remember(study: Study, end: End) -> None:
+    """Store how the rounds ended."""
+    study.set_meta(END, json.dumps(end))
+
+
+def idle_rounds(rounds: Sequence[RoundRecord]) -> int:
+    """How many of the last rounds brought no hypervolume; none while there is none."""
+    volumes = [r.hypervolume for r in _finished(rounds) if r.hypervolume is not None]
+    if not volumes or volumes[-1] <= 0:
+        return 0
+    return len(volumes) - 1 - volumes.index(max(volumes))
+
+
+def durations(rounds: Sequence[RoundRecord]) -> list[float]:
+    """Seconds of every finished round, what lies between two of them included; of
+    rounds without a clock what was measured of them."""
+    found, before = [], 0.0
+    for record in _finished(rounds):
+        info, after = record.info, record.info.get(SECONDS)
+        if isinstance(after, int | float) and after >= before:
+            found.append(after - before)
+            before = after
+        else:
+            wall = info.get('wall_seconds')
+            found.append((wall if isinstance(wall, int | float) else 0.0)
+                         + (record.suggest_seconds or 0.0))
+    return found
+
+
+def seconds_of_next(rounds: Sequence[RoundRecord]) -> float:
+    """What the next round takes at most, by the longest of the last few."""
+    return max(durations(rounds)[-_RECENT:], default=0.0)
+
+
+def _finished(rounds: Sequence[RoundRecord]) -> list[RoundRecord]:
+    return [record for record in rounds if record.hypervolume is not None]
+
+
+def _seconds(stored: str | None) -> float:
+    """As `Clock.save` wrote them; 0 for what no clock writes."""
+    try:
+        found = float(stored or 0.0)
+    except ValueError:
+        return 0.0
+    return found if math.isfinite(found) and found > 0 else 0.0
