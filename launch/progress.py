@@ -8,7 +8,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from launch import tables
 from sparse_jax import status
 from sparse_jax.objectives.goals import figure, front_of
-from sparse_jax.search import loop
+from sparse_jax.search import clock, loop
+from sparse_jax.search.clock import End
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.reading import board
 from sparse_jax.study.record import RoundRecord
@@ -53,6 +54,8 @@ class Reporter:
         if news.phase == 'used up':
             tables.line(self.console, f'the space is used up: all of its {news.done} '
                                       'points are evaluated, the search ends here')
+        if news.end is not None:
+            tables.line(self.console, end_text(news.end, news.seconds))
         if news.phase == 'finished round':
             tables.line(self.console, f'round {news.round + 1}/{news.rounds}  '
                                       f'{_round_text(self.study.rounds()[news.round])}')
@@ -93,6 +96,16 @@ def _round_text(record: RoundRecord) -> str:
             f'{info["padding_waste"]:.1f}, slots {100 * info["bucket_fill"]:.0f} %; '
             f'refused {info.get("refused", 0):.0f} of '
             f'{info.get("considered", 0):.0f} proposals')
+
+
+def end_text(end: End, seconds: float) -> str:
+    """Why a search has ended, and how it goes on."""
+    text = f'the search ends after {end.rounds} rounds: '
+    if end.why == clock.PATIENCE:
+        return text + (f'the last {end.limit:g} brought no gain of hypervolume; a '
+                       'larger search.patience goes on')
+    return text + (f'{seconds / 60:.1f} of {end.limit:g} minutes are used, too few '
+                   'are left for another round; a larger search.max_minutes goes on')
 
 
 def _duration(seconds: float) -> str:

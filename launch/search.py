@@ -4,12 +4,13 @@
 
 The workdir holds the locked configuration (config.json), the study (study.sqlite) and
 the weights of the front (checkpoints/). The same command again continues the study;
-raising --config.search.rounds extends it. Where an objective or a budget is measured
-on a board, the front is verified on the emulated one at the end.
+raising --config.search.rounds, max_minutes or patience extends it. A front with figures
+of a board is verified on the emulated one at the end.
 """
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -109,10 +110,14 @@ def name_missing(dataset: Dataset) -> None:
                         f'{dataset.num_classes} classes have no {name} image')
 
 
-def search(built: setup.Setup, folder: str) -> None:
-    """Run the search in its workdir and say what it found."""
+def search(built: setup.Setup, folder: str, began: float) -> None:
+    """Run the search in its workdir and say what it found.
+
+    began: of `time.monotonic`, when this session began.
+    """
     from launch import progress, running
     from sparse_jax.search import loop
+    from sparse_jax.search.clock import Clock
 
     with running.locked_study(built, folder) as records:
         tables.notes(tables.console(), built.dataset)
@@ -120,7 +125,7 @@ def search(built: setup.Setup, folder: str) -> None:
             tables.line(tables.console(), f'note: {text}')
         name_missing(built.dataset)
         with progress.Reporter(built, records) as reporter:
-            loop.run(built, records, reporter)
+            loop.run(built, records, reporter, timer=Clock(records, began))
         progress.print_summary(built, records)
         verify_front(built, records, folder)
 
@@ -129,6 +134,7 @@ def main(argv: list[str]) -> None:
     from sparse_jax.evaluation import hosts
 
     del argv
+    began = time.monotonic()
     join_hosts()
     try:
         built = prepare(CONFIG.value, WORKDIR.value)
@@ -138,7 +144,7 @@ def main(argv: list[str]) -> None:
             hosts.follow(executor, built.space, built.evaluator.policy)
             return
         try:
-            search(built, WORKDIR.value)
+            search(built, WORKDIR.value, began)
         finally:
             built.evaluator.executor.close()
     except hosts.HostsError as error:

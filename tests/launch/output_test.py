@@ -11,6 +11,7 @@ import pytest
 
 from launch import config_flag, figure, progress, tables
 from sparse_jax.search import loop
+from sparse_jax.search.clock import End
 from sparse_jax.settings.reading import read
 from sparse_jax.settings.tree import to_config
 from sparse_jax.study import convergence
@@ -146,6 +147,20 @@ def test_a_used_up_space_is_one_line(monkeypatch, tmp_path):
         reporter(loop.Progress('used up', 2, 9, done=5, total=18))
     assert out.getvalue() == ('the space is used up: all of its 5 points are '
                               'evaluated, the search ends here\n')
+
+
+@pytest.mark.parametrize('end, line', [
+    (End(7, 'max_minutes', 20.0), 'the search ends after 7 rounds: 18.5 of 20 minutes '
+     'are used, too few are left for another round; a larger search.max_minutes goes '
+     'on'),
+    (End(7, 'patience', 3), 'the search ends after 7 rounds: the last 3 brought no '
+     'gain of hypervolume; a larger search.patience goes on')])
+def test_an_early_end_is_one_line(monkeypatch, tmp_path, end, line):
+    monkeypatch.setattr('sys.stdout', out := io.StringIO())
+    with progress.Reporter(tiny_study.finished().setup, Study(tmp_path)) as reporter:
+        reporter(loop.Progress('ended', 7, 100, done=56, total=800, seconds=1110.0,
+                               end=end))
+    assert out.getvalue() == f'{line}\n'
 
 
 def test_lines_are_not_wrapped_nor_read_as_markup():

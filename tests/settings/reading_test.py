@@ -18,6 +18,7 @@ BAD = [
     ('data.seed', -1), ('pruning.cuts', ('a',)), ('objectives.memory_model', 'x'),
     ('objectives.error', 0.0), ('objectives.error', float('nan')),
     ('objectives.model_size', 0), ('search.rounds', 0),
+    ('search.max_minutes', -1.0), ('search.patience', -1),
     ('search.batch', 0), ('search.initial', -1), ('search.max_groups', -1),
     ('search.rho', 1.5), ('search.stages', (3, 2)), ('search.min_overlap', 2.0),
     ('search.child_epochs', 0.0), ('limits.max_weights', -1), ('limits.max_macs', -1),
