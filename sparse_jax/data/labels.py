@@ -96,7 +96,7 @@ def _of_texts(
     where, training = given[0]
     assert training is not None
     if names is None:
-        names = tuple(_sorted(set(training.tolist())))
+        names = tuple(in_order(set(training.tolist())))
         notes.append(f'{where}: labels {_some(names)} are read as classes '
                      f'0 .. {len(names) - 1} in this order')
     code = {name: i for i, name in enumerate(names)}
@@ -111,8 +111,9 @@ def _of_texts(
     return Labels(tuple(found), names, tuple(notes))
 
 
-def _sorted(texts: set[str]) -> list[str]:
-    """By value where all are decimal numbers, so that '10' comes after '9'."""
+def in_order(texts: set[str]) -> list[str]:
+    """Class names sorted: by value where all are decimal numbers, so that '10' comes
+    after '9'."""
     if all(text.isascii() and text.isdigit() for text in texts):
         return sorted(texts, key=lambda text: (int(text[:20]), text))
     return sorted(texts)

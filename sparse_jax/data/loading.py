@@ -27,8 +27,7 @@ def load(spec: DataSpec) -> Dataset:
     Args:
       spec: which images, split how. `digits` and `synthetic` need neither files nor a
         network; other sets are downloaded through TensorFlow Datasets where they are
-        not prepared yet, or come from the .npz file or the folder of idx files at
-        `spec.path`.
+        not prepared yet, or come from the file or the folder at `spec.path`.
 
     Returns:
       The two parts, with the mean and the standard deviation of the train part. Sizes,
@@ -83,7 +82,7 @@ def _parts(spec: DataSpec) -> _Parts:
     return _Parts(
         take(train_rows), held(pool.val_images, pool.val_labels, validation_rows),
         held(pool.test_images, pool.test_labels, test_rows), names, pool.notes,
-        None if pool is raw else raw.images.shape[1:3])
+        raw.resized_from if pool is raw else raw.images.shape[1:3])
 
 
 def _frozen(images: np.ndarray, labels: np.ndarray) -> Split:

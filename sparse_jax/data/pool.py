@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparse_jax.data.channels import to_channels
 from sparse_jax.data.errors import DataError
 from sparse_jax.data.labels import classes
 
@@ -25,6 +26,8 @@ class Pool(NamedTuple):
     """K names; None where the source has none."""
     notes: tuple[str, ...] = ()
     """What was ignored or mapped while reading, one line each."""
+    resized_from: tuple[int, int] | None = None
+    """(H, W) that most of the source's images had, where reading resized them."""
 
 
 def check(pool: Pool, where: str) -> Pool:
@@ -49,7 +52,19 @@ def check(pool: Pool, where: str) -> Pool:
     train, test, validation = found.parts
     assert train is not None
     return Pool(images, train, parts[1][1], test, parts[2][1], validation, found.names,
-                pool.notes + found.notes)
+                pool.notes + found.notes, pool.resized_from)
+
+
+def with_channels(pool: Pool, channels: int, where: str) -> Pool:
+    """Returns the checked pool with images of 1 or 3 channels, 0 for as they are.
+
+    Raises `DataError`, beginning with `where`, for images of other channels.
+    """
+    convert = lambda images: None if images is None else to_channels(
+        images, channels, where)
+    return pool._replace(
+        images=to_channels(pool.images, channels, where),
+        test_images=convert(pool.test_images), val_images=convert(pool.val_images))
 
 
 def _check_part(

@@ -7,24 +7,28 @@ import pathlib
 import numpy as np
 
 from sparse_jax import paths
-from sparse_jax.data import idx, npz
+from sparse_jax.data import class_folders, csv_file, idx, npy, npz, pictures
 from sparse_jax.data.errors import DataError
 from sparse_jax.data.known import CLASS_NAMES, EMBEDDED, PREPARED
-from sparse_jax.data.pool import Pool, check
+from sparse_jax.data.pool import Pool, check, with_channels
 from sparse_jax.data.spec import DataSpec
 from sparse_jax.data.synthetic import POOL_CLASSES, POOL_SHAPE, POOL_SIZE, draw
 
-_IMAGES = ('.png', '.jpg', '.jpeg', '.bmp', '.gif', '.tif', '.tiff', '.webp', '.pgm',
-           '.ppm')
+_FILES = {'.npz': npz.read, csv_file.SUFFIX: csv_file.read}
+_STRANGE = (*_FILES, '.npy', *pictures.SUFFIXES, *pictures.OTHER_SUFFIXES)
+"""Files that a data_dir of TFDS has none of."""
+_ACCEPTED = ('accepted: an .npz or .csv file, or a folder of idx, .npy or .csv files, '
+             'or of one folder of pictures for each class')
 _LOOKED_AT = 1000
 """Entries of a folder that are looked at before it is given to TFDS."""
 
 
 def read(spec: DataSpec) -> Pool:
-    """Returns all images of the set that `spec` names, checked.
+    """Returns all images of the set that `spec` names, checked, with its channels.
 
-    The embedded sets come from memory; `path` decides for the others: an .npz file, a
-    folder of idx files, otherwise a TFDS data_dir.
+    The embedded sets come from memory; `path` decides for the others: an .npz or .csv
+    file, a folder of idx, .npy or .csv files or of class folders, otherwise a TFDS
+    data_dir.
     Raises `DataError` for a name or a path that leads nowhere, or damaged data.
     """
     name = spec.base_name
@@ -32,14 +36,16 @@ def read(spec: DataSpec) -> Pool:
         if spec.path:
             raise DataError(f'path={spec.path!r}: {name!r} needs no files; accepted: '
                             'no path, or another name for the set at this path')
-        return check(_digits() if name == 'digits' else _synthetic(spec.seed), name)
-    pool, where = _from_path(name, spec.path)
+        pool, where = _digits() if name == 'digits' else _synthetic(spec.seed), name
+    else:
+        pool, where = _from_path(spec)
     if pool.class_names is None:
         pool = pool._replace(class_names=CLASS_NAMES.get(name))
-    return check(pool, where)
+    return with_channels(check(pool, where), spec.channels, where)
 
 
-def _from_path(name: str, text: str) -> tuple[Pool, str]:
+def _from_path(spec: DataSpec) -> tuple[Pool, str]:
+    name, text = spec.base_name, spec.path
     try:
         path = paths.local(text)
         exists = not text or path.exists()
@@ -49,20 +55,34 @@ def _from_path(name: str, text: str) -> tuple[Pool, str]:
         raise DataError(f'path={paths.shown(text)}: {error.strerror}; accepted: a '
                         'path that can be read') from error
     if not exists:
-        raise DataError(f'path={text!r} does not exist; accepted: an .npz file, a '
-                        'folder of idx files, or an existing folder for TFDS')
+        raise DataError(f'path={text!r} does not exist; {_ACCEPTED}, or an existing '
+                        'folder for TFDS')
     if text and path.is_file():
-        if path.suffix != '.npz':
-            raise DataError(f'path={text!r} is a file; accepted: an .npz file, a '
-                            'folder of idx files, or a TFDS data_dir')
-        return npz.read(path), str(path)
-    if text and idx.is_folder(path):
-        return idx.read_folder(path), str(path)
+        if path.suffix not in _FILES:
+            raise DataError(f'path={text!r} is a file; {_ACCEPTED}, or a TFDS data_dir')
+        return _FILES[path.suffix](path), str(path)
     if text:
+        try:
+            pool = _from_folder(path, spec)
+        except OSError as error:
+            raise DataError(f'path={str(path)!r}: {error.strerror}; accepted: a folder '
+                            'that can be read') from error
+        if pool is not None:
+            return pool, str(path)
         _check_foreign(path, name)
     # Here, as TFDS takes a second to import and most runs do not need it.
     from sparse_jax.data import tfds
     return tfds.read(name, str(path) if text else None), f'TFDS {name!r}'
+
+
+def _from_folder(folder: pathlib.Path, spec: DataSpec) -> Pool | None:
+    """What a folder holds; None where it is nothing but perhaps of TFDS."""
+    for source in (idx, npy, csv_file):
+        if source.is_folder(folder):
+            return source.read_folder(folder)
+    if class_folders.is_folder(folder):
+        return class_folders.read(folder, spec.channels, spec.size)
+    return None
 
 
 def _check_foreign(folder: pathlib.Path, name: str) -> None:
@@ -72,21 +92,17 @@ def _check_foreign(folder: pathlib.Path, name: str) -> None:
         return
     try:
         found = sorted(itertools.islice(folder.iterdir(), _LOOKED_AT))
-        # Classes may be folders of images.
-        inside = [path for entry in found if entry.is_dir()
-                  for path in itertools.islice(entry.iterdir(), _LOOKED_AT // 100)]
     except OSError as error:
         raise DataError(f'path={str(folder)!r}: {error.strerror}; accepted: a folder '
                         'that can be read') from error
-    strange = [path for path in found if path.suffix == '.npz' or 'ubyte' in path.name]
-    strange += [path for path in found + inside if path.suffix.lower() in _IMAGES]
+    strange = [path for path in found if path.suffix.lower() in _STRANGE
+               or 'ubyte' in path.name]
     prepares = wanted in PREPARED or importlib.util.find_spec('tensorflow')
     if strange or found and not prepares:
-        shown = [str(path.relative_to(folder)) for path in (strange or found)[:3]]
+        shown = [path.name for path in (strange or found)[:3]]
         raise DataError(
-            f'path={str(folder)!r}: found {", ".join(shown)}; accepted: an .npz file, '
-            f'a folder with {", ".join(idx.TRAIN_FILES)}, or a TFDS data_dir that '
-            f'holds {wanted!r}')
+            f'path={str(folder)!r}: found {", ".join(shown)}; {_ACCEPTED}, or a TFDS '
+            f'data_dir that holds {wanted!r}')
 
 
 def _digits() -> Pool:

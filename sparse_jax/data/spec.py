@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from sparse_jax.data.channels import CHANNELS
 from sparse_jax.data.errors import DataError
 
 _BINARY = '_binary'
@@ -43,7 +44,9 @@ class DataSpec:
     """`digits`, `synthetic`, `mnist`, `fashion_mnist`, `cifar10`, any prepared TFDS
     set, or a label of choice for the files in `path`; a suffix `_binary` groups."""
     path: str = ''
-    """An .npz file, a folder of idx files, or a TFDS data_dir ('' = TFDS's own)."""
+    """An .npz or .csv file; a folder of idx, .npy or .csv files; a folder with a folder
+    of pictures for each class, or with such folders in train/, test/ and validation/;
+    or a TFDS data_dir ('' = TFDS's own)."""
     classes: str = ''
     """'' = as they are, 'binary' = first half against second half, or '0-4/5,7-9/6'."""
     validation_size: int | None = None
@@ -54,6 +57,8 @@ class DataSpec:
     max_train: int = 0
     """Keep only this many train images, 0 = all; validation and test stay as they are.
     """
+    channels: int = 0
+    """1 makes all images grey, 3 gives all three channels, 0 = as they are."""
     image_size: tuple[int, ...] = ()
     """(height, width) that all images are resized to, by means over areas; one number
     for squares; () or 0 = as they are. Never larger than the source's."""
@@ -68,6 +73,9 @@ class DataSpec:
             value = getattr(self, field)
             if value < 0:
                 raise DataError(f'{field}={value}: accepted: 0 or a positive number')
+        if self.channels not in CHANNELS:
+            raise DataError(f'channels={self.channels}: accepted: 0 (as they are), 1 '
+                            '(grey) or 3 (colour)')
         if not is_image_size(self.image_size):
             raise DataError(f'image_size={self.image_size}: accepted: {IMAGE_SIZES}')
         if self.name.endswith(_BINARY) and self.classes not in ('', 'binary'):

@@ -32,7 +32,8 @@ class Data:
     """digits, synthetic, mnist, fashion_mnist, cifar10, any TFDS name, each also with
     _binary; or a name of your own for the files at `path`."""
     path: str = ''
-    """An .npz file, a folder of idx files, or a TFDS data_dir."""
+    """An .npz or .csv file; a folder of idx, .npy or .csv files, or of one folder of
+    pictures for each class; or a TFDS data_dir."""
     classes: str = ''
     """Grouping such as 0-4/5-9; empty leaves the classes as they are."""
     validation_size: int = -1
@@ -41,6 +42,8 @@ class Data:
     """Images; -1 for the default of the data set."""
     max_train: int = 0
     """Use only so many training images; 0 for all."""
+    channels: int = 0
+    """1 for grey images, 3 for colour, 0 as they are."""
     image_size: tuple[int, ...] = ()
     """(height, width) that images are resized to as they are read, by means over areas;
     one number for squares; () or 0 as they are."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sparse_jax.data.channels import CHANNELS
 from sparse_jax.data.spec import IMAGE_SIZES, is_image_size
 from sparse_jax.objectives.goal import COSTS, ERROR
 from sparse_jax.settings.errors import ConfigError
@@ -123,6 +124,8 @@ def _data_rules(settings: Settings) -> list[Rule]:
           for name, size in sizes.items()),
         Rule('data.max_train', d.max_train, _at_least(d.max_train, 0),
              '0 (all) or more'),
+        Rule('data.channels', d.channels, d.channels in CHANNELS,
+             '0 (as they are), 1 (grey), 3 (colour)'),
         Rule('data.image_size', d.image_size, is_image_size(d.image_size), IMAGE_SIZES),
         Rule('data.seed', d.seed, _at_least(d.seed, 0), '0 or more'),
         Rule('space.prior', prior, prior in PRIORS, ', '.join(PRIORS)),
