@@ -16,6 +16,7 @@ import tempfile
 from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study import schema
@@ -178,7 +179,14 @@ CASES = (
             '--config.data.path={dir}/layout.npz', words=('NHWC', 'layout')),
     _search('nearly the accepted name', '--config.data.name=own',
             '--config.data.path={dir}/near.npz', words=('X_test', 'accepted: x_test')),
-    _search('folder of pictures', '--config.data.name=own',
+    _search('pictures of two sizes', '--config.data.name=own',
+            '--config.data.path={dir}/sizes', words=('7x6 pixels', 'data.image_size')),
+    _search('class without pictures', '--config.data.name=own',
+            '--config.data.path={dir}/no_cats', words=('cat: has no pictures',)),
+    _search('table without labels', '--config.data.name=own',
+            '--config.data.path={dir}/table.csv', words=('table.csv', 'label, labels')),
+    _setting('two channels', 'data.channels=2', 'channels: 2', '3 (colour)'),
+    _search('pictures in no class', '--config.data.name=own',
             '--config.data.path={dir}/pictures', words=('cat.png', 'accepted')),
     _search('workdir that is a file', workdir='--workdir={dir}/empty.py',
             words=('empty.py', 'is a file')),
@@ -293,6 +301,12 @@ def prepare(folder: pathlib.Path) -> None:
     np.savez(folder / 'layout.npz', X=images.reshape(60, 4, 5, 2), y=labels)
     np.savez(folder / 'near.npz', x_train=images[..., 0], y_train=labels,
              X_test=images[..., 0], y_test=labels)
+    for name in ('sizes/cat', 'sizes/dog', 'no_cats/cat', 'no_cats/dog'):
+        (folder / name).mkdir(parents=True)
+    for name, height in (('sizes/cat', 6), ('sizes/dog', 7), ('no_cats/dog', 6)):
+        image = PIL.Image.fromarray(np.zeros((height, 6), np.uint8))
+        image.save(folder / name / '0.png')
+    (folder / 'table.csv').write_text('number,p0,p1,p2,p3\n1,0,0,0,0\n')
     (folder / 'pictures').mkdir()
     (folder / 'pictures' / 'cat.png').write_bytes(b'')
     (folder / 'deep.json').write_text('{"a": ' + '[' * 100_000 + ']' * 100_000 + '}')
