@@ -129,7 +129,7 @@ CASES = (
     _search('--config twice', '--config={dir}/none.py', '--config={dir}/typo.py',
             words=('2 times', 'once')),
     _search('data file missing', '--config.data.name=own',
-            '--config.data.path={dir}/nosuch.npz', words=('nosuch.npz', '.npz or .csv')),
+            '--config.data.path={dir}/nosuch.npz', words=('nosuch.npz', '.npz or')),
     _search('empty data set', '--config.data.name=own',
             '--config.data.path={dir}/empty.npz', words=('empty.npz',)),
     _search('images without room for a convolution', '--config.data.name=own',
