@@ -15,6 +15,7 @@ import sys
 from launch import interrupts
 
 COMMANDS = {
+    'data': 'look at images before a search: classes, repetition, samples',
     'search': 'search for pruned networks, or continue a search',
     'report': 'the front of a study as table, CSV and pictures; test data once',
     'describe': 'shapes, weights, MACs and memory of every layer of a network',

@@ -6,10 +6,10 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from launch import cli, describe, export, report, retrain, search, train, verify
+from launch import cli, data, describe, export, report, retrain, search, train, verify
 from tests import tiny_study
 
-LAUNCHERS = {'search': search, 'report': report, 'describe': describe,
+LAUNCHERS = {'data': data, 'search': search, 'report': report, 'describe': describe,
              'export': export, 'retrain': retrain, 'train': train, 'verify': verify}
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

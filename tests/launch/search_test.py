@@ -126,7 +126,8 @@ def test_another_configuration_is_refused_with_the_difference(workdir, capsys):
 def test_help_is_short_and_shows_the_flags(name, capsys):
     result = command_line.run(capsys, name, '--help')
     assert result.code == 0 and len(result.out.splitlines()) < 60
-    assert f'python -m launch.{name}' in result.out and '--workdir=...' in result.out
+    assert f'python -m launch.{name}' in result.out
+    assert name == 'data' or '--workdir=...' in result.out
     assert max(map(len, result.out.splitlines())) <= 88
 
 
