@@ -1,8 +1,9 @@
-"""Report a study: the front and the progress as text, as CSV and as pictures.
+"""Report a study: one page that explains it, and text, CSV and pictures.
 
     python -m launch.report --workdir=runs/digits
 
-The front is chosen on validation data. Its networks meet the test data here, once;
+report.html is the page; it needs no network and can be mailed. The front is chosen on
+validation data. Its networks meet the test data here, once;
 the accuracies are stored and later reports read them. --notest leaves test data alone,
 as does a report of a search that is still running, unless --test asks for it.
 """
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sparse_jax.objectives.goals import Objectives
+    from sparse_jax.report.facts import Facts
     from sparse_jax.study.convergence import Point
     from sparse_jax.study.front import Member
     from sparse_jax.study.opened import OpenStudy
@@ -37,6 +39,13 @@ TEST = flags.DEFINE_bool(
 TRUST = cli.define_trust(FLAGS)
 TREE = flags.DEFINE_bool(
     'tree', False, 'Also print which trial inherited from which.', flag_values=FLAGS)
+
+SURROGATE = flags.DEFINE_bool(
+    'surrogate', True, 'Also fit the surrogate, for predicted against observed.',
+    flag_values=FLAGS)
+
+PICTURES = ('png', 'svg')
+"""Forms of every picture."""
 
 
 def write_csv(
@@ -73,7 +82,7 @@ def write_networks(folder: pathlib.Path, members: Sequence[Member]) -> None:
         files.write(path, json.dumps(point, indent=2) + '\n')
 
 
-def write_progress(folder: pathlib.Path, points: list[Point]) -> list[str]:
+def write_progress(folder: pathlib.Path, points: list[Point], title: str) -> list[str]:
     """What the search had reached after every round; the names of the files."""
     from launch import figure as picture
     from sparse_jax.study import convergence, files
@@ -81,10 +90,45 @@ def write_progress(folder: pathlib.Path, points: list[Point]) -> list[str]:
     if len(points) < 2:
         return []
     convergence.write(folder / 'progress.csv', points)
-    with files.replacing(folder / 'progress.png') as file:
-        picture.draw_progress(file, [p.epochs for p in points],
-                              [p.hypervolume for p in points])
-    return ['progress.csv', 'progress.png']
+    for form in PICTURES:
+        with files.replacing(folder / f'progress.{form}') as file:
+            picture.draw_progress(
+                file, [p.epochs for p in points], [p.hypervolume for p in points],
+                f'{title}: progress', form)
+    return ['progress.csv', *(f'progress.{form}' for form in PICTURES)]
+
+
+def write_front(folder: pathlib.Path, facts: Facts, title: str) -> list[str]:
+    """Error against every cost as pictures; the names of the files."""
+    import numpy as np
+
+    from launch import figure as picture
+    from sparse_jax.objectives.goals import matrix
+    from sparse_jax.report import frame
+    from sparse_jax.study import files
+
+    objectives, budgets = facts.objectives, dict(facts.objectives.budgets)
+    best = facts.best
+    shown = picture.Front(
+        facts.values, matrix(facts.front, objectives), np.array(objectives.bounds[1:]),
+        [goal.axis_label for goal in objectives.costs],
+        [budgets.get(goal.name) for goal in objectives.costs], f'{title}: front',
+        None if best is None else (best.name, matrix([best], objectives)[0]),
+        frame.zoom(facts.values, objectives, facts.guess))
+    for form in PICTURES:
+        with files.replacing(folder / f'front.{form}') as file:
+            picture.draw(file, shown, form)
+    return [f'front.{form}' for form in PICTURES]
+
+
+def write_page(folder: pathlib.Path, facts: Facts) -> str:
+    """The page; the name of its file."""
+    from sparse_jax.report import page, prediction
+    from sparse_jax.study import files
+
+    predicted = prediction.leave_one_out(facts) if SURROGATE.value else None
+    files.write(folder / page.NAME, page.render(facts, predicted))
+    return page.NAME
 
 
 def best_text(
@@ -152,34 +196,24 @@ def say(
             tables.line(console, text)
 
 
-def write(
-    workdir: pathlib.Path, study: OpenStudy, members: Sequence[Member],
-    tests: Mapping[str, float],
-) -> list[str]:
+def write(workdir: pathlib.Path, facts: Facts) -> list[str]:
     """Everything that is a file; the names of what was written."""
-    import numpy as np
-
-    from launch import figure as picture
-    from sparse_jax.objectives.goals import matrix
     from sparse_jax.study import convergence, files
 
     for folder in (workdir, workdir / 'networks'):
         files.drop_abandoned(folder)
-    objectives = study.objectives
-    write_csv(workdir / 'front.csv', members, objectives, tests)
-    everything = matrix([row for row in study.records.networks() if row.ok], objectives)
-    with files.replacing(workdir / 'front.png') as file:
-        picture.draw(
-            file, everything, matrix([m.row for m in members], objectives),
-            np.array(objectives.bounds[1:]),
-            [goal.axis_label for goal in objectives.costs],
-            [dict(objectives.budgets).get(goal.name) for goal in objectives.costs])
-    write_networks(workdir / 'networks', members)
-    progress = write_progress(workdir, convergence.history(study.records))
-    return ['front.csv', 'front.png', 'networks/', *progress]
+    write_csv(workdir / 'front.csv', facts.members, facts.objectives, facts.tests)
+    title = facts.study.settings.data.name
+    pictures = write_front(workdir, facts, title)
+    write_networks(workdir / 'networks', facts.members)
+    progress = write_progress(
+        workdir, convergence.history(facts.study.records), title)
+    return [write_page(workdir, facts), 'front.csv', *pictures, 'networks/', *progress]
 
 
 def main(argv: list[str]) -> None:
+    from sparse_jax.report import facts
+    from sparse_jax.study import lock
     from sparse_jax.study.opened import open_study
     from sparse_jax.study.records import StudyError
 
@@ -194,7 +228,8 @@ def main(argv: list[str]) -> None:
         tests = test_accuracies(study, members) if looks_at_test(workdir) else {}
         say(console, study, members, tests)
         try:
-            written = write(workdir, study, members, tests)
+            written = write(workdir, facts.gather(
+                study, members, tests, running=lock.is_held(workdir)))
         except OSError as error:
             # What there is to know was printed; the disk may be read-only or full.
             cli.fail(f'not written: the files of the report in {str(workdir)!r}: '

@@ -31,14 +31,20 @@ def parent_of(
     return min(near, key=lambda r: (r.error, -r.trial.number)).trial.number
 
 
+def ancestors(rows: list[Record], number: int) -> list[Record]:
+    """A trial and those its weights come from, the oldest first, as far back as the
+    study has them."""
+    known = {row.trial.number: row for row in rows}
+    line = [known[number]]
+    while (parent := _parent(line[0].trial, known)) is not None:
+        line.insert(0, known[parent])
+    return line
+
+
 def total_epochs(rows: list[Record], number: int) -> int:
     """Epochs that the weights of a trial were trained: its own and its ancestors', as
     far back as the study has them."""
-    trials, epochs = {row.trial.number: row.trial for row in rows}, 0
-    trial = trials[number]
-    while (parent := _parent(trial, trials)) is not None:
-        epochs, trial = epochs + trial.epochs, trials[parent]
-    return epochs + trial.epochs
+    return sum(row.trial.epochs for row in ancestors(rows, number))
 
 
 def tree_lines(rows: list[Record]) -> list[str]:

@@ -243,6 +243,18 @@ class Study:
         found = map(self._reader.round, self._db.table('rounds')[0])
         return [row for row in found if row is not None]
 
+    def training_accuracy(self, number: int) -> tuple[float, ...]:
+        """Accuracy on training images after every epoch of a trial; () if the file
+        does not have it."""
+        try:
+            rows = self._db.read('SELECT * FROM trials WHERE number=?', (number,))
+            if rows and self._reader.intact('trials', rows[0]):
+                return parsing.accuracy(rows[0])
+        except sqlite3.DatabaseError as error:
+            if not database.is_damage(error):
+                raise
+        return ()
+
     def weights(self, number: int) -> Weights | None:
         """The exact weights of a trial, None if it has none.
 

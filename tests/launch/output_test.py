@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from launch import config_flag, figure, progress, tables
+from sparse_jax.report import axes
 from sparse_jax.search import loop
 from sparse_jax.search.clock import End
 from sparse_jax.settings.reading import read
@@ -20,13 +21,13 @@ from tests import tiny_study
 
 
 def test_ticks_are_few_powers_of_two():
-    assert figure.binary_ticks(100, 3000) == [128, 256, 512, 1024, 2048]
-    wide = figure.binary_ticks(64, 70_000)
+    assert axes.binary_ticks(100, 3000) == [128, 256, 512, 1024, 2048]
+    wide = axes.binary_ticks(64, 70_000)
     assert wide == [64, 256, 1024, 4096, 16384, 65536]
-    assert figure.binary_ticks(1030, 2000) == []
-    labels = [figure.size_label(v) for v in (256, 512, 1024, 2048, 2**20)]
+    assert axes.binary_ticks(1030, 2000) == []
+    labels = [axes.size_label(v) for v in (256, 512, 1024, 2048, 2**20)]
     assert labels == ['256', '512', '1K', '2K', '1M']
-    assert figure.percent_ticks(0.9, 25) == [1, 2, 5, 10, 20]
+    assert axes.round_ticks(0.9, 25) == [1, 2, 5, 10, 20]
 
 
 def test_the_staircase_falls_and_has_no_dominated_step():
@@ -40,7 +41,8 @@ def test_the_staircase_falls_and_has_no_dominated_step():
 def test_any_front_can_be_drawn(errors, tmp_path, recwarn):
     sizes = np.geomspace(2000, 20, len(errors))
     points = np.stack([errors, sizes, sizes[::-1]], axis=1)
-    figure.draw(tmp_path / 'a.png', points, points, np.array([2048, 1]))
+    shown = figure.Front(points, points, np.array([2048, 1]))
+    figure.draw(tmp_path / 'a.png', shown)
     assert (tmp_path / 'a.png').stat().st_size > 5000
     assert not [w for w in recwarn if issubclass(w.category, UserWarning)]
 

@@ -1,0 +1,97 @@
+"""What a report is of: a study at one moment, read once."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax import data
+from sparse_jax.objectives.goals import Objectives, best_under, figure, matrix
+from sparse_jax.study.front import Member
+from sparse_jax.study.opened import OpenStudy
+from sparse_jax.study.record import Record, RoundRecord
+
+
+class Facts(NamedTuple):
+    """A study, and what was found out about it."""
+
+    study: OpenStudy
+    trials: list[Record]
+    """All of them, in order of their number."""
+    networks: list[Record]
+    """Trials, then their networks at other cuts."""
+    rounds: list[RoundRecord]
+    members: list[Member]
+    """Of the front."""
+    best: Record | None
+    """The chosen network: least validation error within the soft bounds."""
+    tests: Mapping[str, float]
+    """{row name: test accuracy}; empty if nobody asked."""
+    guess: float
+    """Validation error of always naming the largest class."""
+    running: bool
+
+    @property
+    def objectives(self) -> Objectives:
+        """What was minimised."""
+        return self.study.objectives
+
+    @property
+    def front(self) -> list[Record]:
+        """Rows of the members."""
+        return [member.row for member in self.members]
+
+    @property
+    def values(self) -> np.ndarray:
+        """[N, K] objectives of all networks within the hard budgets."""
+        return matrix([row for row in self.networks if row.ok], self.objectives)
+
+    def is_best(self, row: Record) -> bool:
+        """Whether it is the chosen network."""
+        return self.best is not None and self.best.name == row.name
+
+
+def gather(
+    study: OpenStudy, members: Sequence[Member], tests: Mapping[str, float], *,
+    running: bool = False,
+) -> Facts:
+    """Read a study for a report.
+
+    Args:
+      study: open; a search may go on in it.
+      members: of its front, in order.
+      tests: {row name: test accuracy} of those that met the test data.
+      running: whether a search goes on in it.
+    """
+    return Facts(
+        study, study.records.rows(), study.records.networks(), study.records.rounds(),
+        list(members), best_under([m.row for m in members], study.objectives), tests,
+        data.largest_class(study.dataset)[1], running)
+
+
+def tip(row: Record, facts: Facts) -> str:
+    """A network in a few words: name, accuracies, costs."""
+    goals = [goal for goal in facts.objectives.used if goal.name != 'error']
+    parts = [f'{row.name}: {percent(1 - (row.error or 0.0))} on validation']
+    if row.name in facts.tests:
+        parts.append(f'{percent(facts.tests[row.name])} on test')
+    for goal in goals:
+        value = figure(row, goal.name, facts.objectives)
+        if value is not None:
+            parts.append(f'{goal.title} {goal.text(value)}')
+    return ', '.join(parts)
+
+
+def percent(share: float) -> str:
+    """'95.33 %'."""
+    return f'{100 * share:.2f} %'
+
+
+def anchor(row: Record) -> str:
+    """Of the part of the page that describes a network."""
+    return f'network-{row.name.replace("@", "-at-")}'
+
+
+def mark_of(row: Record) -> str:
+    """What all marks of a network have in common."""
+    return row.name.replace('@', '-at-')

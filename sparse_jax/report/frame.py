@@ -1,0 +1,95 @@
+"""Which part of a front is worth a look: networks that somebody would deploy."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.objectives.goals import Objectives
+
+SLACK = 4.0
+"""Times the soft bound of a cost that is still worth a look."""
+_MARGIN = 1.15
+_RULE = ('networks in the better half between the least error and that of guessing '
+         f'(on a logarithmic scale), with costs up to {SLACK:.0f} times the soft '
+         'bounds')
+
+
+class Frame(NamedTuple):
+    """What pictures of a study show, in the units of the objectives."""
+
+    low: np.ndarray
+    """[K]"""
+    high: np.ndarray
+    """[K]"""
+    zoomed: bool
+    """Whether networks lie outside."""
+
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """Which rows [N, K] lie inside, [N]."""
+        return np.all((values >= self.low) & (values <= self.high), axis=1)
+
+
+def rule() -> str:
+    """What `worth` takes, in words."""
+    return _RULE
+
+
+def limits(objectives: Objectives) -> np.ndarray:
+    """[K - 1] the tighter of hard budget and soft bound of every cost."""
+    hard = dict(objectives.budgets)
+    return np.array([min(bound, hard.get(name, np.inf)) for name, bound in zip(
+        objectives.names[1:], objectives.bounds[1:])])
+
+
+def floor_of(errors: np.ndarray) -> float:
+    """Where an error of zero is drawn: half the least that is not."""
+    positive = errors[errors > 0]
+    return float(0.5 * positive.min()) if len(positive) else 0.001
+
+
+def worth(values: np.ndarray, objectives: Objectives, guess: float) -> np.ndarray:
+    """Which networks are worth deploying: accurate and small enough.
+
+    Args:
+      values: [N, K] error and costs.
+      objectives: what they are, and their bounds.
+      guess: error of naming the largest class.
+
+    Returns:
+      [N] bool: error at most the geometric mean of the least one and `guess`, every
+      cost at most `SLACK` times its soft bound.
+    """
+    small = np.all(values[:, 1:] <= SLACK * np.array(objectives.bounds[1:]), axis=1)
+    if not small.any():
+        return small
+    best = max(float(values[small, 0].min()), floor_of(values[:, 0]))
+    return small & (values[:, 0] <= np.sqrt(best * max(guess, best)))
+
+
+def whole(values: np.ndarray, objectives: Objectives) -> Frame:
+    """Around all networks [N, K] and the limits."""
+    return _around(values, values[:, 0], limits(objectives), np.inf)
+
+
+def zoom(values: np.ndarray, objectives: Objectives, guess: float) -> Frame:
+    """Around the networks [N, K] that are worth deploying; around all if none is."""
+    near = worth(values, objectives, guess)
+    if not near.any() or near.all():
+        return whole(values, objectives)
+    found = _around(values[near], values[:, 0], limits(objectives), SLACK)
+    return found._replace(zoomed=bool((~found.holds(values)).any()))
+
+
+def _around(
+    values: np.ndarray, errors: np.ndarray, most: np.ndarray, reach: float
+) -> Frame:
+    """With a margin; a limit within `reach` times the largest cost is inside too."""
+    shown = np.concatenate([np.maximum(values[:, :1], floor_of(errors)),
+                            np.maximum(values[:, 1:], 1e-6)], axis=1)
+    low, high = shown.min(0), shown.max(0)
+    near = most <= reach * high[1:]
+    high[1:] = np.where(near, np.maximum(high[1:], most), high[1:])
+    low[1:] = np.where(near, np.minimum(low[1:], most), low[1:])
+    low, high = low / _MARGIN, high * _MARGIN
+    high[0] = max(min(high[0], 1.0), 1.3 * low[0])
+    return Frame(low, high, False)

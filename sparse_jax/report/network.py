@@ -1,0 +1,115 @@
+"""One network of the front: what it is, what it costs, where it comes from."""
+
+import json
+import shlex
+
+from sparse_jax.objectives.goals import figure
+from sparse_jax.report import confusion, curve, drawing, layers, ledger
+from sparse_jax.report.elements import Child, Element, element
+from sparse_jax.report.facts import Facts, anchor, mark_of, percent
+from sparse_jax.study import lineage
+from sparse_jax.study.front import Member
+from sparse_jax.study.record import Record
+
+MOST = 10
+"""Networks that are described on one page."""
+
+
+def section(facts: Facts) -> Element:
+    """The chosen network, then others of the front, most accurate first."""
+    shown = described(facts)
+    left = len(facts.members) - len(shown)
+    words = '' if not left else (
+        f'{left} more are on the front; launch.describe --trial=NAME shows each.')
+    return element(
+        'section', element('h2', 'Networks of the front'), drawing.caption(),
+        *(network(facts, member, is_open=i == 0) for i, member in enumerate(shown)),
+        element('p', words, class_='note') if words else None, id='networks')
+
+
+def described(facts: Facts) -> list[Member]:
+    """Members with a part of the page: the chosen one, then at most `MOST` in all by
+    their error, one of every trial before further cuts of one."""
+    order = sorted(facts.members, key=lambda m: (
+        not facts.is_best(m.row), m.row.error))
+    first: dict[int, Member] = {}
+    for member in order:
+        first.setdefault(member.row.trial.number, member)
+    rest = [m for m in order if first[m.row.trial.number] is not m]
+    return [*first.values(), *rest][:MOST]
+
+
+def network(facts: Facts, member: Member, *, is_open: bool) -> Element:
+    """All that there is to say of one network, behind its name and figures."""
+    row, study = member.row, facts.study
+    title = f'Network {row.name}' + (' (chosen)' if facts.is_best(row) else '')
+    bars = [layers.memory_bars(member, facts.objectives), layers.size_bars(member)]
+    pruned = None if row.error is None else 1 - row.error
+    trained = curve.draw(study.records.training_accuracy(row.trial.number), pruned)
+    matrix = confusion.confusion(study, member)
+    return element(
+        'details', element('summary', element('b', title), ' ', element(
+            'span', headline(row, facts))),
+        element('div',
+                element('div', drawing.draw(member, f'Drawing of network {row.name}'),
+                        class_='drawing'),
+                element('div', *bars, class_='stack'),
+                element('div', trained, _origin(row, facts), class_='stack'),
+                element('div', confusion.show(matrix, study.dataset.class_names)),
+                element('div', element('h4', 'On a board'), ledger.show(study, member)),
+                element('div', element('h4', 'Use it'), *_commands(row, facts),
+                        _point(row)),
+                class_='parts'),
+        id=anchor(row), class_='network', open=is_open, data_network=mark_of(row))
+
+
+def headline(row: Record, facts: Facts) -> str:
+    """Accuracies and costs in one line."""
+    parts = [f'{percent(1 - (row.error or 0.0))} validation']
+    if row.name in facts.tests:
+        parts.append(f'{percent(facts.tests[row.name])} test')
+    for goal in facts.objectives.used[1:]:
+        value = figure(row, goal.name, facts.objectives)
+        if value is not None:
+            parts.append(f'{goal.heading} {goal.text(value)}')
+    return ' · '.join(parts)
+
+
+def _origin(row: Record, facts: Facts) -> Element:
+    """Its ancestors, the oldest first."""
+    line = lineage.ancestors(facts.trials, row.trial.number)
+    steps = []
+    for trial in line:
+        told = trial.status if trial.error is None else percent(1 - trial.error)
+        size = '' if trial.costs is None else f', {trial.costs.model_size} B'
+        steps.append(element(
+            'li', f'trial {trial.trial.number}: {trial.trial.epochs} epochs, {told}'
+                  f'{size}'))
+    outside = (line[0].trial.parent or 0) < 0
+    first = 'starts from a network of another study' if outside else (
+        'trained from fresh weights')
+    cut = '' if row.offset is None else (
+        f' This is trial {row.trial.number} pruned at a cut shifted by {row.offset:g}.')
+    epochs = sum(trial.trial.epochs for trial in line)
+    return element(
+        'div', element('h4', 'Lineage'), element('ol', *steps, class_='line-of'),
+        element('p', f'Trial {line[0].trial.number} {first}; each further one inherits '
+                     f'the weights of the one before: {epochs} epochs in all.{cut}',
+                class_='note'))
+
+
+def _commands(row: Record, facts: Facts) -> list[Child]:
+    """What to type for it."""
+    workdir = str(facts.study.folder)
+    base = f'--workdir={shlex.quote(workdir)} --trial={row.name}'
+    out = shlex.quote(f'{workdir}/export_{row.name}')
+    commands = [f'python -m launch.export {base} --out={out}',
+                f'python -m launch.describe {base}']
+    return [element('pre', element('code', line), element(
+        'button', 'copy', type='button', class_='copy')) for line in commands]
+
+
+def _point(row: Record) -> Element:
+    """Its rows of the table."""
+    return element('details', element('summary', 'rows of the table'), element(
+        'pre', element('code', json.dumps(row.point, indent=1))))

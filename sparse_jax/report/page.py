@@ -1,0 +1,97 @@
+"""The whole page: one file that needs nothing else."""
+
+import pathlib
+from collections.abc import Sequence
+
+from sparse_jax.report import (
+    front_table,
+    network,
+    planes,
+    prediction,
+    progress,
+    published,
+    refused,
+    sensitivity,
+    time_split,
+)
+from sparse_jax.report.elements import Child, Element, as_html, element
+from sparse_jax.report.facts import Facts
+from sparse_jax.report.prediction import Prediction
+
+HERE = pathlib.Path(__file__).parent
+NAME = 'report.html'
+
+
+def render(facts: Facts, predicted: Prediction | None = None) -> str:
+    """A study as a page of HTML with its own pictures, styles and script.
+
+    Args:
+      facts: of `facts.gather`.
+      predicted: of `prediction.leave_one_out`; without it the page leaves that out.
+
+    Returns:
+      The text of the file, for encoding as UTF-8. It names no other resource, so it
+      can be mailed and read without a network; what comes from the study is escaped.
+    """
+    others = published.results(facts.study)
+    sections = [
+        planes.section(facts, others), front_table.section(facts),
+        published.section(others), progress.section(facts), network.section(facts),
+        refused.section(facts), sensitivity.section(facts),
+        prediction.section(facts, predicted), time_split.section(facts)]
+    there = [part for part in sections if part is not None]
+    name = _title(facts)
+    root = element(
+        'html', element(
+            'head', element('meta', charset='utf-8'), element('title', name),
+            element('meta', name='viewport',
+                    content='width=device-width, initial-scale=1'),
+            element('style', _file('style.css'))),
+        element('body', element(
+            'header', element('h1', name), _about(facts), _links(there)),
+            element('main', front_table.glance(facts), *there),
+            element('footer', f'Written by launch.report from {facts.study.folder}.'),
+            element('div', id='tip', role='status', hidden=True),
+            element('script', _file('script.js'))), lang='en')
+    return f'<!DOCTYPE html>\n{as_html(root)}\n'
+
+
+def _file(name: str) -> str:
+    return (HERE / name).read_text(encoding='utf-8')
+
+
+def _title(facts: Facts) -> str:
+    given = facts.study.settings.data
+    grouped = f', classes {given.classes}' if given.classes else ''
+    return f'{given.name}{grouped}: search report'
+
+
+def _about(facts: Facts) -> Element:
+    """What was searched, and how far it is."""
+    settings = facts.study.settings
+    data = facts.study.dataset
+    shape = 'x'.join(map(str, data.input_shape))
+    rounds = sum(found.hypervolume is not None for found in facts.rounds)
+    words = (
+        f'{shape} images of {data.num_classes} classes, {len(data.train.labels)} to '
+        f'train and {len(data.validation.labels)} to validate. {len(facts.trials)} '
+        f'trials in {rounds} of {settings.search.rounds} rounds of '
+        f'{settings.search.algorithm}, pruned by {settings.pruning.method}; '
+        f'{len(facts.networks)} networks with all cuts, {len(facts.front)} on the '
+        'front.')
+    state: list[Child] = []
+    if facts.running:
+        state.append(element('b', 'The search is still running', class_='badge'))
+    if not facts.tests:
+        state.append(element('span', 'Test data were not looked at.', class_='badge'))
+    return element('div', element('p', words), element('p', *state) if state else None)
+
+
+def _links(sections: Sequence[Element]) -> Element:
+    """To every section."""
+    links = []
+    for part in sections:
+        heading = part.find('h2')
+        if heading is not None:
+            links.append(element('a', heading.text, href=f'#{part.get("id")}'))
+    return element('nav', *links)

@@ -1,0 +1,130 @@
+"""The page of real studies: whole, self-contained, escaped, for any objectives."""
+
+import contextlib
+import dataclasses
+import functools
+import shutil
+
+import numpy as np
+import pytest
+
+from sparse_jax.report import facts, page, prediction
+from sparse_jax.settings.stored import dumps
+from sparse_jax.study.opened import open_study
+from tests import tiny_study
+from tests.report import structure
+
+HOSTILE = '</title><script>alert(1)</script>\x00"\'&<img src=x onerror=alert(2)>'
+
+
+@functools.cache
+def folder():
+    """A whole study of three objectives."""
+    made = shutil.copytree(
+        tiny_study.finished().workdir,
+        tiny_study.finished().workdir.parent / 'for_report')
+    (made / 'config.json').write_text(dumps(tiny_study.settings()))
+    return made
+
+
+@contextlib.contextmanager
+def opened(workdir=None):
+    with open_study(workdir or folder()) as study:
+        yield study
+
+
+def gathered(study, tests=None, *, running=False):
+    members = [study.network(row) for row in study.front()]
+    return facts.gather(study, members, tests or {}, running=running)
+
+
+def test_a_finished_study_is_one_whole_page():
+    with opened() as study:
+        found = gathered(study)
+        tests = {row.name: 0.5 for row in found.front}
+        found = found._replace(tests=tests)
+        text = page.render(found)
+    whole = structure.check(text)
+    for part in ('Front', 'Progress', 'Networks of the front', 'Time',
+                 'What became of the trials'):
+        assert part in whole.text
+    assert 'still running' not in whole.text
+    assert '50.00 %' in whole.text and 'not looked at' not in whole.text
+    for row in found.front:
+        assert row.name in whole.text
+    best = found.best
+    assert f'chosen: {best.name}' in whole.text
+    assert f'--trial={best.name} --out=' in whole.text
+    # Three objectives: three planes, once or behind the switch twice.
+    assert text.count('against') >= 3
+
+
+def test_a_running_study_says_so():
+    with opened() as study:
+        whole = structure.check(page.render(gathered(study, running=True)))
+    assert 'The search is still running' in whole.text
+    assert 'Test data were not looked at' in whole.text
+
+
+def test_objectives_on_a_board():
+    with opened(tiny_study.measured().workdir) as study:
+        whole = structure.check(page.render(gathered(study)))
+    assert 'flash (bytes)' in whole.text and 'RAM (bytes)' in whole.text
+
+
+@pytest.mark.parametrize('names', [
+    ('error', 'model_size'), ('error', 'model_size', 'working_memory', 'macs')])
+def test_two_and_four_objectives(names):
+    with opened() as study:
+        bounds = tuple(0.1 if name == 'error' else 2048.0 for name in names)
+        objectives = study.objectives._replace(
+            names=names, bounds=bounds, budgets=(('macs', 1e6),))
+        study = dataclasses.replace(study, objectives=objectives)
+        found = gathered(study)
+        text = page.render(found)
+    structure.check(text)
+    planes = {'2': 1, '4': 6}[str(len(names))]
+    views = 2 if 'id="view-near"' in text else 1
+    assert text.count('validation error (%)') >= views * (len(names) - 1)
+    assert len([1 for part in text.split('class="title"') if part.startswith(
+        '>') and ' against ' in part[:60]]) == planes * views
+
+
+def test_words_of_a_study_are_never_markup():
+    with opened() as study:
+        names = (HOSTILE, *study.dataset.class_names[1:])
+        data = dataclasses.replace(
+            study.settings.data, name=HOSTILE, classes=HOSTILE)
+        study = dataclasses.replace(
+            study, folder=folder().parent / HOSTILE.replace('/', '_').replace(
+                '\x00', ''),
+            dataset=dataclasses.replace(study.dataset, class_names=names),
+            settings=dataclasses.replace(study.settings, data=data))
+        found = gathered(study)
+        strange = [row._replace(status=HOSTILE, point={**row.point, HOSTILE: HOSTILE})
+                   for row in found.trials[:1]]
+        found = found._replace(trials=[*strange, *found.trials[1:]])
+        text = page.render(found)
+    whole = structure.check(text)
+    assert 'alert(1)' in whole.text and 'alert(2)' in whole.text
+    assert '\x00' not in text
+
+
+def test_a_study_without_a_network_within_the_bounds():
+    with opened() as study:
+        objectives = study.objectives._replace(bounds=(0.1, 1.0, 1.0))
+        study = dataclasses.replace(study, objectives=objectives)
+        found = gathered(study)
+        assert found.best is None
+        whole = structure.check(page.render(found))
+    assert 'none is chosen' in whole.text and '★' not in whole.text
+
+
+def test_the_prediction_is_drawn():
+    observed = np.geomspace([0.02, 100, 50], [0.5, 3000, 900], 20)
+    predicted = observed[::-1]
+    with opened() as study:
+        found = prediction.Prediction(observed, predicted)
+        text = page.render(gathered(study), found)
+    structure.check(text)
+    assert text.count('rank correlation -1.00') == 6
