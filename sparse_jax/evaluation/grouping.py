@@ -74,6 +74,7 @@ def group_trials(
             refused.append(Outcome(trial, code))
             continue
         skeleton, candidate = split(graph, encoding.decode(space, trial.row), policy)
+        candidate = continuing(candidate) if trial.continues else candidate
         key = jax.random.key_data(jax.random.fold_in(root_key, trial.number))
         parent = None if trial.parent is None else parents(trial.parent)
         groups.setdefault((skeleton, trial.epochs), []).append(
@@ -81,6 +82,16 @@ def group_trials(
     return Grouped(refused, [
         Group(skeleton, epochs, tuple(members))
         for (skeleton, epochs), members in groups.items()])
+
+
+def continuing(candidate: Candidate) -> Candidate:
+    """The candidate of a training that goes on: with the penalty and the noise that an
+    earlier one ended with, from the first step."""
+    # As `schedules` reads them: full from the start, as after pretraining.
+    zero = np.zeros_like(candidate.zero_regularization_epochs)
+    return candidate._replace(
+        zero_regularization_epochs=zero, annealing_epochs=zero,
+        pretraining=np.ones_like(candidate.pretraining))
 
 
 def part(group: Group, members: slice) -> Group:

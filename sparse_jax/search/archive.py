@@ -35,20 +35,46 @@ def append(archive: Archive, x: np.ndarray, evaluation: Evaluation) -> Archive:
     Raises:
       ValueError: points, objectives and statuses of different numbers.
     """
-    x = np.asarray(x, np.float64)
+    more = (np.asarray(x, np.float64), *_figures(len(x), evaluation))
+    return Archive(
+        *(np.concatenate(pair) for pair in zip(archive[:5], more)),
+        rounds=archive.rounds + 1)
+
+
+def revise(archive: Archive, places: np.ndarray, evaluation: Evaluation) -> Archive:
+    """The archive with other figures of some of its points, where there are any.
+
+    Args:
+      archive: N rows.
+      places: [B] rows that were evaluated again, each once.
+      evaluation: what became of them; where nothing was measured the row stays.
+
+    Returns:
+      An archive of as many rows and rounds.
+
+    Raises:
+      ValueError: places, objectives and statuses of different numbers.
+    """
+    figures = _figures(len(places), evaluation)
+    measured = np.isfinite(figures[0]).all(1)
+    changed = [values.copy() for values in archive[1:5]]
+    for values, new in zip(changed, figures):
+        values[places[measured]] = new[measured]
+    return Archive(archive.x, *changed, rounds=archive.rounds)
+
+
+def _figures(num: int, evaluation: Evaluation) -> tuple[np.ndarray, ...]:
+    """What an archive holds of so many outcomes beside their points."""
     y = np.asarray(evaluation.objectives, np.float64)
     code = np.asarray(evaluation.status, int)
-    if not len(x) == len(y) == len(code):
-        raise ValueError(f'{len(x)} points, {len(y)} objectives, {len(code)} statuses')
-    further = np.zeros((len(x), 0)) if evaluation.further is None else np.asarray(
+    if not num == len(y) == len(code):
+        raise ValueError(f'{num} points, {len(y)} objectives, {len(code)} statuses')
+    further = np.zeros((num, 0)) if evaluation.further is None else np.asarray(
         evaluation.further, np.float64)
-    excess = np.zeros(len(x)) if evaluation.excess is None else np.asarray(
+    excess = np.zeros(num) if evaluation.excess is None else np.asarray(
         evaluation.excess, np.float64)
     finite = np.isfinite(y).all(1)
     code = np.where((code == status.OK) & ~finite, status.NONFINITE, code)
     measured = (np.isin(code, MEASURED) & finite)[:, None]
-    more = (x, np.where(measured, y, np.nan), code,
-            np.where(measured, further, np.nan), excess)
-    return Archive(
-        *(np.concatenate(pair) for pair in zip(archive[:5], more)),
-        rounds=archive.rounds + 1)
+    return (np.where(measured, y, np.nan), code, np.where(measured, further, np.nan),
+            excess)

@@ -37,13 +37,21 @@ def best_cut(own: Record, cuts: Sequence[Record], objectives: Objectives) -> Rec
     if not budgets or not own.trained:
         return own
     rows = [row for row in (own, *cuts) if row.error is not None]
-    figures = np.stack([_figures(row, objectives) for row in rows])
+    return nearest(rows, objectives, np.array(budgets))
+
+
+def nearest(
+    rows: Sequence[Record], objectives: Objectives, limits: np.ndarray
+) -> Record:
+    """Of measured networks within limits [K + C] the one of least error; if none is
+    within, that which exceeds them least; of equal ones the first."""
+    figures = np.stack([figures_of(row, objectives) for row in rows])
     # The first figure of every search is the error.
-    order = np.lexsort((figures[:, 0], excess(figures, np.array(budgets))))
+    order = np.lexsort((figures[:, 0], excess(figures, limits)))
     return rows[order[0]]
 
 
-def _figures(row: Record, objectives: Objectives) -> np.ndarray:
+def figures_of(row: Record, objectives: Objectives) -> np.ndarray:
     """[K + C] objectives and further costs of a network, NaN where not measured."""
     return np.array(
         [figure(row, goal.name, objectives) for goal in objectives.used], float)
@@ -63,7 +71,7 @@ def evaluation_of(
     for i, own in enumerate(rows):
         if own.ok or (own.trained and own.status == _OVER):
             cuts = [row for row in curves if row.trial.number == own.trial.number]
-            values[i] = _figures(best_cut(own, cuts, objectives), objectives)
+            values[i] = figures_of(best_cut(own, cuts, objectives), objectives)
     problem, count = problem_of(objectives), len(objectives.names)
     over = excess(values, np.array(problem.budgets)) if problem.budgets else None
     codes = np.array([status.NAMES.index(row.status) for row in rows])

@@ -10,17 +10,16 @@ import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.objectives.goals import front_of, hypervolume_of
-from sparse_jax.search import archive, clock
+from sparse_jax.search import clock, seen
 from sparse_jax.search.clock import Clock, End
-from sparse_jax.search.credit import evaluation_of
-from sparse_jax.search.problem import further_costs
+from sparse_jax.search.planning import continued_trials, expected, fresh_trials
+from sparse_jax.search.seen import Seen
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.search.standing import Standing
 from sparse_jax.search.suggestion import suggestion
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
-from sparse_jax.study.lineage import parent_of
 from sparse_jax.study.outcome import Outcome, Parent, Trial
 from sparse_jax.study.records import PENDING, Record, Study, StudyError
 from sparse_jax.types import Archive
@@ -56,15 +55,18 @@ Callback = Callable[[Progress], None]
 
 def replay(setup: Setup, networks: list[Record]) -> Archive:
     """What the finished rounds of a study, all its networks given, have evaluated."""
-    found = archive.empty(setup.domain.dim, len(setup.objectives.names),
-                          len(further_costs(setup.objectives)))
+    return seen.levelled(_replayed(setup, networks))
+
+
+def _replayed(setup: Setup, networks: list[Record]) -> Seen:
+    found = seen.nothing(setup.domain.dim, setup.objectives)
     rounds: dict[int, list[Record]] = {}
     for row in networks:
         rounds.setdefault(row.round, []).append(row)
     for round_ in sorted(rounds):
         if any(row.status == PENDING for row in rounds[round_]):
             break
-        found = _observe(setup, found, rounds[round_])
+        found = seen.add(found, rounds[round_], setup.objectives)
     return found
 
 
@@ -93,30 +95,31 @@ def run(
     parents = _parents(setup, study, elsewhere)
     timer = timer or Clock(study)
     networks = study.networks()
-    found, standing = replay(setup, networks), Standing(setup.objectives, networks)
-    if found.rounds:
+    found = _replayed(setup, networks)
+    standing = Standing(setup.objectives, networks)
+    if found.archive.rounds:
         _keep_front(setup, study, networks)
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
-        if record.hypervolume is None and record.round < found.rounds:
+        if record.hypervolume is None and record.round < found.archive.rounds:
             _evaluate(setup, study, [], record.round, parents,
                       lambda phase, **_: None, timer)
     while True:
         rows = study.rows()
         pending = [row for row in rows if row.status == PENDING]
-        round_ = found.rounds
+        round_ = found.archive.rounds
         told = _teller(callback, setup, study, standing, round_, timer)
         if not pending and _has_ended(setup, study, timer, told):
             return
         if not pending:
             told('suggesting')
-            if not _suggest(setup, study, found, rows):
+            if not _suggest(setup, study, seen.levelled(found)):
                 return told('used up')
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(
             setup, study, [row.trial for row in pending], round_, parents, told, timer)
         members = {row.trial.number for row in study.rows() if row.round == round_}
-        found = _observe(setup, found, study.networks(members))
+        found = seen.add(found, study.networks(members), setup.objectives)
         told('finished round')
 
 
@@ -137,8 +140,9 @@ def _has_ended(
     return True
 
 
-def _suggest(setup: Setup, study: Study, found: Archive, rows: list[Record]) -> bool:
-    """Store the next batch; False where the algorithm has no further point."""
+def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
+    """Store the next round: a batch of new points and the trainings that go on; False
+    where there is neither."""
     begin, round_ = time.perf_counter(), found.rounds
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
@@ -146,35 +150,24 @@ def _suggest(setup: Setup, study: Study, found: Archive, rows: list[Record]) -> 
     # An algorithm of one's own need not know which settings build the same network.
     points = encoding.canonical(setup.space, points)
     seconds = time.perf_counter() - begin
-    if not len(points):
-        return False
-    trials = _as_trials(setup, points, found.size, round_, rows)
+    networks = study.networks()
+    rows = [row for row in networks if row.offset is None]
+    first = 1 + max((row.trial.number for row in rows), default=-1)
+    trials = fresh_trials(setup, points, first, round_, rows)
     described = [encoding.active_point(setup.space, row) for row in points]
+    continued = continued_trials(setup, networks, first + len(trials))
+    if not trials and not continued:
+        return False
     extra = {k: float(v) for k, v in (info.extra or {}).items()
              if isinstance(v, int | float | np.integer | np.floating)}
     stage = stage_of(round_, setup.settings.search.stages)
-    study.add_round(round_, setup.settings.seed, trials, described,
-                    extra | {'suggest_seconds': seconds, 'stage': stage})
+    extra |= {'suggest_seconds': seconds, 'stage': stage}
+    if setup.settings.search.rungs:
+        extra |= {'promoted': len(continued)}
+    study.add_round(
+        round_, setup.settings.seed, [*trials, *(trial for trial, _ in continued)],
+        [*described, *(point for _, point in continued)], extra)
     return True
-
-
-def _as_trials(
-    setup: Setup, points: np.ndarray, first: int, round_: int, rows: list[Record]
-) -> list[Trial]:
-    """Number the points, find their parents and set how long they train."""
-    search, epochs = setup.settings.search, setup.settings.train.epochs
-    heir = max(1, round(search.child_epochs * epochs))
-    # The posterior of a network that its own cut empties hardly recovers.
-    references = [row for row in rows if row.trained and not row.empty
-                  ] if search.inherit else []
-    if stage_of(round_, search.stages) == 3:
-        references = front_of(references, setup.objectives)
-    trials = []
-    for number, point in enumerate(points, first):
-        parent = parent_of(setup.space, point, references,
-                           min_overlap=search.min_overlap)
-        trials.append(Trial(number, point, epochs if parent is None else heir, parent))
-    return trials
 
 
 def _parents(
@@ -238,24 +231,12 @@ def _keep_front(setup: Setup, study: Study, networks: list[Record]) -> None:
         study.workdir, sorted({row.trial.number for row in front}), study.weights)
 
 
-def _observe(
-    setup: Setup, found: Archive, networks: list[Record]
-) -> Archive:
-    """The archive with a finished round, all of whose networks are given."""
-    members = [row for row in networks if row.offset is None]
-    curves = [row for row in networks if row.offset is not None]
-    return archive.append(
-        found, np.stack([row.trial.row for row in members]),
-        evaluation_of(members, curves, setup.objectives))
-
-
 def _teller(
     callback: Callback, setup: Setup, study: Study, standing: Standing, round_: int,
     timer: Clock,
 ) -> Callable[..., None]:
     """What tells a callback of a phase of this round, with the study's figures."""
     rounds = setup.settings.search.rounds
-    total = rounds * setup.settings.search.batch
 
     def told(
         phase: str, members: int = 0, outcomes: tuple[Outcome, ...] = (),
@@ -264,7 +245,16 @@ def _teller(
         if outcomes:
             standing.add(study.networks({o.trial.number for o in outcomes}))
         callback(Progress(
-            phase, round_, rounds, standing.done, total, members, outcomes,
-            standing.front, standing.hypervolume, timer.seconds(), end))
+            phase, round_, rounds, standing.done, _total(setup, study, round_),
+            members, outcomes, standing.front, standing.hypervolume, timer.seconds(),
+            end))
 
     return told
+
+
+def _total(setup: Setup, study: Study, round_: int) -> int:
+    """Trainings of the whole search, as far as can be known in a round."""
+    search = setup.settings.search
+    going_on = sum(row.trial.origin is not None for row in study.rows())
+    later = search.batch * max(search.rounds - round_ - 1, 0)
+    return search.rounds * search.batch + going_on + round(expected(setup, later))

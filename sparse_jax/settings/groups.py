@@ -157,6 +157,11 @@ class Search:
     """... if it has this share of the weights."""
     child_epochs: float = 0.5
     """Share of `train.epochs` that an heir trains."""
+    rungs: tuple[float, ...] = ()
+    """Shares of its epochs after which a training is judged and goes on or not, rising,
+    as in (0.1, 0.3, 1.0); () trains every candidate to the end. docs/rungs.md."""
+    promote: float = 0.5
+    """Share of the trainings of a rung that go on to the next."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -184,6 +184,9 @@ def _search_rules(settings: Settings) -> list[Rule]:
         Rule('search.min_overlap', s.min_overlap, 0 <= s.min_overlap <= 1, '0 to 1'),
         Rule('search.child_epochs', s.child_epochs, 0 < s.child_epochs <= 1,
              'above 0, up to 1'),
+        Rule('search.rungs', s.rungs, _is_shares(s.rungs),
+             'none, or at most 10 rising shares above 0, up to 1'),
+        Rule('search.promote', s.promote, 0 < s.promote <= 1, 'above 0, up to 1'),
     ]
 
 
@@ -206,6 +209,11 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
 def _is_stages(starts: Sequence[Any]) -> bool:
     whole = all(isinstance(r, int) and r >= 1 for r in starts)
     return whole and len(starts) <= 2 and list(starts) == sorted(set(starts))
+
+
+def _is_shares(shares: Sequence[Any]) -> bool:
+    numbers = all(isinstance(share, int | float) and 0 < share <= 1 for share in shares)
+    return numbers and len(shares) <= 10 and list(shares) == sorted(set(shares))
 
 
 def _is_objectives(names: Sequence[Any]) -> bool:

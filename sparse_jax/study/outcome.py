@@ -31,6 +31,11 @@ class Trial(NamedTuple):
         """Number of the first trial of its point: what trials of one point share."""
         return self.number if self.origin is None else self.origin
 
+    @property
+    def continues(self) -> bool:
+        """Whether it goes on from an earlier trial of its point."""
+        return self.origin is not None and self.parent is not None
+
 
 def outside(index: int) -> int:
     """The parent that stands for network `index` of those a study is given from

@@ -20,7 +20,7 @@ def one_round(settings: Settings, count: int, *, inherit: bool = False) -> Setti
     """
     search = dataclasses.replace(
         settings.search, algorithm='random', rounds=1, batch=count, stages=(),
-        inherit=inherit)
+        rungs=(), inherit=inherit)
     return dataclasses.replace(settings, search=search)
 
 

@@ -10,6 +10,7 @@ from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import algorithms, loop
+from sparse_jax.search.planning import fresh_trials
 from sparse_jax.space import encoding, network_file
 from sparse_jax.study import checkpoints
 from sparse_jax.study.outcome import Trial
@@ -202,7 +203,7 @@ def _heirs(setup, round_, **changes):
         _row(4, space, 2, 0.9, 50)]
     changed = tiny_study.settings(search__stages=(2, 4), **changes)
     points = np.stack([_wide(space, 8), _wide(space, 2)])
-    first, second = loop._as_trials(
+    first, second = fresh_trials(
         setup._replace(settings=changed), points, 10, round_, rows)
     assert (first.number, second.number) == (10, 11)
     np.testing.assert_array_equal(first.row, points[0])
@@ -226,6 +227,9 @@ def test_every_round_is_suggested_with_its_own_key(setup):
         def add_round(self, round_, seed, *_):
             recorded.append((round_, seed))
 
+        def networks(self):
+            return []
+
     def suggest(key, state):
         keys.append(jax.random.key_data(key))
         return setup.algorithm.suggest(key, state)
@@ -233,7 +237,7 @@ def test_every_round_is_suggested_with_its_own_key(setup):
     patched = setup._replace(algorithm=setup.algorithm._replace(suggest=suggest))
     nothing = loop.replay(setup, [])
     for round_ in (0, 1, 2, 1):
-        loop._suggest(patched, Recorder(), nothing._replace(rounds=round_), [])
+        loop._suggest(patched, Recorder(), nothing._replace(rounds=round_))
     stream = jax.random.fold_in(setup.root_key, loop.SUGGEST_STREAM)
     expected = [jax.random.key_data(jax.random.fold_in(stream, r)) for r in range(3)]
     np.testing.assert_array_equal(keys, [*expected, expected[1]])

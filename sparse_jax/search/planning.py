@@ -1,0 +1,88 @@
+"""The trials of a round: suggested points, and trainings that go on."""
+
+import numpy as np
+
+from sparse_jax.objectives.goals import front_of
+from sparse_jax.search import rungs
+from sparse_jax.search.setup import Setup
+from sparse_jax.search.stages import stage_of
+from sparse_jax.study.lineage import parent_of
+from sparse_jax.study.outcome import FINAL, Trial
+from sparse_jax.study.records import Record
+
+
+def fresh_trials(
+    setup: Setup, points: np.ndarray, first: int, round_: int, rows: list[Record]
+) -> list[Trial]:
+    """Number suggested points, find their parents and set how long they train.
+
+    Args:
+      setup: the objects of the search.
+      points: [B, D] canonical.
+      first: number of the first of them.
+      round_: that they are of.
+      rows: all trials so far.
+    """
+    search = setup.settings.search
+    # The posterior of a network that its own cut empties hardly recovers.
+    left = [row for row in rows if row.trained and not row.empty]
+    references = latest(left) if search.inherit else []
+    if stage_of(round_, search.stages) == 3:
+        references = front_of(references, setup.objectives)
+    trials = []
+    for number, point in enumerate(points, first):
+        parent = parent_of(setup.space, point, references,
+                           min_overlap=search.min_overlap)
+        epochs = rungs.epochs_of(search.rungs, _whole(setup, parent))
+        trials.append(Trial(number, point, epochs, parent))
+    return trials
+
+
+def continued_trials(
+    setup: Setup, networks: list[Record], first: int
+) -> list[tuple[Trial, dict]]:
+    """The trainings that go on now, see `rungs.promoted`, with their points as the
+    table has them.
+
+    Args:
+      setup: the objects of the search.
+      networks: all of the study so far, every round finished.
+      first: number of the first of them.
+    """
+    search = setup.settings.search
+    if len(search.rungs) < 2:
+        return []
+    origins = {row.trial.number: row.trial for row in networks if row.offset is None}
+    planned = []
+    chosen = rungs.promoted(networks, search, setup.objectives)
+    for number, row in enumerate(chosen, first):
+        before, rung = row.trial, row.trial.rung + 1
+        whole = _whole(setup, origins[before.first].parent)
+        epochs = rungs.epochs_of(search.rungs, whole, rung)
+        planned.append((Trial(number, before.row, epochs, before.number, rung,
+                              before.first), row.point))
+    return planned
+
+
+def latest(rows: list[Record]) -> list[Record]:
+    """Of every point its trial of the highest rung, by their number; without those of
+    the end of a search."""
+    found: dict[int, Record] = {}
+    for row in rows:
+        if row.trial.rung != FINAL:
+            found[row.trial.first] = row
+    return sorted(found.values(), key=lambda row: row.trial.number)
+
+
+def expected(setup: Setup, batch: int) -> float:
+    """Trainings that go on for so many suggested points, about."""
+    search = setup.settings.search
+    return batch * sum(search.promote ** rung for rung in range(1, len(search.rungs)))
+
+
+def _whole(setup: Setup, parent: int | None) -> int:
+    """Epochs of the whole training of a point that starts from this parent."""
+    epochs = setup.settings.train.epochs
+    if parent is None:
+        return epochs
+    return max(1, round(setup.settings.search.child_epochs * epochs))

@@ -1,0 +1,132 @@
+"""Which trainings go on: successive halving with continuation, from the study alone.
+
+Every point is trained for a share of its epochs; of those that finished a rung the best
+share goes on from its own weights to the next (Jamieson and Talwalkar 2016), judged
+after every round among all that have finished the rung so far (Li et al. 2020).
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from sparse_jax.objectives import pareto
+from sparse_jax.objectives.goals import Objectives
+from sparse_jax.search.credit import excess, figures_of, nearest
+from sparse_jax.search.problem import problem_of
+from sparse_jax.settings.groups import Search
+from sparse_jax.study.outcome import FINAL
+from sparse_jax.study.records import Record
+
+
+def epochs_of(shares: Sequence[float], whole: int, rung: int = 0) -> int:
+    """Epochs that a rung adds, at least one.
+
+    Args:
+      shares: of the whole training after every rung, `search.rungs`; () for a whole
+        training in one.
+      whole: epochs of the whole training of the point.
+      rung: 0 for the first training of a point.
+    """
+    before, done = 0, 0 if shares else whole
+    for share in shares[:rung + 1]:
+        before, done = done, max(done + 1, round(share * whole))
+    return done - before
+
+
+def promoted(
+    networks: Sequence[Record], search: Search, objectives: Objectives
+) -> list[Record]:
+    """The trials whose points go on now.
+
+    Of all trials that were trained at a rung the best `search.promote` are to go on;
+    those of them that have not yet are given.
+
+    Args:
+      networks: of finished rounds: trials and their networks at other cuts.
+      search: its rungs, and the share that goes on.
+      objectives: the goals, with hard budgets or soft bounds.
+
+    Returns:
+      Trials, the lowest rung first and the best of it first.
+    """
+    own = [row for row in networks if row.offset is None and row.trial.rung != FINAL]
+    highest: dict[int, int] = {}
+    for row in own:
+        first = row.trial.first
+        highest[first] = max(highest.get(first, 0), row.trial.rung)
+    chosen: list[Record] = []
+    for rung in range(len(search.rungs) - 1):
+        rows = [row for row in own if row.trial.rung == rung and row.trained]
+        # Rounded up a little: 0.1 of 10 is one.
+        places = math.floor(search.promote * len(rows) + 1e-9)
+        best = ranked(rows, networks, objectives)[:places]
+        chosen += [row for row in best if highest[row.trial.first] == rung]
+    return chosen
+
+
+def ranked(
+    rows: Sequence[Record], networks: Sequence[Record], objectives: Objectives
+) -> list[Record]:
+    """Trained trials, those first that are worth training further.
+
+    Each is judged by its best network: of all its cuts the one of least error within
+    the hard budgets, or within the soft bounds of the costs where there are none; else
+    that which exceeds them least. Trials within are taken alternately by their error
+    and by what they add to the front of all (non-dominated rank, then hypervolume);
+    after them come those outside, the nearest first. The earlier trial wins a tie.
+
+    Args:
+      rows: trials at their own cut.
+      networks: all networks; the other cuts of `rows` are among them.
+      objectives: the goals.
+
+    Returns:
+      The trials that any network is left of.
+    """
+    cuts: dict[int, list[Record]] = {row.trial.number: [row] for row in rows}
+    for row in networks:
+        if row.offset is not None and row.trial.number in cuts:
+            cuts[row.trial.number].append(row)
+    left = {number: [row for row in each if row.trained and not row.empty]
+            for number, each in cuts.items()}
+    rows = sorted((row for row in rows if left[row.trial.number]),
+                  key=lambda row: row.trial.number)
+    if not rows:
+        return []
+    limits = limits_of(objectives)
+    figures = np.stack([
+        figures_of(nearest(left[row.trial.number], objectives, limits), objectives)
+        for row in rows])
+    over = excess(figures, limits)
+    by_error = np.lexsort((figures[:, 0], over))
+    inside = np.flatnonzero(over <= 0)
+    by_front = inside[_front_order(figures[inside], objectives)]
+    pairs = zip(by_error[:len(inside)], by_front)
+    order = dict.fromkeys([*(i for pair in pairs for i in pair), *by_error])
+    return [rows[i] for i in order]
+
+
+def limits_of(objectives: Objectives) -> np.ndarray:
+    """[K + C] the most of every figure: the hard budgets; where there are none, the
+    soft bounds of the costs."""
+    budgets = problem_of(objectives).budgets
+    return np.array(budgets or (np.inf, *objectives.bounds[1:]))
+
+
+def _front_order(figures: np.ndarray, objectives: Objectives) -> np.ndarray:
+    """Networks of figures [N, K + C] by non-dominated rank, then by the hypervolume
+    that their front loses without them, then by error -> [N] indices."""
+    count = len(objectives.names)
+    values = figures[:, :count].copy()
+    floors = [goal.floor for goal in objectives.costs]
+    values[:, 1:] = np.log10(np.maximum(values[:, 1:], floors))
+    reference = np.array(
+        [objectives.chance, *np.log10(problem_of(objectives).reference[1:])])
+    ranks, lost = pareto.ranks(values), np.zeros(len(values))
+    for rank in np.unique(ranks):
+        front = np.flatnonzero(ranks == rank)
+        whole = pareto.hypervolume(values[front], reference)
+        for i in front:
+            lost[i] = whole - pareto.hypervolume(values[front[front != i]], reference)
+    return np.lexsort((values[:, 0], -lost, ranks))

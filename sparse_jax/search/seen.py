@@ -1,0 +1,122 @@
+"""What a search has seen: every point once, with the figures of its longest training.
+
+A point that was not promoted keeps those of a short training. A surrogate of all would
+take the difference between short and long for one between points; `levelled` says what
+the short ones would have become, as far as promotions have shown it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.objectives.goals import Objectives
+from sparse_jax.search import archive
+from sparse_jax.search.credit import evaluation_of
+from sparse_jax.search.problem import further_costs
+from sparse_jax.study.outcome import FINAL
+from sparse_jax.study.records import Record
+from sparse_jax.types import Archive, Evaluation
+
+LEAST_PAIRS = 4
+"""Promotions from a rung before anything is concluded from them."""
+LEAST_ERROR = 1e-3
+"""Errors below count as this where ratios are taken."""
+
+
+class Gain(NamedTuple):
+    """What a promotion made of the error of a point."""
+
+    rung: int
+    """That it was promoted from."""
+    factor: float
+    """Logarithm of its error at the next rung over that at this one."""
+
+
+class Seen(NamedTuple):
+    """The finished rounds of a search, N points."""
+
+    archive: Archive
+    """Every point once, in order, with the figures of its highest rung."""
+    firsts: tuple[int, ...]
+    """[N] numbers of their first trials."""
+    rungs: tuple[int, ...]
+    """[N] the rungs that their figures are of."""
+    gains: tuple[Gain, ...] = ()
+
+
+def nothing(dim: int, objectives: Objectives) -> Seen:
+    """Before the first round, of points [dim]."""
+    return Seen(archive.empty(
+        dim, len(objectives.names), len(further_costs(objectives))), (), ())
+
+
+def add(seen: Seen, networks: list[Record], objectives: Objectives) -> Seen:
+    """What is seen after a further round.
+
+    Args:
+      seen: before it.
+      networks: all of the finished round: trials, and their networks at other cuts. A
+        training of the end of a search is none of a round.
+      objectives: the goals.
+    """
+    members = [row for row in networks
+               if row.offset is None and row.trial.rung != FINAL]
+    curves = [row for row in networks if row.offset is not None]
+    told = evaluation_of(members, curves, objectives)
+    fresh = np.array([row.trial.origin is None for row in members], bool)
+    first = [row for row in members if row.trial.origin is None]
+    points = np.array([row.trial.row for row in first]).reshape(
+        -1, seen.archive.x.shape[1])
+    found = archive.append(seen.archive, points, _some(told, fresh))
+    seen = seen._replace(
+        archive=found, firsts=(*seen.firsts, *(row.trial.number for row in first)),
+        rungs=(*seen.rungs, *(0 for _ in first)))
+    return _revised(seen, [row for row in members if row.trial.origin is not None],
+                    _some(told, ~fresh))
+
+
+def levelled(seen: Seen) -> Archive:
+    """The archive for an algorithm: errors as they would be at the highest rung.
+
+    From every rung to the next the median of the logarithmic gains of what was promoted
+    is added to what was not; nothing before there are `LEAST_PAIRS` of them.
+    """
+    if not seen.gains:
+        return seen.archive
+    top = 1 + max(gain.rung for gain in seen.gains)
+    shift = np.zeros(top + 1)
+    for rung in reversed(range(top)):
+        factors = [gain.factor for gain in seen.gains if gain.rung == rung]
+        step = np.median(factors) if len(factors) >= LEAST_PAIRS else 0.0
+        shift[rung] = shift[rung + 1] + step
+    factor = np.exp(shift[np.minimum(seen.rungs, top)])
+    y = seen.archive.y.copy()
+    y[:, 0] = np.minimum(y[:, 0] * factor, 1.0)
+    return seen.archive._replace(y=y)
+
+
+def _revised(seen: Seen, rows: list[Record], told: Evaluation) -> Seen:
+    """With the figures of promoted trials in place of the earlier ones; where the
+    longer training failed those stay."""
+    found, rungs, gains = seen.archive, list(seen.rungs), list(seen.gains)
+    places = [seen.firsts.index(row.trial.first) for row in rows]
+    changed = archive.revise(found, np.array(places, int), told)
+    for place, row, figures in zip(places, rows, told.objectives):
+        if np.isfinite(figures).all():
+            factor = _log_error(changed, place) - _log_error(found, place)
+            if np.isfinite(factor):
+                gains.append(Gain(rungs[place], factor))
+            rungs[place] = row.trial.rung
+    return seen._replace(archive=changed, rungs=tuple(rungs), gains=tuple(gains))
+
+
+def _log_error(found: Archive, place: int) -> float:
+    return float(np.log(np.maximum(found.y[place, 0], LEAST_ERROR)))
+
+
+def _some(told: Evaluation, chosen: np.ndarray) -> Evaluation:
+    """Of [B] outcomes those that are chosen [B]."""
+    return Evaluation(
+        told.objectives[chosen], told.status[chosen],
+        None if told.further is None else told.further[chosen],
+        None if told.excess is None else told.excess[chosen])
