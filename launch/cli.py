@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn, TextIO
 
 from absl import flags
+from ml_collections import ConfigDict
 
 from launch import compile_cache, config_flag, environment, usage
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
+from sparse_jax.study.errors import StudyError
 
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
                errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
@@ -43,10 +45,14 @@ def _define_common(values: flags.FlagValues) -> None:
 _define_common(flags.FLAGS)
 
 
-def new_flags() -> flags.FlagValues:
-    """Flags of one launcher alone, so that several can live in one process."""
+def new_flags(*, jax: bool = True) -> flags.FlagValues:
+    """Flags of one launcher alone, so that several can live in one process.
+
+    jax: whether it needs JAX, which takes long to import, and so --cache_dir.
+    """
     values = flags.FlagValues()
-    _define_common(values)
+    if jax:
+        _define_common(values)
     return values
 
 
@@ -128,8 +134,9 @@ def _run(main: Main, values: flags.FlagValues, argv: list[str]) -> None:
             fail(f'unexpected argument {rest[1]!r}; flags start with --')
         _show_warnings()
         config_flag.check_trust(values, argv)
-        environment.settle()
-        use_cache(values.cache_dir)
+        if 'cache_dir' in values:
+            environment.settle()
+            use_cache(values.cache_dir)
         main(rest)
         sys.stdout.flush()
 
@@ -143,7 +150,7 @@ def _explained() -> Iterator[None]:
         raise
     except KeyboardInterrupt:
         fail('stopped', INTERRUPTED)
-    except (ConfigError, PathError) as error:
+    except (ConfigError, PathError, StudyError) as error:
         fail(error)
     except _errors_of_data() as error:
         fail(error)
@@ -171,13 +178,12 @@ def _errors_of_data() -> tuple[type[Exception], ...]:
     from sparse_jax.acquisition.admission import NothingLeftError
     from sparse_jax.data import DataError
     from sparse_jax.space.network_file import NetworkFileError
-    from sparse_jax.study.record import StudyError
-    return DataError, StudyError, NetworkFileError, NothingLeftError
+    return DataError, NetworkFileError, NothingLeftError
 
 
 def _show_warnings() -> None:
     """Show what a person should know of a study each time that it is said."""
-    from sparse_jax.study.record import StudyWarning
+    from sparse_jax.study.errors import StudyWarning
     warnings.simplefilter('always', StudyWarning)
     warnings.showwarning = _show_warning
 
@@ -186,7 +192,7 @@ def _show_warning(message: Warning | str, category: type[Warning], filename: str
                   lineno: int, file: TextIO | None = None,
                   line: str | None = None) -> None:
     """What a person should know is one line; warnings of libraries stay whole."""
-    from sparse_jax.study.record import StudyWarning
+    from sparse_jax.study.errors import StudyWarning
 
     if issubclass(category, StudyWarning):
         text = f'warning: {" ".join(str(message).split())}\n'
@@ -240,6 +246,17 @@ def _check_once(values: flags.FlagValues, argv: list[str]) -> None:
         if len(texts) > 1:
             fail(f'--{name} is given {len(texts)} times: {", ".join(texts)}; '
                  'allowed: once')
+
+
+def config_of(words: list[str]) -> ConfigDict:
+    """The configuration of --config=FILE and overrides, as a launcher would have it.
+
+    A mistake ends the program with one line.
+    """
+    values = flags.FlagValues()
+    holder = define_config(values)
+    _parse(values, ['config', *words])
+    return holder.value
 
 
 def use_cache(folder: str) -> None:

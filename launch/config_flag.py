@@ -9,6 +9,7 @@ import importlib.util
 import pathlib
 import re
 import sys
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.stored import check_known, near, read_json, reason
 from sparse_jax.settings.tree import default_config, flatten, from_tree
+from sparse_jax.sweep import hyper
 
 DEFAULT = 'experiments/digits.py'
 STORED = pathlib.Path(__file__).with_name('stored_config.py')
@@ -62,6 +64,51 @@ def prepare(values: flags.FlagValues, argv: list[str]) -> list[str]:
     return list(_argv)
 
 
+def given() -> tuple[str, list[str]]:
+    """The experiment file of the last command line, and its overrides, a word each."""
+    words = iter(_argv[2:])
+    overrides: list[str] = []
+    for word in words:
+        if re.match(r'--?config\.', word):
+            overrides.append(word)
+        elif overrides and '=' not in overrides[-1] and not word.startswith('-'):
+            overrides[-1] = f'{overrides[-1]}={word}'
+    return _argv[1].removeprefix('--config=').removeprefix(f'{STORED}:'), overrides
+
+
+def load_hyper(path: str) -> list[hyper.Point] | None:
+    """The points of `get_hyper(hyper)` of an experiment file; None if it has none.
+
+    Raises:
+      ConfigError: the file or the function fails, or gives no list of points.
+    """
+    file = path.partition(':')[0]
+    if file.endswith('.json'):
+        return None
+    try:
+        make = getattr(_module(file), 'get_hyper', None)
+        points = None if make is None else make(hyper)
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f'--config={path}: get_hyper(): {reason(error)}') from None
+    fine = isinstance(points, list) and points and all(
+        isinstance(point, dict) and all(isinstance(name, str) for name in point)
+        for point in points)
+    if points is not None and not fine:
+        raise ConfigError(f'--config={path}: get_hyper() gives {points!r:.40}; allowed: '
+                          "a list such as hyper.sweep('config.seed', range(3))")
+    return points
+
+
+def _module(file: str) -> types.ModuleType:
+    """An experiment file, run."""
+    spec = importlib.util.spec_from_file_location('experiment', file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with _no_bytecode():
+        spec.loader.exec_module(module)
+    return module
+
+
 def load(path: str) -> ml_collections.ConfigDict:
     """The configuration of an experiment file, its settings those of the default.
 
@@ -75,12 +122,7 @@ def load(path: str) -> ml_collections.ConfigDict:
     if file.endswith('.json'):
         return read_json(path)
     try:
-        spec = importlib.util.spec_from_file_location('experiment', file)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        with _no_bytecode():
-            spec.loader.exec_module(module)
-        config = module.get_config(*([argument] if argument else []))
+        config = _module(file).get_config(*([argument] if argument else []))
     # The file is a person's program: it may raise anything, or exit.
     except (Exception, SystemExit) as error:
         raise ConfigError(f'--config={path}: {reason(error)}') from None

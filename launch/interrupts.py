@@ -10,6 +10,7 @@ instruction, which this relies on.
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 """Exit codes, as shells have them."""
 
+_children: list[subprocess.Popen] = []
 _hints: list[str] = []
 """What the line says after 'stopped'; the last one counts."""
 
@@ -46,6 +48,16 @@ def hint(text: str) -> Iterator[None]:
         _hints.pop()
 
 
+@contextlib.contextmanager
+def child(process: subprocess.Popen) -> Iterator[None]:
+    """Stop a process together with this one."""
+    _children.append(process)
+    try:
+        yield
+    finally:
+        _children.remove(process)
+
+
 def _watch(ends: int) -> None:
     while True:
         for number in os.read(ends, 64):
@@ -55,6 +67,9 @@ def _watch(ends: int) -> None:
 
 def stop(code: int) -> None:
     """Say that the process was stopped and end it, waiting for nothing."""
+    for process in list(_children):
+        with contextlib.suppress(OSError):
+            process.terminate()
     if os.isatty(1):
         os.write(1, b'\x1b[?25h\n')  # The cursor, which a progress bar hides.
     line = '; '.join(['error: stopped', *_hints[-1:]])

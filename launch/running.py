@@ -27,6 +27,7 @@ def locked_study(built: Setup, folder: str) -> Iterator[study.Study]:
             with interrupts.hint(how):
                 _say_what_is_there(records, built.settings)
                 yield records
+                workdir.mark_finished(records)
         except KeyboardInterrupt:
             cli.fail(f'stopped; {how}', cli.INTERRUPTED)
         finally:

@@ -64,6 +64,7 @@ def run_search(
         records = folder.start_study(workdir, settings, built.dataset)
         try:
             loop.run(built, records, callback, timer=Clock(records, began))
+            folder.mark_finished(records)
         finally:
             records.close()
     # What it names came from the caller.

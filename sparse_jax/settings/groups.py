@@ -13,6 +13,9 @@ from sparse_jax.train_config import TrainConfig
 
 INLINE = {'inline': True}
 """Metadata of a mapping whose items are settings of its group, each by its own name."""
+MEMORY_MODELS = {'input+output': 'working_memory',
+                 'input+weights': 'working_memory_weights'}
+"""{how working memory is counted: the field of `Totals` that it is}."""
 
 
 def _soft_bounds() -> dict[str, float]:

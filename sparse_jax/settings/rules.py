@@ -8,12 +8,14 @@ from sparse_jax.data.channels import CHANNELS
 from sparse_jax.data.spec import IMAGE_SIZES, is_image_size
 from sparse_jax.objectives.goal import COSTS, ERROR
 from sparse_jax.settings.errors import ConfigError
-from sparse_jax.settings.groups import Budgets, Objectives, Settings
+from sparse_jax.settings.groups import (
+    MEMORY_MODELS,
+    Budgets,
+    Objectives,
+    Settings,
+)
 from sparse_jax.settings.tree import to_tree
 from sparse_jax.space.sparse_space import PRIORS, ROWS
-
-MEMORY_MODELS = {'input+output': 'working_memory',
-                 'input+weights': 'working_memory_weights'}
 
 KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false',
          tuple: "a tuple, as in '(1, 2)'"}

@@ -14,8 +14,9 @@ from sparse_jax.settings.stored import differences, dumps, read_json
 from sparse_jax.settings.tree import from_tree
 from sparse_jax.study import checkpoints, files
 from sparse_jax.study import records as study
+from sparse_jax.study.glance import settings_digest
+from sparse_jax.study.names import CONFIG_FILE, FINISHED
 
-CONFIG_FILE = 'config.json'
 DATA, BOARD, MODELS, RANDOM = 'data', 'board', 'cost models', 'random numbers'
 
 
@@ -102,6 +103,11 @@ def check_inputs(
                 f'workdir {str(records.workdir)!r}: {what} changed since this study '
                 f'began; allowed: the same {name}, or another workdir')
     return {name: value for name, (value, _) in inputs.items()}
+
+
+def mark_finished(records: study.Study) -> None:
+    """Note that the search with the settings of its folder has ended by itself."""
+    records.set_meta(FINISHED, settings_digest(records.workdir))
 
 
 def read_settings(workdir: str | os.PathLike[str]) -> Settings:

@@ -13,7 +13,7 @@ import pathlib
 import socket
 from collections.abc import Iterator
 
-from sparse_jax.study.records import StudyError
+from sparse_jax.study.errors import StudyError
 
 FILE = '.lock'
 OWNER_FILE = '.lock-owner'

@@ -12,8 +12,8 @@ from typing import Any
 
 from sparse_jax.objectives.goal import BOARD, GOALS
 from sparse_jax.objectives.graph_costs import Totals
+from sparse_jax.study.names import FILE
 
-FILE = 'study.sqlite'
 VERSION = '5'
 READABLE = ('3', '4', VERSION)
 """Version 4 has no rungs; version 3 has no checksums either and does not count the

@@ -23,7 +23,7 @@ _PREFIX = 'config.'
 class Command(NamedTuple):
     """The search of one point, as a program to start."""
 
-    index: int
+    task: int
     """Position in the sweep: what --task names."""
     name: str
     """Of the point and of its folder, different for every point."""

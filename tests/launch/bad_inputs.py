@@ -38,6 +38,10 @@ def _search(title, *arguments, words, workdir='--workdir={dir}/new'):
     return Case(title, 'search', (*filter(None, [workdir]), *arguments), words)
 
 
+def _sweep(title, text, *words):
+    return Case(title, 'sweep', ('--workdir={dir}/new', f'--sweep={text}'), words)
+
+
 def _setting(title, override, *words):
     return _search(title, f'--config.{override}', words=words)
 
@@ -142,6 +146,26 @@ CASES = (
             words=('validation_size: 0', '1 or more')),
     _search('workdir of another configuration', '--config.search.batch=3',
             workdir='--workdir={dir}/study', words=('search.batch: 2 -> 3', 'another')),
+    _sweep('sweep of nothing', '', 'no setting; allowed:'),
+    _sweep('sweep without the group', 'seed=0:3', 'did you mean config.seed?'),
+    _sweep('sweep of an unknown setting', 'config.search.ruonds=1,2',
+           'unknown setting --config.search.ruonds', 'mean search.rounds'),
+    _sweep('sweep over a wrong value', 'config.seed=0:2; config.pruning.method=none,x',
+           "config.pruning.method: 'x'", 'sparse_vd'),
+    _sweep('sweep over an open bracket', 'config.pruning.cuts=(1,2',
+           ') is missing at its end'),
+    _sweep('sweep with a value twice', 'config.seed=1,0:3', "'1' twice"),
+    Case('sweep without points', 'sweep', ('--workdir={dir}/new',),
+         ('nothing to sweep', '--sweep=', 'get_hyper(hyper)')),
+    Case('setting swept and given', 'sweep',
+         ('--workdir={dir}/new', '--config.seed=1', '--sweep=config.seed=0:3'),
+         ('--config.seed is given and swept',)),
+    Case('no such point of a sweep', 'sweep',
+         ('--workdir={dir}/new', '--sweep=config.seed=0:3', '--task=3'),
+         ('--task=3', '0 to 2')),
+    Case('sweep by an unknown executor', 'sweep',
+         ('--workdir={dir}/new', '--sweep=config.seed=0:3', '--executor=pbs'),
+         ('pbs', 'local')),
     Case('report on a study whose data have changed', 'report',
          ('--workdir={dir}/other_data',), ('images or labels', 'have changed')),
     _search('configuration file that is not JSON',

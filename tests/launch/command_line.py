@@ -1,16 +1,17 @@
 """Runs a launcher as its command line would, in this process or one of its own."""
 
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
 from typing import NamedTuple
 
-from launch import cli, data, describe, export, report, retrain, search, train, verify
+from launch import cli
+from launch.__main__ import COMMANDS
 from tests import tiny_study
 
-LAUNCHERS = {'data': data, 'search': search, 'report': report, 'describe': describe,
-             'export': export, 'retrain': retrain, 'train': train, 'verify': verify}
+LAUNCHERS = {name: importlib.import_module(f'launch.{name}') for name in COMMANDS}
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ENVIRONMENT = dict(os.environ)

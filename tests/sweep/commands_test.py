@@ -46,7 +46,7 @@ def test_a_command_is_what_a_person_would_type():
                               '--config=experiments/digits.py')
     assert found.argv[4:6] == ('--config.pruning.cuts=(-1.0, 1.0)', '--config.seed=3')
     assert found.argv[6] == f'--workdir={found.workdir}'
-    assert found.workdir.parent == pathlib.Path('runs/a b') and found.index == 0
+    assert found.workdir.parent == pathlib.Path('runs/a b') and found.task == 0
     assert tuple(shlex.split(found.text)) == found.argv
 
 

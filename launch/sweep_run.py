@@ -1,0 +1,96 @@
+"""The points of a sweep run on this machine, and the table of what they reached."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from launch import cli, interrupts, tables
+
+if TYPE_CHECKING:
+    from sparse_jax.objectives.goals import Objectives
+    from sparse_jax.settings.groups import Settings
+    from sparse_jax.sweep.commands import Command
+    from sparse_jax.sweep.results import Result, Spread
+
+
+def run(found: Sequence[tuple[Command, Settings]]) -> set[str]:
+    """Run the searches one after another; names of those that failed.
+
+    A search that somebody stops ends the sweep.
+    """
+    from sparse_jax.sweep.results import is_done
+
+    console, failed = tables.console(), set()
+    for number, (command, settings) in enumerate(found, 1):
+        head = f'point {number}/{len(found)} {command.name}'
+        if is_done(command, settings):
+            tables.line(console, f'{head}: finished before')
+            continue
+        tables.line(console, head)
+        console.file.flush()
+        with interrupts.hint('the same command continues'):
+            code = _ended(command)
+        if code in _stopped():
+            cli.fail('stopped; the same command continues', abs(code))
+        if code:
+            failed.add(command.name)
+            tables.line(console, f'{head}: failed with exit code {code}')
+    return failed
+
+
+def _ended(command: Command) -> int:
+    """The exit code of a point's search."""
+    with subprocess.Popen(command.argv) as process, interrupts.child(process):
+        return process.wait()
+
+
+def _stopped() -> tuple[int, ...]:
+    """Exit codes of a search that a person or a system stopped."""
+    return (*interrupts.CODES.values(), *(-number for number in interrupts.CODES))
+
+
+def say(reached: Sequence[Result], objectives: Objectives) -> None:
+    """One table: a line per group of points that differ in their seeds alone."""
+    from sparse_jax.sweep.results import groups_of
+
+    goals = objectives.used
+    table = Table(title='median over seeds (range)')
+    table.add_column('point', no_wrap=True)
+    for name in ('studies', 'hypervolume', 'valid. %',
+                 *(goal.heading for goal in goals[1:])):
+        table.add_column(name, justify='right', no_wrap=True)
+    for group in groups_of(reached):
+        done = sum(result.state == 'finished' for result in group.results)
+        count = len(group.results)
+        cells = [f'{count}' if done == count else f'{done} of {count}',
+                 spread_text(group.hypervolume, lambda v: f'{v:.4f}'),
+                 accuracy_text(group.figure('error')),
+                 *(spread_text(group.figure(goal.name), goal.digits)
+                   for goal in goals[1:])]
+        table.add_row(group.name, *cells)
+    tables.show(tables.console(), table)
+    for result in reached:
+        if result.state != 'finished':
+            tables.line(tables.console(), f'{result.command.name}: {result.state}')
+
+
+def spread_text(spread: Spread | None, form: Callable[[float], str]) -> str:
+    """The median and below it 'least to most', unless all are equal; '' for None."""
+    if spread is None:
+        return ''
+    if spread.least == spread.most:
+        return form(spread.median)
+    return f'{form(spread.median)}\n{form(spread.least)} to {form(spread.most)}'
+
+
+def accuracy_text(error: Spread | None) -> str:
+    """Errors as per cent of right answers."""
+    if error is None:
+        return ''
+    right = error._replace(median=1 - error.median, least=1 - error.most,
+                           most=1 - error.least)
+    return spread_text(right, lambda value: f'{100 * value:.2f}')

@@ -1,0 +1,8 @@
+"""Names inside the folder of a study."""
+
+FILE = 'study.sqlite'
+"""The database."""
+CONFIG_FILE = 'config.json'
+"""The locked settings."""
+FINISHED = 'finished'
+"""Entry of the database: digest of the settings that a search ended with by itself."""
