@@ -94,8 +94,8 @@ def load_hyper(path: str) -> list[hyper.Point] | None:
         isinstance(point, dict) and all(isinstance(name, str) for name in point)
         for point in points)
     if points is not None and not fine:
-        raise ConfigError(f'--config={path}: get_hyper() gives {points!r:.40}; allowed: '
-                          "a list such as hyper.sweep('config.seed', range(3))")
+        raise ConfigError(f'--config={path}: get_hyper() gives {points!r:.40}; '
+                          "allowed: a list, as hyper.sweep('config.seed', [1, 2])")
     return points
 
 

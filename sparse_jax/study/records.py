@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterator
 from sparse_jax.study import damage, database, parsing, schema, storing
 from sparse_jax.study.cached_rows import CachedRows
 from sparse_jax.study.database import Database, tell
+from sparse_jax.study.names import FILE
 from sparse_jax.study.outcome import Outcome, Trial, Weights
 from sparse_jax.study.record import (
     PENDING,
@@ -27,7 +28,7 @@ from sparse_jax.study.record import (
     StudyError,
     StudyWarning,
 )
-from sparse_jax.study.schema import FILE, VERSION
+from sparse_jax.study.schema import VERSION
 from sparse_jax.study.weights_file import pack, unpack
 
 __all__ = ['FILE', 'PENDING', 'VERSION', 'Record', 'RoundRecord', 'Study', 'StudyError',

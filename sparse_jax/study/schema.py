@@ -12,7 +12,6 @@ from typing import Any
 
 from sparse_jax.objectives.goal import BOARD, GOALS
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.study.names import FILE
 
 VERSION = '5'
 READABLE = ('3', '4', VERSION)

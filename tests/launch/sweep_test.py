@@ -141,8 +141,9 @@ def test_a_sweep_that_is_stopped_stops_its_search(tmp_path):
             '    print(process.pid, flush=True)\n'
             '    with interrupts.child(process):\n'
             '        process.wait()\n')
-    process = subprocess.Popen([sys.executable, '-c', code], cwd=command_line.ROOT,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, '-c', code], cwd=command_line.ROOT, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         child = int(process.stdout.readline())
         process.stdout.readline()
@@ -163,7 +164,7 @@ def test_a_sweep_that_is_stopped_stops_its_search(tmp_path):
 @pytest.mark.parametrize('text, words', [
     ('return hyper.sweep("config.seed", [3, 1])', None),
     ('return hyper.swep("config.seed", [3, 1])', "get_hyper(): AttributeError: module"),
-    ('return 3', 'get_hyper() gives 3; allowed: a list such as hyper.sweep('),
+    ('return 3', 'get_hyper() gives 3; allowed: a list, as hyper.sweep('),
     ('return hyper.sweep("seed", [3, 1])', "'seed' is swept, which is no setting"),
 ])
 def test_an_experiment_file_has_the_points(text, words, tmp_path, capsys):
