@@ -109,7 +109,7 @@ class Study:
         Raises:
           StudyError: this program does not read it.
         """
-        if not self._path.exists() or not self._path.stat().st_size:
+        if not self._path.exists():
             return None
         with contextlib.closing(
                 Database(self._path, writable=False, **self._how)) as db:

@@ -19,9 +19,11 @@ from tests.launch import command_line
 
 
 def _retrain(capsys, folder, *more):
-    return command_line.run(
-        capsys, 'retrain', f'--workdir={folder}/study', f'--out={folder}/again',
-        '--epochs=5', '--max_train=96', '--repeats=2', *more)
+    given = [flag.split('=')[0] for flag in more]
+    usual = [flag for flag in (
+        f'--workdir={folder}/study', f'--out={folder}/again', '--epochs=5',
+        '--max_train=96', '--repeats=2') if flag.split('=')[0] not in given]
+    return command_line.run(capsys, 'retrain', *usual, *more)
 
 
 def _rows(workdir):
