@@ -5,7 +5,8 @@
 
 The first reads a network file: names of the search table with their values, or any
 network as a list of nodes (experiments/networks/*.json); the second shows a trained
-member of a study before and after pruning. --json is for machines.
+member of a study before and after pruning, and how well it tells the classes of the
+validation images apart. --json is for machines.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from launch import cli, tables
+from launch import classes, cli, tables
 from sparse_jax.objectives.goal import BOARD
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ def describe_network(console: Console) -> None:
 
 def describe_trial(console: Console) -> None:
     """A trained member of a study, before and after pruning."""
+    from sparse_jax.evaluation.predictions import confusion_of
     from sparse_jax.objectives import compact_costs, graph_costs
     from sparse_jax.objectives.goals import costs_text, exceeded
     from sparse_jax.study.front import as_two_units
@@ -174,8 +176,10 @@ def describe_trial(console: Console) -> None:
     after = compact_costs.layer_rows(member.net)
     pairs = [('before', before, graph_costs.as_two_units(member.graph)),
              ('after', after, as_two_units(member))]
+    told_apart, names = confusion_of(study, member.net), study.dataset.class_names
     if JSON.value:
-        json.dump({name: as_json(rows, as_two) for name, rows, as_two in pairs},
+        found = {name: as_json(rows, as_two) for name, rows, as_two in pairs}
+        json.dump(found | {'classes': classes.as_json(told_apart, names)},
                   sys.stdout, indent=2)
         print()
         return
@@ -183,9 +187,13 @@ def describe_trial(console: Console) -> None:
         print_rows(console, f'trial {member.row.name}, {name} pruning', rows,
                    graph_costs.totals(rows))
     print_two_units(console, {f'{name} pruning': two for name, _, two in pairs})
+    tables.show(console, classes.recall_table(told_apart, names))
+    if (table := classes.matrix_table(told_apart, names)) is not None:
+        tables.show(console, table)
     accuracy = 100 * (1 - (member.row.error or 0.0))
-    tables.line(console, f'validation accuracy after pruning: {accuracy:.2f} %'
-                         f'{_in_float(study, member.row)}')
+    balanced = 'balanced ' if study.settings.objectives.balanced else ''
+    tables.line(console, f'{balanced}validation accuracy after pruning: {accuracy:.2f} '
+                         f'%{_in_float(study, member.row)}')
     for what, wanted in ((f'predicted on {study.settings.objectives.board}', True),
                          ('measured', False)):
         goals = [goal for goal in study.objectives.measured

@@ -125,7 +125,9 @@ def print_summary(setup: Setup, study: Study) -> None:
     if aims.on_board:
         tables.line(console, tables.prediction_text(board(setup.settings)))
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
-    if text := tables.no_better_text(study.networks(), setup.dataset):
+    if text := tables.no_better_text(
+            study.networks(), setup.dataset,
+            balanced=setup.settings.objectives.balanced):
         tables.line(console, text)
     programs = sum(r.programs or 0 for r in rounds)
     trained = sum(row.costs is not None for row in rows)

@@ -162,13 +162,11 @@ def looks_at_test(workdir: pathlib.Path) -> bool:
 
 def test_accuracies(study: OpenStudy, members: list[Member]) -> dict[str, float]:
     """{row name: test accuracy}."""
-    from sparse_jax.evaluation.chip import CALIBRATION
+    from sparse_jax.evaluation.predictions import accuracy_of
     from sparse_jax.study import front as fronts
 
-    measure = fronts.accuracy
-    if study.settings.objectives.quantized:
-        measure = fronts.int8_accuracy_on(study.dataset.train.images[:CALIBRATION])
-    return fronts.test_accuracies(study.records, members, study.data_spec, measure)
+    return fronts.test_accuracies(
+        study.records, members, study.data_spec, accuracy_of(study))
 
 
 def say(
@@ -187,7 +185,8 @@ def say(
         tables.line(console, tables.prediction_text(study.board))
     tables.line(console, best_text(front, objectives, tests))
     for text in (tables.two_units_text({m.row.name: as_two_units(m) for m in members}),
-                 tables.no_better_text(rows, study.dataset),
+                 tables.no_better_text(rows, study.dataset,
+                                       balanced=study.settings.objectives.balanced),
                  convergence.text(convergence.history(study.records))):
         if text:
             tables.line(console, text)

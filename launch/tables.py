@@ -55,11 +55,13 @@ def notes(out: Console, dataset: Dataset) -> None:
                   f'validation error of {100 * error:.1f} %')
 
 
-def no_better_text(rows: Sequence[Record], dataset: Dataset) -> str:
+def no_better_text(
+    rows: Sequence[Record], dataset: Dataset, *, balanced: bool = False
+) -> str:
     """That no network beats naming the largest class; '' if one does, or none is ok."""
     from sparse_jax.data import largest_class
 
-    name, error = largest_class(dataset)
+    name, error = largest_class(dataset, balanced=balanced)
     errors = [row.error for row in rows if row.ok and row.error is not None]
     if not errors or min(errors) < error:
         return ''

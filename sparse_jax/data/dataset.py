@@ -66,14 +66,21 @@ class Dataset:
         return tuple(self.train.images.shape[1:])
 
 
-def largest_class(dataset: Dataset) -> tuple[str, float]:
+def largest_class(dataset: Dataset, *, balanced: bool = False) -> tuple[str, float]:
     """The class that a guess without looking would name, and the error of that guess.
+
+    Args:
+      dataset: at its labels alone is looked.
+      balanced: the error as 1 - the mean recall of the classes.
 
     Returns:
       Name of the largest class of the train part, and the share of the validation part
       that is of another one: the error that any network has to beat.
     """
     largest = int(np.bincount(dataset.train.labels).argmax())
+    present = np.unique(dataset.validation.labels)
+    if balanced:
+        return dataset.class_names[largest], 1.0 - (largest in present) / len(present)
     wrong = float(np.mean(dataset.validation.labels != largest))
     return dataset.class_names[largest], wrong
 

@@ -19,6 +19,7 @@ from sparse_jax.export.cost_model.measure import measure
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
 from sparse_jax.objectives import pareto
+from sparse_jax.objectives.confusion import error_of
 from sparse_jax.objectives.goal import GOALS, Goal, OnBoard
 from sparse_jax.objectives.goals import Objectives, exceeded
 from sparse_jax.quantize import calibrate, classify, quantize
@@ -83,7 +84,7 @@ def _scaled(value: float, source: OnBoard) -> float:
 
 def on_chip(
     dataset: data.Dataset, board: Board | None, *, quantized: bool,
-    goals: Sequence[Goal] = (),
+    goals: Sequence[Goal] = (), balanced: bool = False,
 ) -> Chip:
     """Measures networks on the host.
 
@@ -94,6 +95,7 @@ def on_chip(
       quantized: whether the error is that of the int8 network.
       goals: of the search; those that the training program gives are left out. One
         that gives no figure for a network is told of once, as a `StudyWarning`.
+      balanced: whether the int8 error is 1 - the mean recall of the classes.
     """
     labels = dataset.validation.labels
     failed = set()
@@ -124,7 +126,7 @@ def on_chip(
             return None
         if int8 is not None and quantized:
             guesses = classify(int8, dataset.validation.images)
-            error = 1.0 - float(np.mean(guesses == np.asarray(labels)))
+            error = error_of(labels, guesses, dataset.num_classes, balanced=balanced)
         return OnChip(error, measured or None)
 
     return chip

@@ -20,7 +20,8 @@ class Measurement(NamedTuple):
     """What the search stores of one candidate; scalars."""
 
     error: jax.Array
-    """1 - accuracy of the pruned deterministic network."""
+    """1 - accuracy of the pruned deterministic network, or 1 - the mean recall of its
+    classes."""
     costs: memory.Costs
     status: jax.Array
     """int32 code of `sparse_jax.status`."""
@@ -77,7 +78,7 @@ def measure_pruned(
     a time."""
     skeleton = procedure.skeleton
     error = error_rate(folded, candidate, validation, skeleton=skeleton, chunk=chunk,
-                       conv=procedure.conv)
+                       conv=procedure.conv, balanced=procedure.balanced)
     costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
     last = skeleton.graph.nodes[-1].name
     return error, costs, ~pruned.kernel[last].any()

@@ -83,10 +83,12 @@ class Recipe(NamedTuple):
     """Epochs of deterministic training after pruning, the mask held."""
     networks: bool = False
     """Whether the pruned networks of all cuts are returned, to be measured in int8."""
+    balanced: bool = False
+    """Whether the error is 1 - the mean recall of the classes."""
 
     def procedure(self, skeleton: Skeleton, conv: str = 'patches') -> Procedure:
         """The static half of a training of a skeleton; conv: see `ops.lowering`."""
-        return Procedure(skeleton, self.method, self.config, conv)
+        return Procedure(skeleton, self.method, self.config, conv, self.balanced)
 
 
 def evaluate_one(

@@ -46,3 +46,17 @@ def balanced_error(matrix: np.ndarray) -> float:
     """1 - the mean recall of the classes that have images: every class weighs as much,
     however many images it has. A guess without looking has 1 - 1 / K."""
     return float(1.0 - np.nanmean(recalls(matrix)))
+
+
+def error_of(
+    labels: ArrayLike, predictions: ArrayLike, classes: int, *, balanced: bool = False,
+) -> float:
+    """Share of wrong predictions, or their balanced error.
+
+    Raises:
+      ValueError: as `confusion`.
+    """
+    matrix = confusion(labels, predictions, classes)
+    if balanced:
+        return balanced_error(matrix)
+    return 1.0 - float(np.trace(matrix) / matrix.sum())

@@ -130,7 +130,8 @@ def _judge(
     chip = None
     if _is_measured(settings, aims):
         chip = on_chip(dataset, reading.board(settings) if aims.on_board else None,
-                       quantized=settings.objectives.quantized, goals=aims.used)
+                       quantized=settings.objectives.quantized, goals=aims.used,
+                       balanced=settings.objectives.balanced)
     return functools.partial(judge, objectives=aims, chip=chip)
 
 
@@ -186,7 +187,7 @@ def _recipe(settings: Settings, dataset: data.Dataset, networks: bool) -> Recipe
         reading.pruning_method(settings),
         reading.train_config(settings, dataset.input_shape),
         tuple(float(c) for c in settings.pruning.cuts),
-        settings.pruning.finetune_epochs, networks)
+        settings.pruning.finetune_epochs, networks, settings.objectives.balanced)
 
 
 def _machine(settings: Settings) -> Machine:

@@ -103,6 +103,9 @@ class Objectives:
     quantized: bool = False
     """The error is that of the int8 network on the chip, calibrated on training
     images, in place of the float one."""
+    balanced: bool = False
+    """The error is 1 - the mean recall of the classes: each weighs as much, however
+    many images it has. Training is the same."""
     fold_binary: bool = True
     """A classifier of two classes is counted and exported as one unit, the difference
     of its two: the same classes for half of these weights. False counts both, as the

@@ -22,6 +22,7 @@ class Procedure:
       method: how weights are made uncertain, penalised and removed.
       config: settings of the training.
       conv: 'patches', 'native' or 'direct', see `ops.lowering`; speed only.
+      balanced: whether `measure` gives 1 - the mean recall of the classes.
 
     Example:
       >>> space = sparse_space((8, 8, 1), 10)
@@ -36,6 +37,7 @@ class Procedure:
     method: PruningMethod
     config: TrainConfig = TrainConfig()
     conv: str = 'patches'
+    balanced: bool = False
 
     @property
     def net(self) -> SparseNet:

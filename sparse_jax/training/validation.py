@@ -19,7 +19,7 @@ AT_ONCE = 256
 
 def error_rate(
     folded: dict, candidate: Candidate, data: TrainData, *, skeleton: Skeleton,
-    chunk: int = AT_ONCE, conv: str = 'patches',
+    chunk: int = AT_ONCE, conv: str = 'patches', balanced: bool = False,
 ) -> jax.Array:
     """Share of `data` that a pruned network gets wrong, in chunks of images.
 
@@ -33,6 +33,7 @@ def error_rate(
       skeleton: the padded network.
       chunk: images at a time.
       conv: 'patches', 'native' or 'direct', see `ops.lowering`.
+      balanced: the mean of the shares of all classes that have images.
 
     Returns:
       [] float32 between 0 and 1.
@@ -44,9 +45,16 @@ def error_rate(
     def wrong(x: jax.Array, labels: jax.Array, counted: jax.Array) -> jax.Array:
         logits = deploy.predict(skeleton, folded, candidate, x, conv=conv)
         mistake = logits.argmax(0) != labels
-        return (mistake & counted).sum()
+        if not balanced:
+            return (mistake & counted).sum()
+        own = (labels == jnp.arange(len(logits))[:, None]) & counted
+        return jnp.stack([own & mistake, own]).sum(-1)
 
-    return _mean(wrong, data, skeleton, chunk)
+    if not balanced:
+        return _total(wrong, data, skeleton, chunk) / data.num_images()
+    # Whole numbers until here: the chunks change nothing.
+    mistakes, images = _total(wrong, data, skeleton, chunk)
+    return (mistakes / jnp.maximum(images, 1)).sum() / (images > 0).sum()
 
 
 def validation_loss(
@@ -96,16 +104,16 @@ def validation_loss(
         each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
         return jnp.where(counted, each, 0.0).sum()
 
-    return _mean(entropy, data, procedure.skeleton, chunk)
+    return _total(entropy, data, procedure.skeleton, chunk) / data.num_images()
 
 
-def _mean(
+def _total(
     total: Callable[[jax.Array, jax.Array, jax.Array], jax.Array], data: TrainData,
     skeleton: Skeleton, chunk: int,
 ) -> jax.Array:
-    """Mean over all images of what `total` sums over a chunk.
+    """Sum over all images of what `total` sums over a chunk.
 
-    total: (images [C, H, W, B], labels [B], which of them count [B]) -> []; the last
+    total: (images [C, H, W, B], labels [B], which of them count [B]) -> [...]; the last
       chunk is filled up with images that do not count.
     """
     num = data.num_images()
@@ -120,4 +128,4 @@ def _mean(
         x = jnp.moveaxis(images[inside], 0, -1)
         return total(x, labels[inside], rows < num)
 
-    return jax.lax.map(of_chunk, rows).sum() / num
+    return jax.lax.map(of_chunk, rows).sum(axis=0)

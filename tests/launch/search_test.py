@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from sparse_jax import data
+from sparse_jax.study.opened import open_study
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -93,11 +94,17 @@ def test_describe_reads_what_report_wrote(workdir, capsys):
     both = json.loads(trained.out)
     assert both['before']['totals'] == totals
     assert both['after']['totals']['model_size'] <= totals['model_size']
+    told = both['classes']
+    right = sum(row[i] for i, row in enumerate(told['confusion']))
+    assert told['names'] == ['0', '1', '2'] and len(told['recall']) == 3
+    with open_study(workdir) as study:
+        assert study.find(name).error == pytest.approx(1 - right / 60, abs=1e-6)
 
 
 def test_tables_of_layers_fit_80_columns(workdir, capsys):
     result = command_line.run(capsys, 'describe', f'--workdir={workdir}', '--trial=0')
     assert result.code == 0 and 'before pruning' in result.out
+    assert 'recall %' in result.out and 'true class (rows)' in result.out
     assert max(map(len, result.out.splitlines())) <= 80
 
 

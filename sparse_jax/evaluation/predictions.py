@@ -1,0 +1,54 @@
+"""What a network of a study says of images, as the study measures it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from sparse_jax import data
+from sparse_jax.evaluation.chip import as_int8
+from sparse_jax.model import compact
+from sparse_jax.model.compact import CompactNet
+from sparse_jax.objectives.confusion import balanced_error, confusion
+from sparse_jax.quantize import classify
+from sparse_jax.study.opened import OpenStudy
+
+_CHUNK = 500
+"""Images at a time in float64."""
+
+
+def predictions(study: OpenStudy, net: CompactNet, images: np.ndarray) -> np.ndarray:
+    """The classes that a network gives images.
+
+    Args:
+      study: decides whether the network is taken in float or in int8.
+      net: of the study.
+      images: [N, H, W, C] raw pixels.
+
+    Returns:
+      [N] int64.
+    """
+    if study.settings.objectives.quantized:
+        return np.asarray(classify(as_int8(net, study.dataset), images), np.int64)
+    return np.concatenate([
+        compact.classify(net, images[start:start + _CHUNK])
+        for start in range(0, len(images), _CHUNK)])
+
+
+def confusion_of(study: OpenStudy, net: CompactNet) -> np.ndarray:
+    """[K, K] validation images of class i that a network takes for class j."""
+    part = study.dataset.validation
+    return confusion(
+        part.labels, predictions(study, net, part.images), study.dataset.num_classes)
+
+
+def accuracy_of(study: OpenStudy) -> Callable[[CompactNet, data.Split], float]:
+    """What a study calls accuracy: 1 - its error, on any labelled images; the mean
+    recall of the classes where the study's error is balanced."""
+    def accuracy(net: CompactNet, split: data.Split) -> float:
+        matrix = confusion(split.labels, predictions(study, net, split.images),
+                           study.dataset.num_classes)
+        if study.settings.objectives.balanced:
+            return 1.0 - balanced_error(matrix)
+        return float(np.trace(matrix) / matrix.sum())
+
+    return accuracy
