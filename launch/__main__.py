@@ -18,6 +18,7 @@ COMMANDS = {
     'data': 'look at images before a search: classes, repetition, samples',
     'search': 'search for pruned networks, or continue a search',
     'sweep': 'search with many configurations, one study for each',
+    'status': 'how far studies are, running ones too',
     'report': 'the front of a study as table, CSV and pictures; test data once',
     'describe': 'shapes, weights, MACs and memory of every layer of a network',
     'train': 'train a network file, of the table or of nodes, with any method',

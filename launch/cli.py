@@ -31,6 +31,8 @@ DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUO
 Main = Callable[[list[str]], None]
 """A launcher: (arguments that are no flags) -> nothing."""
 
+_with_words: list[flags.FlagValues] = []
+"""Of launchers that take arguments that are no flags."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -45,12 +47,16 @@ def _define_common(values: flags.FlagValues) -> None:
 _define_common(flags.FLAGS)
 
 
-def new_flags(*, jax: bool = True) -> flags.FlagValues:
+def new_flags(*, jax: bool = True, words: bool = False) -> flags.FlagValues:
     """Flags of one launcher alone, so that several can live in one process.
 
-    jax: whether it needs JAX, which takes long to import, and so --cache_dir.
+    Args:
+      jax: whether it needs JAX, which takes long to import, and so --cache_dir.
+      words: whether it takes arguments that are no flags.
     """
     values = flags.FlagValues()
+    if words:
+        _with_words.append(values)
     if jax:
         _define_common(values)
     return values
@@ -130,7 +136,7 @@ def _run(main: Main, values: flags.FlagValues, argv: list[str]) -> None:
             print(usage.text(main, values), flush=True)
             return
         rest = _parse(values, argv)
-        if len(rest) > 1:
+        if len(rest) > 1 and not any(values is known for known in _with_words):
             fail(f'unexpected argument {rest[1]!r}; flags start with --')
         _show_warnings()
         config_flag.check_trust(values, argv)

@@ -9,7 +9,6 @@ import hashlib
 import os
 import pathlib
 import sqlite3
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from sparse_jax.objectives.goal import ERROR, GOALS, Counted
@@ -160,10 +159,3 @@ def _column(name: str, settings: Settings) -> str:
 def failed_text(failed: dict[str, int]) -> str:
     """'3 over-budget, 1 nonfinite'."""
     return ', '.join(f'{count} {name}' for name, count in sorted(failed.items()))
-
-
-def total(glances: Iterable[Glance]) -> str:
-    """'2 running, 1 finished': how many are in which state."""
-    states = [glance.state for glance in glances]
-    return ', '.join(f'{states.count(state)} {state}' for state in (
-        RUNNING, ENDED, INTERRUPTED, EMPTY) if state in states)

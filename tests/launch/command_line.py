@@ -29,7 +29,8 @@ def call(name: str, *arguments: str) -> None:
     """`python -m launch.NAME ARGUMENTS`, without the compile cache of a person."""
     launcher = LAUNCHERS[name]
     _forget(launcher.FLAGS)
-    argv = [f'launch.{name}', '--cache_dir=', *arguments]
+    cache = ['--cache_dir='] if 'cache_dir' in launcher.FLAGS else []
+    argv = [f'launch.{name}', *cache, *arguments]
     cli.run(launcher.main, launcher.FLAGS, argv)
 
 
