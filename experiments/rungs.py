@@ -29,7 +29,6 @@ from sparse_jax.search.loop import Progress
 from sparse_jax.settings.reading import read
 from sparse_jax.study.records import Study
 
-
 CHAINS = '*-branch=false, num-conv-blocks=1'
 
 
