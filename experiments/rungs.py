@@ -83,9 +83,10 @@ def _summary(study: Study, built: setup.Setup) -> dict[str, Any]:
     pairs = [(by_number[row.trial.parent], row) for row in rows
              if row.trial.origin is not None and row.trial.parent is not None]
     ratio = lambda old, new: float(np.log(max(new, 1e-3) / max(old, 1e-3)))
-    gains = [[old.trial.rung, ratio(old.error, new.error),
-              ratio(old.costs.model_size, new.costs.model_size)]
-             for old, new in pairs if old.trained and new.trained]
+    both = [(old.trial.rung, old.figures, new.figures) for old, new in pairs
+            if old.trained and new.trained]
+    gains = [[rung, ratio(old[0], new[0]),
+              ratio(old[1].model_size, new[1].model_size)] for rung, old, new in both]
     programs = sum(record.programs or 0 for record in rounds)
     return {
         'points': sum(row.trial.origin is None for row in rows),

@@ -92,7 +92,8 @@ def _round_text(record: RoundRecord) -> str:
     seconds = [f'{name} {getattr(record, f"{name}_seconds") or 0.0:.1f} s'
                for name in ('suggest', 'compile', 'train')]
     info = record.info
-    return (f'took {", ".join(seconds)}; {record.programs} new programs, padding '
+    on = f'; {info["promoted"]:.0f} go on' if 'promoted' in info else ''
+    return (f'took {", ".join(seconds)}; {record.programs} new programs{on}, padding '
             f'{info["padding_waste"]:.1f}, slots {100 * info["bucket_fill"]:.0f} %; '
             f'refused {info.get("refused", 0):.0f} of '
             f'{info.get("considered", 0):.0f} proposals')
@@ -121,19 +122,23 @@ def print_summary(setup: Setup, study: Study) -> None:
     console = tables.console()
     rows, rounds, aims = study.rows(), study.rounds(), setup.objectives
     front = front_of(study.networks(), aims)
-    tables.show(console, tables.front_table(front, aims))
+    tables.show(console, tables.front_table(
+        front, aims, epochs=tables.epochs_of(rows, front)))
     if aims.on_board:
         tables.line(console, tables.prediction_text(board(setup.settings)))
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
-    if text := tables.no_better_text(
+    for text in (tables.rungs_text(rows), tables.no_better_text(
             study.networks(), setup.dataset,
-            balanced=setup.settings.objectives.balanced):
-        tables.line(console, text)
+            balanced=setup.settings.objectives.balanced)):
+        if text:
+            tables.line(console, text)
     programs = sum(r.programs or 0 for r in rounds)
     trained = sum(row.costs is not None for row in rows)
     total = lambda name: sum(getattr(r, name) or 0.0 for r in rounds)
     tables.line(console, f'XLA training programs: {programs} compiled, '
-                         f'{trained / max(programs, 1):.1f} candidates each')
+                         f'{trained / max(programs, 1):.1f} candidates each, '
+                         f'{total("compile_seconds") / max(programs, 1):.1f} s of '
+                         'compiling per structure')
     tables.line(
         console,
         f'seconds: compile {total("compile_seconds"):.0f} (overlaps training), '

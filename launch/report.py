@@ -180,18 +180,21 @@ def say(
 
     rows, objectives = study.records.networks(), study.objectives
     front = [m.row for m in members]
-    tables.show(console, tables.front_table(front, objectives, tests))
+    trials = study.records.rows()
+    tables.show(console, tables.front_table(
+        front, objectives, tests, tables.epochs_of(trials, front)))
     if objectives.on_board:
         tables.line(console, tables.prediction_text(study.board))
     tables.line(console, best_text(front, objectives, tests))
     for text in (tables.two_units_text({m.row.name: as_two_units(m) for m in members}),
+                 tables.rungs_text(trials),
                  tables.no_better_text(rows, study.dataset,
                                        balanced=study.settings.objectives.balanced),
                  convergence.text(convergence.history(study.records))):
         if text:
             tables.line(console, text)
     if TREE.value:
-        for text in tree_lines(study.records.rows()):
+        for text in tree_lines(trials):
             tables.line(console, text)
 
 

@@ -136,25 +136,48 @@ def nothing_text(rows: Sequence[Record], objectives: Objectives) -> str:
     return text
 
 
+def epochs_of(trials: Sequence[Record], rows: Iterable[Record]) -> dict[str, int]:
+    """{network: epochs of its point}, {} where no trial of the study goes on."""
+    from sparse_jax.study.lineage import point_epochs
+
+    if not any(trial.trial.continues for trial in trials):
+        return {}
+    return {row.name: point_epochs(list(trials), row.trial.number) for row in rows}
+
+
+def rungs_text(trials: Iterable[Record]) -> str:
+    """'rungs: 40 points, of them went on 20 to rung 1, 9 to rung 2'; '' where none
+    has."""
+    from sparse_jax.study.outcome import FINAL
+
+    counts = collections.Counter(trial.trial.rung for trial in trials)
+    counts.pop(FINAL, None)
+    if len(counts) < 2:
+        return ''
+    on = ', '.join(f'{counts[rung]} to rung {rung}' for rung in sorted(counts) if rung)
+    return f'rungs: {counts[0]} points, of them went on {on}'
+
+
 def front_table(
     rows: Iterable[Record], objectives: Objectives,
-    tests: Mapping[str, float] | None = None,
+    tests: Mapping[str, float] | None = None, epochs: Mapping[str, int] | None = None,
 ) -> Table:
-    """The front as a table; `tests` {name: test accuracy} adds a column."""
+    """The front as a table; `tests` {name: test accuracy} and `epochs` {name: of its
+    point} add columns."""
     shown = [*objectives.names[1:], *(name for name, _ in objectives.budgets), 'macs']
     shown = list(dict.fromkeys(shown))
     counted = {'model_size', 'working_memory'} & set(shown)
     note = '' if objectives.on_board or not counted else ' (bytes, one per value)'
     table = Table(title=f'Pareto front{note}')
     columns = ['trial', 'valid. %', *(objectives.goal(name).heading for name in shown),
-               'unpruned']
+               'unpruned', *(['epochs'] if epochs else [])]
     for name in columns + (['test %'] if tests else []):
         table.add_column(name, justify='right', no_wrap=True)
     for row in rows:
         error, _, unpruned = row.figures
         cells = [row.name, f'{100 * (1 - error):.2f}',
                  *(cost(row, name, objectives) for name in shown),
-                 unpruned.model_size]
+                 unpruned.model_size, *([epochs[row.name]] if epochs else [])]
         if tests:
             cells.append(f'{100 * tests[row.name]:.2f}')
         table.add_row(*map(str, cells))

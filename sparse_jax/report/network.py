@@ -83,8 +83,8 @@ def _origin(row: Record, facts: Facts) -> Element:
         told = trial.status if trial.error is None else percent(1 - trial.error)
         size = '' if trial.costs is None else f', {trial.costs.model_size} B'
         steps.append(element(
-            'li', f'trial {trial.trial.number}: {trial.trial.epochs} epochs, {told}'
-                  f'{size}'))
+            'li', f'trial {trial.trial.number}{lineage.rung_text(trial.trial)}: '
+                  f'{trial.trial.epochs} epochs, {told}{size}'))
     outside = (line[0].trial.parent or 0) < 0
     first = 'starts from a network of another study' if outside else (
         'trained from fresh weights')

@@ -19,6 +19,7 @@ class Point(NamedTuple):
 
     round: int
     candidates: int
+    """Points, however often they were trained."""
     epochs: int
     """Of training, of all candidates so far, diverged ones too."""
     hypervolume: float
@@ -31,7 +32,8 @@ def history(records: Study) -> list[Point]:
         if found.hypervolume is not None:
             done = [row for row in rows if row.round <= found.round]
             epochs = sum(row.trial.epochs for row in done if row.costs is not None)
-            points.append(Point(found.round + 1, len(done), epochs,
+            candidates = sum(row.trial.origin is None for row in done)
+            points.append(Point(found.round + 1, candidates, epochs,
                                 found.hypervolume))
     return points
 

@@ -7,7 +7,7 @@ import numpy as np
 from sparse_jax.model.weights import overlap
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import Space
-from sparse_jax.study.outcome import Trial
+from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.records import Record
 
 
@@ -47,6 +47,21 @@ def total_epochs(rows: list[Record], number: int) -> int:
     return sum(row.trial.epochs for row in ancestors(rows, number))
 
 
+def point_epochs(rows: list[Record], number: int) -> int:
+    """Epochs that the point of a trial was trained up to that trial: its own and those
+    of the lower rungs that it goes on from, without other points' that it inherits."""
+    line = ancestors(rows, number)
+    first = line[-1].trial.first
+    return sum(row.trial.epochs for row in line if row.trial.first == first)
+
+
+def rung_text(trial: Trial) -> str:
+    """' (rung 1)' of a promoted trial, ' (final)' of one of the end, else ''."""
+    if trial.rung == FINAL:
+        return ' (final)'
+    return f' (rung {trial.rung})' if trial.rung else ''
+
+
 def tree_lines(rows: list[Record]) -> list[str]:
     """The lineage as an indented text tree, one line per trial."""
     known, children = {row.trial.number for row in rows}, {}
@@ -59,7 +74,8 @@ def tree_lines(rows: list[Record]) -> list[str]:
         told = row.status
         if row.ok and row.error is not None:
             told = f'{100 * (1 - row.error):.1f} %{size}'
-        lines.append(f'{"  " * depth}{row.trial.number}: {told}')
+        lines.append(f'{"  " * depth}{row.trial.number}{rung_text(row.trial)}: '
+                     f'{told}')
         for child in children.get(row.trial.number, []):
             visit(child, depth + 1)
 

@@ -92,6 +92,27 @@ def test_the_history_counts_what_was_trained():
     assert [p.hypervolume for p in points] == [r.hypervolume for r in rounds]
 
 
+def test_reports_know_rungs():
+    """Trials 1 and 3 become trainings that go on from 0 and 1."""
+    finished = tiny_study.finished()
+    with contextlib.closing(Study(finished.workdir, create=False)) as study:
+        rows, rounds = study.rows(), study.rounds()
+    assert tables.epochs_of(rows, rows) == {} and tables.rungs_text(rows) == ''
+    for number, parent, rung in ((1, 0, 1), (3, 1, 2)):
+        rows[number] = rows[number]._replace(trial=rows[number].trial._replace(
+            parent=parent, rung=rung, origin=0))
+    cut = rows[3]._replace(offset=-1.0)
+    epochs = tables.epochs_of(rows, [*rows, cut])
+    assert epochs == {'0': 8, '1': 16, '2': 4, '3': 20, '3@-1': 20}
+    assert tables.rungs_text(rows) == (
+        'rungs: 2 points, of them went on 1 to rung 1, 1 to rung 2')
+    table = tables.front_table(rows[3:], finished.setup.objectives, epochs=epochs)
+    shown = {column.header: list(column.cells) for column in table.columns}
+    assert shown['epochs'] == ['20']
+    records = types.SimpleNamespace(rows=lambda: rows, rounds=lambda: rounds)
+    assert [p.candidates for p in convergence.history(records)] == [1, 2]
+
+
 def test_a_study_without_a_front_says_why():
     finished = tiny_study.finished()
     with contextlib.closing(Study(finished.workdir, create=False)) as study:

@@ -14,7 +14,7 @@ from sparse_jax.space import encoding
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.study import lineage
-from sparse_jax.study.outcome import Trial
+from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.records import Record
 from sparse_jax.types import Evaluation, SearchAlgorithm
 
@@ -145,3 +145,18 @@ def test_staged_algorithms_follow_the_rounds():
     rows = seen[1].sample(jax.random.key(3), 8)
     graphs = set(encoding.graphs(SPACE, points))
     assert set(encoding.graphs(SPACE, rows)) <= graphs
+
+
+def test_epochs_of_a_point_are_those_of_its_rungs():
+    """Trial 1 inherits from another point and goes on twice."""
+    point = _point()
+    rows = [_row(0, point, 0.5), _row(1, point, 0.4, parent=0),
+            _row(2, point, 0.3, parent=1), _row(3, point, 0.2, parent=2),
+            _row(4, point, 0.1, parent=3)]
+    for row, rung, epochs in ((2, 1, 7), (3, 2, 4), (4, FINAL, 2)):
+        rows[row] = rows[row]._replace(trial=rows[row].trial._replace(
+            rung=rung, origin=1, epochs=epochs))
+    assert [lineage.point_epochs(rows, n) for n in range(5)] == [10, 10, 17, 21, 23]
+    assert lineage.total_epochs(rows, 3) == 31
+    assert [line.split(':')[0].strip() for line in lineage.tree_lines(rows)] == [
+        '0', '1', '2 (rung 1)', '3 (rung 2)', '4 (final)']
