@@ -20,7 +20,7 @@ from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.ops.lowering import Lowering, default_lowering
-from sparse_jax.search import algorithms, reachable
+from sparse_jax.search import algorithms, reachable, starts
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
@@ -89,7 +89,6 @@ def build(
     dataset = dataset or data.load(reading.data_spec(settings))
     space = reading.search_space(settings, dataset.input_shape, dataset.num_classes)
     reachable.check_restricted(settings, space)
-    domain = sparse_domain(space, policy)
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
     _check_goals(settings, aims, dataset)
@@ -105,11 +104,17 @@ def build(
             max_macs=settings.limits.max_macs, objectives=aims,
             prunes=settings.pruning.method != 'none'),
         judge=_judge(settings, dataset, aims))
+    prior = sparse_domain(space, policy)
+    domain = prior
+    if settings.search.initial_design == 'filled':
+        domain = prior._replace(sample=starts.filled(
+            space, aims, prunes=settings.pruning.method != 'none',
+            refuses=evaluator.refuses))
     random = domain.sample(host_random.root_key(0), reachable.SCREENED)
     reachable.check_budgets(settings, aims, space, random, evaluator.refuses)
     make = functools.partial(
         make_algorithm, settings, aims, space=space, evaluator=evaluator,
-        layout=algorithms.layout_of(domain))
+        layout=algorithms.layout_of(prior))
     algorithm = staged(make, domain, space, starts=settings.search.stages)
     note = reachable.size_note(space, aims)
     return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims,

@@ -147,6 +147,10 @@ class Search:
     """Candidates of a round."""
     initial: int = 16
     """Random points before the surrogate takes over."""
+    initial_design: str = 'prior'
+    """What random points are: prior, draws from the table; filled, structures of the
+    table with widths and units grown until a cost is at its hard budget or, where there
+    is none, its soft bound (docs/starts.md)."""
     max_groups: int = 4
     """Compiled programs in one batch, 0 for any; few fill an accelerator better."""
     initial_groups: int = 2

@@ -15,6 +15,7 @@ from sparse_jax.settings.groups import (
     Settings,
 )
 from sparse_jax.settings.tree import to_tree
+from sparse_jax.space.filling import DESIGNS
 from sparse_jax.space.sparse_space import PRIORS, ROWS
 
 KINDS = {int: 'a whole number', float: 'a number', str: 'text', bool: 'true or false',
@@ -179,6 +180,8 @@ def _search_rules(settings: Settings) -> list[Rule]:
         Rule('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
         *(Rule(f'search.{name}', most, _at_least(most, 0), '0 (any) or more')
           for name, most in groups.items()),
+        Rule('search.initial_design', s.initial_design, s.initial_design in DESIGNS,
+             ', '.join(DESIGNS)),
         Rule('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
         Rule('search.stages', s.stages, _is_stages(s.stages),
              'none, or how many rounds (1 or more, increasing) come before stages 2 '

@@ -1,0 +1,80 @@
+"""Random networks that live at the budget: what a search may start from."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from sparse_jax.objectives.goal import Goal
+from sparse_jax.objectives.goals import Objectives, before_pruning
+from sparse_jax.objectives.lower_bounds import bound_of
+from sparse_jax.space import encoding, filling
+from sparse_jax.space.architecture import Graph
+from sparse_jax.space.sparse_space import Space
+
+Draw = Callable[[jax.Array, int], np.ndarray]
+"""(key, num) -> [num, D] canonical rows."""
+SPARE = 1.5
+"""How many times its target a cost may be before pruning: of the weights of a network
+that trains well two thirds survive (docs/starts.md)."""
+WHOLE_MAPS = ('working_memory', 'ram')
+"""Costs that pruning lowers only by removing whole maps: mostly by nothing."""
+
+
+def filled(
+    space: Space, objectives: Objectives, *, prunes: bool,
+    refuses: Callable[[Graph], bool] = lambda graph: False,
+) -> Draw:
+    """Draws of structures with widths and units as large as the targets allow.
+
+    Args:
+      space: the table.
+      objectives: costs, soft bounds and hard budgets, see `targets`.
+      prunes: whether trainings prune: then costs before it may be `SPARE` times their
+        targets, but those of `WHOLE_MAPS`.
+      refuses: networks that are not worth training whatever their costs.
+
+    Returns:
+      A function of a key and a number of rows, see `space.filling.sample`. Where no
+      network of the table is within the targets it draws from the prior.
+    """
+    spare = lambda goal: SPARE if prunes and goal.name not in WHOLE_MAPS else 1.0
+    most = tuple((goal, spare(goal) * at_most) for goal, at_most in targets(objectives))
+    fits = functools.partial(
+        _fits, objectives=objectives, refuses=refuses, most=most)
+    wanted = filling.demand(space, fits)
+    if wanted is None:
+        return lambda key, num: encoding.sample(key, space, num)
+    return lambda key, num: filling.sample(key, space, num, fits, wanted)
+
+
+def targets(objectives: Objectives) -> tuple[tuple[Goal, float], ...]:
+    """What structures are filled up to: the hard budget of every cost that has one, or
+    else the soft bound of the objective."""
+    most = dict(zip(objectives.names[1:], objectives.bounds[1:]))
+    most |= dict(objectives.budgets)
+    return tuple((objectives.goal(name), value) for name, value in most.items())
+
+
+def known_cost(graph: Graph, goal: Goal, objectives: Objectives) -> float | None:
+    """A cost before training and pruning: exact if it is counted. Of others the least
+    that an unpruned network has, or the counted cost that they grow with, if that has
+    the same unit; None if there is neither."""
+    exact = before_pruning(graph, goal, objectives)
+    if exact is not None:
+        return exact
+    least = bound_of(goal, graph, objectives, prunes=False)
+    if least is not None or not goal.like:
+        return least
+    like = objectives.goal(goal.like)
+    return before_pruning(graph, like, objectives) if like.unit == goal.unit else None
+
+
+def _fits(
+    graph: Graph, *, objectives: Objectives, most: tuple[tuple[Goal, float], ...],
+    refuses: Callable[[Graph], bool],
+) -> bool:
+    costs = ((known_cost(graph, goal, objectives), limit) for goal, limit in most)
+    return all(cost is None or cost <= limit for cost, limit in costs) and (
+        not refuses(graph))
