@@ -100,5 +100,5 @@ def test_random_proposals_live_at_the_budget_too_and_the_prior_stays_the_default
 
 def test_designs_have_names():
     with pytest.raises(ConfigError, match=(
-            "^config.search.initial_design: 'full' is not allowed; allowed: prior, fil")):
+            "^config.search.initial_design: 'full' is not allowed; allowed: prior")):
         tiny_study.settings(search__initial_design='full')
