@@ -1,0 +1,1 @@
+"""One search over machines that come and go: `ray_executor.RayExecutor`."""
