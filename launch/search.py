@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from launch import cli, tables
+from launch import cli, machines, tables
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
@@ -31,15 +31,7 @@ TRUST = cli.define_trust(FLAGS)
 VERIFY = flags.DEFINE_bool(
     'verify', None, 'Verify the front on the emulated board at the end; by default if '
     'an objective or a budget is measured on it.', flag_values=FLAGS)
-HOSTS = flags.DEFINE_integer(
-    'hosts', 1, 'Processes of one search, one per host; start each with --host and the '
-    'same other flags.', 1, flag_values=FLAGS)
-HOST = flags.DEFINE_integer(
-    'host', 0, 'Number of this process; 0 runs the search, the others assist.', 0,
-    flag_values=FLAGS)
-COORDINATOR = flags.DEFINE_string(
-    'coordinator', '', 'ADDRESS:PORT of host 0, where there are several.',
-    flag_values=FLAGS)
+MACHINES = machines.define(FLAGS)
 VERIFIED_IMAGES = 100
 """Test images at the end of a search; launch.verify runs all."""
 
@@ -61,21 +53,6 @@ def verify_front(built: setup.Setup, records: Study, folder: str) -> None:
         tables.line(tables.console(), f'front not verified: {error}')
 
 
-def join_hosts() -> None:
-    """Connect the processes of a search over several hosts."""
-    from sparse_jax.evaluation import hosts
-
-    if HOST.value >= HOSTS.value:
-        cli.fail(f'--host={HOST.value}: no such host; allowed: 0 to {HOSTS.value - 1}')
-    address, _, port = COORDINATOR.value.rpartition(':')
-    if HOSTS.value > 1 and not (address and port.isdigit()):
-        cli.fail(f'--coordinator={COORDINATOR.value}: not an address; allowed: '
-                 'ADDRESS:PORT of host 0')
-    if HOSTS.value > 1:
-        tables.line(tables.console(), f'waiting for {HOSTS.value} hosts')
-        hosts.join(COORDINATOR.value, HOSTS.value, HOST.value)
-
-
 def prepare(config: ConfigDict, folder: str) -> setup.Setup:
     """The objects of the search, once all hosts have them."""
     from sparse_jax.evaluation import hosts
@@ -90,7 +67,8 @@ def prepare(config: ConfigDict, folder: str) -> setup.Setup:
             # Before the data is loaded: it fails fast, changing nothing.
             workdir.check_settings(folder, settings)
             lock.check_free(folder)
-        built = setup.build(settings)
+        built = setup.build(
+            settings, make_executor=machines.factory(MACHINES, settings))
     except BaseException:
         hosts.agree(None)
         raise
@@ -132,10 +110,11 @@ def search(built: setup.Setup, folder: str, began: float) -> None:
 
 def main(argv: list[str]) -> None:
     from sparse_jax.evaluation import hosts
+    from sparse_jax.evaluation.cluster.crew import ClusterError
 
     del argv
     began = time.monotonic()
-    join_hosts()
+    machines.join(MACHINES)
     try:
         built = prepare(CONFIG.value, WORKDIR.value)
         if not hosts.leads():
@@ -147,7 +126,7 @@ def main(argv: list[str]) -> None:
             search(built, WORKDIR.value, began)
         finally:
             built.evaluator.executor.close()
-    except hosts.HostsError as error:
+    except (hosts.HostsError, ClusterError) as error:
         cli.fail(error)
     finally:
         hosts.leave()

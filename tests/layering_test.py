@@ -100,6 +100,7 @@ def _users_of(package, roots=('sparse_jax', 'launch', 'experiments')):
 
 def test_fragile_packages_are_imported_in_one_place():
     assert _users_of('gpjax') == {'sparse_jax/surrogate/gp.py'}
+    assert _users_of('ray') == {'sparse_jax/evaluation/cluster/crew.py'}
     assert _users_of('tensorflow_datasets') <= {
         'sparse_jax/data/tfds.py', 'sparse_jax/data/tfds_builders.py'}
     assert not _users_of('tensorflow')

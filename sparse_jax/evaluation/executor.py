@@ -1,10 +1,11 @@
 """What runs trainings: one contract, so that a search need not know where they run.
 
 `local.LocalExecutor` has threads on this machine, `hosts.HostsExecutor` the devices of
-several. Another one, for a cluster, is a class with the methods below; it is given to
-`search.setup.build` as a factory of (recipe, shared, machine), and no file of the
-library changes. Everything that it gets is plain data: frozen dataclasses, named tuples
-and host arrays, which can be sent elsewhere.
+several, `cluster.ray_executor.RayExecutor` workers that come and go. Another one is a
+class with the methods below; it is given to `search.setup.build` as a factory of
+(recipe, shared, machine), and no file of the library changes. The groups that it gets
+are plain data: frozen dataclasses, named tuples and host arrays, which can be sent
+elsewhere.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -18,6 +18,7 @@ from jax.experimental import multihost_utils
 from sparse_jax.evaluation.batching import Batch
 from sparse_jax.evaluation.executor import Executor
 from sparse_jax.evaluation.grouping import Member
+from sparse_jax.evaluation.host_variables import HostsError
 from sparse_jax.evaluation.local import LocalExecutor
 from sparse_jax.evaluation.machine import Machine
 from sparse_jax.evaluation.programs import Program
@@ -35,10 +36,6 @@ class Call(NamedTuple):
     epochs: int
     leaves: list[np.ndarray]
     """Those of its `Batch`, [slots, ...] each."""
-
-
-class HostsError(RuntimeError):
-    """The hosts cannot work together; the message is one line."""
 
 
 def join(coordinator: str, count: int, index: int) -> None:
@@ -85,13 +82,13 @@ def leave() -> None:
 
 
 def alone() -> bool:
-    """Whether this is the only process."""
-    return jax.process_count() == 1
+    """Whether this is the only process; starts no device where none was joined."""
+    return not jax.distributed.is_initialized() or jax.process_count() == 1
 
 
 def leads() -> bool:
     """Whether this process runs the search."""
-    return jax.process_index() == 0
+    return alone() or jax.process_index() == 0
 
 
 class HostsExecutor(LocalExecutor):

@@ -9,7 +9,7 @@ from sparse_jax.evaluation import hosts
 from sparse_jax.evaluation.local import LocalExecutor
 from sparse_jax.study.records import Study
 from tests import tiny_study
-from tests.launch.command_line import finish, start_search
+from tests.launch.command_line import finish, run, start_search
 
 SETTINGS = {
     'search.algorithm': 'random', 'search.rounds': 2, 'search.batch': 4,
@@ -17,15 +17,39 @@ SETTINGS = {
     'limits.max_macs': 200_000}
 
 
+def _flags(port):
+    return [(f'--host={i}', '--hosts=2', f'--coordinator=localhost:{port}')
+            for i in range(2)], [{}, {}]
+
+
+def _slurm(port):
+    common = {'SLURM_JOB_ID': '1', 'SLURM_NTASKS': '2',
+              'SLURM_STEP_NODELIST': 'localhost'}
+    return [('--hosts=auto', f'--coordinator=localhost:{port}')] * 2, [
+        common | {'SLURM_PROCID': str(i)} for i in range(2)]
+
+
+def _ranks(port):
+    common = {'WORLD_SIZE': '2', 'MASTER_ADDR': 'localhost', 'MASTER_PORT': str(port)}
+    return [('--hosts=auto',)] * 2, [common | {'RANK': str(i)} for i in range(2)]
+
+
 @pytest.mark.slow
-def test_two_processes_find_what_one_finds(tmp_path):
+@pytest.mark.parametrize('way', [_flags, _slurm, _ranks])
+def test_two_processes_find_what_one_finds(way, tmp_path, monkeypatch):
     with socket.socket() as free:
         free.bind(('localhost', 0))
         port = free.getsockname()[1]
-    flags = ('--hosts=2', f'--coordinator=localhost:{port}')
-    start = lambda name, *more: start_search(
-        tmp_path / name, tmp_path / 'cache', SETTINGS, *more)
-    finish(*(start('two', f'--host={i}', *flags) for i in range(2)))
+    flags, environments = way(port)
+
+    def start(name, *more, environment=None):
+        with monkeypatch.context() as patch:
+            for variable, value in (environment or {}).items():
+                patch.setenv(variable, value)
+            return start_search(tmp_path / name, tmp_path / 'cache', SETTINGS, *more)
+
+    finish(*(start('two', *given, environment=environment)
+             for given, environment in zip(flags, environments)))
     finish(start('one'))
     one, two = (Study(tmp_path / name, create=False).rows() for name in ('one', 'two'))
     assert len(one) == len(two) == 8
@@ -56,3 +80,24 @@ def test_one_process_tells_nobody(monkeypatch):
     assert type(executor) is LocalExecutor
     executor.close()
     hosts.agree(None)
+
+
+@pytest.mark.parametrize('flags,environment,words', [
+    (['--hosts=two'], {}, ('--hosts=two', 'a number from 1, auto')),
+    (['--hosts=2', '--host=2'], {}, ('--host=2', 'allowed: 0 to 1')),
+    (['--hosts=2'], {}, ('--coordinator=', 'ADDRESS:PORT')),
+    (['--hosts=auto'], {}, ('no variables of hosts', 'SLURM_PROCID', 'TPU_WORKER_ID')),
+    (['--hosts=auto', '--host=0'], {}, ('--host=0 with --hosts=auto',)),
+    (['--hosts=auto'], {'RANK': '0'}, ('WORLD_SIZE, MASTER_ADDR, MASTER_PORT not',)),
+    (['--hosts=auto', '--executor=ray'], {}, ('--executor=ray with --hosts=auto',)),
+    (['--hosts=2', '--executor=ray', '--coordinator=a:1'], {}, ('not allowed tog',)),
+    (['--executor=ray', '--ray_worker=cpu:0'], {}, ('--ray_worker=cpu:0', 'cpu, gpu')),
+    (['--executor=ray', '--ray_address=nowhere'], {}, ("'nowhere'", 'HOST:PORT')),
+    (['--executor=slurm'], {}, ('executor', 'local', 'ray')),
+])
+def test_flags_that_do_not_fit(flags, environment, words, capsys, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    seen = run(capsys, 'search', '--workdir=unused', *flags)
+    assert seen.code == 2 and seen.err.count('\n') == 1
+    assert all(word in seen.err for word in words), seen.err

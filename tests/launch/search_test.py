@@ -132,7 +132,7 @@ def test_another_configuration_is_refused_with_the_difference(workdir, capsys):
 @pytest.mark.parametrize('name', command_line.LAUNCHERS)
 def test_help_is_short_and_shows_the_flags(name, capsys):
     result = command_line.run(capsys, name, '--help')
-    assert result.code == 0 and len(result.out.splitlines()) < 60
+    assert result.code == 0 and len(result.out.splitlines()) < 70
     assert f'python -m launch.{name}' in result.out
     assert name == 'data' or '--workdir=...' in result.out
     assert max(map(len, result.out.splitlines())) <= 88

@@ -87,7 +87,7 @@ class Crew:
         Raises:
           ClusterError: no such cluster, or no node that holds a worker.
         """
-        self._ray, self._joined = _connect(address)
+        self._ray, self._joined = connect(address)
         self._device = places.device_of(self._ray.nodes(), device)
         self._cpus, self._identity = cpus, identity
         self._plan = self._ray.put(plan)
@@ -240,8 +240,14 @@ class Crew:
         self._ray.kill(hand.actor)
 
 
-def _connect(address: str) -> tuple[Any, bool]:
-    """The module `ray`, connected; whether this made the connection."""
+def connect(address: str) -> tuple[Any, bool]:
+    """The module `ray`, connected, and whether this made the connection.
+
+    Called before devices start: a cluster of this machine is processes that are forked.
+
+    Raises:
+      ClusterError: there is no such cluster, or no Ray.
+    """
     # It reports to its makers unless told otherwise.
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     os.environ.setdefault('RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO', '0')

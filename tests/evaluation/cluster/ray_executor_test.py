@@ -171,10 +171,10 @@ def test_addresses_that_are_none():
                            ('localhost', 'no address of a Ray cluster'),
                            ('localhost:1', 'no Ray cluster at .localhost:1')):
         with pytest.raises(crew.ClusterError, match=match):
-            crew._connect(address)
+            crew.connect(address)
 
 
 def test_ray_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(crew.ClusterError, match=r'pip install .sparse_jax\[ray\]'):
-        crew._connect('')
+        crew.connect('')

@@ -1,0 +1,137 @@
+"""Where trainings run: in this process, in those of several hosts, or on a Ray cluster.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from absl import flags
+
+from launch import cli, tables
+
+if TYPE_CHECKING:
+    from sparse_jax.evaluation.executor import ExecutorFactory
+    from sparse_jax.settings.groups import Settings
+
+AUTO = 'auto'
+
+
+class Flags(NamedTuple):
+    """Of a launcher that trains."""
+
+    hosts: flags.FlagHolder
+    host: flags.FlagHolder
+    coordinator: flags.FlagHolder
+    executor: flags.FlagHolder
+    ray_address: flags.FlagHolder
+    ray_worker: flags.FlagHolder
+
+
+def define(values: flags.FlagValues) -> Flags:
+    """Define --hosts, --executor and what belongs to them."""
+    return Flags(
+        flags.DEFINE_string(
+            'hosts', '1', 'Processes of one search, one per host; start each with '
+            '--host and the same other flags. auto: as variables of Slurm (srun), of a '
+            'TPU pod, of Open MPI or RANK and WORLD_SIZE say.', flag_values=values),
+        flags.DEFINE_integer(
+            'host', 0, 'Number of this process; 0 runs the search, the others '
+            'assist.', 0, flag_values=values),
+        flags.DEFINE_string(
+            'coordinator', '', 'ADDRESS:PORT of host 0, where there are several.',
+            flag_values=values),
+        flags.DEFINE_enum(
+            'executor', 'local', ('local', 'ray'), 'local trains in this process; ray '
+            'on the workers of a Ray cluster, which may come and go.',
+            flag_values=values),
+        flags.DEFINE_string(
+            'ray_address', '', 'HOST:PORT of the cluster, auto on one of its nodes; '
+            'empty for a cluster of this machine alone.', flag_values=values),
+        flags.DEFINE_string(
+            'ray_worker', 'auto', 'What a worker takes of a node: cpu or gpu, with :N '
+            'for N cores, as in cpu:2; else all, or an equal share for every GPU.',
+            flag_values=values))
+
+
+def join(given: Flags) -> None:
+    """Connect the processes of a search over several hosts, before devices start."""
+    if given.hosts.value == AUTO:
+        return _join_as_variables_say(given)
+    if not (given.hosts.value.isascii() and given.hosts.value.isdigit()
+            and int(given.hosts.value) > 0):
+        cli.fail(f'--hosts={given.hosts.value}: not a number of hosts; allowed: a '
+                 'number from 1, auto')
+    count, host = int(given.hosts.value), given.host.value
+    if host >= count:
+        cli.fail(f'--host={host}: no such host; allowed: 0 to {count - 1}')
+    if count == 1:
+        return
+    _check_alone(given)
+    address, _, port = given.coordinator.value.rpartition(':')
+    if not (address and port.isdigit()):
+        cli.fail(f'--coordinator={given.coordinator.value}: not an address; allowed: '
+                 'ADDRESS:PORT of host 0')
+    _connect(given.coordinator.value, count, host)
+
+
+def factory(given: Flags, settings: Settings) -> ExecutorFactory:
+    """What makes the executor of a search."""
+    if given.executor.value == 'local':
+        from sparse_jax.evaluation import hosts
+        return hosts.make_executor
+    device, cpus = _worker(given.ray_worker.value)
+    import jax
+
+    from sparse_jax.evaluation.cluster import crew, ray_executor
+
+    # The accelerators of this machine are for its worker.
+    jax.config.update('jax_platforms', 'cpu')
+    crew.connect(given.ray_address.value)
+    return ray_executor.factory(settings, ray_executor.Options(
+        given.ray_address.value, device, cpus))
+
+
+def _worker(text: str) -> tuple[str, int]:
+    """(device, cores) of --ray_worker."""
+    found = re.fullmatch(r'(auto|cpu|gpu)(?::([1-9][0-9]{0,4}))?', text)
+    if not found:
+        cli.fail(f'--ray_worker={text}: not a worker; allowed: cpu, gpu, auto, each '
+                 'with :N for N cores')
+    return found[1], int(found[2] or 0)
+
+
+def _join_as_variables_say(given: Flags) -> None:
+    from sparse_jax.evaluation import host_variables
+
+    if given.host.present:
+        cli.fail(f'--host={given.host.value} with --hosts=auto: not allowed together; '
+                 'allowed: --hosts=NUMBER')
+    _check_alone(given)
+    try:
+        found = host_variables.find(os.environ)
+    except host_variables.HostsError as error:
+        cli.fail(f'--hosts=auto: {error}')
+    if found is None:
+        cli.fail('--hosts=auto: no variables of hosts are set; allowed: '
+                 f'{host_variables.names()}')
+    address = given.coordinator.value or found.coordinator
+    tables.line(tables.console(), f'{found.source}: host {found.number} of '
+                                  f'{found.processes}, coordinator {address}')
+    if found.processes > 1:
+        _connect(address, found.processes, found.number)
+
+
+def _check_alone(given: Flags) -> None:
+    if given.executor.value == 'ray':
+        cli.fail(f'--executor=ray with --hosts={given.hosts.value}: not allowed '
+                 'together; allowed: --hosts for the processes of one search, or '
+                 '--executor=ray for the workers of a cluster')
+
+
+def _connect(coordinator: str, count: int, index: int) -> None:
+    from sparse_jax.evaluation import hosts
+
+    tables.line(tables.console(), f'waiting for {count} hosts')
+    hosts.join(coordinator, count, index)
