@@ -5,7 +5,8 @@
 `best` is the front member of least validation error within the soft bounds; other
 trials are named as in launch.report (24, or 24@-1). The images of the whole test part
 go along, without labels: every logit is compared on the emulated board. --noverify only
-writes the folder.
+writes the folder. --format=c,tflite adds a .tflite file with the same logits;
+README.txt in the folder says how to compile and call either.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ BOARD = cli.define_path(
     'by default the board of the study.', FLAGS)
 OUT = cli.define_path('out', 'Folder to write.', FLAGS, required=True)
 TRUST = cli.define_trust(FLAGS)
+FILES = flags.DEFINE_list(
+    'format', ['c'], 'c, tflite, or both with a comma between.', flag_values=FLAGS)
 METHOD = flags.DEFINE_enum(
     'method', 'robust', ['robust', 'minmax', 'percentile', 'mse', 'fixed'],
     'How the ranges of pixels, activations and weights are calibrated.',
@@ -58,7 +61,8 @@ def write(board: Board | None) -> None:
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         written = export_trial(
             study, TRIAL.value, OUT.value, board=board, weight_format=FORMAT.value,
-            method=cast(Method, METHOD.value), finetune_steps=STEPS.value)
+            method=cast(Method, METHOD.value), finetune_steps=STEPS.value,
+            formats=FILES.value)
     if written.ranges is not None and written.ranges.tuning is not None:
         print(tuning_text(written.ranges.tuning))
     print(f'written: {OUT.value}, trial {written.row.name}, validation accuracy '
@@ -78,7 +82,7 @@ def main(argv: list[str]) -> None:
     del argv
     try:
         write(boards.load(BOARD.value) if BOARD.value else None)
-        if VERIFY.value:
+        if VERIFY.value and 'c' in FILES.value:
             verify(OUT.value, compiler=COMPILER.value)
             print(verification_text(read_report(OUT.value)), end='')
     except MissingToolError as error:

@@ -1,6 +1,7 @@
 """A trained network of a study as a folder of C for a board."""
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -44,7 +45,7 @@ def calibration_images(study: OpenStudy) -> np.ndarray:
 def export_trial(
     study: OpenStudy, which: str | Record, out: str | os.PathLike[str], *,
     board: Board | None = None, method: Method = 'robust', weight_format: str = 'auto',
-    finetune_steps: int = 0,
+    finetune_steps: int = 0, formats: Sequence[str] = ('c',),
 ) -> Exported:
     """Write int8 C99 of a network, with the whole test part for `verify`.
 
@@ -61,6 +62,8 @@ def export_trial(
       method: how ranges are calibrated, one of `quantize.METHODS`.
       weight_format: 'auto', 'dense', 'bitmap' or 'gap'.
       finetune_steps: steps of quantisation-aware training before; 0 for none.
+      formats: 'c', 'tflite' or both; the latter needs the packages tflite and
+        flatbuffers.
 
     Returns:
       What was written, with its accuracy on validation images.
@@ -79,10 +82,17 @@ def export_trial(
             method=method, judges=(validation.images, validation.labels))
     images = calibration_images(study)
     test = data.load_test(study.data_spec)
+    chosen = {'workdir': study.folder, 'trial': row.name,
+              'board': board.name if board else study.settings.objectives.board,
+              'format': ','.join(formats), 'method': method,
+              'finetune_steps': finetune_steps, 'weight_format': weight_format}
+    origin = ' '.join(['python -m launch.export', *(
+        f'--{name}={value}' for name, value in chosen.items()), '--out=DIR'])
     export_network(
-        net, ExportData(images, test.images, resized_from=study.dataset.resized_from),
-        board or study.board, os.fspath(out), ranges=ranges, method=method,
-        weight_format=weight_format)
+        net, ExportData(images, test.images, resized_from=study.dataset.resized_from,
+                        class_names=study.dataset.class_names, origin=origin),
+        board or study.board, os.fspath(out), ranges=ranges or method,
+        weight_format=weight_format, formats=formats)
     return Exported(
         row, int8_accuracy(net, images, *validation, ranges=ranges, method=method),
         accuracy(net, validation), ranges)

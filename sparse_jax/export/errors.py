@@ -25,6 +25,7 @@ class MissingToolError(ExportError):
 
 
 INSTALL = "pip install -r requirements-mcu.txt (or pip install 'sparse_jax[mcu]')"
+_TFLITE = ('tflite', 'flatbuffers')
 
 
 def need(module: str) -> ModuleType:
@@ -33,4 +34,5 @@ def need(module: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         package = module.split('.')[0]
-        raise MissingToolError(f'{package} is not installed: {INSTALL}') from error
+        how = INSTALL.replace('mcu', 'tflite') if package in _TFLITE else INSTALL
+        raise MissingToolError(f'{package} is not installed: {how}') from error

@@ -109,5 +109,6 @@ def write(
     test = data.load_test(reading.data_spec(built.settings))
     export_network(
         net, ExportData(dataset.train.images[:FLOAT_CALIBRATION], test.images,
-                        resized_from=dataset.resized_from),
+                        resized_from=dataset.resized_from,
+                        class_names=dataset.class_names),
         reading.board(built.settings), os.fspath(path / EXPORT))

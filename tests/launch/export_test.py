@@ -48,3 +48,22 @@ def test_a_folder_of_something_else_is_refused(workdir, tmp_path, capsys):
                             f'--out={tmp_path}/mine')
     assert seen.code == 2 and seen.err.startswith('error: ')
     assert [path.name for path in (tmp_path / 'mine').iterdir()] == ['thesis.tex']
+
+
+def test_formats_of_files(workdir, tmp_path, capsys):
+    pytest.importorskip('tflite')
+    seen = command_line.run(
+        capsys, 'export', f'--workdir={workdir}', '--trial=0', '--format=tflite',
+        f'--out={tmp_path}/out')
+    assert (seen.code, seen.err) == (0, '') and 'written: ' in seen.out
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [
+        'README.txt', 'labels.txt', 'net.tflite', 'report.json', 'testset.npz']
+    text = (tmp_path / 'out' / 'README.txt').read_text()
+    assert f'--workdir={workdir} --trial=0 --board=microbit --format=tflite' in text
+    assert (tmp_path / 'out' / 'labels.txt').read_text() == '0\n1\n2\n'
+    seen = command_line.run(capsys, 'export', f'--workdir={workdir}', '--trial=0',
+                            '--format=c,onnx', f'--out={tmp_path}/other')
+    assert seen.code == 2 and 'formats: c,onnx is not allowed' in seen.err
+    assert not (tmp_path / 'other').exists()
+    seen = command_line.run(capsys, 'verify', f'--out={tmp_path}/out')
+    assert seen.code == 2 and seen.err.count('\n') == 1

@@ -1,5 +1,8 @@
 """The C header of a network, for C99 and C++."""
 
+from collections.abc import Sequence
+
+from sparse_jax.export.code import class_names as class_names_c
 from sparse_jax.export.code.buffers import BufferPlan
 from sparse_jax.quantize.quantized import QuantizedNet
 
@@ -10,7 +13,7 @@ _HEADER = '''\
      class = %NAME%_class(logits);
    A row may be forgotten once pushed. Pixels are uint8 codes, [width][channels];
    code = (pixel - low) / step, low %LOW%, step %STEP%.
-   %NAME%_pixel_code computes it.%RESIZED% */
+   %NAME%_pixel_code computes it.%RESIZED%%NAMES% */
 #ifndef %UPPER%_H
 #define %UPPER%_H
 
@@ -26,7 +29,7 @@ _HEADER = '''\
 #define %UPPER%_LOGIT_ZERO_POINT (%ZERO%)
 #define %UPPER%_PIXEL_LOW (%LOW%)
 #define %UPPER%_PIXEL_STEP %STEP%
-
+%MACRO%
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -85,11 +88,12 @@ static inline int %NAME%_class(const int8_t *logits)
 
 def header_text(
     net: QuantizedNet, plan: BufferPlan, name: str,
-    resized_from: tuple[int, int] | None = None,
+    resized_from: tuple[int, int] | None = None, class_names: Sequence[str] = (),
 ) -> str:
     """The header of a network whose identifiers start with `name`.
 
-    `resized_from` is the (height, width) of the images that its own were made of.
+    `resized_from` is the (height, width) of the images that its own were made of;
+    `class_names` are those of all classes, or none.
 
     Real numbers have all their digits: the codes that a device computes are those of
     `quantize.pixel_codes`.
@@ -107,4 +111,6 @@ def header_text(
     values['HIGH'], values['WIDE'] = resized_from or net.input_shape[:2]
     for key, value in values.items():
         text = text.replace(f'%{key}%', str(value))
-    return text
+    # Last, as a name may hold anything.
+    text = text.replace('%MACRO%', class_names_c.macro(class_names, name.upper()))
+    return text.replace('%NAMES%', class_names_c.comment(class_names))

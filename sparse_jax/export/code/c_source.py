@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -45,12 +46,14 @@ class Generated:
 def generate(
     net: QuantizedNet, *, name: str = 'net', weight_format: str = 'auto',
     guard: bool = True, resized_from: tuple[int, int] | None = None,
+    class_names: Sequence[str] = (),
 ) -> Generated:
     """C99 that computes the logits of `emulate`, bit for bit.
 
     `name` prefixes every identifier. `weight_format` forces one of formats.FORMATS.
     `guard` off leaves out the includes, to join several networks in one file.
-    `resized_from` is the size that images are expected to have had, for the header.
+    `resized_from` is the size that images are expected to have had, and `class_names`
+    what the classes are called, for the header.
     """
     if not re.fullmatch(r'[A-Za-z][A-Za-z0-9_]*', name):
         raise ValueError(f'{name!r} is not a C identifier')
@@ -75,7 +78,7 @@ def generate(
     head = f'#include "{name}.h"\n\n' if guard else ''
     source = (head + '\n'.join(parts)).replace('@', f'{name}_')
     counts = {layer: int(gap.counts.sum()) for layer, gap in pairs.items()}
-    header = header_text(net, plan, name, resized_from)
+    header = header_text(net, plan, name, resized_from, class_names)
     return Generated(name, net, plan, header, source, encoded, candidates, symbols,
                      chosen, counts)
 

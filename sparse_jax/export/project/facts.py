@@ -21,7 +21,9 @@ def gather_facts(g: Generated, board: Board, cost: AnalyticCost) -> dict:
     return {
         'name': g.name,
         'board': dataclasses.asdict(board),
-        'image': {'height': height, 'row_bytes': width * channels},
+        'image': {'height': height, 'width': width, 'channels': channels,
+                  'row_bytes': width * channels, 'pixel_low': float(g.net.pixel_low),
+                  'pixel_step': float(g.net.pixel_step)},
         'classes': g.net.classes,
         'logits': g.net.units,
         'logit_zero_point': g.net.tensors[g.net.output].zero_point,

@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import zipfile
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,7 +19,7 @@ REPORT = 'report.json'
 _STAGING = '.export-'
 
 
-def write(out_dir: str | pathlib.Path, files: dict[str, str],
+def write(out_dir: str | pathlib.Path, files: Mapping[str, str | bytes],
           arrays: dict[str, np.ndarray], report: dict) -> None:
     """Writes files, `testset.npz` and the report; replaces an earlier export whole.
 
@@ -41,8 +42,11 @@ def write(out_dir: str | pathlib.Path, files: dict[str, str],
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = _new_staging(out)
         try:
-            for name, text in files.items():
-                (staging / name).write_text(text)
+            for name, content_of in files.items():
+                if isinstance(content_of, bytes):
+                    (staging / name).write_bytes(content_of)
+                else:
+                    (staging / name).write_text(content_of, 'utf-8')
             np.savez_compressed(staging / 'testset.npz', allow_pickle=False, **arrays)
             write_report(staging, content)
             _move(staging, out, names, earlier)
