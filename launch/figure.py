@@ -7,7 +7,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from sparse_jax.objectives.goal import GOALS
-from sparse_jax.report.axes import binary_ticks, round_ticks, size_label
+from sparse_jax.report.axes import round_ticks, size_axis
 from sparse_jax.report.frame import Frame, floor_of
 
 _WIDTH, _HEIGHT, _DPI = 3.5, 3.2, 200
@@ -81,7 +81,7 @@ def draw(target: Target, shown: Front, form: str = 'png') -> None:
             *axis.get_legend_handles_labels())}
         labels = [label for label in _LEGEND if label in entries]
         labels += [label for label in entries if label not in _LEGEND]
-        figure.suptitle(shown.title)
+        figure.suptitle(shown.title).set_in_layout(False)
         top = 0.94 if shown.title else 1.0
         figure.legend([entries[label] for label in labels], labels,
                       loc='upper center', bbox_to_anchor=(0.5, top),
@@ -159,8 +159,8 @@ def _panel(axis: Any, shown: Front, column: int) -> None:
                      edgecolor='white', label=f'chosen: {name}', zorder=5)
     axis.set_xscale('log', base=2)
     axis.set_xlim(low, high)
-    ticks = binary_ticks(low, high)
-    axis.set_xticks(ticks, [size_label(t) for t in ticks])
+    places = size_axis(low, high, 0.0, 1.0, '', bytes_=True)
+    axis.set_xticks(places.ticks, places.labels)
     axis.minorticks_off()
     axis.grid(True, lw=0.4, color='0.92', zorder=0)
     axis.set_axisbelow(True)

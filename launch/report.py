@@ -109,12 +109,13 @@ def write_front(folder: pathlib.Path, facts: Facts, title: str) -> list[str]:
 
     objectives, budgets = facts.objectives, dict(facts.objectives.budgets)
     best = facts.best
+    front = matrix(facts.front, objectives)
     shown = picture.Front(
-        facts.values, matrix(facts.front, objectives), np.array(objectives.bounds[1:]),
+        facts.values, front, np.array(objectives.bounds[1:]),
         [goal.axis_label for goal in objectives.costs],
         [budgets.get(goal.name) for goal in objectives.costs], f'{title}: front',
         None if best is None else (best.name, matrix([best], objectives)[0]),
-        frame.zoom(facts.values, objectives, facts.guess))
+        frame.zoom(facts.values, front, objectives, facts.guess))
     for form in PICTURES:
         with files.replacing(folder / f'front.{form}') as file:
             picture.draw(file, shown, form)

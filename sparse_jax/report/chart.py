@@ -7,7 +7,7 @@ import numpy as np
 from sparse_jax.report.axes import Axis
 from sparse_jax.report.elements import Child, Element, element, path, short, svg, text
 
-LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 26.0, 42.0
+LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 36.0, 42.0
 """Pixels between the picture's edges and its axes."""
 
 
@@ -15,7 +15,7 @@ class Size(NamedTuple):
     """Of a picture in pixels."""
 
     width: float = 400.0
-    height: float = 290.0
+    height: float = 300.0
 
     @property
     def across(self) -> tuple[float, float]:
@@ -99,21 +99,21 @@ def diamond(x: float, y: float, kind: str, tip: str) -> Element:
                    d=f'M{short(x)} {short(y - 6)}l5 6l-5 6l-5 -6z')
 
 
-def vertical(axis: Axis, value: float, size: Size, kind: str) -> Element | None:
+def vertical(x: Axis, y: Axis, value: float, kind: str) -> Element | None:
     """A line at a value of the horizontal axis; None if it is outside."""
-    if not axis.holds(value):
+    if not x.holds(value):
         return None
-    pixel, (bottom, top) = float(axis.at(value)), size.up
-    return element('path', d=f'M{short(pixel)} {short(bottom)}V{short(top)}',
+    pixel = short(float(x.at(value)))
+    return element('path', d=f'M{pixel} {short(y.start)}V{short(y.end)}',
                    class_=f'limit {kind}')
 
 
-def horizontal(axis: Axis, value: float, size: Size, kind: str) -> Element | None:
+def horizontal(x: Axis, y: Axis, value: float, kind: str) -> Element | None:
     """A line at a value of the vertical axis; None if it is outside."""
-    if not axis.holds(value):
+    if not y.holds(value):
         return None
-    pixel, (left, right) = float(axis.at(value)), size.across
-    return element('path', d=f'M{short(left)} {short(pixel)}H{short(right)}',
+    pixel = short(float(y.at(value)))
+    return element('path', d=f'M{short(x.start)} {pixel}H{short(x.end)}',
                    class_=f'limit {kind}')
 
 

@@ -98,6 +98,7 @@ def _worst(matrix: np.ndarray, names: Sequence[str]) -> Element:
         most = f'{names[taken]} ({wrong[taken]})' if wrong.any() else ''
         recall = '' if np.isnan(found[i]) else f'{100 * found[i]:.1f}'
         rows.append([str(names[int(i)]), str(matrix[i].sum()), recall, element(
-            'td', most, class_='words')])
-    return table(['class', 'images', 'recall %', 'most often taken for'], rows,
-                 sortable=True)
+            'td', most, class_='left')])
+    head: list[Child] = ['class', 'images', 'recall %', element(
+        'th', 'most often taken for', class_='left', scope='col')]
+    return table(head, rows, sortable=True)

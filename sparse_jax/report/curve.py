@@ -29,6 +29,6 @@ def draw(accuracy: Sequence[float], pruned: float | None) -> Element | None:
     entries = [('stairs', 'on training images, before pruning')]
     if pruned is not None:
         entries.append(('soft', 'on validation images, pruned'))
-        marks.append(horizontal(y, 100 * pruned, _SIZE, 'soft'))
+        marks.append(horizontal(x, y, 100 * pruned, 'soft'))
     return element('div', chart('Learning curve', x, y, *marks, size=_SIZE),
                    legend(*entries))

@@ -87,6 +87,11 @@ def text(x: float, y: float, words: str, **attributes: object) -> Element:
     return element('text', words, x=x, y=y, **attributes)
 
 
+def sentence(words: str) -> str:
+    """With a capital letter first; abbreviations stay as they are."""
+    return words[:1].upper() + words[1:]
+
+
 def path(x: Array, y: Array) -> str:
     """The description of a line through points [N], [N]."""
     return 'M' + 'L'.join(f'{short(a)} {short(b)}' for a, b in zip(x, y))
@@ -112,5 +117,6 @@ def table(
                                    'sortable' if sortable else '')))
     return element('div', element(
         'table', element('thead', element('tr', *(
-            element('th', name, scope='col') for name in head))),
+            name if ready(name) else element('th', name, scope='col')
+            for name in head))),
         element('tbody', *body), class_=kinds or None), class_='scroll')

@@ -47,6 +47,12 @@ def floor_of(errors: np.ndarray) -> float:
     return float(0.5 * positive.min()) if len(positive) else 0.001
 
 
+def drawn(values: np.ndarray, objectives: Objectives, least: float) -> np.ndarray:
+    """Objectives [N, K] as a logarithmic picture has them: errors at least `least`,
+    costs at least the floor of their goal."""
+    return np.maximum(values, [least, *(goal.floor for goal in objectives.costs)])
+
+
 def worth(values: np.ndarray, objectives: Objectives, guess: float) -> np.ndarray:
     """Which networks are worth deploying: accurate and small enough.
 
@@ -68,24 +74,33 @@ def worth(values: np.ndarray, objectives: Objectives, guess: float) -> np.ndarra
 
 def whole(values: np.ndarray, objectives: Objectives) -> Frame:
     """Around all networks [N, K] and the limits."""
-    return _around(values, values[:, 0], limits(objectives), np.inf)
+    return _around(drawn(values, objectives, floor_of(values[:, 0])),
+                   limits(objectives), np.inf)
 
 
-def zoom(values: np.ndarray, objectives: Objectives, guess: float) -> Frame:
-    """Around the networks [N, K] that are worth deploying; around all if none is."""
-    near = worth(values, objectives, guess)
-    if not near.any() or near.all():
-        return whole(values, objectives)
-    found = _around(values[near], values[:, 0], limits(objectives), SLACK)
-    return found._replace(zoomed=bool((~found.holds(values)).any()))
-
-
-def _around(
-    values: np.ndarray, errors: np.ndarray, most: np.ndarray, reach: float
+def zoom(
+    values: np.ndarray, front: np.ndarray, objectives: Objectives, guess: float
 ) -> Frame:
+    """Around the networks of the front that are worth deploying; around all networks
+    if none is.
+
+    Args:
+      values: [N, K] objectives of all networks.
+      front: [F, K] of those of the front.
+      objectives: what they are.
+      guess: error of naming the largest class.
+    """
+    near = worth(front, objectives, guess)
+    if not near.any():
+        return whole(values, objectives)
+    shown, front = (drawn(v, objectives, floor_of(values[:, 0])) for v in (
+        values, front))
+    found = _around(front[near], limits(objectives), SLACK)
+    return found._replace(zoomed=bool((~found.holds(shown)).any()))
+
+
+def _around(shown: np.ndarray, most: np.ndarray, reach: float) -> Frame:
     """With a margin; a limit within `reach` times the largest cost is inside too."""
-    shown = np.concatenate([np.maximum(values[:, :1], floor_of(errors)),
-                            np.maximum(values[:, 1:], 1e-6)], axis=1)
     low, high = shown.min(0), shown.max(0)
     near = most <= reach * high[1:]
     high[1:] = np.where(near, np.maximum(high[1:], most), high[1:])

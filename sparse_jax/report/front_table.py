@@ -1,7 +1,8 @@
 """The front as a table, and the chosen network at a glance."""
 
 from sparse_jax.objectives.goal import Goal
-from sparse_jax.objectives.goals import figure
+from sparse_jax.objectives.goals import figure, matrix
+from sparse_jax.report import frame
 from sparse_jax.report.elements import Child, Element, element, table
 from sparse_jax.report.facts import Facts, anchor, mark_of, percent
 from sparse_jax.report.network import described
@@ -17,32 +18,37 @@ def section(facts: Facts) -> Element:
     if facts.tests:
         head.append('test %')
     head += [_heading(goal) for goal in goals]
-    head += ['unpruned (B)']
+    head += ['size unpruned (B)']
     linked = {member.row.name for member in described(facts)}
-    rows = [_row(row, goals, facts, linked) for row in facts.front]
+    useful = frame.worth(
+        matrix(facts.front, facts.objectives), facts.objectives, facts.guess)
+    rows = [_row(row, goals, facts, linked, bool(good))
+            for row, good in zip(facts.front, useful)]
     found = table(head, rows, sortable=True)
     return element('section', element('h2', 'Front as a table'), found,
                    element('p', 'Also in front.csv. A name such as 12@-1 is trial 12 '
-                                'pruned at a cut shifted by -1. Click a heading to '
-                                'sort.', class_='note'), id='table')
+                                'pruned at a cut shifted by -1. Pale: hardly worth '
+                                'deploying. Click a heading to sort.',
+                           class_='note'), id='table')
 
 
 def _heading(goal: Goal) -> str:
-    unit = '' if goal.unit.lower() in goal.heading.lower() else f' ({goal.unit})'
-    return f'{goal.heading}{unit if goal.unit else ""}'
+    plain = not goal.unit or goal.unit == goal.title
+    return goal.title if plain else f'{goal.title} ({goal.unit})'
 
 
 def _row(
-    row: Record, goals: list[Goal], facts: Facts, linked: set[str]
+    row: Record, goals: list[Goal], facts: Facts, linked: set[str], useful: bool
 ) -> list[Child]:
     best = facts.is_best(row)
+    kind = 'best' if best else None if useful else 'dim'
     name: Child = row.name
     if row.name in linked:
         name = element('a', row.name, href=f'#{anchor(row)}')
     own_place = None if row.name in linked else anchor(row)
     cells: list[Child] = [
         element('td', name, ' ★' if best else None, id=own_place,
-                data_network=mark_of(row), class_='best' if best else None),
+                data_network=mark_of(row), class_=kind),
         f'{100 * (1 - (row.error or 0.0)):.2f}']
     if facts.tests:
         tested = facts.tests.get(row.name)

@@ -3,8 +3,8 @@
 import json
 import shlex
 
-from sparse_jax.objectives.goals import figure
-from sparse_jax.report import confusion, curve, drawing, layers, ledger
+from sparse_jax.objectives.goals import figure, matrix
+from sparse_jax.report import confusion, curve, drawing, frame, layers, ledger
 from sparse_jax.report.elements import Child, Element, element
 from sparse_jax.report.facts import Facts, anchor, mark_of, percent
 from sparse_jax.study import lineage
@@ -28,15 +28,18 @@ def section(facts: Facts) -> Element:
 
 
 def described(facts: Facts) -> list[Member]:
-    """Members with a part of the page: the chosen one, then at most `MOST` in all by
-    their error, one of every trial before further cuts of one."""
-    order = sorted(facts.members, key=lambda m: (
-        not facts.is_best(m.row), m.row.error))
+    """Members with a part of the page, at most `MOST`: the chosen one, then by their
+    error what is worth deploying, one of every trial before further cuts of one."""
+    useful = frame.worth(
+        matrix(facts.front, facts.objectives), facts.objectives, facts.guess)
+    key = lambda member: (not facts.is_best(member.row), member.row.error)
+    order = sorted((m for m, good in zip(facts.members, useful)
+                    if good or facts.is_best(m.row)), key=key)
     first: dict[int, Member] = {}
-    for member in order:
+    for member in order or sorted(facts.members, key=key):
         first.setdefault(member.row.trial.number, member)
     rest = [m for m in order if first[m.row.trial.number] is not m]
-    return [*first.values(), *rest][:MOST]
+    return sorted([*first.values(), *rest][:MOST], key=key)
 
 
 def network(facts: Facts, member: Member, *, is_open: bool) -> Element:
@@ -71,7 +74,7 @@ def headline(row: Record, facts: Facts) -> str:
     for goal in facts.objectives.used[1:]:
         value = figure(row, goal.name, facts.objectives)
         if value is not None:
-            parts.append(f'{goal.heading} {goal.text(value)}')
+            parts.append(f'{goal.title} {goal.text(value)}')
     return ' · '.join(parts)
 
 
@@ -101,10 +104,11 @@ def _origin(row: Record, facts: Facts) -> Element:
 def _commands(row: Record, facts: Facts) -> list[Child]:
     """What to type for it."""
     workdir = str(facts.study.folder)
-    base = f'--workdir={shlex.quote(workdir)} --trial={row.name}'
+    # One flag a line: a long path is cut nowhere.
+    base = f' \\\n    --workdir={shlex.quote(workdir)} \\\n    --trial={row.name}'
     out = shlex.quote(f'{workdir}/export_{row.name}')
-    commands = [f'python -m launch.export {base} --out={out}',
-                f'python -m launch.describe {base}']
+    commands = [f'python -m launch.export{base} \\\n    --out={out}',
+                f'python -m launch.describe{base}']
     return [element('pre', element('code', line), element(
         'button', 'copy', type='button', class_='copy')) for line in commands]
 

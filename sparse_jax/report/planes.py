@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from sparse_jax.report import frame as frames
 from sparse_jax.report.axes import Axis, percent_axis, size_axis
 from sparse_jax.report.chart import (
     SIZE,
+    Size,
     chart,
     diamond,
     dots,
@@ -21,31 +23,57 @@ from sparse_jax.report.chart import (
     steps,
     vertical,
 )
-from sparse_jax.report.elements import Element, element
+from sparse_jax.report.elements import Element, element, sentence, text
 from sparse_jax.report.facts import Facts, anchor, mark_of, tip
 from sparse_jax.report.frame import Frame
 from sparse_jax.report.published import Published, plotted
 
+_ALONE = Size(470.0, 330.0)
+"""Of the only plane of two objectives."""
+
+
+class View(NamedTuple):
+    """What all planes show."""
+
+    values: np.ndarray
+    """[N, K] objectives of all networks, as they are drawn."""
+    front: np.ndarray
+    """[F, K] of those of the front."""
+    frame: Frame
+
 
 def section(facts: Facts, published: Sequence[Published]) -> Element:
     """All planes: what is worth deploying, and everything behind a switch."""
-    values, objectives = facts.values, facts.objectives
-    near = frames.zoom(values, objectives, facts.guess)
-    far = frames.whole(values, objectives)
-    views = [('near', near), ('all', far)] if near.zoomed else [('all', far)]
-    grids = [element('div', *(
-        plane(facts, pair, shown, published) for pair in pairs(facts)),
-        class_=f'planes {name}') for name, shown in views]
-    switches = []
+    objectives, values = facts.objectives, facts.values
+    front = matrix(facts.front, objectives)
+    near = frames.zoom(values, front, objectives, facts.guess)
+    least = frames.floor_of(values[:, 0])
+    whole = View(frames.drawn(values, objectives, least),
+                 frames.drawn(front, objectives, least),
+                 frames.whole(values, objectives))
+    views = {'all': whole}
     if near.zoomed:
-        for name, words in (('near', 'worth deploying'), ('all', 'everything')):
-            switches += [
-                element('input', type='radio', name='view', id=f'view-{name}',
-                        checked=name == 'near'),
-                element('label', words, for_=f'view-{name}')]
+        views = {'near': whole._replace(frame=near), 'all': whole}
+    alone = ' alone' if len(pairs(facts)) == 1 else ''
+    grids = [element('div', *(
+        plane(facts, pair, view, published) for pair in pairs(facts)),
+        class_=f'planes {name}{alone}') for name, view in views.items()]
     return element(
-        'section', element('h2', 'Front'), *switches, *grids, _legend(
-            facts, published), _caption(facts, near), id='front', class_='switched')
+        'section', element('h2', 'Front'), *_switches(near), *grids,
+        _legend(facts, published), _caption(facts, whole.front, near), id='front',
+        class_='switched')
+
+
+def _switches(near: Frame) -> list[Element]:
+    """Between the two views, where there are two."""
+    if not near.zoomed:
+        return []
+    switches = []
+    for name, words in (('near', 'worth deploying'), ('all', 'everything')):
+        switches += [element('input', type='radio', name='view', id=f'view-{name}',
+                             checked=name == 'near'),
+                     element('label', words, for_=f'view-{name}')]
+    return switches
 
 
 def pairs(facts: Facts) -> list[tuple[int, int]]:
@@ -56,34 +84,30 @@ def pairs(facts: Facts) -> list[tuple[int, int]]:
 
 
 def plane(
-    facts: Facts, pair: tuple[int, int], shown: Frame, published: Sequence[Published]
+    facts: Facts, pair: tuple[int, int], view: View, published: Sequence[Published]
 ) -> Element:
     """One plane of two objectives."""
-    objectives, (column, line) = facts.objectives, pair
-    x = _axis(objectives.goal(objectives.names[column]), shown, column, SIZE.across)
-    y = _axis(objectives.goal(objectives.names[line]), shown, line, SIZE.up)
-    values, front = facts.values, matrix(facts.front, objectives)
-    inside = x.holds(_units(values, column, shown)) & y.holds(
-        _units(values, line, shown))
-    background = dots(x.at(_units(values[inside], column, shown)),
-                      y.at(_units(values[inside], line, shown)), 'other')
-    names = [objectives.goal(objectives.names[c]).title for c in (line, column)]
+    goals = [facts.objectives.goal(facts.objectives.names[c]) for c in pair]
+    size = SIZE if len(pairs(facts)) > 1 else _ALONE
+    x, y = (_axis(goal, view.frame, column, ends) for goal, column, ends in zip(
+        goals, pair, (size.across, size.up)))
+    across, up = _units(view.values, pair)
+    inside = x.holds(across) & y.holds(up)
     return chart(
-        f'{names[0].capitalize()} against {names[1]}', x, y,
-        *_limits(facts, pair, x, y), background,
-        _stairs(front[:, [column, line]], x, y, shown, pair),
+        f'{sentence(goals[1].title)} against {goals[0].title}', x, y,
+        *_limits(facts, pair, x, y),
+        dots(x.at(across[inside]), y.at(up[inside]), 'other'),
+        _stairs(*_units(view.front, pair), x, y) if pair[1] == 0 else None,
         *_published(published, facts, pair, x, y),
-        *_front(facts, front, x, y, shown, pair))
+        *_front(facts, *_units(view.front, pair), x, y), size=size)
 
 
-def _units(values: np.ndarray, column: int, shown: Frame) -> np.ndarray:
-    """A column as it is drawn: errors in per cent, zeros at the edge."""
-    found = np.maximum(values[:, column], min(shown.low[column], 1.0)
-                       if column else 1e-6)
-    if column:
-        return found
-    least = frames.floor_of(values[:, 0]) if len(values) else 0.0
-    return 100 * np.maximum(found, least)
+def _units(
+    values: np.ndarray, pair: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two columns as they are drawn: errors in per cent."""
+    across, up = (values[:, column] * (1.0 if column else 100.0) for column in pair)
+    return across, up
 
 
 def _axis(goal: Goal, shown: Frame, column: int, ends: tuple[float, float]) -> Axis:
@@ -98,43 +122,48 @@ def _limits(
 ) -> list[Element | None]:
     """Soft bounds and hard budgets as lines."""
     objectives, marks = facts.objectives, []
-    for axis, column, draw in ((x, pair[0], vertical), (y, pair[1], horizontal)):
+    for column, draw in zip(pair, (vertical, horizontal)):
         if not column:
             continue
         hard = dict(objectives.budgets).get(objectives.names[column])
-        marks.append(draw(axis, objectives.bounds[column], SIZE, 'soft'))
-        if hard is not None:
-            marks.append(draw(axis, hard, SIZE, 'hard'))
+        lines = [('soft', objectives.bounds[column])]
+        lines += [] if hard is None else [('hard', hard)]
+        marks += [draw(x, y, value, kind) for kind, value in lines]
+        if draw is vertical:
+            marks += _beyond(x, y, lines, objectives.goal(objectives.names[column]))
     return marks
 
 
-def _stairs(
-    points: np.ndarray, x: Axis, y: Axis, shown: Frame, pair: tuple[int, int]
-) -> Element | None:
-    """The front of this plane alone, as stairs inside the frame."""
-    columns = list(pair)
-    held = np.all((points >= shown.low[columns]) & (points <= shown.high[columns]), 1)
-    points = points[held]
+def _beyond(
+    x: Axis, y: Axis, lines: Sequence[tuple[str, float]], goal: Goal
+) -> list[Element | None]:
+    """In words above it, the limits that lie right of the picture."""
+    kinds = {'soft': 'soft bound', 'hard': 'budget'}
+    far = [f'{kinds[kind]} {goal.text(value)} →' for kind, value in lines
+           if value > x.high]
+    return [text(x.end, y.end - 5 - 13 * i, words,
+                 text_anchor='end', class_='beyond') for i, words in enumerate(far)]
+
+
+def _stairs(across: np.ndarray, up: np.ndarray, x: Axis, y: Axis) -> Element | None:
+    """The least error at every cost, as stairs inside the frame."""
+    points = np.stack([across, up], axis=1)[x.holds(across) & y.holds(up)]
     if not len(points):
         return None
     points = points[pareto.non_dominated(points)]
     points = points[np.argsort(points[:, 0], kind='stable')]
-    scale = 1.0 if pair[1] else 100.0
-    return steps(x.at(points[:, 0]), y.at(scale * points[:, 1]), x.end, 'front')
+    return steps(x.at(points[:, 0]), y.at(points[:, 1]), x.end, 'front')
 
 
 def _front(
-    facts: Facts, front: np.ndarray, x: Axis, y: Axis, shown: Frame,
-    pair: tuple[int, int],
+    facts: Facts, across: np.ndarray, up: np.ndarray, x: Axis, y: Axis
 ) -> list[Element]:
     """Marks of the front's networks inside the frame, the chosen one on top."""
-    across, up = (_units(front, column, shown) for column in pair)
-    order = sorted(range(len(front)), key=lambda i: facts.is_best(facts.front[i]))
+    inside = x.holds(across) & y.holds(up)
+    order = sorted(np.flatnonzero(inside), key=lambda i: facts.is_best(facts.front[i]))
     marks = []
     for i in order:
         row = facts.front[i]
-        if not (x.holds(across[i]) and y.holds(up[i])):
-            continue
         kind = 'front chosen' if facts.is_best(row) else 'front'
         marks.append(element('a', mark(
             float(x.at(across[i])), float(y.at(up[i])), kind, tip(row, facts),
@@ -160,7 +189,7 @@ def _legend(facts: Facts, published: Sequence[Published]) -> Element:
     objectives = facts.objectives
     count = len(objectives.names)
     entries = [('front', f'front of all {count} objectives'),
-               ('other', 'other networks'), ('stairs', 'best in this plane'),
+               ('other', 'other networks'), ('stairs', 'least error at this cost'),
                ('soft', 'soft bound')]
     if facts.best is not None:
         entries.insert(1, ('chosen', f'chosen: {facts.best.name}'))
@@ -172,18 +201,11 @@ def _legend(facts: Facts, published: Sequence[Published]) -> Element:
     return legend(*entries)
 
 
-def _caption(facts: Facts, near: Frame) -> Element:
+def _caption(facts: Facts, front: np.ndarray, near: Frame) -> Element:
     words = ('Every mark is one trained and pruned network; hover or tap for its '
              'figures, click to read about it.')
     if near.zoomed:
-        outside = int((~near.holds(_floored(facts))).sum())
+        outside = int((~near.holds(front)).sum())
         words += (f' Worth deploying: {frames.rule()}; {outside} of '
                   f'{len(facts.front)} networks of the front are outside.')
     return element('p', words, class_='note')
-
-
-def _floored(facts: Facts) -> np.ndarray:
-    """[F, K] objectives of the front, as they are drawn."""
-    front = matrix(facts.front, facts.objectives)
-    front[:, 0] = np.maximum(front[:, 0], frames.floor_of(facts.values[:, 0]))
-    return front

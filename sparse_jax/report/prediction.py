@@ -10,7 +10,7 @@ from sparse_jax.objectives.goal import ERROR, Goal
 from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.report.axes import Axis, percent_axis, size_axis
 from sparse_jax.report.chart import SIZE, chart, dots, line
-from sparse_jax.report.elements import Element, element
+from sparse_jax.report.elements import Element, element, sentence
 from sparse_jax.report.facts import Facts
 from sparse_jax.search.algorithms import layout_of
 from sparse_jax.search.domain import sparse_domain
@@ -104,7 +104,7 @@ def _picture(goal: Goal, observed: np.ndarray, predicted: np.ndarray) -> Element
     if np.ptp(observed) > 0 and np.ptp(predicted) > 0:
         rank = np.corrcoef(*map(stats.rankdata, (observed, predicted)))[0, 1]
         words = f', rank correlation {rank:.2f}'
-    return chart(f'{goal.title.capitalize()}{words}', x, y,
+    return chart(f'{sentence(goal.title)}{words}', x, y,
                  line(x.at(ends), y.at(ends), 'diagonal'),
                  dots(x.at(seen), y.at(told), 'large'))
 

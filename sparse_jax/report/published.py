@@ -104,7 +104,8 @@ def section(published: Sequence[Published]) -> Element | None:
     return element(
         'section', element('h2', 'Published for these data'),
         table(['method', 'test %', 'model size (B)', 'memory, x + y (B)',
-               'memory, x + w (B)', 'source'], [list(row) for row in rows],
+               'memory, x + w (B)', element(
+            'th', 'source', class_='left', scope='col')], [list(row) for row in rows],
               sortable=True),
         element('p', 'As published, on test data; splits, counting and training differ '
                      'from this study, so read them as landmarks.', class_='note'),

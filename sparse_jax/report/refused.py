@@ -32,7 +32,8 @@ def section(facts: Facts) -> Element:
             'td', meaning, class_='words')])
     return element(
         'section', element('h2', 'What became of the trials'),
-        table(['status', 'trials', '', 'meaning'], rows),
+        table(['status', 'trials', '', element(
+            'th', 'meaning', class_='left', scope='col')], rows),
         _proposals(facts), id='statuses')
 
 

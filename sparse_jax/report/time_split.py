@@ -26,6 +26,7 @@ def section(facts: Facts) -> Element | None:
     each = [seconds(found) for found in done]
     total = {part: sum(of[part] for of in each) for part in PARTS}
     whole = max(sum(total.values()), 1e-9)
+    told = ', '.join(f'{part} {total[part]:.1f} s' for part in PARTS)
     bar = element('div', *(element(
         'span', element('b', f'{part} {total[part]:.0f} s'),
         class_=f'part {part}', style=f'flex:{max(total[part] / whole, 0.001):.4f}',
@@ -33,8 +34,9 @@ def section(facts: Facts) -> Element | None:
         for part in PARTS), class_='split')
     return element(
         'section', element('h2', 'Time'), bar,
-        element('p', 'Seconds of work, not of the clock: programs are compiled while '
-                     'others train, and trainings run side by side.', class_='note'),
+        element('p', f'{told}. Seconds of work, not of the clock: programs are '
+                     'compiled while others train, and trainings run side by side.',
+                class_='note'),
         element('details', element('summary', 'by round'), _by_round(done, each)),
         id='time')
 

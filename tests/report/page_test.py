@@ -54,7 +54,7 @@ def test_a_finished_study_is_one_whole_page():
         assert row.name in whole.text
     best = found.best
     assert f'chosen: {best.name}' in whole.text
-    assert f'--trial={best.name} --out=' in whole.text
+    assert f'--trial={best.name} \\ --out=' in whole.text
     # Three objectives: three planes, once or behind the switch twice.
     assert text.count('against') >= 3
 
