@@ -19,7 +19,7 @@ from typing import NoReturn, TextIO
 from absl import flags
 from ml_collections import ConfigDict
 
-from launch import compile_cache, config_flag, environment, usage
+from launch import compile_cache, config_flag, environment, log, usage
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.study.errors import StudyError
@@ -138,6 +138,7 @@ def _run(main: Main, values: flags.FlagValues, argv: list[str]) -> None:
         rest = _parse(values, argv)
         if len(rest) > 1 and not any(values is known for known in _with_words):
             fail(f'unexpected argument {rest[1]!r}; flags start with --')
+        _say_first(main)
         _show_warnings()
         config_flag.check_trust(values, argv)
         if 'cache_dir' in values:
@@ -185,6 +186,17 @@ def _errors_of_data() -> tuple[type[Exception], ...]:
     from sparse_jax.data import DataError
     from sparse_jax.space.network_file import NetworkFileError
     return DataError, NetworkFileError, NothingLeftError
+
+
+def _say_first(main: Main) -> None:
+    """What the module of a launcher has to say before JAX is imported, which takes
+    seconds: its `first_line()`, if it has one."""
+    log.forget()
+    first = getattr(sys.modules[main.__module__], 'first_line', None)
+    if first is not None:
+        text = first()
+        print(text, flush=True)
+        log.add(text)
 
 
 def _show_warnings() -> None:

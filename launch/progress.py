@@ -1,19 +1,21 @@
 """What a person sees of a running search, and the closing summary."""
 
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from launch import tables
+from launch import ahead, tables
 from sparse_jax import status
-from sparse_jax.objectives.goals import figure, front_of
+from sparse_jax.objectives.goals import Objectives, best_under, figure, front_of
 from sparse_jax.search import clock, loop
 from sparse_jax.search.clock import End
+from sparse_jax.search.forecast import forecast
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.reading import board
 from sparse_jax.study.record import RoundRecord
-from sparse_jax.study.records import Study
+from sparse_jax.study.records import Record, Study
 
 _PLAIN = 'finished group'
 
@@ -26,6 +28,7 @@ class Reporter:
         self.setup, self.study = setup, study
         self.started = time.perf_counter()
         self.done_before: int | None = None
+        self.rounds = study.rounds()
         self.bar = Progress(
             TextColumn('{task.description}'), BarColumn(bar_width=20),
             TextColumn('{task.fields[n]}'), TimeElapsedColumn(),
@@ -43,12 +46,17 @@ class Reporter:
     def __call__(self, news: loop.Progress) -> None:
         if self.done_before is None:
             self.done_before = news.done
-        left = self._time_left(news)
+            if news.phase == 'suggesting' and not self.rounds:
+                expected = ahead.time_text(forecast(self.setup))
+                tables.line(self.console, f'expected: {expected}')
+        if news.phase == 'finished round':
+            self.rounds = self.study.rounds()
+        left, limit = self._time_left(news), 60 * self._minutes
         self.bar.update(
-            self.task, total=news.total, completed=news.done, left=left,
-            description=f'round {min(news.round + 1, news.rounds)}/{news.rounds} '
-                        f'{news.phase}',
-            n=f'{news.done}/{news.total} hv {news.hypervolume:.3f}')
+            self.task, left=left, total=limit or news.total,
+            completed=min(news.seconds, limit) if limit else news.done,
+            description=f'round {self._round(news)} {news.phase}',
+            n=f'{news.done} done, hv {news.hypervolume:.3f}')
         if news.phase == _PLAIN:
             tables.line(self.console, self._line(news, left))
         if news.phase == 'used up':
@@ -57,23 +65,44 @@ class Reporter:
         if news.end is not None:
             tables.line(self.console, end_text(news.end, news.seconds))
         if news.phase == 'finished round':
-            tables.line(self.console, f'round {news.round + 1}/{news.rounds}  '
-                                      f'{_round_text(self.study.rounds()[news.round])}')
+            tables.line(self.console, f'round {self._round(news)}  '
+                                      f'{_round_text(self.rounds[news.round])}')
+
+    def _round(self, news: loop.Progress) -> str:
+        """'3/8', or '3' where the clock decides how many there are."""
+        number = min(news.round + 1, news.rounds)
+        return f'{number}' if self._minutes else f'{number}/{news.rounds}'
+
+    @property
+    def _minutes(self) -> float:
+        """That the clock allows, 0 without one."""
+        return self.setup.settings.search.max_minutes
 
     def _time_left(self, news: loop.Progress) -> str:
+        """By the rounds so far; within the first one by its trainings so far."""
         fresh = news.done - (self.done_before or 0)
-        if fresh < 1 or news.done >= news.total:
+        if news.done >= news.total:
             return ''
-        each = (time.perf_counter() - self.started) / fresh
-        return f'{_duration(each * (news.total - news.done))} left'
+        if any(r.hypervolume is not None for r in self.rounds):
+            seconds = clock.seconds_left(
+                self.setup.settings.search, self.rounds, news.seconds)
+        elif fresh:
+            each = (time.perf_counter() - self.started) / fresh
+            seconds = each * (news.total - news.done)
+            if self._minutes:
+                seconds = min(seconds, max(60 * self._minutes - news.seconds, 0.0))
+        else:
+            return ''
+        return f'{ahead.duration(seconds)} left'
 
     def _line(self, news: loop.Progress, left: str) -> str:
         good = [o for o in news.outcomes if o.status == status.OK]
         failed = len(news.outcomes) - len(good)
         best = min(good, key=lambda o: o.error, default=None)
-        text = (f'round {news.round + 1}/{news.rounds}  {news.done:3d}/{news.total} '
-                f'candidates  {len(news.front)} on the front  '
-                f'hypervolume {news.hypervolume:.3f}')
+        done = f'{news.done}' if self._minutes else f'{news.done:3d}/{news.total}'
+        text = (f'round {self._round(news)}  {done} candidates  '
+                f'{len(news.front)} on the front  hypervolume {news.hypervolume:.3f}'
+                f'  {_within_text(news.front, self.setup.objectives)}')
         if best is not None:
             aims = self.setup.objectives
             costs = [goal.text(value) for goal in aims.costs
@@ -85,6 +114,14 @@ class Reporter:
                             if o.status != status.OK})
             text += f'  {failed} {"/".join(names)}'
         return text + (f'  {left}' if left else '')
+
+
+def _within_text(front: Sequence[Record], objectives: Objectives) -> str:
+    """What `--trial=best` stands for now."""
+    best = best_under(front, objectives)
+    if best is None:
+        return 'none within the budgets yet'
+    return f'best within the budgets {100 * (1 - best.figures[0]):.1f} % ({best.name})'
 
 
 def _round_text(record: RoundRecord) -> str:
@@ -107,14 +144,6 @@ def end_text(end: End, seconds: float) -> str:
                        'larger search.patience goes on')
     return text + (f'{seconds / 60:.1f} of {end.limit:g} minutes are used, too few '
                    'are left for another round; a larger search.max_minutes goes on')
-
-
-def _duration(seconds: float) -> str:
-    """'about 40 s', 'about 3 min', 'about 2.5 h'."""
-    if seconds < 100:
-        return f'about {seconds:.0f} s'
-    return (f'about {seconds / 60:.0f} min' if seconds < 6000
-            else f'about {seconds / 3600:.1f} h')
 
 
 def print_summary(setup: Setup, study: Study) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from launch import cli, interrupts, tables
+from launch import cli, interrupts, log, tables
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.groups import Settings
 from sparse_jax.study import folder as workdir
@@ -15,7 +15,8 @@ from sparse_jax.study import records as study
 def locked_study(built: Setup, folder: str) -> Iterator[study.Study]:
     """The study of a workdir for this process alone; made if it is new.
 
-    Ctrl-C ends with one line that says how to continue.
+    What is said meanwhile also goes into its log.txt. Ctrl-C ends with one line that
+    says how to continue.
 
     Raises:
       StudyError: another process holds the workdir, or it is of something else.
@@ -24,7 +25,7 @@ def locked_study(built: Setup, folder: str) -> Iterator[study.Study]:
         records = workdir.start_study(folder, built.settings, built.dataset)
         how = f'the same command continues from {folder!r}'
         try:
-            with interrupts.hint(how):
+            with interrupts.hint(how), log.kept(folder):
                 _say_what_is_there(records, built.settings)
                 yield records
                 workdir.mark_finished(records)

@@ -10,6 +10,7 @@ of a board is verified on the emulated one at the end.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,24 @@ TRUST = cli.define_trust(FLAGS)
 VERIFY = flags.DEFINE_bool(
     'verify', None, 'Verify the front on the emulated board at the end; by default if '
     'an objective or a budget is measured on it.', flag_values=FLAGS)
+DRY_RUN = flags.DEFINE_bool(
+    'dry_run', False, 'Only say how large the space is and what the search will take; '
+    'nothing is trained or written.', flag_values=FLAGS)
 MACHINES = machines.define(FLAGS)
 VERIFIED_IMAGES = 100
 """Test images at the end of a search; launch.verify runs all."""
+
+
+def first_line() -> str:
+    """What is about to happen, as far as the flags say it."""
+    config = CONFIG.value
+    data, search = config.data, config.search
+    limits = [f'{search.rounds} rounds of {search.batch}']
+    if search.max_minutes:
+        limits.append(f'{search.max_minutes:g} minutes')
+    what = 'what a search would take' if DRY_RUN.value else 'search'
+    return (f'{what} in {WORKDIR.value!r}: {data.name}, at most '
+            f'{" and ".join(limits)}; loading')
 
 
 def verify_front(built: setup.Setup, records: Study, folder: str) -> None:
@@ -108,12 +124,34 @@ def search(built: setup.Setup, folder: str, began: float) -> None:
         verify_front(built, records, folder)
 
 
+def look_ahead(folder: str) -> None:
+    """Say what a search will take, by what its study has measured if there is one."""
+    import pathlib
+
+    from launch import ahead
+    from sparse_jax.search import clock, forecast
+    from sparse_jax.study.records import FILE, Study
+
+    built, out = prepare(CONFIG.value, folder), tables.console()
+    for text in ahead.lines(forecast.forecast(built), built):
+        tables.line(out, text)
+    if (pathlib.Path(folder) / FILE).is_file():
+        with contextlib.closing(Study(folder, create=False)) as records:
+            rounds = records.rounds()
+            if clock.durations(rounds):
+                tables.line(out, ahead.measured_text(
+                    built.settings.search, rounds, clock.seconds_of(records)))
+
+
 def main(argv: list[str]) -> None:
     from sparse_jax.evaluation import hosts
     from sparse_jax.evaluation.cluster.crew import ClusterError
 
     del argv
     began = time.monotonic()
+    if DRY_RUN.value:
+        look_ahead(WORKDIR.value)
+        return
     machines.join(MACHINES)
     try:
         built = prepare(CONFIG.value, WORKDIR.value)

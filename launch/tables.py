@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import io
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from launch import log
 
 if TYPE_CHECKING:
     from sparse_jax.data import Dataset
@@ -36,11 +39,15 @@ def show(out: Console, table: Table) -> None:
     """Print a table inside the console's width."""
     # Soft wrapping is for lines of text; it would let a table grow over the edge.
     out.print(table, soft_wrap=False)
+    with io.StringIO() as plain:
+        console(plain).print(table, soft_wrap=False)
+        log.add(plain.getvalue())
 
 
 def line(out: Console, text: str) -> None:
     """Print one line of plain text, however long."""
     out.print(Text(text), soft_wrap=True)
+    log.add(text)
 
 
 def notes(out: Console, dataset: Dataset) -> None:

@@ -37,7 +37,7 @@ class Clock:
         """
         self._study, self._now = study, now
         self._began = now() if began is None else began
-        self._before = _seconds(study.meta(CLOCK))
+        self._before = seconds_of(study)
 
     def seconds(self) -> float:
         """Of this session and all before it."""
@@ -76,8 +76,7 @@ def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End
         return End(len(done), ROUNDS, search.rounds)
     if search.patience and idle_rounds(done) >= search.patience:
         return End(len(done), PATIENCE, search.patience)
-    limit = 60.0 * search.max_minutes
-    if limit and done and seconds + seconds_of_next(done) > limit:
+    if done and seconds + seconds_of_next(done) > _limit(search):
         return End(len(done), MINUTES, search.max_minutes)
     return None
 
@@ -127,14 +126,32 @@ def seconds_of_next(rounds: Sequence[RoundRecord]) -> float:
     return max(durations(rounds)[-_RECENT:], default=0.0)
 
 
+def seconds_left(
+    search: Search, rounds: Sequence[RoundRecord], seconds: float
+) -> float:
+    """Until a search ends, by its last finished rounds, of which there is one at
+    least; at most what the clock leaves."""
+    known = durations(rounds)
+    recent = known[-_RECENT:]
+    begun = max(seconds - sum(known), 0.0)
+    needed = sum(recent) / len(recent) * (search.rounds - len(known)) - begun
+    return max(min(needed, _limit(search) - seconds), 0.0)
+
+
+def _limit(search: Search) -> float:
+    """Seconds; infinite without a clock."""
+    return 60.0 * search.max_minutes or math.inf
+
+
 def _finished(rounds: Sequence[RoundRecord]) -> list[RoundRecord]:
     return [record for record in rounds if record.hypervolume is not None]
 
 
-def _seconds(stored: str | None) -> float:
-    """As `Clock.save` wrote them; 0 for what no clock writes."""
+def seconds_of(study: Study) -> float:
+    """All sessions of a study, as a clock has saved them; 0 for what no clock
+    writes."""
     try:
-        found = float(stored or 0.0)
+        found = float(study.meta(CLOCK) or 0.0)
     except ValueError:
         return 0.0
     return found if math.isfinite(found) and found > 0 else 0.0

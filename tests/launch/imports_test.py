@@ -27,6 +27,24 @@ def test_help_needs_no_jax(name):
     assert 'Flags:' in lines and lines[-1] == '[]'
 
 
+_FIRST = '''
+import sys
+from launch import cli, search
+said = search.first_line
+heavy = lambda: sorted({'jax', 'flax'} & set(sys.modules))
+search.first_line = lambda: sys.exit(f'{said()} {heavy()}')
+cli.run(search.main, search.FLAGS, ['search', '--workdir=/tmp/none'])
+'''
+
+
+def test_the_first_line_of_a_search_does_not_wait_for_jax():
+    done = subprocess.run(
+        [sys.executable, '-c', _FIRST], cwd=ROOT, env=ENVIRONMENT,
+        capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ("search in '/tmp/none': digits, at most 5 rounds of 8; "
+                           'loading []\n')
+
+
 def test_the_flag_of_export_names_all_methods():
     parser = export.FLAGS['method'].parser
     assert tuple(vars(parser)['enum_values']) == METHODS

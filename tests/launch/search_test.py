@@ -37,6 +37,9 @@ def workdir(made, capsys):
 
 def test_the_output_of_a_search(workdir):
     lines = workdir.with_name('out.txt').read_text().splitlines()
+    assert lines[0] == (f"search in '{workdir}': tiny, at most {tiny_study.ROUNDS} "
+                        f'rounds of {tiny_study.BATCH}; loading')
+    assert lines[1].startswith('expected: about ')
     both = [line for line in lines if line.startswith('round ')]
     groups = [line for line in both if ' took ' not in line]
     assert len(groups) == tiny_study.ROUNDS and len(both) == 2 * tiny_study.ROUNDS
@@ -47,7 +50,37 @@ def test_the_output_of_a_search(workdir):
     assert any(line.startswith('seconds: compile') for line in lines)
     assert any(line.startswith('refused before training: ') for line in lines)
     assert {p.name for p in workdir.iterdir()} == {
-        '.lock', 'checkpoints', 'config.json', 'study.sqlite'}
+        '.lock', 'checkpoints', 'config.json', 'log.txt', 'study.sqlite'}
+
+
+def test_the_log_has_the_lines_with_their_times(workdir):
+    """All that was printed, tables too."""
+    logged = (workdir / 'log.txt').read_text().splitlines()
+    assert all(re.match(r'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ', line) for line in logged)
+    printed = workdir.with_name('out.txt').read_text().splitlines()
+    assert [line[21:] for line in logged] == [line.rstrip() for line in printed]
+
+
+def test_a_dry_run_says_what_is_ahead_and_writes_nothing(workdir, capsys, tmp_path):
+    limits = {'search.rounds': 1000, 'search.max_minutes': 5.0}
+    with tiny_study.small_space():
+        new = command_line.run(capsys, 'search', f'--workdir={tmp_path / "new"}',
+                               '--dry_run', *_overrides(**limits))
+        before = command_line.contents(workdir)
+        known = command_line.run(capsys, 'search', f'--workdir={workdir}', '--dry_run',
+                                 *_overrides())
+    assert (new.code, new.err, known.code, known.err) == (0, '', 0, '')
+    assert not (tmp_path / 'new').exists()
+    assert command_line.contents(workdir) == before
+    names = [line.split(':')[0].split(' ')[0] for line in new.out.splitlines()]
+    assert names == ['what', 'space', 'work', 'memory', 'time']
+    assert 'at most 2000 trainings in 1000 rounds' in new.out
+    assert 'time: about 5 min, the clock; ' in new.out
+    assert re.search(r'measured: 2 rounds took about \d+ s; about 0 s are left',
+                     known.out)
+    refused = command_line.run(capsys, 'search', f'--workdir={workdir}', '--dry_run',
+                               *_overrides(**{'train.epochs': 3}))
+    assert refused.code == 2 and 'train.epochs: 8 -> 3' in refused.err
 
 
 def test_report_writes_the_front(workdir, capsys, monkeypatch):

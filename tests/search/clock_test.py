@@ -45,6 +45,17 @@ def test_the_next_round_takes_as_long_as_the_longest_of_the_last_three():
         100, 100, 100, 40, 40]
 
 
+def test_what_is_left_follows_from_the_last_rounds_and_the_clock():
+    rounds = _rounds(1, 2, 3, 4, ends=(100, 120, 150, 190))
+    left = lambda seconds, **search: clock.seconds_left(
+        Search(**search), rounds, seconds)
+    # Thirty seconds of a round on average, ten of the next have gone by.
+    assert left(190.0, rounds=6) == 60.0 and left(200.0, rounds=6) == 50.0
+    assert left(500.0, rounds=6) == 0.0 == left(190.0, rounds=4)
+    assert left(190.0, rounds=1000, max_minutes=4.0) == 50.0
+    assert left(250.0, rounds=1000, max_minutes=4.0) == 0.0
+
+
 def test_rounds_without_a_gain_are_counted_from_the_first_network_on():
     idle = lambda *volumes: clock.idle_rounds(_rounds(*volumes))
     assert idle() == idle(0.0, 0.0, 0.0) == idle(0.0, 1.0) == 0

@@ -1,0 +1,122 @@
+"""What a search will take, before it begins: programs, memory, time."""
+
+import os
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax import host_random
+from sparse_jax.evaluation import device_memory
+from sparse_jax.evaluation.recipe import template
+from sparse_jax.model.skeleton import split
+from sparse_jax.objectives import graph_costs
+from sparse_jax.search.setup import Setup
+from sparse_jax.settings.groups import Search, Settings
+from sparse_jax.space import encoding
+from sparse_jax.space.dimensions import Role
+
+SAMPLE = 64
+"""Random points that stand for those of a search."""
+PRODUCT = 3e-9
+"""Seconds of one core for one multiply-accumulate of a padded network, forward and
+backward, of one image; fitted to searches on digits with the default method."""
+PROGRAM = 10.0
+"""Seconds of one core to compile one program, likewise."""
+START = 10.0
+"""Seconds to start the program and load the data, likewise."""
+
+
+class Forecast(NamedTuple):
+    """What a search with the given settings will take."""
+
+    rows: int
+    """Dimensions of the space that have more than one value."""
+    log10_networks: float
+    """Decimal logarithm of the number of combinations of what decides the network;
+    those that build the same one are counted apart."""
+    admitted: float
+    """Share of random points that are trained, not refused."""
+    rounds: int
+    candidates: int
+    programs: int
+    """Compiled at most."""
+    memory: int
+    """Bytes of the data and of all trainings that run at once, of a large network."""
+    products: float
+    """Multiply-accumulates of an average padded network for one image."""
+    seconds: float
+    """Wall-clock of all rounds on a CPU, by the model of this module; `limit` cuts
+    it."""
+    limit: float
+    """Seconds that the clock allows; infinite without one."""
+
+
+def forecast(setup: Setup) -> Forecast:
+    """Predict a search from its settings and from random points of its space.
+
+    The time is that of `PRODUCT` and `PROGRAM` on so many cores as the machine lends,
+    whatever the device: measured rounds tell better, see `clock.seconds_left`.
+    """
+    settings, space = setup.settings, setup.space
+    search = settings.search
+    drawn = setup.domain.sample(host_random.root_key(0), SAMPLE)
+    kept = drawn[~setup.evaluator.refuse(drawn)]
+    products, memory = _of_points(setup, kept)
+    rounds, programs = search.rounds, programs_of(search)
+    images = setup.dataset.train.labels.shape[0]
+    seconds = (START + (PROGRAM * programs + PRODUCT * products * images
+                        * epochs_of(settings)) / _cores(settings))
+    decides = [d.levels for d in space.dimensions
+               if d.levels > 1 and not d.role.derived
+               and d.role not in (Role.TRAINING, Role.PRUNING)]
+    return Forecast(
+        int(sum(d.levels != 1 for d in space.dimensions)),
+        float(np.log10(np.array(decides or [1], float)).sum()),
+        len(kept) / len(drawn), rounds, rounds * search.batch, programs, memory,
+        products, seconds, 60 * search.max_minutes or float('inf'))
+
+
+def programs_of(search: Search) -> int:
+    """The most programs that the rounds of a search compile."""
+    first = min(-(-search.initial // search.batch), search.rounds)
+    each = [search.initial_groups] * first + [search.new_groups] * (
+        search.rounds - first)
+    most = min(search.max_groups or search.batch, search.batch)
+    return sum(min(new or most, most) for new in each)
+
+
+def epochs_of(settings: Settings) -> float:
+    """Epochs of all trainings of a search together: those after its random points are
+    heirs."""
+    search = settings.search
+    total = search.rounds * search.batch
+    fresh = min(search.initial or search.batch, total) if search.inherit else total
+    share = search.child_epochs if search.inherit else 1.0
+    return settings.train.epochs * (fresh + share * (total - fresh))
+
+
+def _of_points(setup: Setup, points: np.ndarray) -> tuple[float, int]:
+    """(mean products of the padded networks, bytes of trainings of the largest)."""
+    evaluator, settings = setup.evaluator, setup.settings
+    halves = [split(encoding.graph(setup.space, row),
+                    encoding.decode(setup.space, row), evaluator.policy)
+              for row in points]
+    products = [graph_costs.graph_totals(skeleton.graph).macs for skeleton, _ in halves]
+    each = 0
+    if halves:
+        skeleton, candidate = halves[int(np.argmax(products))]
+        each = device_memory.per_candidate(
+            skeleton, template(skeleton, evaluator.recipe, candidate),
+            batch_size=settings.train.batch_size)
+    at_once = min(settings.search.batch, _cores(settings)) if (
+        jax.default_backend() == 'cpu') else settings.search.batch
+    images = sum(part.images.size for part in (
+        setup.dataset.train, setup.dataset.validation))
+    # As a training program holds them: in float32, and once more for its skeleton.
+    return (float(np.mean(products or [0.0])),
+            2 * 4 * images + at_once * each)
+
+
+def _cores(settings: Settings) -> int:
+    return settings.runtime.workers or os.cpu_count() or 1

@@ -1,0 +1,53 @@
+"""What a search will take: counted by hand."""
+
+import math
+
+import pytest
+
+from sparse_jax.objectives import graph_costs
+from sparse_jax.search import forecast
+from sparse_jax.settings.groups import Search, Settings
+from tests import tiny_study
+
+
+@pytest.mark.parametrize('search, programs', [
+    # Two new ones in each of two rounds of initial points, then one.
+    (Search(rounds=5, batch=8, initial=16), 2 * 2 + 3),
+    (Search(rounds=1, batch=8, initial=16), 2),
+    (Search(rounds=5, batch=8, initial=17, initial_groups=3), 3 * 3 + 2),
+    # Any number: as many as a batch may have.
+    (Search(rounds=3, batch=8, initial=0, new_groups=0, max_groups=4), 3 * 4),
+    (Search(rounds=3, batch=2, initial=0, new_groups=0, max_groups=0), 3 * 2)])
+def test_programs_are_bounded_by_the_groups_of_rounds(search, programs):
+    assert forecast.programs_of(search) == programs
+
+
+@pytest.mark.parametrize('search, epochs', [
+    (Search(rounds=5, batch=8, initial=16, child_epochs=0.5), 16 * 40 + 24 * 20),
+    (Search(rounds=5, batch=8, initial=16, inherit=False), 40 * 40),
+    (Search(rounds=1, batch=8, initial=16), 8 * 40)])
+def test_epochs_are_those_of_fresh_networks_and_heirs(search, epochs):
+    settings = Settings(search=search)
+    assert settings.train.epochs == 40
+    assert forecast.epochs_of(settings) == epochs
+
+
+def test_a_search_of_one_program_is_foreseen():
+    """All points of the tiny space pad to the same sizes."""
+    setup = tiny_study.build(search__max_minutes=3.0, runtime__workers=1)
+    seen = forecast.forecast(setup)
+    skeleton, = {found for found in setup.domain.group(
+        setup.domain.sample(tiny_study.jax.random.key(1), 4))}
+    macs = graph_costs.graph_totals(skeleton.graph).macs
+    assert seen.products == macs and seen.admitted == 1.0 and seen.limit == 180.0
+    assert (seen.rounds, seen.candidates) == (2, 4)
+    images = len(setup.dataset.train.labels)
+    expected = forecast.START + forecast.PROGRAM * seen.programs + (
+        forecast.PRODUCT * macs * images * 4 * 8)
+    assert seen.seconds == pytest.approx(expected)
+    assert seen.memory > 8 * setup.dataset.train.images.size
+    assert 0 < seen.rows <= len(setup.space.dimensions) and seen.log10_networks > 6
+
+
+def test_without_a_clock_there_is_no_limit():
+    assert forecast.forecast(tiny_study.finished().setup).limit == math.inf
