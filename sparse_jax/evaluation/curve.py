@@ -19,6 +19,8 @@ from sparse_jax.training.validation import AT_ONCE
 class Curve(NamedTuple):
     """One training, pruned at several cuts; [cuts] each."""
 
+    offset: jax.Array
+    """Shift of the cut; NaN for none, which leaves nothing."""
     error: jax.Array
     costs: memory.Costs
     empty: jax.Array
@@ -59,6 +61,6 @@ def threshold_curve(
             state, candidate, procedure=procedure, offset=offset)
         measured = measure_pruned(candidate, validation, pruned, folded,
                                   procedure=procedure, chunk=chunk)
-        return Curve(*measured, folded, pruned.units)
+        return Curve(offset, *measured, folded, pruned.units)
 
     return jax.vmap(at)(offsets)

@@ -22,7 +22,8 @@ def outcome_of(
     """What became of a trial, weights at their true sizes.
 
     result: host arrays of one candidate, in the skeleton's padded shapes.
-    cuts: of the recipe, in the order of the result's curve.
+    cuts: of the recipe, in the order of the result's curve; a point after them has a
+      cut of its own.
     """
     trial, graph = member.trial, member.graph
     measured = result.measurement
@@ -49,9 +50,11 @@ def _curve(
     if curve is None:
         return ()
     points = []
-    for i, offset in enumerate(cuts):
+    # As they were asked for: in float32 they need not be the same numbers.
+    offsets = [*cuts, *(round(float(o), 2) for o in curve.offset[len(cuts):])]
+    for i, offset in enumerate(offsets):
         at = jax.tree.map(lambda leaf, i=i: leaf[i], curve)
-        if at.empty:
+        if at.empty or offset in offsets[:i]:
             continue
         pruned = None if at.folded is None else Pruned(
             weight_trees.extract(skeleton, graph, at.folded), _units(graph, at.units))

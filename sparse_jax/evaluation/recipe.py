@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax import host_random
+from sparse_jax.evaluation.bisection import Limits, widest_cut
 from sparse_jax.evaluation.curve import Curve, threshold_curve
 from sparse_jax.evaluation.measure import Measurement, measure, verdict
 from sparse_jax.model import sizes
@@ -85,6 +86,8 @@ class Recipe(NamedTuple):
     """Whether the pruned networks of all cuts are returned, to be measured in int8."""
     balanced: bool = False
     """Whether the error is 1 - the mean recall of the classes."""
+    limits: Limits = ()
+    """Every training is also measured at the widest cut within these; () at none."""
 
     def procedure(self, skeleton: Skeleton, conv: str = 'patches') -> Procedure:
         """The static half of a training of a skeleton; conv: see `ops.lowering`."""
@@ -155,12 +158,16 @@ def _pruned(
     key: jax.Array, state: TrainState, candidate: Candidate, shared: Shared, *,
     procedure: Procedure, recipe: Recipe,
 ) -> tuple[Measurement, dict, dict, Curve | None]:
-    """Prune and measure at the candidate's own cut and at those of the recipe."""
+    """Prune and measure at the candidate's own cut, at those of the recipe and, last,
+    at the widest within its limits."""
     along = functools.partial(
         threshold_curve, state, candidate, shared.validation, procedure=procedure)
+    cuts = [jnp.float32(cut) for cut in recipe.cuts]
+    if recipe.limits:
+        cuts.append(widest_cut(state, candidate, recipe.limits, procedure=procedure))
     if not recipe.finetune_epochs:
         # The own cut is the first of the curve: compiled once with the others.
-        found = along(jnp.stack([candidate.log_alpha_offset, *recipe.cuts]))
+        found = along(jnp.stack([candidate.log_alpha_offset, *cuts]))
         own, curve = (jax.tree.map(lambda leaf, at=at: leaf[at], found)
                       for at in (0, slice(1, None)))
         measured = Measurement(own.error, own.costs, verdict(state, own.empty))
@@ -171,13 +178,13 @@ def _pruned(
         shared.training, shared.order_key, recipe.finetune_epochs, procedure=procedure)
     measured = measure(state, candidate, shared.validation, pruned, folded,
                        procedure=procedure)
-    curve = along(jnp.array(recipe.cuts)) if recipe.cuts else None
+    curve = along(jnp.stack(cuts)) if cuts else None
     return measured, folded, pruned.units, _asked(curve, recipe)
 
 
 def _asked(curve: Curve | None, recipe: Recipe) -> Curve | None:
     """Of a curve what the recipe wants: all, without networks, or nothing."""
-    if curve is None or not recipe.cuts:
+    if curve is None or not (recipe.cuts or recipe.limits):
         return None
     return curve if recipe.networks else curve._replace(folded=None, units=None)
 

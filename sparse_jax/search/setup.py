@@ -12,6 +12,7 @@ from sparse_jax import data, factories, host_random
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.evaluation import device_memory, hosts, own_goals
+from sparse_jax.evaluation.bisection import limits_of
 from sparse_jax.evaluation.chip import judge, on_chip
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.evaluation.executor import ExecutorFactory
@@ -92,7 +93,7 @@ def build(
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
     _check_goals(settings, aims, dataset)
-    recipe = _recipe(settings, dataset, _is_measured(settings, aims))
+    recipe = _recipe(settings, dataset, aims)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
     shared = Shared(train_data(dataset.train, dataset),
                     train_data(dataset.validation, dataset), order_key)
@@ -186,13 +187,14 @@ def make_algorithm(
         raise ConfigError(f'config.search.algorithm: {error}') from None
 
 
-def _recipe(settings: Settings, dataset: data.Dataset, networks: bool) -> Recipe:
+def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Recipe:
     """What a training of a search means."""
     return Recipe(
         reading.pruning_method(settings),
         reading.train_config(settings, dataset.input_shape),
         tuple(float(c) for c in settings.pruning.cuts),
-        settings.pruning.finetune_epochs, networks, settings.objectives.balanced)
+        settings.pruning.finetune_epochs, _is_measured(settings, aims),
+        settings.objectives.balanced, limits_of(aims) if settings.pruning.bisect else ())
 
 
 def _machine(settings: Settings) -> Machine:

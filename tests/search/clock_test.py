@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import pytest
 
 from sparse_jax.search import clock, loop
@@ -192,7 +193,7 @@ def test_an_interrupted_round_is_finished_whatever_the_time(study):
 def test_patience_ends_a_search(study):
     """Every round brings the same networks: no gain after the first."""
     setup = tiny_study.finished().setup
-    points = setup.domain.sample(tiny_study.jax.random.key(5), 2)
+    points = setup.domain.sample(jax.random.key(5), 2)
     suggest = lambda key, found: (points, setup.algorithm.suggest(key, found)[1])
     same = setup._replace(algorithm=setup.algorithm._replace(suggest=suggest))
     told = _timed(same, study, Hand(), 1.0, search__rounds=50, search__patience=2,

@@ -2,11 +2,14 @@
 
 import math
 
+import jax
 import pytest
 
+from sparse_jax.model.skeleton import pad
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import forecast
 from sparse_jax.settings.groups import Search, Settings
+from sparse_jax.space import encoding
 from tests import tiny_study
 
 
@@ -36,8 +39,8 @@ def test_a_search_of_one_program_is_foreseen():
     """All points of the tiny space pad to the same sizes."""
     setup = tiny_study.build(search__max_minutes=3.0, runtime__workers=1)
     seen = forecast.forecast(setup)
-    skeleton, = {found for found in setup.domain.group(
-        setup.domain.sample(tiny_study.jax.random.key(1), 4))}
+    row, = setup.domain.sample(jax.random.key(1), 1)
+    skeleton = pad(encoding.graph(setup.space, row), setup.evaluator.policy)
     macs = graph_costs.graph_totals(skeleton.graph).macs
     assert seen.products == macs and seen.admitted == 1.0 and seen.limit == 180.0
     assert (seen.rounds, seen.candidates) == (2, 4)
