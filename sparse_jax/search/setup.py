@@ -194,7 +194,8 @@ def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Reci
         reading.train_config(settings, dataset.input_shape),
         tuple(float(c) for c in settings.pruning.cuts),
         settings.pruning.finetune_epochs, _is_measured(settings, aims),
-        settings.objectives.balanced, limits_of(aims) if settings.pruning.bisect else ())
+        settings.objectives.balanced,
+        limits_of(aims) if settings.pruning.bisect else ())
 
 
 def _machine(settings: Settings) -> Machine:
