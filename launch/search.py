@@ -129,10 +129,14 @@ def look_ahead(folder: str) -> None:
     import pathlib
 
     from launch import ahead
-    from sparse_jax.search import clock, forecast
+    from sparse_jax.search import clock, forecast, setup
+    from sparse_jax.settings.reading import read
+    from sparse_jax.study import folder as workdir
     from sparse_jax.study.records import FILE, Study
 
-    built, out = prepare(CONFIG.value, folder), tables.console()
+    settings, out = read(CONFIG.value), tables.console()
+    workdir.check_settings(folder, settings)
+    built = setup.build(settings)
     for text in ahead.lines(forecast.forecast(built), built):
         tables.line(out, text)
     if (pathlib.Path(folder) / FILE).is_file():
