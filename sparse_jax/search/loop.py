@@ -55,7 +55,7 @@ Callback = Callable[[Progress], None]
 
 def replay(setup: Setup, networks: list[Record]) -> Archive:
     """What the finished rounds of a study, all its networks given, have evaluated."""
-    return seen.levelled(_replayed(setup, networks))
+    return seen.levelled(_replayed(setup, networks), setup.objectives)
 
 
 def _replayed(setup: Setup, networks: list[Record]) -> Seen:
@@ -113,7 +113,7 @@ def run(
             return
         if not pending:
             told('suggesting')
-            if not _suggest(setup, study, seen.levelled(found)):
+            if not _suggest(setup, study, seen.levelled(found, setup.objectives)):
                 return told('used up')
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(

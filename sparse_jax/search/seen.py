@@ -11,25 +11,25 @@ import numpy as np
 
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.search import archive
-from sparse_jax.search.credit import evaluation_of
-from sparse_jax.search.problem import further_costs
+from sparse_jax.search.credit import evaluation_of, excess
+from sparse_jax.search.problem import further_costs, problem_of
 from sparse_jax.study.outcome import FINAL
 from sparse_jax.study.records import Record
 from sparse_jax.types import Archive, Evaluation
 
 LEAST_PAIRS = 4
 """Promotions from a rung before anything is concluded from them."""
-LEAST_ERROR = 1e-3
-"""Errors below count as this where ratios are taken."""
+LEAST = 1e-3
+"""Figures below count as this where ratios are taken."""
 
 
 class Gain(NamedTuple):
-    """What a promotion made of the error of a point."""
+    """What a promotion made of the figures of a point."""
 
     rung: int
     """That it was promoted from."""
-    factor: float
-    """Logarithm of its error at the next rung over that at this one."""
+    factors: np.ndarray
+    """[K + C] logarithms of its figures at the next rung over those at this one."""
 
 
 class Seen(NamedTuple):
@@ -75,24 +75,39 @@ def add(seen: Seen, networks: list[Record], objectives: Objectives) -> Seen:
                     _some(told, ~fresh))
 
 
-def levelled(seen: Seen) -> Archive:
-    """The archive for an algorithm: errors as they would be at the highest rung.
+def levelled(seen: Seen, objectives: Objectives) -> Archive:
+    """The archive for an algorithm: figures as they would be at the highest rung.
 
-    From every rung to the next the median of the logarithmic gains of what was promoted
-    is added to what was not; nothing before there are `LEAST_PAIRS` of them.
+    From every rung to the next the medians of the logarithmic gains of what was
+    promoted are added to what was not, one for every objective and cost; nothing before
+    there are `LEAST_PAIRS` of them.
     """
     if not seen.gains:
         return seen.archive
-    top = 1 + max(gain.rung for gain in seen.gains)
-    shift = np.zeros(top + 1)
+    found, count = seen.archive, len(objectives.names)
+    shift = _shifts(seen.gains)
+    factors = np.exp(shift[np.minimum(seen.rungs, len(shift) - 1)])
+    figures = np.concatenate([found.y, found.further], axis=1) * factors
+    figures[:, 0] = np.minimum(figures[:, 0], 1.0)
+    over, budgets = found.excess, problem_of(objectives).budgets
+    if budgets:
+        moved = found.measured & (factors != 1.0).any(axis=1)
+        over = np.where(moved, excess(figures, np.array(budgets)), over)
+    return found._replace(
+        y=figures[:, :count], further=figures[:, count:], excess=over)
+
+
+def _shifts(gains: tuple[Gain, ...]) -> np.ndarray:
+    """[rungs, K + C] what is added to the logarithms of figures of every rung; 0 at the
+    highest."""
+    top = 1 + max(gain.rung for gain in gains)
+    shift = np.zeros((top + 1, len(gains[0].factors)))
     for rung in reversed(range(top)):
-        factors = [gain.factor for gain in seen.gains if gain.rung == rung]
-        step = np.median(factors) if len(factors) >= LEAST_PAIRS else 0.0
-        shift[rung] = shift[rung + 1] + step
-    factor = np.exp(shift[np.minimum(seen.rungs, top)])
-    y = seen.archive.y.copy()
-    y[:, 0] = np.minimum(y[:, 0] * factor, 1.0)
-    return seen.archive._replace(y=y)
+        shift[rung] = shift[rung + 1]
+        factors = [gain.factors for gain in gains if gain.rung == rung]
+        if len(factors) >= LEAST_PAIRS:
+            shift[rung] += np.median(factors, axis=0)
+    return shift
 
 
 def _revised(seen: Seen, rows: list[Record], told: Evaluation) -> Seen:
@@ -103,15 +118,17 @@ def _revised(seen: Seen, rows: list[Record], told: Evaluation) -> Seen:
     changed = archive.revise(found, np.array(places, int), told)
     for place, row, figures in zip(places, rows, told.objectives):
         if np.isfinite(figures).all():
-            factor = _log_error(changed, place) - _log_error(found, place)
-            if np.isfinite(factor):
-                gains.append(Gain(rungs[place], factor))
+            factors = _logarithms(changed, place) - _logarithms(found, place)
+            if np.isfinite(factors).all():
+                gains.append(Gain(rungs[place], factors))
             rungs[place] = row.trial.rung
     return seen._replace(archive=changed, rungs=tuple(rungs), gains=tuple(gains))
 
 
-def _log_error(found: Archive, place: int) -> float:
-    return float(np.log(np.maximum(found.y[place, 0], LEAST_ERROR)))
+def _logarithms(found: Archive, place: int) -> np.ndarray:
+    """[K + C] of the figures of a point."""
+    figures = np.concatenate([found.y[place], found.further[place]])
+    return np.log(np.maximum(figures, LEAST))
 
 
 def _some(told: Evaluation, chosen: np.ndarray) -> Evaluation:

@@ -42,8 +42,8 @@ def test_the_highest_rung_takes_the_place_of_the_others():
     assert found.archive.status.tolist() == [
         status.OK, status.OK, status.NONFINITE, status.OK]
     assert found.archive.rounds == 3
-    factors = [gain.factor for gain in found.gains]
-    np.testing.assert_allclose(factors, np.log([0.5, 0.5]))
+    factors = [gain.factors for gain in found.gains]
+    np.testing.assert_allclose(factors, np.log([[0.5, 0.9], [0.5, 8 / 9]]))
     assert [gain.rung for gain in found.gains] == [0, 1]
 
 
@@ -70,30 +70,49 @@ def test_trainings_of_the_end_are_not_seen():
     assert found.archive.size == 3
 
 
+def _gains(rung, *factors):
+    return [Gain(rung, np.log(f)) for f in factors]
+
+
 def test_without_promotions_nothing_is_levelled():
     found = _after(FIRST)
-    assert seen.levelled(found) is found.archive
+    assert seen.levelled(found, AIMS) is found.archive
 
 
-def test_short_trainings_are_levelled_by_the_median_of_the_gains():
-    """From rung 0 to 1 errors halve, from 1 to 2 they shrink by a fifth."""
-    found = _after([_row(0, 0.8), _row(1, 0.6), _row(2, 0.5), _row(3, None,
-                                                                   name='empty')])
-    gains = [Gain(0, np.log(f)) for f in (0.5, 0.5, 0.4, 0.9, 0.5)]
-    gains += [Gain(1, np.log(0.8))] * seen.LEAST_PAIRS
+def test_short_trainings_are_levelled_by_the_medians_of_the_gains():
+    """From rung 0 to 1 errors halve and sizes stay, from 1 to 2 errors shrink by a
+    fifth and sizes by a half."""
+    found = _after([_row(0, 0.8), _row(1, 0.6), _row(2, 0.5),
+                    _row(3, None, name='empty')])
+    gains = _gains(0, (0.5, 1.0), (0.5, 1.0), (0.4, 0.3), (0.9, 1.0), (0.5, 2.0))
+    gains += _gains(1, (0.8, 0.5)) * seen.LEAST_PAIRS
     found = found._replace(rungs=(0, 1, 2, 0), gains=tuple(gains))
-    y = seen.levelled(found).y
-    np.testing.assert_allclose(y[:, 0], [0.8 * 0.4, 0.6 * 0.8, 0.5, np.nan])
-    np.testing.assert_array_equal(y[:3, 1], 100)
-    # Of the raw figures nothing is lost.
+    y = seen.levelled(found, AIMS).y
+    np.testing.assert_allclose(
+        y, [[0.8 * 0.4, 50], [0.6 * 0.8, 50], [0.5, 100], [np.nan, np.nan]])
+    # Of the raw figures nothing is lost, and the highest rung stays to the bit.
     np.testing.assert_array_equal(found.archive.y[:3, 0], [0.8, 0.6, 0.5])
+    assert y[2].tolist() == [0.5, 100.0]
 
 
 def test_few_promotions_say_nothing_and_no_error_grows_over_one():
     found = _after([_row(0, 0.8), _row(1, 0.6)])
-    few = tuple(Gain(0, np.log(0.5)) for _ in range(seen.LEAST_PAIRS - 1))
+    few = tuple(_gains(0, (0.5, 0.5)) * (seen.LEAST_PAIRS - 1))
     np.testing.assert_array_equal(
-        seen.levelled(found._replace(gains=few)).y, found.archive.y)
-    worse = (Gain(0, np.log(1.5)),) * seen.LEAST_PAIRS
+        seen.levelled(found._replace(gains=few), AIMS).y, found.archive.y)
+    worse = tuple(_gains(0, (1.5, 1.0)) * seen.LEAST_PAIRS)
     np.testing.assert_allclose(
-        seen.levelled(found._replace(gains=worse)).y[:, 0], [1.0, 0.9])
+        seen.levelled(found._replace(gains=worse), AIMS).y[:, 0], [1.0, 0.9])
+
+
+def test_levelled_costs_are_held_to_the_budgets():
+    """Sizes halve: 300 of 200 bytes would fit, 500 would not; a refused point stays."""
+    found = _after([_row(0, 0.5, 300, name='over-budget'),
+                    _row(1, 0.5, 500, name='over-budget'),
+                    _row(2, None, name='over-budget')], aims=HARD)
+    gains = _gains(0, (1.0, 0.5, 1.0)) * seen.LEAST_PAIRS
+    told = seen.levelled(found._replace(gains=tuple(gains)), HARD)
+    np.testing.assert_allclose(told.excess, [0, np.log(1.25), np.inf])
+    assert told.within.tolist() == [True, False, False]
+    np.testing.assert_allclose(found.archive.excess[:2], np.log([1.5, 2.5]))
+    assert told.further[:2].tolist() == [[7.0], [7.0]]
