@@ -76,6 +76,21 @@ def derive(seed: jax.Array, salt: str) -> jax.Array:
     return scramble(seed ^ np.array([word, ~word], np.uint32))
 
 
+def at(seed: jax.Array, number: jax.Array | int) -> jax.Array:
+    """Seed [2] and a number [] of a step or an epoch -> another seed [2]; without the
+    threefry kernels of a `fold_in`, which are most of what compiles slowly in a step."""
+    word = scramble(jnp.asarray(number, jnp.uint32) + _GOLDEN)
+    return scramble(seed ^ jnp.stack([word, ~word]))
+
+
+def permutation(seed: jax.Array, count: int) -> jax.Array:
+    """Seed [2] -> [count] int32, the numbers 0 .. count - 1 in random order.
+
+    Sorted by a hash that is one to one, so that there are no ties.
+    """
+    return jnp.argsort(bits(seed, jnp.arange(count, dtype=jnp.uint32)))
+
+
 def per_row(seed: jax.Array, count: int) -> jax.Array:
     """Seed [2] -> [2, count] seeds; those of the first rows do not depend on count."""
     rows = scramble(np.arange(1, count + 1, dtype=np.uint32))

@@ -100,3 +100,28 @@ def test_scramble_is_one_to_one_and_scatters():
     # Runs of 64 from different starts hardly ever meet.
     gaps = np.diff(np.sort(y.astype(np.int64)))
     assert (gaps < 64).mean() < 0.01
+
+
+def test_seeds_of_numbers_are_unrelated_and_traced_as_given():
+    seed = counter_noise.seeds(jax.random.key(5))
+    steps = [0, 1, 2, 1000, 2**31 - 1]
+    each = np.stack([counter_noise.at(seed, step) for step in steps])
+    traced = jax.jit(jax.vmap(counter_noise.at, (None, 0)))(seed, jnp.array(steps))
+    np.testing.assert_array_equal(each, traced)
+    index = jnp.arange(NUM, dtype=jnp.uint32)
+    draws = [np.asarray(counter_noise.fast_normal(s, index)) for s in (seed, *each)]
+    correlation = np.corrcoef(draws) - np.eye(len(draws))
+    assert np.abs(correlation).max() < 5 / np.sqrt(NUM)
+
+
+def test_permutations_are_uniform():
+    seed, count, draws = counter_noise.seeds(jax.random.key(6)), 5, 4000
+    drawn = np.asarray(jax.vmap(lambda i: counter_noise.permutation(
+        counter_noise.at(seed, i), count))(jnp.arange(draws)))
+    assert drawn.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(drawn), np.tile(np.arange(count), (draws, 1)))
+    # All 120 orders, each about equally often: chi-squared with 119 degrees of freedom.
+    orders, found = np.unique(drawn, axis=0, return_counts=True)
+    assert len(orders) == 120
+    expected = draws / 120
+    assert ((found - expected)**2 / expected).sum() < 119 + 5 * np.sqrt(2 * 119)

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 
+from sparse_jax import counter_noise
 from sparse_jax.model import (
     compact,
     deploy,
@@ -85,7 +86,7 @@ def _check_step(rng, padded, members, name):
         before = initialise(key, candidate, procedure=procedure)
         valid = sizes.valid_weights(padded, candidate)
         after, info = train_step(
-            key, before, (images, data.labels), candidate, valid,
+            counter_noise.seeds(key), before, (images, data.labels), candidate, valid,
             procedure=procedure, schedule=Schedule(1, 1, data.num_images()))
         moved = jax.tree.map(lambda a, b: a - b, after.params, before.params)
         return info.loss, after.params, after.aux, moved, valid

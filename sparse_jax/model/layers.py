@@ -80,7 +80,7 @@ class Weighted(nn.Module):
             'kernel', lambda _: self._initial_kernel(seed, valid['kernel']))
         group, variance = self._noise('group_mean'), self._noise('variance')
         if seed is None and not (group is None and variance is None):
-            raise ValueError("a network with noise needs rngs={'noise': key}")
+            raise ValueError('a network with noise needs a seed')
         weights = ops.weights(self.node)
         by_input = len(self.fan_shape) == 2
         if group is not None and by_input:

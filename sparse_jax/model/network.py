@@ -17,7 +17,7 @@ class SparseNet(nn.Module):
     """Interprets a skeleton's graph for one candidate.
 
     Collections: `params` (weight means), `noise` (optional, see `model.layers`),
-    `batch_stats` (running moments of batch norm); random stream `noise`.
+    `batch_stats` (running moments of batch norm).
     """
 
     skeleton: Skeleton
@@ -28,10 +28,12 @@ class SparseNet(nn.Module):
         self, candidate: Candidate, x: jax.Array, *,
         noise_scale: jax.Array | float = 1.0, train: bool = False,
         valid: dict[str, dict[str, jax.Array]] | None = None,
+        seed: jax.Array | None = None,
     ) -> jax.Array:
         """Images [C, H, W, B], down-sampled and normalised -> logits [classes, B].
 
-        `valid` is `sizes.valid_weights` of the candidate, where the caller has it.
+        `valid` is `sizes.valid_weights` of the candidate, where the caller has it;
+        `seed` [2] that of the noise (`counter_noise`), where there is a collection of it.
         """
         graph = self.skeleton.graph
         shapes = graph.shapes()
@@ -39,7 +41,8 @@ class SparseNet(nn.Module):
         if valid is None:
             valid = sizes.valid_weights(self.skeleton, candidate)
         fixed = sizes.static_spatial(graph)
-        seed = self._seed()
+        if self.is_initializing():
+            seed = counter_noise.seeds(self.make_rng('params'))
         tensors = {'input': x}
         for i, node in enumerate(graph.nodes):
             inputs = [tensors[name] for name in node.inputs]
@@ -55,13 +58,6 @@ class SparseNet(nn.Module):
                 y = jnp.where(mask, y, 0.0)
             tensors[node.name] = y
         return tensors[graph.nodes[-1].name]
-
-    def _seed(self) -> jax.Array | None:
-        """One seed per call, for initial weights or for noise."""
-        stream = 'params' if self.is_initializing() else 'noise'
-        if self.has_rng(stream):
-            return counter_noise.seeds(self.make_rng(stream))
-        return None
 
     def _output(
         self, node: Node, shapes: dict[str, Shape], true: sizes.Sizes,

@@ -89,11 +89,12 @@ def init_state(
 
 
 def loss_fn(
-    trained: tuple[dict, dict], state: TrainState, key: jax.Array, batch: tuple,
+    trained: tuple[dict, dict], state: TrainState, seed: jax.Array, batch: tuple,
     valid: dict, coefficients: tuple, *, procedure: Procedure,
 ) -> tuple[jax.Array, tuple]:
     """Cross-entropy plus penalty; coefficients = (candidate, noise scale, KL weight).
 
+    seed: [2] uint32, of the noise (`counter_noise`).
     Returns (loss, (cross-entropy, accuracy, new batch-norm moments)).
     """
     (params, aux), (images, labels) = trained, batch
@@ -107,7 +108,7 @@ def loss_fn(
         variables['noise'] = noise
     logits, updated = procedure.net.apply(
         variables, candidate, images, noise_scale=noise_scale, train=True, valid=valid,
-        rngs={'noise': key}, mutable=['batch_stats'])
+        seed=seed, mutable=['batch_stats'])
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels).mean()
     accuracy = (logits.argmax(0) == labels).mean()
     loss = entropy + weight * method.penalty(params, aux, valid)
@@ -115,10 +116,13 @@ def loss_fn(
 
 
 def train_step(
-    key: jax.Array, state: TrainState, batch: tuple, candidate: Candidate, valid: dict,
+    seed: jax.Array, state: TrainState, batch: tuple, candidate: Candidate, valid: dict,
     *, procedure: Procedure, schedule: Schedule,
 ) -> tuple[TrainState, TrainInfo]:
-    """One Adam step on a batch (images [C, H, W, B], labels [B])."""
+    """One Adam step on a batch (images [C, H, W, B], labels [B]).
+
+    seed: [2] uint32, of this step's noise (`counter_noise`).
+    """
     config, (per_epoch, total, num_images) = procedure.config, schedule
     epoch = state.step / per_epoch / (total / per_epoch / 100.0)
     coefficient = schedules.penalty_coefficient(epoch, candidate._replace(
@@ -128,7 +132,7 @@ def train_step(
     trained = (state.params, state.aux)
     (_, (entropy, accuracy, stats)), grads = jax.value_and_grad(
         loss_fn, has_aux=True)(
-            trained, state, key, batch, valid, settings, procedure=procedure)
+            trained, state, seed, batch, valid, settings, procedure=procedure)
     updates: Any
     updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
     factor = schedules.rate_factor(state.step / total, config.decay, config.schedule)

@@ -90,7 +90,8 @@ def train(
     num_images, config = data.num_images(), procedure.config
     batch = min(config.batch_size, num_images)
     per_epoch = num_images // batch
-    batch_of = _batches(procedure, data.images, order_key)
+    noise_seed, order_seed = (counter_noise.seeds(k) for k in (key, order_key))
+    batch_of = _batches(procedure, data.images, order_seed)
     labels = jnp.asarray(data.labels)
     if valid is None:
         valid = sizes.valid_weights(procedure.skeleton, candidate)
@@ -104,14 +105,14 @@ def train(
     ) -> tuple[TrainState, TrainInfo]:
         chosen = batch_of(state.step, rows)
         return train_step(
-            jax.random.fold_in(key, state.step), state, (chosen, labels[rows]),
+            counter_noise.at(noise_seed, state.step), state, (chosen, labels[rows]),
             candidate, valid, procedure=procedure, schedule=schedule)
 
     def run_epoch(
         state: TrainState, epoch: jax.Array
     ) -> tuple[TrainState, TrainInfo]:
-        order = jax.random.permutation(
-            jax.random.fold_in(order_key, epoch), num_images)
+        order = counter_noise.permutation(
+            counter_noise.at(order_seed, epoch), num_images)
         rows = order[: per_epoch * batch].reshape(per_epoch, batch)
         state, info = jax.lax.scan(step, state, rows)
         return state, jax.tree.map(jnp.mean, info)
@@ -133,7 +134,7 @@ def train(
 
 
 def _batches(
-    procedure: Procedure, images: jax.Array, order_key: jax.Array
+    procedure: Procedure, images: jax.Array, order_seed: jax.Array
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """(step, rows [B]) -> images [c, h, w, B] as the network reads them.
 
@@ -147,7 +148,7 @@ def _batches(
     whole = jnp.asarray(images, jnp.float32)
     if skeleton.graph.squeeze_depth:
         whole = whole.max(axis=-1, keepdims=True)
-    seed = counter_noise.derive(counter_noise.seeds(order_key), 'augment')
+    seed = counter_noise.derive(order_seed, 'augment')
 
     def changed(step: jax.Array, rows: jax.Array) -> jax.Array:
         chosen = taken(seed, step, whole, rows, augment)

@@ -135,7 +135,7 @@ def test_noise_does_not_depend_on_the_tier(name, method):
             variables['batch_stats'] = state.stats
         net = SparseNet(setup.skeleton)
         apply = sampled.quick_jit(lambda scale, v=variables, s=setup, n=net: n.apply(
-            v, s.candidate, x, noise_scale=scale, rngs={'noise': jax.random.key(8)}))
+            v, s.candidate, x, noise_scale=scale, seed=np.array([0, 8], np.uint32)))
         logits.append([np.asarray(apply(scale)) for scale in (0.0, 1.0)])
     (quiet, noisy), others = logits
     assert np.abs(noisy - quiet).std() > 0.1 * np.abs(quiet).std()

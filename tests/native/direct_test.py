@@ -215,7 +215,7 @@ def test_a_noisy_network_and_its_gradients_equal_those_of_patches():
         params, noise = trained
         logits, _ = SparseNet(skeleton, how).apply(
             {**variables, 'params': params, 'noise': noise}, candidate, x, train=True,
-            rngs={'noise': jax.random.key(1)}, mutable=['batch_stats'])
+            seed=np.array([0, 1], np.uint32), mutable=['batch_stats'])
         return jnp.square(logits).mean()
 
     grad = jax.jit(jax.value_and_grad(loss), static_argnums=1)
