@@ -22,7 +22,7 @@ from sparse_jax.objectives import pareto
 from sparse_jax.objectives.goals import hypervolume_of, objectives_of
 from sparse_jax.search import loop, setup
 from sparse_jax.settings.reading import read
-from sparse_jax.study.folder import start_study
+from sparse_jax.study.folder import lowering_of, start_study
 from sparse_jax.study.records import PENDING, StudyError
 
 VARIANTS = {
@@ -78,8 +78,9 @@ class Result(NamedTuple):
 
 def spend(config, workdir: pathlib.Path, budget: int) -> Result:
     """Search until the budget and say what was reached."""
-    built = setup.build(read(config))
-    records = start_study(str(workdir), built.settings, built.dataset)
+    settings, folder = read(config), str(workdir)
+    built = setup.build(settings, lowering=lowering_of(folder, settings))
+    records = start_study(folder, settings, built.dataset, built.lowering)
 
     def stop_when_spent(news):
         if news.phase == 'finished round' and _epochs(records.rows()) >= budget:

@@ -104,7 +104,7 @@ def main(argv: list[str]) -> None:
     from launch import progress, running
     from sparse_jax.search import loop, setup
     from sparse_jax.study import lineage, lock, retraining
-    from sparse_jax.study.folder import check_settings
+    from sparse_jax.study.folder import check_settings, lowering_of
     from sparse_jax.study.opened import open_study
 
     del argv
@@ -117,7 +117,8 @@ def main(argv: list[str]) -> None:
     retraining.check_networks(OUT.value, wanted)
     check_settings(OUT.value, wanted.settings)
     lock.check_free(OUT.value)
-    built = setup.build(wanted.settings)
+    built = setup.build(
+        wanted.settings, lowering=lowering_of(OUT.value, wanted.settings))
     with running.locked_study(built, OUT.value) as records:
         tables.notes(tables.console(), built.dataset)
         retraining.plan(records, wanted)

@@ -22,7 +22,8 @@ def locked_study(built: Setup, folder: str) -> Iterator[study.Study]:
       StudyError: another process holds the workdir, or it is of something else.
     """
     with lock.hold(folder):
-        records = workdir.start_study(folder, built.settings, built.dataset)
+        records = workdir.start_study(
+            folder, built.settings, built.dataset, built.lowering)
         how = f'the same command continues from {folder!r}'
         try:
             with interrupts.hint(how), log.kept(folder):

@@ -77,14 +77,17 @@ def prepare(config: ConfigDict, folder: str) -> setup.Setup:
     from sparse_jax.study import folder as workdir
     from sparse_jax.study import lock
 
+    lowering = None
     try:
         settings = read(config)
         if hosts.leads():
             # Before the data is loaded: it fails fast, changing nothing.
             workdir.check_settings(folder, settings)
             lock.check_free(folder)
+            lowering = workdir.lowering_of(folder, settings)
         built = setup.build(
-            settings, make_executor=machines.factory(MACHINES, settings))
+            settings, make_executor=machines.factory(MACHINES, settings),
+            lowering=lowering)
     except BaseException:
         hosts.agree(None)
         raise

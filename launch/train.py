@@ -129,7 +129,7 @@ def main(argv: list[str]) -> None:
     from sparse_jax.search import alone, setup
     from sparse_jax.space import graph_file, network_file
     from sparse_jax.study import lock
-    from sparse_jax.study.folder import check_settings
+    from sparse_jax.study.folder import check_settings, lowering_of
 
     del argv
     document = network_file.document(NETWORK.value)
@@ -140,7 +140,7 @@ def main(argv: list[str]) -> None:
         alone.check_folder(WORKDIR.value)
     check_settings(WORKDIR.value, settings)
     lock.check_free(WORKDIR.value)
-    built = setup.build(settings)
+    built = setup.build(settings, lowering=lowering_of(WORKDIR.value, settings))
     try:
         (train_nodes if nodes else train_point)(built, document)
     except network_file.NetworkFileError as error:

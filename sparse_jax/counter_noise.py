@@ -77,8 +77,10 @@ def derive(seed: jax.Array, salt: str) -> jax.Array:
 
 
 def at(seed: jax.Array, number: jax.Array | int) -> jax.Array:
-    """Seed [2] and a number [] of a step or an epoch -> another seed [2]; without the
-    threefry kernels of a `fold_in`, which are most of what compiles slowly in a step."""
+    """Seed [2] and a number [] of a step or an epoch -> another seed [2].
+
+    Far cheaper to compile than a `fold_in`.
+    """
     word = scramble(jnp.asarray(number, jnp.uint32) + _GOLDEN)
     return scramble(seed ^ jnp.stack([word, ~word]))
 

@@ -4,6 +4,10 @@ Compiling takes longer than what many programs of a search compute. The options 
 how results round, so that they may depend on nothing but what a study stores.
 """
 
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
 Effort = dict[str, str | bool]
 
 CHEAP: Effort = {
@@ -11,4 +15,40 @@ CHEAP: Effort = {
 """Compiles in a third of the time; for what runs once per training. Gradients of noisy
 networks are NaN at this level (jaxlib 0.10.2)."""
 PLAIN: Effort = {'xla_cpu_use_fusion_emitters': False}
-"""Compiles in two thirds of the time; steps of small images take a quarter longer."""
+"""Compiles in a half to two thirds of the time. Steps take a twelfth longer with direct
+convolutions, with others a quarter. At level 1 results would depend on the cores."""
+SHORT: Mapping[str, int] = {'direct': 150_000, 'patches': 10_000, 'native': 10_000}
+"""Steps times elements of an image of a training up to which `PLAIN` pays, for a form
+of convolutions, if a program trains eight candidates."""
+FEW = 150_000
+"""Elements of all validation images up to which measuring is compiled at the lowest
+level: that halves compiling and takes 2 microseconds of an element in wide networks."""
+
+
+class Phases(NamedTuple):
+    """Efforts of the three programs of a training; None for the compiler's full one."""
+
+    start: Effort | None
+    learn: Effort | None
+    finish: Effort | None
+
+
+def of_training(conv: str, work: int, validated: int, *, finetunes: bool) -> Phases:
+    """The compiler's efforts: the same for every training of a search, so that all of
+    them round alike.
+
+    Args:
+      conv: the form of convolutions, see `ops.lowering`.
+      work: steps of a training times elements of an image.
+      validated: elements of all validation images.
+      finetunes: whether the last program trains as well.
+    """
+    few = CHEAP if validated <= FEW else PLAIN
+    steps = PLAIN if work <= SHORT[conv] else None
+    return Phases(CHEAP, steps, None if finetunes else few)
+
+
+def digest() -> str:
+    """Changes with what `of_training` may give."""
+    text = repr((CHEAP, PLAIN, sorted(SHORT.items()), FEW))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -71,8 +71,9 @@ def agree(fingerprint: str | None) -> None:
     other = (every != own).any(1)
     if other.any():
         raise HostsError(
-            f'host {int(other.argmax())} has another configuration, other data or '
-            'another version of jax; they must be equal')
+            f'host {int(other.argmax())} has another configuration, other data, '
+            'another lowering (config.runtime.conv) or another version of jax; they '
+            'must be equal')
 
 
 def leave() -> None:

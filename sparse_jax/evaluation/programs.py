@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from sparse_jax.efforts import CHEAP, PLAIN, Effort
+from sparse_jax import efforts
 from sparse_jax.evaluation import batching, device_memory
 from sparse_jax.evaluation.batching import Batch, Phases
 from sparse_jax.evaluation.grouping import Member
@@ -32,12 +32,6 @@ MOST_KEPT = 24
 """Programs in memory at once. On a CPU each maps a thousand and more pieces of code,
 and an operating system allows a process some 65 000; what is dropped comes back from
 the persistent cache."""
-SHORT = 10_000
-"""Steps times elements of an image of a training up to which `PLAIN` pays, if a program
-trains eight candidates."""
-FEW = 150_000
-"""Elements of all validation images up to which measuring is compiled at the lowest
-level: that halves compiling and takes 2 microseconds of an element in wide networks."""
 MOST_COMPILING = 4
 """Programs compiled at once, where there are as many cores."""
 
@@ -208,17 +202,16 @@ class Programs:
         return Phases(*compiled)
 
     @property
-    def _efforts(self) -> tuple[Effort | None, ...]:
-        """The compiler's efforts for the phases: functions of the recipe and the data
+    def _efforts(self) -> efforts.Phases:
+        """The compiler's efforts: functions of the recipe, the data and the lowering
         alone, so that every training of a search rounds alike."""
         config, data = self.recipe.config, self.shared.training
         images = data.num_images()
         steps = config.epochs * (images // min(config.batch_size, images))
-        short = steps * math.prod(data.images.shape[1:]) <= SHORT
-        few = math.prod(self.shared.validation.images.shape) <= FEW
-        # Fine-tuning is a training too.
-        last = None if self.recipe.finetune_epochs else CHEAP if few else PLAIN
-        return CHEAP, PLAIN if short else None, last
+        return efforts.of_training(
+            self.machine.lowering.conv, steps * math.prod(data.images.shape[1:]),
+            math.prod(self.shared.validation.images.shape),
+            finetunes=bool(self.recipe.finetune_epochs))
 
     def _predicted_slots(self, skeleton: Skeleton, weights: Variables) -> int:
         """The machine's slots, halved until the prediction fits."""

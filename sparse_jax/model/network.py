@@ -33,7 +33,7 @@ class SparseNet(nn.Module):
         """Images [C, H, W, B], down-sampled and normalised -> logits [classes, B].
 
         `valid` is `sizes.valid_weights` of the candidate, where the caller has it;
-        `seed` [2] that of the noise (`counter_noise`), where there is a collection of it.
+        `seed` [2] that of the noise (`counter_noise`), needed with that collection.
         """
         graph = self.skeleton.graph
         shapes = graph.shapes()

@@ -29,6 +29,9 @@ TIMEOUT = 900
 """Seconds that a compiler may take: ziglang's first call builds its own libraries."""
 
 
+NEEDED = 'a C++ compiler (c++, g++, clang++, CXX=COMMAND, pip install ziglang)'
+
+
 class BuildError(RuntimeError):
     """No library: there is no compiler, or it failed."""
 
@@ -83,7 +86,7 @@ def library(commands: Sequence[tuple[str, ...]] | None = None) -> pathlib.Path:
     Raises:
       BuildError: none of them makes it; the message holds the last one's first line.
     """
-    folder, reason = cache(), 'no C++ compiler: c++, g++, clang++, pip install ziglang'
+    folder, reason = cache(), f'there is not {NEEDED}'
     for command in compilers() if commands is None else commands:
         try:
             target = folder / f'direct-{digest()}-{_fingerprint(command)}.so'

@@ -2,12 +2,13 @@
 
 Activations are batch-minor, [C, H, W, B], inside the network. On a CPU a convolution
 is then one [O, C k k] x [C k k, H W B] product over stacked shifted views, several
-times faster than the native one; accelerators keep the batch on the lanes too. Where a
-C++ compiler is, 'direct' needs no views: each tap adds a shifted run of the input.
+times faster than the native one; accelerators keep the batch on the lanes too. On a CPU
+with a C++ compiler 'direct' needs no views: each tap adds a shifted run of the input.
 """
 
 import dataclasses
 import functools
+import logging
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +19,10 @@ from sparse_jax.ops.product import product
 
 @dataclasses.dataclass(frozen=True)
 class Lowering:
-    """Choices that change speed, never results beyond rounding.
+    """Choices that change speed, never results beyond rounding; a study keeps its own.
 
     conv: 'patches' (views + matrix product), 'native' (lax convolution) or 'direct'
-      (`native.direct` where it runs, else patches).
+      (`native.direct`, on a CPU with a C++ compiler).
     mapping: 'map' (one candidate after another) or 'vmap' (all at once).
     """
 
@@ -33,7 +34,29 @@ def default_lowering(backend: str | None = None) -> Lowering:
     """The choice for a backend ('cpu', 'gpu', 'tpu'); this one by default. Measured on
     CPUs only: elsewhere `benchmarks.throughput` compares the mappings."""
     backend = backend or jax.default_backend()
-    return Lowering('patches', 'map' if backend == 'cpu' else 'vmap')
+    if backend != 'cpu':
+        return Lowering('patches', 'vmap')
+    return Lowering('direct' if direct.available() else 'patches', 'map')
+
+
+def chosen(conv: str = 'auto', mapping: str = 'auto') -> Lowering:
+    """What the settings `runtime.conv` and `runtime.mapping` mean on this machine.
+
+    Direct convolutions where they do not run are patches, after one line of warning.
+    """
+    default = default_lowering()
+    if conv == 'direct' and not runs_here(conv):
+        if jax.default_backend() != 'cpu':
+            logging.getLogger(__name__).warning(
+                'direct convolutions run on a CPU alone, patches are used')
+        conv = 'patches'
+    return Lowering(default.conv if conv == 'auto' else conv,
+                    default.mapping if mapping == 'auto' else mapping)
+
+
+def runs_here(conv: str) -> bool:
+    """Whether this form of convolutions can be had in this process."""
+    return conv != 'direct' or (jax.default_backend() == 'cpu' and direct.available())
 
 
 def conv_view(x: jax.Array, k: int, low: int, conv: str) -> jax.Array:

@@ -57,11 +57,13 @@ def run_search(
         settings, dataset = _own(settings, workdir, data)
     folder.check_settings(workdir, settings)
     lock.check_free(workdir)
-    built = setup.build(settings, dataset)
+    built = setup.build(
+        settings, dataset, lowering=folder.lowering_of(workdir, settings))
     with lock.hold(workdir):
         if data is not None and not (path := _path(workdir)).exists():
             arrays.write(path, data)
-        records = folder.start_study(workdir, settings, built.dataset)
+        records = folder.start_study(
+            workdir, settings, built.dataset, built.lowering)
         try:
             loop.run(built, records, callback, timer=Clock(records, began))
             folder.mark_finished(records)

@@ -1,5 +1,6 @@
 """Settings -> the objects of a search."""
 
+import dataclasses
 import functools
 import json
 import os
@@ -20,7 +21,7 @@ from sparse_jax.evaluation.machine import Machine, make_mesh
 from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.lower_bounds import not_worth_training
-from sparse_jax.ops.lowering import Lowering, default_lowering
+from sparse_jax.ops.lowering import Lowering, chosen
 from sparse_jax.search import algorithms, reachable, starts
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
@@ -53,6 +54,8 @@ class Setup(NamedTuple):
     objectives: Objectives
     notes: tuple[str, ...] = ()
     """What a person should know before it starts, one line each."""
+    lowering: Lowering = Lowering()
+    """How its programs are made; a study goes on with what it began with."""
 
 
 def check(settings: Settings) -> None:
@@ -74,6 +77,7 @@ def check(settings: Settings) -> None:
 def build(
     settings: Settings, dataset: data.Dataset | None = None,
     make_executor: ExecutorFactory = hosts.make_executor,
+    lowering: Lowering | None = None,
 ) -> Setup:
     """Load the data and assemble a search.
 
@@ -81,6 +85,8 @@ def build(
       settings: checked ones, of `settings.reading.read`.
       dataset: in place of the data that the settings name.
       make_executor: what runs the trainings, see `evaluation.executor`.
+      lowering: of a study that is continued, see `study.numerics`; by default what the
+        settings of the machine ask for.
 
     Raises:
       ConfigError, data.DataError: a setting or the data cannot be used.
@@ -93,13 +99,14 @@ def build(
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
     _check_goals(settings, aims, dataset)
+    lowering = lowering or chosen(settings.runtime.conv, settings.runtime.mapping)
     recipe = _recipe(settings, dataset, aims)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
     shared = Shared(train_data(dataset.train, dataset),
                     train_data(dataset.validation, dataset), order_key)
     evaluator = Evaluator(
-        space, policy, recipe, make_executor(recipe, shared, _machine(settings)),
-        trial_key,
+        space, policy, recipe,
+        make_executor(recipe, shared, _machine(settings, lowering)), trial_key,
         refuses=functools.partial(
             not_worth_training, max_weights=settings.limits.max_weights,
             max_macs=settings.limits.max_macs, objectives=aims,
@@ -119,14 +126,15 @@ def build(
     algorithm = staged(make, domain, space, starts=settings.search.stages)
     note = reachable.size_note(space, aims)
     return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims,
-                 (note,) if note else ())
+                 (note,) if note else (), lowering)
 
 
 def fingerprint(built: Setup) -> str:
     """Changes with everything that several hosts must have in common."""
     return json.dumps(
         [locked(built.settings, built.dataset.num_classes), data.digest(built.dataset),
-         host_random.digest(), jax.__version__], sort_keys=True)
+         host_random.digest(), jax.__version__, dataclasses.astuple(built.lowering)],
+        sort_keys=True)
 
 
 def _judge(
@@ -198,9 +206,9 @@ def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Reci
         limits_of(aims) if settings.pruning.bisect else ())
 
 
-def _machine(settings: Settings) -> Machine:
+def _machine(settings: Settings, lowering: Lowering) -> Machine:
     """What the settings say of the machine."""
-    lowering, runtime = _lowering(settings), settings.runtime
+    runtime = settings.runtime
     mesh = make_mesh(runtime.devices if hosts.alone() else 0)
     devices = mesh.devices.size
     if lowering.mapping == 'map':
@@ -208,11 +216,3 @@ def _machine(settings: Settings) -> Machine:
     else:
         slots, workers = -(-settings.search.batch // devices) * devices, 1
     return Machine(lowering, mesh, slots, workers, device_memory.limit(runtime.memory))
-
-
-def _lowering(settings: Settings) -> Lowering:
-    """The configured forms of convolutions and batches; 'auto' suits the device."""
-    default, runtime = default_lowering(), settings.runtime
-    return Lowering(
-        default.conv if runtime.conv == 'auto' else runtime.conv,
-        default.mapping if runtime.mapping == 'auto' else runtime.mapping)

@@ -195,9 +195,10 @@ class Runtime:
     """The machine: changes speed, not results (beyond rounding between devices)."""
 
     conv: str = 'auto'
-    """patches or native; auto for what suits the device."""
+    """direct, patches or native; auto: direct on a CPU with a C++ compiler, else
+    patches. A study goes on with what it began with."""
     mapping: str = 'auto'
-    """map or vmap over candidates; auto for what suits the device."""
+    """map or vmap over candidates; auto for what suits the device. As with conv."""
     devices: int = 0
     """0 for all; several hosts use all of theirs."""
     memory: float = 0.0

@@ -8,11 +8,12 @@ import pathlib
 from sparse_jax import data, host_random
 from sparse_jax.data import arrays
 from sparse_jax.export.cost_model.measure import models_digest
+from sparse_jax.ops.lowering import Lowering, chosen
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import differences, dumps, read_json
 from sparse_jax.settings.tree import from_tree
-from sparse_jax.study import checkpoints, files
+from sparse_jax.study import checkpoints, files, numerics
 from sparse_jax.study import records as study
 from sparse_jax.study.glance import settings_digest
 from sparse_jax.study.names import CONFIG_FILE, FINISHED
@@ -51,9 +52,12 @@ def check_settings(workdir: str, settings: Settings, num_classes: int = 0) -> No
 
 
 def start_study(
-    workdir: str, settings: Settings, dataset: data.Dataset
+    workdir: str, settings: Settings, dataset: data.Dataset,
+    lowering: Lowering | None = None,
 ) -> study.Study:
     """Lock configuration and data and open the study; it is made if it is new.
+
+    lowering: of its trainings; by default what the settings of the machine ask for.
 
     Raises:
       StudyError, ConfigError: the folder holds something else, or cannot be written.
@@ -68,9 +72,23 @@ def start_study(
     for name, value in check_inputs(
             records, settings, dataset, continues=True).items():
         records.set_meta(name, value)
+    runtime = settings.runtime
+    numerics.keep(records, lowering or chosen(runtime.conv, runtime.mapping))
     # Again, as rounds and runtime settings may change; not before the study opened.
     _write(path, settings)
     return records
+
+
+def lowering_of(workdir: str, settings: Settings) -> Lowering:
+    """How the trainings of a study are lowered: as it began, else as the settings say;
+    one line of warning where these differ.
+
+    Raises:
+      StudyError: it began with what this machine cannot do.
+    """
+    known = (pathlib.Path(workdir) / CONFIG_FILE).is_file()
+    return numerics.lowering_for(
+        workdir, settings.runtime, read_settings(workdir).runtime if known else None)
 
 
 def check_inputs(

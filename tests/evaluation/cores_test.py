@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.evaluation import machine
+from sparse_jax.ops import lowering
 
 SCRIPT = '''
 import hashlib, sys
@@ -29,15 +30,17 @@ from tests import sampled
 images, labels = draw(0, 384, shape=(12, 12, 1), num_classes=3)
 data = TrainData(np.float32(images) / 128 - 1, labels)
 graph = Graph((12, 12, 1), 1, False, (
-    Node('a', 'conv', ('input',), 4, 3, 3, pool=2),
-    Node('fc', 'dense', ('a',), 2048),
+    Node('a', 'conv', ('input',), 4, 3, 3),
+    Node('b', 'depthwise', ('a',), 4, 3, 3),
+    Node('c', 'conv', ('b',), 6, 1, 1, pool=2),
+    Node('fc', 'dense', ('c',), 2048),
     Node('classifier', 'dense', ('fc',), 3, relu=False)))
 skeleton, candidate = sampled.unpadded(graph)
 candidate = candidate._replace(
     learning_rate=np.float32(1e-2), alpha=np.float32(0.1))
 programs = Programs(
     Recipe(sparse_vd(), TrainConfig(1, 128), (-1.0,)),
-    Shared(data, data, jax.random.key(1)), Machine(Lowering(), make_mesh(1), 1))
+    Shared(data, data, jax.random.key(1)), Machine(Lowering({conv!r}), make_mesh(1), 1))
 program = programs.get(skeleton, candidate)
 member = Member(Trial(0, None, 1), graph, candidate, np.uint32([0, 5]), None)
 trained, = programs.train(program, [member], 1)
@@ -46,17 +49,21 @@ print(hashlib.sha256(b''.join(leaves)).hexdigest())
 '''
 
 
-def _other_process(*command):
+def _other_process(conv, *command):
     done = subprocess.run(
-        [*command, sys.executable, '-c', SCRIPT], capture_output=True, text=True,
-        env=os.environ | {'JAX_PLATFORMS': 'cpu'}, check=True)
+        [*command, sys.executable, '-c', SCRIPT.replace('{conv!r}', repr(conv))],
+        capture_output=True, text=True, env=os.environ | {'JAX_PLATFORMS': 'cpu'},
+        check=True)
     return done.stdout
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='one core')
-def test_one_core_trains_as_all_do():
+@pytest.mark.parametrize('conv', ['patches', 'direct'])
+def test_one_core_trains_as_all_do(conv):
+    if not lowering.runs_here(conv):
+        pytest.skip('no C++ compiler')
     one = min(os.sched_getaffinity(0))
-    assert _other_process('taskset', '-c', str(one)) == _other_process()
+    assert _other_process(conv, 'taskset', '-c', str(one)) == _other_process(conv)
 
 
 def test_sums_are_left_to_xla():

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.efforts import CHEAP, PLAIN
+from sparse_jax.efforts import CHEAP, PLAIN, SHORT
 from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.batching import abstract, phases
 from sparse_jax.evaluation.machine import make_mesh
-from sparse_jax.evaluation.programs import SHORT, Programs
+from sparse_jax.evaluation.programs import Programs
 from sparse_jax.evaluation.recipe import template
 from sparse_jax.model.skeleton import Skeleton, split
+from sparse_jax.ops.lowering import Lowering, default_lowering
 from sparse_jax.pruning import METHODS
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph, Node
@@ -195,13 +196,14 @@ def test_memory_of_arrays_by_hand():
 @pytest.mark.parametrize('name', METHODS)
 def test_the_program_lowers_for_accelerators(wide, name):
     """To operations of XLA alone: no call into a library that is not here."""
+    lowering = default_lowering('gpu')
     built, _ = wide
     skeleton, candidate = _parts(built)
     programs = _programs(built)
     recipe = programs.recipe._replace(method=METHODS[name]())
     slots = programs.machine.slots
     batch = abstract(candidate, template(skeleton, recipe, candidate), slots)
-    parts = phases(skeleton, recipe, programs.machine)
+    parts = phases(skeleton, recipe, programs.machine._replace(lowering=lowering))
     traced = jax.jit(lambda *arguments: parts(*arguments)).trace(
         batch, programs.shared, np.int32(0))
     for platform in ('cuda', 'rocm', 'tpu'):
@@ -214,14 +216,16 @@ def test_the_compiler_takes_trouble_where_a_program_runs_long(wide, monkeypatch)
     """A function of the recipe and of the data: 300 images less 120, of 6x6 pixels."""
     built, _ = wide
     programs = _programs(built)
-    of = lambda **changes: Programs(
-        programs.recipe._replace(**changes), programs.shared, programs.machine)._efforts
+    of = lambda conv, **changes: Programs(
+        programs.recipe._replace(**changes), programs.shared,
+        programs.machine._replace(lowering=Lowering(conv)))._efforts
     config = programs.recipe.config
     assert config.batch_size == 32
-    longest = SHORT // (5 * 36)
-    short, long = (dataclasses.replace(config, epochs=longest + i) for i in (0, 1))
-    assert of(config=short) == (CHEAP, PLAIN, CHEAP)
-    assert of(config=long) == (CHEAP, None, CHEAP)
-    assert of(config=long, finetune_epochs=1) == (CHEAP, None, None)
-    monkeypatch.setattr('sparse_jax.evaluation.programs.FEW', 60 * 36 - 1)
-    assert of(config=long) == (CHEAP, None, PLAIN)
+    for conv, most in SHORT.items():
+        longest = most // (5 * 36)
+        short, long = (dataclasses.replace(config, epochs=longest + i) for i in (0, 1))
+        assert of(conv, config=short) == (CHEAP, PLAIN, CHEAP)
+        assert of(conv, config=long) == (CHEAP, None, CHEAP)
+    assert of(conv, config=long, finetune_epochs=1) == (CHEAP, None, None)
+    monkeypatch.setattr('sparse_jax.efforts.FEW', 60 * 36 - 1)
+    assert of(conv, config=long) == (CHEAP, None, PLAIN)
