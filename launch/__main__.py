@@ -19,6 +19,7 @@ COMMANDS = {
     'search': 'search for pruned networks, or continue a search',
     'sweep': 'search with many configurations, one study for each',
     'status': 'how far studies are, running ones too',
+    'compare': 'fronts and progress of several studies, one picture',
     'report': 'the front of a study as table, CSV and pictures; test data once',
     'describe': 'shapes, weights, MACs and memory of every layer of a network',
     'train': 'train a network file, of the table or of nodes, with any method',

@@ -15,7 +15,7 @@ _COUNTS = ('two', 'three', 'four', 'five', 'six', 'seven', 'eight')
 _FRONT, _OTHERS, _BUDGET, _CHOSEN = '#1f5fa8', '#b9bec6', '#c0392b', '#d9730d'
 _LINES = {'soft bound': (0, (4, 3)), 'budget': '-'}
 _LEGEND = (*_LINES, 'evaluated', 'best at this size')
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     'font.size': 8, 'axes.labelsize': 8.5, 'axes.linewidth': 0.6,
     'xtick.labelsize': 7.5, 'ytick.labelsize': 7.5, 'xtick.major.width': 0.6,
     'ytick.major.width': 0.6, 'legend.fontsize': 7.5, 'figure.titlesize': 9.5,
@@ -66,8 +66,8 @@ def draw(target: Target, shown: Front, form: str = 'png') -> None:
       shown: what it shows.
       form: png or svg.
     """
-    pyplot, count = _pyplot(), len(shown.names)
-    with pyplot.rc_context(_STYLE):
+    pyplot, count = pyplot_of(), len(shown.names)
+    with pyplot.rc_context(STYLE):
         figure, axes = pyplot.subplots(
             1, count, figsize=(max(2, count) * _WIDTH, _HEIGHT), sharey=True,
             squeeze=False)
@@ -88,7 +88,7 @@ def draw(target: Target, shown: Front, form: str = 'png') -> None:
                       ncols=len(labels), frameon=False, handlelength=1.6,
                       columnspacing=1.6)
         figure.tight_layout(rect=(0, 0, 1, top - 0.06), w_pad=1.5)
-        _save(figure, target, form)
+        save(figure, target, form)
         pyplot.close(figure)
 
 
@@ -97,8 +97,8 @@ def draw_progress(
     form: str = 'png',
 ) -> None:
     """Write the picture of hypervolume against epochs of training, [rounds] each."""
-    pyplot = _pyplot()
-    with pyplot.rc_context(_STYLE):
+    pyplot = pyplot_of()
+    with pyplot.rc_context(STYLE):
         figure, axis = pyplot.subplots(figsize=(1.3 * _WIDTH, _HEIGHT))
         axis.plot(epochs, volumes, color=_FRONT, lw=1.2, drawstyle='steps-post',
                   marker='o', ms=3, label='after every round')
@@ -110,17 +110,17 @@ def draw_progress(
         axis.legend(loc='lower right', frameon=False)
         figure.suptitle(title)
         figure.tight_layout()
-        _save(figure, target, form)
+        save(figure, target, form)
         pyplot.close(figure)
 
 
-def _save(figure: Any, target: Target, form: str) -> None:
+def save(figure: Any, target: Target, form: str) -> None:
     """Without the time of day, which would make every file another."""
     figure.savefig(target, dpi=_DPI, format=form,
                    metadata={'Date': None} if form == 'svg' else None)
 
 
-def _pyplot() -> Any:
+def pyplot_of() -> Any:
     """Here, as matplotlib takes long to import; without a screen."""
     import matplotlib
     matplotlib.use('Agg')

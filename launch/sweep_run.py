@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sparse_jax.objectives.goals import Objectives
     from sparse_jax.settings.groups import Settings
     from sparse_jax.sweep.commands import Command
-    from sparse_jax.sweep.results import Result, Spread
+    from sparse_jax.sweep.results import Result
 
 
 def run(found: Sequence[tuple[Command, Settings]]) -> set[str]:
@@ -58,39 +58,24 @@ def say(reached: Sequence[Result], objectives: Objectives) -> None:
     from sparse_jax.sweep.results import groups_of
 
     goals = objectives.used
-    table = Table(title='median over seeds (range)')
-    table.add_column('point', no_wrap=True)
+    table = Table(title='median over seeds, range below')
+    table.add_column('point', overflow='fold')
     for name in ('studies', 'hypervolume', 'valid. %',
                  *(goal.heading for goal in goals[1:])):
         table.add_column(name, justify='right', no_wrap=True)
     for group in groups_of(reached):
         done = sum(result.state == 'finished' for result in group.results)
         count = len(group.results)
-        cells = [f'{count}' if done == count else f'{done} of {count}',
-                 spread_text(group.hypervolume, lambda v: f'{v:.4f}'),
-                 accuracy_text(group.figure('error')),
-                 *(spread_text(group.figure(goal.name), goal.digits)
-                   for goal in goals[1:])]
+        cells = [
+            f'{count}' if done == count else f'{done} of {count}',
+            tables.median_text([result.hypervolume for result in group.results],
+                               lambda value: f'{value:.4f}'),
+            tables.median_text([1 - error for error in group.figures('error')],
+                               lambda value: f'{100 * value:.2f}'),
+            *(tables.median_text(group.figures(goal.name), goal.digits)
+              for goal in goals[1:])]
         table.add_row(group.name, *cells)
     tables.show(tables.console(), table)
     for result in reached:
         if result.state != 'finished':
             tables.line(tables.console(), f'{result.command.name}: {result.state}')
-
-
-def spread_text(spread: Spread | None, form: Callable[[float], str]) -> str:
-    """The median and below it 'least to most', unless all are equal; '' for None."""
-    if spread is None:
-        return ''
-    if spread.least == spread.most:
-        return form(spread.median)
-    return f'{form(spread.median)}\n{form(spread.least)} to {form(spread.most)}'
-
-
-def accuracy_text(error: Spread | None) -> str:
-    """Errors as per cent of right answers."""
-    if error is None:
-        return ''
-    right = error._replace(median=1 - error.median, least=1 - error.most,
-                           most=1 - error.least)
-    return spread_text(right, lambda value: f'{100 * value:.2f}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import io
+import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
@@ -99,6 +100,17 @@ def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
     """'mean (least to most)', all with `form`."""
     texts = [form(v) for v in (sum(values) / len(values), min(values), max(values))]
     return f'{texts[0]} ({texts[1]} to {texts[2]})'
+
+
+def median_text(values: Iterable[float | None], form: Callable[[float], str]) -> str:
+    """The median of those that are known and below it 'least to most', unless they are
+    equal; '' for none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ''
+    low, high = form(min(known)), form(max(known))
+    middle = form(statistics.median(known))
+    return middle if low == high else f'{middle}\n{low} to {high}'
 
 
 def two_units_text(costs: Mapping[str, Totals | None]) -> str:

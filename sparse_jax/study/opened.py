@@ -145,7 +145,7 @@ def open_study(
     stored = folder.read_settings(workdir)
     files.check_file(pathlib.Path(workdir) / FILE, workdir)
     if not trust_factories:
-        _check_own_code(workdir, stored)
+        check_own_code(workdir, stored)
     settings = reading.read(stored)
     records = Study(pathlib.Path(workdir), create=False)
     try:
@@ -160,7 +160,7 @@ def open_study(
         raise
 
 
-def _check_own_code(workdir: str | os.PathLike[str], settings: Settings) -> None:
+def check_own_code(workdir: str | os.PathLike[str], settings: Settings) -> None:
     """Refuse a study whose networks cannot be read without running its own code."""
     code = reading.own_code(settings)
     # The search algorithm is not needed to read what it found.

@@ -2,8 +2,7 @@
 
 import csv
 import io
-import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sparse_jax.objectives.goals import Objectives, figure, ranked_under
@@ -41,34 +40,16 @@ class Result(NamedTuple):
     """That trainings took."""
 
 
-class Spread(NamedTuple):
-    """A figure over the seeds of a group."""
-
-    median: float
-    least: float
-    most: float
-
-
 class Group(NamedTuple):
     """The points that differ in their seeds alone."""
 
     name: str
     results: tuple[Result, ...]
 
-    def spread(self, values: Iterable[float | None]) -> Spread | None:
-        """Of those values that are known; None if none is."""
-        known = [value for value in values if value is not None]
-        return Spread(statistics.median(known), min(known), max(known)
-                      ) if known else None
-
-    @property
-    def hypervolume(self) -> Spread | None:
-        """After the last finished round of each."""
-        return self.spread(result.hypervolume for result in self.results)
-
-    def figure(self, goal: str) -> Spread | None:
-        """A figure of the chosen networks."""
-        return self.spread(result.figures.get(goal) for result in self.results)
+    def figures(self, goal: str) -> list[float]:
+        """A figure of the chosen networks that have it."""
+        return [result.figures[goal] for result in self.results
+                if goal in result.figures]
 
 
 def is_done(command: Command, settings: Settings) -> bool:

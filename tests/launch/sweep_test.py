@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from launch import sweep_run
+from launch import sweep_run, tables
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study import folder as folders
 from sparse_jax.study.names import FILE
@@ -97,11 +97,12 @@ def _results(errors, method='none'):
 def test_medians_are_over_seeds_alone():
     groups = results.groups_of([*_results([0.1, 0.4, 0.2]), *_results([0.5], 'x')])
     assert [group.name for group in groups] == ['method=none', 'method=x']
-    assert groups[0].figure('error') == (0.2, 0.1, 0.4)
-    assert groups[0].hypervolume == (2.0, 1.0, 4.0)
-    assert groups[0].figure('ram') is None and len(groups[1].results) == 1
-    assert sweep_run.accuracy_text(groups[0].figure('error')) == '80.00\n60.00 to 90.00'
-    assert sweep_run.accuracy_text(groups[1].figure('error')) == '50.00'
+    assert groups[0].figures('error') == [0.1, 0.4, 0.2]
+    assert groups[0].figures('ram') == [] and len(groups[1].results) == 1
+    percent = lambda error: f'{100 * error:.0f}'
+    assert tables.median_text([0.1, 0.4, None, 0.2], percent) == '20\n10 to 40'
+    assert tables.median_text([0.5, 0.501], percent) == '50'
+    assert tables.median_text([None], percent) == ''
 
 
 def _program(text, folder, name):

@@ -1,0 +1,1 @@
+"""Studies side by side: groups of seeds, their progress, the front of all of them."""
