@@ -48,7 +48,7 @@ def search(given: argparse.Namespace) -> dict[str, Any]:
         'objectives.working_memory': int(bounds[1])})
     built, history = setup.build(read(config)), []
     with tempfile.TemporaryDirectory() as folder:
-        study, begin = Study(folder), time.process_time()
+        study, begin = Study(given.keep or folder), time.process_time()
 
         def callback(news: Progress) -> None:
             if news.phase != 'finished round':
@@ -122,6 +122,7 @@ def main() -> None:
     parser.add_argument('--batch', type=int, default=8)
     parser.add_argument('--epochs', type=int, default=1000)
     parser.add_argument('--cache', type=pathlib.Path, help='of compiled programs')
+    parser.add_argument('--keep', help='folder for the study')
     parser.add_argument('--out', type=pathlib.Path, required=True)
     parser.add_argument('--table', action='store_true')
     given = parser.parse_args()

@@ -11,6 +11,7 @@ from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.recipe import template
 from sparse_jax.model.skeleton import split
 from sparse_jax.objectives import graph_costs
+from sparse_jax.search import rungs
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.space import encoding
@@ -73,7 +74,7 @@ def forecast(setup: Setup) -> Forecast:
     return Forecast(
         int(sum(d.levels != 1 for d in space.dimensions)),
         float(np.log10(np.array(decides or [1], float)).sum()),
-        len(kept) / len(drawn), rounds, rounds * search.batch, programs, memory,
+        len(kept) / len(drawn), rounds, trainings_of(search), programs, memory,
         products, seconds, 60 * search.max_minutes or float('inf'))
 
 
@@ -86,14 +87,21 @@ def programs_of(search: Search) -> int:
     return sum(min(new or most, most) for new in each)
 
 
+def trainings_of(search: Search) -> int:
+    """Trainings of a search: of all points that it suggests, and those that go on."""
+    points = search.rounds * search.batch
+    return points + round(rungs.expected(search, points))
+
+
 def epochs_of(settings: Settings) -> float:
     """Epochs of all trainings of a search together: those after its random points are
-    heirs."""
+    heirs, and with rungs few are whole."""
     search = settings.search
     total = search.rounds * search.batch
     fresh = min(search.initial or search.batch, total) if search.inherit else total
     share = search.child_epochs if search.inherit else 1.0
-    return settings.train.epochs * (fresh + share * (total - fresh))
+    whole = settings.train.epochs * (fresh + share * (total - fresh))
+    return whole * rungs.share_of(search)
 
 
 def _of_points(setup: Setup, points: np.ndarray) -> tuple[float, int]:

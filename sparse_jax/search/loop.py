@@ -10,9 +10,9 @@ import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.objectives.goals import front_of, hypervolume_of
-from sparse_jax.search import clock, seen
+from sparse_jax.search import clock, rungs, seen
 from sparse_jax.search.clock import Clock, End
-from sparse_jax.search.planning import continued_trials, expected, fresh_trials
+from sparse_jax.search.planning import continued_trials, fresh_trials
 from sparse_jax.search.seen import Seen
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
@@ -257,4 +257,5 @@ def _total(setup: Setup, study: Study, round_: int) -> int:
     search = setup.settings.search
     going_on = sum(row.trial.origin is not None for row in study.rows())
     later = search.batch * max(search.rounds - round_ - 1, 0)
-    return search.rounds * search.batch + going_on + round(expected(setup, later))
+    return search.rounds * search.batch + going_on + round(
+        rungs.expected(search, later))

@@ -74,12 +74,6 @@ def latest(rows: list[Record]) -> list[Record]:
     return sorted(found.values(), key=lambda row: row.trial.number)
 
 
-def expected(setup: Setup, batch: int) -> float:
-    """Trainings that go on for so many suggested points, about."""
-    search = setup.settings.search
-    return batch * sum(search.promote ** rung for rung in range(1, len(search.rungs)))
-
-
 def _whole(setup: Setup, parent: int | None) -> int:
     """Epochs of the whole training of a point that starts from this parent."""
     epochs = setup.settings.train.epochs

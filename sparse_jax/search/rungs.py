@@ -34,6 +34,18 @@ def epochs_of(shares: Sequence[float], whole: int, rung: int = 0) -> int:
     return done - before
 
 
+def expected(search: Search, points: int) -> float:
+    """Trainings that go on for so many suggested points, about."""
+    return points * sum(search.promote ** rung for rung in range(1, len(search.rungs)))
+
+
+def share_of(search: Search) -> float:
+    """Share of its whole training that a suggested point gets, about."""
+    ends = search.rungs or (1.0,)
+    added = [end - begin for begin, end in zip((0.0, *ends), ends)]
+    return sum(search.promote ** rung * more for rung, more in enumerate(added))
+
+
 def promoted(
     networks: Sequence[Record], search: Search, objectives: Objectives
 ) -> list[Record]:

@@ -28,7 +28,9 @@ def test_programs_are_bounded_by_the_groups_of_rounds(search, programs):
 @pytest.mark.parametrize('search, epochs', [
     (Search(rounds=5, batch=8, initial=16, child_epochs=0.5), 16 * 40 + 24 * 20),
     (Search(rounds=5, batch=8, initial=16, inherit=False), 40 * 40),
-    (Search(rounds=1, batch=8, initial=16), 8 * 40)])
+    (Search(rounds=1, batch=8, initial=16), 8 * 40),
+    # A half, and of one half the other.
+    (Search(rounds=2, batch=8, initial=16, rungs=(0.5, 1.0)), 16 * 40 * 0.75)])
 def test_epochs_are_those_of_fresh_networks_and_heirs(search, epochs):
     settings = Settings(search=search)
     assert settings.train.epochs == 40

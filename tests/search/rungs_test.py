@@ -5,7 +5,14 @@ import pytest
 
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.search.rungs import epochs_of, limits_of, promoted, ranked
+from sparse_jax.search.rungs import (
+    epochs_of,
+    expected,
+    limits_of,
+    promoted,
+    ranked,
+    share_of,
+)
 from sparse_jax.settings.groups import Search
 from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.records import Record
@@ -42,6 +49,13 @@ def test_rungs_add_up_to_their_shares_and_add_one_epoch_at_least(shares, whole, 
 
 def test_without_rungs_a_training_is_whole():
     assert epochs_of((), 40) == 40
+
+
+def test_what_is_expected_to_go_on():
+    assert expected(HALF, 16) == 8 + 4 and expected(Search(), 16) == 0
+    # A tenth, of one half another fifth, of a quarter the other seven tenths.
+    assert share_of(HALF) == pytest.approx(0.1 + 0.5 * 0.2 + 0.25 * 0.7)
+    assert share_of(Search()) == 1 == share_of(Search(rungs=(1.0,)))
 
 
 # Error order 0 3 1 2 4; on the front are 2, 0 and 4, which lose (0.2 log 5.6),

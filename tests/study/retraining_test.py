@@ -1,5 +1,6 @@
 """Which retrainings share their random numbers."""
 
+from sparse_jax.study import planned
 from sparse_jax.study.records import Study
 from sparse_jax.study.retraining import seed_of
 from tests import tiny_study
@@ -24,3 +25,10 @@ def test_everything_that_tells_retrainings_apart_matters():
              _seed(pick=(1,)), _seed(pick=(0, 1)), _seed(seed=1), _seed(offset=-1.0),
              _seed({'train__epochs': 9})]
     assert len(set(seeds)) == len(seeds)
+
+
+def test_a_retraining_has_whole_trainings():
+    """Of a search with rungs too."""
+    settings = tiny_study.settings(search__rungs=(0.5, 1.0))
+    search = planned.one_round(settings, 3).search
+    assert (search.rungs, search.rounds, search.batch) == ((), 1, 3)
