@@ -51,8 +51,9 @@ def promoted(
 ) -> list[Record]:
     """The trials whose points go on now.
 
-    Of all trials that were trained at a rung the best `search.promote` are to go on;
-    those of them that have not yet are given.
+    Of all trials that were trained at a rung the best `search.promote` may go on, and
+    never more than this share of them does: as a search improves, most new trials are
+    among the best, and the worse half of them stops all the same.
 
     Args:
       networks: of finished rounds: trials and their networks at other cuts.
@@ -72,8 +73,10 @@ def promoted(
         rows = [row for row in own if row.trial.rung == rung and row.trained]
         # Rounded up a little: 0.1 of 10 is one.
         places = math.floor(search.promote * len(rows) + 1e-9)
+        left = places - sum(highest[row.trial.first] > rung for row in rows)
         best = ranked(rows, networks, objectives)[:places]
-        chosen += [row for row in best if highest[row.trial.first] == rung]
+        waiting = [row for row in best if highest[row.trial.first] == rung]
+        chosen += waiting[:max(left, 0)]
     return chosen
 
 

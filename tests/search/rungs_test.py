@@ -136,9 +136,12 @@ def test_every_rung_is_a_competition_of_its_own():
     the first nobody new: two of five may, and the places are taken."""
     again = [_row(5, 0.08, 280, rung=1, origin=0), _row(6, 0.2, 50, rung=1, origin=2)]
     assert _numbers(promoted([*INSIDE, *again], HALF, SOFT)) == [5]
-    # Another two that are better than all: places for three, one was had by 0.
+    # Another two that are better than all: of places for three, two are taken.
     late = [_row(7, 0.01, 30), _row(8, 0.02, 31)]
-    assert _numbers(promoted([*INSIDE, *again, *late], HALF, SOFT)) == [7, 8, 5]
+    assert _numbers(promoted([*INSIDE, *again, *late], HALF, SOFT)) == [7, 5]
+    # Another two that are worse: the third of the earlier ones has its turn.
+    late = [_row(7, 0.85, 295), _row(8, 0.88, 296)]
+    assert _numbers(promoted([*INSIDE, *again, *late], HALF, SOFT)) == [3, 5]
     last = _row(9, 0.05, 250, rung=2, origin=0)
     assert promoted([*INSIDE, *again, last], HALF, SOFT) == []
 
