@@ -9,6 +9,8 @@ from sparse_jax.report.elements import Child, Element, element, path, short, svg
 
 LEFT, RIGHT, TOP, BOTTOM = 50.0, 12.0, 36.0, 42.0
 """Pixels between the picture's edges and its axes."""
+MOST = 1500
+"""Dots of one picture."""
 
 
 class Size(NamedTuple):
@@ -66,10 +68,15 @@ def chart(title: str, x: Axis, y: Axis, *marks: Child, size: Size = SIZE) -> Ele
 
 
 def dots(x: np.ndarray, y: np.ndarray, kind: str) -> Element | None:
-    """Many points [N], [N] in pixels as one path; those of one pixel are drawn once."""
-    places = np.unique(np.stack([np.round(x), np.round(y)], 1), axis=0)
-    if not len(places):
+    """Many points [N], [N] in pixels as one path; those of one pixel are drawn once,
+    and of more than `MOST` those of one cell of a grid as fine as that allows."""
+    given = np.stack([x, y], axis=1)
+    if not len(given):
         return None
+    places, cell = np.unique(np.round(given), axis=0), 1
+    while len(places) > MOST:
+        cell += 1
+        places = np.unique(np.round(given / cell), axis=0) * cell
     drawn = ''.join(f'M{int(a)} {int(b)}h0' for a, b in places)
     return element('path', d=drawn, class_=f'dots {kind}')
 

@@ -69,6 +69,11 @@ def gather(
         data.largest_class(study.dataset)[1], running)
 
 
+def brief(row: Record) -> str:
+    """Its name and accuracy; a page has many marks of one network."""
+    return f'{row.name}: {percent(1 - (row.error or 0.0))}'
+
+
 def tip(row: Record, facts: Facts) -> str:
     """A network in a few words: name, accuracies, costs."""
     goals = [goal for goal in facts.objectives.used if goal.name != 'error']

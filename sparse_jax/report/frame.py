@@ -62,14 +62,15 @@ def worth(values: np.ndarray, objectives: Objectives, guess: float) -> np.ndarra
       guess: error of naming the largest class.
 
     Returns:
-      [N] bool: error at most the geometric mean of the least one and `guess`, every
-      cost at most `SLACK` times its soft bound.
+      [N] bool: error below `guess` and at most the geometric mean of it and the
+      least one, every cost at most `SLACK` times its soft bound.
     """
     small = np.all(values[:, 1:] <= SLACK * np.array(objectives.bounds[1:]), axis=1)
     if not small.any():
         return small
     best = max(float(values[small, 0].min()), floor_of(values[:, 0]))
-    return small & (values[:, 0] <= np.sqrt(best * max(guess, best)))
+    errors = values[:, 0]
+    return small & (errors <= np.sqrt(best * guess)) & (errors < guess)
 
 
 def whole(values: np.ndarray, objectives: Objectives) -> Frame:

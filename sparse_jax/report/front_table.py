@@ -4,7 +4,7 @@ from sparse_jax.objectives.goal import Goal
 from sparse_jax.objectives.goals import figure, matrix
 from sparse_jax.report import frame
 from sparse_jax.report.elements import Child, Element, element, table
-from sparse_jax.report.facts import Facts, anchor, mark_of, percent
+from sparse_jax.report.facts import Facts, anchor, mark_of, percent, tip
 from sparse_jax.report.network import described
 from sparse_jax.study.record import Record
 
@@ -48,7 +48,7 @@ def _row(
     own_place = None if row.name in linked else anchor(row)
     cells: list[Child] = [
         element('td', name, ' ★' if best else None, id=own_place,
-                data_network=mark_of(row), class_=kind),
+                data_network=mark_of(row), data_tip=tip(row, facts), class_=kind),
         f'{100 * (1 - (row.error or 0.0)):.2f}']
     if facts.tests:
         tested = facts.tests.get(row.name)

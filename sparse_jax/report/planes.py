@@ -24,7 +24,7 @@ from sparse_jax.report.chart import (
     vertical,
 )
 from sparse_jax.report.elements import Element, element, sentence, text
-from sparse_jax.report.facts import Facts, anchor, mark_of, tip
+from sparse_jax.report.facts import Facts, anchor, brief, mark_of
 from sparse_jax.report.frame import Frame
 from sparse_jax.report.published import Published, plotted
 
@@ -166,7 +166,7 @@ def _front(
         row = facts.front[i]
         kind = 'front chosen' if facts.is_best(row) else 'front'
         marks.append(element('a', mark(
-            float(x.at(across[i])), float(y.at(up[i])), kind, tip(row, facts),
+            float(x.at(across[i])), float(y.at(up[i])), kind, brief(row),
             data_network=mark_of(row)), href=f'#{anchor(row)}'))
     return marks
 

@@ -3,9 +3,12 @@
 const tip = document.getElementById('tip');
 
 function tell(mark) {
-  const title = mark && mark.querySelector('title');
-  tip.hidden = !title;
-  if (title) tip.textContent = title.textContent;
+  tip.hidden = !mark;
+  if (!mark) return;
+  // The table of the front has all figures of a network, its marks the name.
+  const name = mark.dataset.network;
+  const cell = name && document.querySelector(`td[data-network="${CSS.escape(name)}"]`);
+  tip.textContent = cell ? cell.dataset.tip : mark.querySelector('title').textContent;
 }
 
 // All marks and rows of one network light up together.

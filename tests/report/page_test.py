@@ -120,6 +120,22 @@ def test_a_study_without_a_network_within_the_bounds():
     assert 'none is chosen' in whole.text and '★' not in whole.text
 
 
+def test_a_long_study_stays_a_small_page():
+    rng = np.random.default_rng(0)
+    with opened() as study:
+        found = gathered(study)
+        rows = [row for row in found.networks if row.ok]
+        many = []
+        for i in range(3000):
+            row = rows[i % len(rows)]
+            sizes = (int(size * rng.uniform(0.5, 2)) for size in row.costs)
+            many.append(row._replace(
+                error=rng.uniform(0.01, 0.9), costs=type(row.costs)(*sizes)))
+        text = page.render(found._replace(networks=many))
+    structure.check(text)
+    assert len(text) < 300_000
+
+
 def test_the_prediction_is_drawn():
     observed = np.geomspace([0.02, 100, 50], [0.5, 3000, 900], 20)
     predicted = observed[::-1]
