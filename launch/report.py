@@ -10,12 +10,13 @@ as does a report of a search that is still running, unless --test asks for it.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from absl import flags
 
@@ -214,11 +215,26 @@ def write(workdir: pathlib.Path, facts: Facts) -> list[str]:
     return [write_page(workdir, facts), 'front.csv', *pictures, 'networks/', *progress]
 
 
+def explain_nothing(workdir: pathlib.Path, study: OpenStudy) -> NoReturn:
+    """A study without a front ends in one line; its page says what became of the
+    trials, if there are any."""
+    from sparse_jax.report import facts
+    from sparse_jax.study import lock
+    from sparse_jax.study.records import StudyError
+
+    nothing = tables.nothing_text(study.records.networks(), study.objectives)
+    if any(row.status != 'pending' for row in study.records.rows()):
+        with contextlib.suppress(OSError):
+            name = write_page(workdir, facts.gather(
+                study, [], {}, running=lock.is_held(workdir)))
+            nothing += f'; {name} says what became of the trials'
+    raise StudyError(f'workdir {str(workdir)!r}: {nothing}')
+
+
 def main(argv: list[str]) -> None:
     from sparse_jax.report import facts
     from sparse_jax.study import lock
     from sparse_jax.study.opened import open_study
-    from sparse_jax.study.records import StudyError
 
     del argv
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
@@ -226,8 +242,7 @@ def main(argv: list[str]) -> None:
         tables.notes(console, study.dataset)
         members = [study.network(row) for row in study.front()]
         if not members:
-            nothing = tables.nothing_text(study.records.networks(), study.objectives)
-            raise StudyError(f'workdir {str(workdir)!r}: {nothing}')
+            explain_nothing(workdir, study)
         tests = test_accuracies(study, members) if looks_at_test(workdir) else {}
         say(console, study, members, tests)
         try:

@@ -64,8 +64,9 @@ def glance(facts: Facts) -> Element:
     """The chosen network's figures as tiles, with what is left of every bound."""
     row, objectives = facts.best, facts.objectives
     if row is None:
-        return element('p', 'No network of the front is within the soft bounds of all '
-                            'costs yet, so none is chosen.', class_='note')
+        who = 'No network of the front' if facts.members else 'No network'
+        return element('p', f'{who} is within the soft bounds of all costs yet, so '
+                            'none is chosen.', class_='note')
     tiles = [_tile('chosen network', element('a', row.name, href=f'#{anchor(row)}'),
                    'least validation error within the soft bounds'),
              _tile('validation accuracy', percent(1 - (row.error or 0.0)),

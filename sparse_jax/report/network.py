@@ -9,6 +9,7 @@ from sparse_jax.report.elements import Child, Element, element
 from sparse_jax.report.facts import Facts, anchor, mark_of, percent
 from sparse_jax.study import lineage
 from sparse_jax.study.front import Member
+from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.record import Record
 
 MOST = 10
@@ -84,6 +85,7 @@ def _origin(row: Record, facts: Facts) -> Element:
     steps = []
     for trial in line:
         told = trial.status if trial.error is None else percent(1 - trial.error)
+        told += _stage(trial.trial)
         size = '' if trial.costs is None else f', {trial.costs.model_size} B'
         steps.append(element(
             'li', f'trial {trial.trial.number}{lineage.rung_text(trial.trial)}: '
@@ -99,6 +101,13 @@ def _origin(row: Record, facts: Facts) -> Element:
         element('p', f'Trial {line[0].trial.number} {first}; each further one inherits '
                      f'the weights of the one before: {epochs} epochs in all.{cut}',
                 class_='note'))
+
+
+def _stage(trial: Trial) -> str:
+    """What kind of training it was, if it was none of a new point."""
+    if trial.rung == FINAL:
+        return ', trained on at the end of the search'
+    return f', promoted to rung {trial.rung}' if trial.rung else ''
 
 
 def _commands(row: Record, facts: Facts) -> list[Child]:

@@ -34,9 +34,11 @@ def render(facts: Facts, predicted: Prediction | None = None) -> str:
       can be mailed and read without a network; what comes from the study is escaped.
     """
     others = published.results(facts.study)
+    front = [] if not facts.members else [
+        planes.section(facts, others), front_table.section(facts)]
+    networks = [] if not facts.members else [network.section(facts)]
     sections = [
-        planes.section(facts, others), front_table.section(facts),
-        published.section(others), progress.section(facts), network.section(facts),
+        *front, published.section(others), progress.section(facts), *networks,
         refused.section(facts), sensitivity.section(facts),
         prediction.section(facts, predicted), time_split.section(facts)]
     there = [part for part in sections if part is not None]

@@ -19,7 +19,7 @@ MEANING = {
 }
 """{status: what became of such a trial}."""
 _LIMITS = 'refused before training: no pruning could meet the limits or budgets'
-_UNKNOWN = 'cannot be generated or measured'
+_UNKNOWN = 'trained, but it cannot be generated or measured'
 
 
 def section(facts: Facts) -> Element:
@@ -54,7 +54,7 @@ def _reason(row: Record, facts: Facts) -> str:
         return _LIMITS
     over = [facts.objectives.goal(name).title
             for name in exceeded(row, facts.objectives)]
-    return f'trained, then over its budget of {" and ".join(over) or _UNKNOWN}'
+    return f'trained, then over its budget of {" and ".join(over)}' if over else _UNKNOWN
 
 
 def _bar(share: float) -> Element:

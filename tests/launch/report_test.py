@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 
 import numpy as np
@@ -13,8 +14,8 @@ from sparse_jax import data
 from sparse_jax.data import Split
 from sparse_jax.data.dataset import assemble
 from sparse_jax.settings.stored import dumps
-from sparse_jax.study import lock
-from sparse_jax.study.records import Study
+from sparse_jax.study import lock, schema
+from sparse_jax.study.records import FILE, Study
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -72,6 +73,21 @@ def test_a_medium_that_cannot_be_written(folder, capsys):
     assert found.code == 2 and found.err.count('\n') == 1
     assert 'not written: the files of the report in' in found.err
     assert found.out.splitlines() == whole.out.splitlines()[:-1]
+    assert not (folder / 'front.csv').exists()
+
+
+def test_a_study_without_a_front_still_gets_its_page(folder, capsys):
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as db, db:
+        db.row_factory = sqlite3.Row
+        for (number,) in db.execute('SELECT number FROM trials').fetchall():
+            schema.update(db, 'trials', number, {'status': 'over-budget'})
+        db.execute('DELETE FROM curves')
+    found = command_line.run(capsys, 'report', f'--workdir={folder}')
+    assert found.code == 2 and found.err.count('\n') == 1
+    assert 'no network fits yet: 4 over-budget' in found.err
+    assert found.err.endswith('; report.html says what became of the trials\n')
+    page = (folder / 'report.html').read_text()
+    assert 'trained, but it cannot be generated or measured' in page
     assert not (folder / 'front.csv').exists()
 
 

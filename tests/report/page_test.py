@@ -136,6 +136,17 @@ def test_a_long_study_stays_a_small_page():
     assert len(text) < 300_000
 
 
+def test_a_study_without_a_front_tells_why():
+    with opened() as study:
+        objectives = study.objectives._replace(budgets=(('macs', 1.0),))
+        study = dataclasses.replace(study, objectives=objectives)
+        lost = [row._replace(status='over-budget') for row in study.records.rows()]
+        found = facts.gather(study, [], {})._replace(trials=lost, networks=lost)
+        whole = structure.check(page.render(found))
+    assert 'over its budget of multiply-accumulates' in whole.text
+    assert 'none is chosen' in whole.text and 'Networks of the front' not in whole.text
+
+
 def test_the_prediction_is_drawn():
     observed = np.geomspace([0.02, 100, 50], [0.5, 3000, 900], 20)
     predicted = observed[::-1]
