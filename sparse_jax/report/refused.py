@@ -54,7 +54,9 @@ def _reason(row: Record, facts: Facts) -> str:
         return _LIMITS
     over = [facts.objectives.goal(name).title
             for name in exceeded(row, facts.objectives)]
-    return f'trained, then over its budget of {" and ".join(over)}' if over else _UNKNOWN
+    if not over:
+        return _UNKNOWN
+    return f'trained, then over its budget of {" and ".join(over)}'
 
 
 def _bar(share: float) -> Element:
