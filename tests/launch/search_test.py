@@ -162,6 +162,31 @@ def test_another_configuration_is_refused_with_the_difference(workdir, capsys):
     assert command_line.contents(workdir) == before
 
 
+def test_a_search_with_rungs_and_its_report(capsys, tmp_path):
+    """Eight points; of the trainings of a rung the better half goes on."""
+    rungs = {'search.rungs': (0.25, 0.5, 1.0), 'search.rounds': 4}
+    with tiny_study.small_space():
+        made = command_line.run(
+            capsys, 'search', f'--workdir={tmp_path / "run"}', *_overrides(**rungs))
+    assert (made.code, made.err) == (0, '')
+    with open_study(tmp_path / 'run') as study:
+        trials = [row.trial for row in study.records.rows()]
+    counts = [sum(trial.rung == rung for trial in trials) for rung in range(3)]
+    told = (f'rungs: 8 points, of them went on {counts[1]} to rung 1, {counts[2]} to '
+            'rung 2')
+    assert counts[0] == 8 and told in made.out.splitlines()
+    rounds = [line for line in made.out.splitlines() if ' took ' in line]
+    on = [int(line.partition('; ')[2].split('; ')[1].split()[0]) for line in rounds]
+    assert on[0] == 0 and sum(on) == counts[1] + counts[2]
+    report = command_line.run(
+        capsys, 'report', f'--workdir={tmp_path / "run"}', '--notest', '--nosurrogate',
+        '--tree')
+    assert (report.code, report.err) == (0, '')
+    lines = report.out.splitlines()
+    assert told in lines and any('epochs' in line for line in lines[:4])
+    assert sum('(rung 1): ' in line for line in lines) == counts[1]
+
+
 @pytest.mark.parametrize('name', command_line.LAUNCHERS)
 def test_help_is_short_and_shows_the_flags(name, capsys):
     result = command_line.run(capsys, name, '--help')

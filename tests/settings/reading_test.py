@@ -21,6 +21,8 @@ BAD = [
     ('search.max_minutes', -1.0), ('search.patience', -1),
     ('search.batch', 0), ('search.initial', -1), ('search.max_groups', -1),
     ('search.rho', 1.5), ('search.stages', (3, 2)), ('search.min_overlap', 2.0),
+    ('search.rungs', (0.5, 0.2)), ('search.rungs', (0.0, 1.0)),
+    ('search.rungs', (0.5, 1.5)), ('search.rungs', ('a',)), ('search.promote', 0.0),
     ('search.child_epochs', 0.0), ('limits.max_weights', -1), ('limits.max_macs', -1),
     ('runtime.mapping', 'loop'), ('runtime.conv', 'fft'), ('runtime.devices', -1),
     ('runtime.workers', -1), ('train.epochs', 0), ('train.batch_size', 0),
