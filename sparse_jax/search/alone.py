@@ -21,7 +21,7 @@ from sparse_jax.status import OK
 from sparse_jax.study import files
 from sparse_jax.study.outcome import Outcome, Trial
 from sparse_jax.study.records import FILE, StudyError
-from sparse_jax.study.weights_file import pack
+from sparse_jax.study.weights_file import plain
 
 WEIGHTS, EXPORT = 'weights.npz', 'export'
 """What is written: the posterior and the pruned network, and its C."""
@@ -103,7 +103,7 @@ def write(
     assert weights is not None
     path.mkdir(parents=True, exist_ok=True)
     with files.replacing(path / WEIGHTS) as file:
-        file.write(pack(weights))
+        file.write(plain(weights))
     net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
                  std=dataset.std)
     test = data.load_test(reading.data_spec(built.settings))
