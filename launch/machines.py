@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 AUTO = 'auto'
 
 
+class Ray(NamedTuple):
+    """Of a launcher that uses a Ray cluster."""
+
+    address: flags.FlagHolder
+    worker: flags.FlagHolder
+
+
 class Flags(NamedTuple):
     """Of a launcher that trains."""
 
@@ -25,8 +32,7 @@ class Flags(NamedTuple):
     host: flags.FlagHolder
     coordinator: flags.FlagHolder
     executor: flags.FlagHolder
-    ray_address: flags.FlagHolder
-    ray_worker: flags.FlagHolder
+    ray: Ray
 
 
 def define(values: flags.FlagValues) -> Flags:
@@ -46,6 +52,12 @@ def define(values: flags.FlagValues) -> Flags:
             'executor', 'local', ('local', 'ray'), 'local trains in this process; ray '
             'on the workers of a Ray cluster, which may come and go.',
             flag_values=values),
+        define_ray(values))
+
+
+def define_ray(values: flags.FlagValues) -> Ray:
+    """Define --ray_address and --ray_worker."""
+    return Ray(
         flags.DEFINE_string(
             'ray_address', '', 'HOST:PORT of the cluster, auto on one of its nodes; '
             'empty for a cluster of this machine alone.', flag_values=values),
@@ -81,20 +93,21 @@ def factory(given: Flags, settings: Settings) -> ExecutorFactory:
     if given.executor.value == 'local':
         from sparse_jax.evaluation import hosts
         return hosts.make_executor
-    device, cpus = _worker(given.ray_worker.value)
+    device, cpus = worker_of(given.ray)
     import jax
 
     from sparse_jax.evaluation.cluster import crew, ray_executor
 
     # The accelerators of this machine are for its worker.
     jax.config.update('jax_platforms', 'cpu')
-    crew.connect(given.ray_address.value)
+    crew.connect(given.ray.address.value)
     return ray_executor.factory(settings, ray_executor.Options(
-        given.ray_address.value, device, cpus))
+        given.ray.address.value, device, cpus))
 
 
-def _worker(text: str) -> tuple[str, int]:
+def worker_of(given: Ray) -> tuple[str, int]:
     """(device, cores) of --ray_worker."""
+    text = given.worker.value
     found = re.fullmatch(r'(auto|cpu|gpu)(?::([1-9][0-9]{0,4}))?', text)
     if not found:
         cli.fail(f'--ray_worker={text}: not a worker; allowed: cpu, gpu, auto, each '

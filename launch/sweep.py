@@ -13,8 +13,9 @@ same command again continues: finished points are passed over. A point that fail
 reported and the others go on. At the end there are sweep.csv, a line per point, and a
 table with medians over seeds.
 
---executor=print prints the commands, one per line, for parallel, xargs or a cluster;
---task=K runs point K alone; --executor=none only gathers what is there.
+--executor=print prints the commands, one per line, for parallel or xargs; slurm writes
+the script of an array and submits it; ray runs the points on a Ray cluster; none only
+gathers what is there. --task=K runs point K alone.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from launch import cli, config_flag, tables
+from launch import cli, config_flag, sweep_elsewhere, tables
 
 if TYPE_CHECKING:
     from sparse_jax.settings.groups import Settings
@@ -43,9 +44,11 @@ SWEEP = flags.DEFINE_string(
     "config.pruning.method=sparse_vd,bayes_compress'; get_hyper(hyper) of the "
     'experiment file if absent.', flag_values=FLAGS)
 EXECUTOR = flags.DEFINE_enum(
-    'executor', 'local', ('local', 'print', 'none'), 'local runs one point after '
-    'another, print prints the commands of those that have not finished, none only '
-    'gathers what is there.', flag_values=FLAGS)
+    'executor', 'local', ('local', 'ray', 'slurm', 'print', 'none'), 'local runs one '
+    'point after another, ray as many as a cluster holds, slurm submits an array; '
+    'print prints the commands of those that have not finished, none only gathers what '
+    'is there.', flag_values=FLAGS)
+ELSEWHERE = sweep_elsewhere.define(FLAGS)
 TASK = flags.DEFINE_integer(
     'task', None, 'Run this point of the sweep alone, the first one is 0; nothing is '
     'gathered.', flag_values=FLAGS)
@@ -88,6 +91,14 @@ def _passed_on() -> list[str]:
             *(['--trust_factories'] if TRUST.value else [])]
 
 
+def own_command() -> list[str]:
+    """This sweep, for one of its tasks."""
+    file, overrides = config_flag.given()
+    sweep = [f'--sweep={SWEEP.value}'] if SWEEP.value is not None else []
+    return [sys.executable, '-m', 'launch.sweep', f'--config={file}', *overrides,
+            *_passed_on(), *sweep, f'--workdir={WORKDIR.value}']
+
+
 def run_task(found: Sequence[tuple[Command, Settings]], task: int) -> None:
     """Become the search of one point."""
     if not 0 <= task < len(found):
@@ -108,12 +119,18 @@ def main(argv: list[str]) -> None:
     if TASK.value is not None:
         run_task(found, TASK.value)
         return
+    left = [command for command, settings in found
+            if not results.is_done(command, settings)]
     if EXECUTOR.value == 'print':
-        for command, settings in found:
-            if not results.is_done(command, settings):
-                print(command.text)
+        for command in left:
+            print(command.text)
+        return
+    if EXECUTOR.value == 'slurm' and left:
+        sweep_elsewhere.submit(ELSEWHERE, own_command(), left, WORKDIR.value)
         return
     failed: set[str] = set()
+    if EXECUTOR.value == 'ray' and left:
+        failed = sweep_elsewhere.run_on_ray(ELSEWHERE, left, WORKDIR.value)
     if EXECUTOR.value == 'local':
         failed = sweep_run.run(found)
     reached = [results.result_of(command, settings, failed=command.name in failed)

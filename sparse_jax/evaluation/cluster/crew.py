@@ -97,10 +97,7 @@ class Crew:
         self.hands: list[Hand] = []
         if not self._places():
             self.close()
-            wanted = f'{cpus or "any"} CPU cores' + ' and a GPU' * (
-                self._device == 'gpu')
-            raise ClusterError(f'no node of the Ray cluster has {wanted}; allowed: a '
-                               'cluster with a node for one worker at least')
+            raise ClusterError(no_room(self._device, cpus))
         self.look()
 
     def look(self) -> None:
@@ -269,6 +266,13 @@ def connect(address: str) -> tuple[Any, bool]:
         raise ClusterError(f'no Ray cluster at {address or "this machine"!r}: '
                            f'{text:.200}') from None
     return ray, True
+
+
+def no_room(device: str, cpus: int) -> str:
+    """What to say where no node holds a worker."""
+    wanted = f'{cpus or "any"} CPU cores' + ' and a GPU' * (device == 'gpu')
+    return (f'no node of the Ray cluster has {wanted}; allowed: a cluster with a node '
+            'for one worker at least')
 
 
 def _check_address(address: str) -> None:

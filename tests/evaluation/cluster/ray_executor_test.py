@@ -18,7 +18,6 @@ from sparse_jax.study.weights_file import pack
 from tests import tiny_study
 
 ray = pytest.importorskip('ray', reason="needs pip install 'sparse_jax[ray]'")
-from ray.cluster_utils import Cluster  # noqa: E402
 
 CHANGES = {'runtime__devices': 1, 'search__batch': 4, 'search__rounds': 3}
 
@@ -27,17 +26,6 @@ CHANGES = {'runtime__devices': 1, 'search__batch': 4, 'search__rounds': 3}
 def local(tmp_path_factory):
     """The study of a search in this process."""
     return _searched(tmp_path_factory.mktemp('local'), tiny_study.build(**CHANGES))
-
-
-@pytest.fixture(scope='module')
-def cluster():
-    """A head that trains nothing and a node for two workers of a core each."""
-    os.environ['RAY_USAGE_STATS_ENABLED'] = '0'
-    made = Cluster(initialize_head=True, head_node_args={
-        'num_cpus': 0, 'include_dashboard': False})
-    made.first = made.add_node(num_cpus=2)
-    yield made
-    made.shutdown()
 
 
 @pytest.fixture
