@@ -115,6 +115,8 @@ def main(argv: list[str]) -> None:
     from sparse_jax.sweep import results
 
     del argv
+    # Before the points are read: it is what this command line has given.
+    own = own_command()
     found = commands_of(points_of())
     if TASK.value is not None:
         run_task(found, TASK.value)
@@ -126,7 +128,7 @@ def main(argv: list[str]) -> None:
             print(command.text)
         return
     if EXECUTOR.value == 'slurm' and left:
-        sweep_elsewhere.submit(ELSEWHERE, own_command(), left, WORKDIR.value)
+        sweep_elsewhere.submit(ELSEWHERE, own, left, WORKDIR.value)
         return
     failed: set[str] = set()
     if EXECUTOR.value == 'ray' and left:

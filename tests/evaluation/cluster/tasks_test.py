@@ -3,11 +3,14 @@
 import os
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from launch import machines, sweep_elsewhere
 from sparse_jax.evaluation.cluster import tasks
 from sparse_jax.evaluation.cluster.crew import ClusterError
+from sparse_jax.sweep.commands import Command
 
 pytest.importorskip('ray', reason="needs pip install 'sparse_jax[ray]'")
 
@@ -59,3 +62,22 @@ def test_what_is_left_ends_with_the_caller(cluster, tmp_path):
 def test_a_cluster_without_room(cluster, tmp_path):
     with pytest.raises(ClusterError, match='no node of the Ray cluster has 64 CPU'):
         next(tasks.run([_task(tmp_path, 'pass')], address=cluster.address, cpus=64))
+
+
+def test_points_of_a_sweep(cluster, tmp_path, capsys):
+    value = lambda text: SimpleNamespace(value=text)
+    given = sweep_elsewhere.Flags(
+        value(''), value(''), value(0), machines.Ray(
+            value(cluster.address), value('cpu:2')))
+    program = 'import sys; print(sys.argv[1:]); sys.exit(sys.argv[1] == "--bad")'
+    points = [Command(i, name, {}, tmp_path / name, (
+        sys.executable, '-c', program, f'--{name}', *more))
+        for i, (name, more) in enumerate([
+            ('good', ['--config.runtime.workers=7']), ('bad', [])])]
+    assert sweep_elsewhere.run_on_ray(given, points, tmp_path) == {'bad'}
+    lines = capsys.readouterr().out.splitlines()
+    assert sorted(line.partition(' ')[2] for line in lines[-2:]) == [
+        'bad: failed with exit code 1', 'good: finished']
+    logs = [(tmp_path / 'logs' / f'{name}.txt').read_text() for name in ('good', 'bad')]
+    assert logs == ["['--good', '--config.runtime.workers=7']\n",
+                    "['--bad', '--config.runtime.workers=2']\n"]
