@@ -27,10 +27,11 @@ def outcome_of(
     """
     trial, graph = member.trial, member.graph
     measured = result.measurement
-    ran = result.info.accuracy[: trial.epochs]
+    loss, accuracy = (tuple(map(float, values[: trial.epochs]))
+                      for values in (result.info.loss, result.info.accuracy))
     outcome = Outcome(
         trial, int(measured.status), float('nan'), _totals(measured.costs),
-        graph_costs.graph_totals(graph), accuracy=tuple(float(a) for a in ran))
+        graph_costs.graph_totals(graph), accuracy=accuracy, loss=loss)
     if outcome.status == status.NONFINITE:
         return outcome
     exact = lambda tree: weight_trees.extract(skeleton, graph, tree)

@@ -49,7 +49,7 @@ def network(facts: Facts, member: Member, *, is_open: bool) -> Element:
     title = f'Network {row.name}' + (' (chosen)' if facts.is_best(row) else '')
     bars = [layers.memory_bars(member, facts.objectives), layers.size_bars(member)]
     pruned = None if row.error is None else 1 - row.error
-    trained = curve.draw(study.records.training_accuracy(row.trial.number), pruned)
+    trained = curve.draw(study.records.learning(row.trial.number), pruned)
     matrix = confusion.confusion(study, member)
     return element(
         'details', element('summary', element('b', title), ' ', element(

@@ -106,3 +106,5 @@ class Outcome(NamedTuple):
     budget needs it."""
     measure_seconds: float = 0.0
     """Processor seconds that the int8 networks took, within `train_seconds`."""
+    loss: tuple[float, ...] = ()
+    """Training cross-entropy per epoch, as many as accuracies."""

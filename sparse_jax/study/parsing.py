@@ -136,15 +136,6 @@ def round_record(values: Values) -> RoundRecord:
                        _number(values['hypervolume']), info)
 
 
-def accuracy(values: Values) -> tuple[float, ...]:
-    """Training accuracy by epoch, of a row of `trials`; () if it has none."""
-    try:
-        found = tuple(map(float, json.loads(values.get('accuracy') or '[]')))
-    except _FAULTS:
-        return ()
-    return found if all(0 <= share <= 1 for share in found) else ()
-
-
 def of_one_length(records: Iterable[Record]) -> list[Record]:
     """Those with as many coordinates as most have."""
     records = list(records)

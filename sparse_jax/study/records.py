@@ -16,9 +16,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 
-from sparse_jax.study import damage, database, parsing, schema, storing
+from sparse_jax.study import damage, database, learning, parsing, schema, storing
 from sparse_jax.study.cached_rows import CachedRows
 from sparse_jax.study.database import Database, tell
+from sparse_jax.study.learning import Learning
 from sparse_jax.study.names import FILE
 from sparse_jax.study.outcome import Outcome, Trial, Weights
 from sparse_jax.study.record import (
@@ -244,17 +245,17 @@ class Study:
         found = map(self._reader.round, self._db.table('rounds')[0])
         return [row for row in found if row is not None]
 
-    def training_accuracy(self, number: int) -> tuple[float, ...]:
-        """Accuracy on training images after every epoch of a trial; () if the file
-        does not have it."""
+    def learning(self, number: int) -> Learning:
+        """Loss and accuracy on training images by epoch of a trial; empty if the file
+        does not have them."""
         try:
             rows = self._db.read('SELECT * FROM trials WHERE number=?', (number,))
             if rows and self._reader.intact('trials', rows[0]):
-                return parsing.accuracy(rows[0])
+                return learning.parse(rows[0])
         except sqlite3.DatabaseError as error:
             if not database.is_damage(error):
                 raise
-        return ()
+        return Learning()
 
     def weights(self, number: int) -> Weights | None:
         """The exact weights of a trial, None if it has none.

@@ -27,6 +27,7 @@ KEYS = {'meta': ('key',), 'trials': ('number',), 'curves': ('trial', 'offset'),
 """{table: its primary key}."""
 _WHOLE = (*COSTS, *UNPRUNED, 'rung', 'origin')
 """Columns of whole numbers, beside those of goals."""
+_TEXTS = ('learning',)
 _COUNTED = ', '.join(f'{name} INTEGER' for name in COSTS)
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, {CHECK} TEXT);
@@ -36,7 +37,7 @@ CREATE TABLE trials (
   parent INTEGER, rung INTEGER, origin INTEGER, epochs INTEGER NOT NULL,
   error REAL, float_error REAL,
   {_COUNTED}, {', '.join(f'{name} INTEGER' for name in UNPRUNED)},
-  accuracy TEXT, train_seconds REAL, finished TEXT, {CHECK} TEXT);
+  learning TEXT, train_seconds REAL, finished TEXT, {CHECK} TEXT);
 CREATE TABLE curves (
   trial INTEGER NOT NULL REFERENCES trials(number), offset REAL NOT NULL,
   status TEXT NOT NULL, error REAL NOT NULL, {_COUNTED}, {CHECK} TEXT,
@@ -103,8 +104,8 @@ def _add_columns(db: sqlite3.Connection, table: str, names: Iterable[str]) -> No
     for name in names:
         if name not in there:
             whole = name in _WHOLE or name in GOALS and GOALS[name].whole
-            db.execute(f'ALTER TABLE {table} ADD COLUMN {name} '
-                       f'{"INTEGER" if whole else "REAL"}')
+            kind = 'TEXT' if name in _TEXTS else 'INTEGER' if whole else 'REAL'
+            db.execute(f'ALTER TABLE {table} ADD COLUMN {name} {kind}')
 
 
 def columns(db: sqlite3.Connection, table: str) -> list[str]:

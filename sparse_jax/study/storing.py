@@ -1,10 +1,9 @@
 """Outcomes of trials -> the values of their columns."""
 
-import json
 from typing import Any
 
 from sparse_jax import status
-from sparse_jax.study import schema
+from sparse_jax.study import learning, schema
 from sparse_jax.study.outcome import CurvePoint, Outcome
 
 
@@ -12,7 +11,8 @@ def trial_values(outcome: Outcome) -> dict[str, Any]:
     """The columns of a finished trial."""
     return {'status': status.name(outcome.status),
             'float_error': _known(outcome.float_error),
-            'accuracy': json.dumps(outcome.accuracy),
+            'learning': learning.dumps(
+                learning.thinned(outcome.loss, outcome.accuracy)),
             'train_seconds': outcome.train_seconds, **_figures(outcome),
             **dict(zip(schema.UNPRUNED, outcome.unpruned or ()))}
 
