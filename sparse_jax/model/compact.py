@@ -24,10 +24,11 @@ class CompactNet:
     """An exact network, from the raw image to the logits.
 
     The tensor `'input'` is the image after, in this order: maximum over channels if
-    `squeeze_depth`, then a downsample x downsample / downsample VALID maximum if
-    `downsample` > 1, then (pixel - mean) / std. `input_shape` is the raw image's
-    (height, width, channels). The last node yields the logits, one per class, or a
-    single one for two classes: logit 1 less logit 0.
+    `squeeze_depth`, then the maximum or average (`downsample_type`) of windows of
+    downsample x downsample pixels side by side if `downsample` > 1, then
+    (pixel - mean) / std. `input_shape` is the raw image's (height, width, channels).
+    The last node yields the logits, one per class, or a single one for two classes:
+    logit 1 less logit 0.
     """
 
     input_shape: tuple[int, int, int]
@@ -36,6 +37,7 @@ class CompactNet:
     mean: float
     std: float
     nodes: tuple[CompactNode, ...]
+    downsample_type: str = 'max'
 
     def tensor_shapes(self) -> dict[str, Shape]:
         """Shape of every tensor: pooled outputs by node name, and 'input'."""
@@ -65,7 +67,13 @@ def prepare_input(net: CompactNet, images: np.ndarray) -> np.ndarray:
     x = np.moveaxis(np.asarray(images, np.float64), -1, 1)
     if net.squeeze_depth:
         x = x.max(axis=1, keepdims=True)
-    return (_max_pool(x, net.downsample) - net.mean) / net.std
+    return (_downsampled(net, x) - net.mean) / net.std
+
+
+def _downsampled(net: CompactNet, x: np.ndarray) -> np.ndarray:
+    if net.downsample == 1 or net.downsample_type == 'max':
+        return _max_pool(x, net.downsample)
+    return _windows(x, net.downsample).mean(axis=(3, 5))
 
 
 def run(net: CompactNet, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -118,9 +126,11 @@ def _apply(node: CompactNode, inputs: list[np.ndarray]) -> np.ndarray:
 
 
 def _max_pool(x: np.ndarray, size: int) -> np.ndarray:
-    if size == 1:
-        return x
+    return x if size == 1 else _windows(x, size).max(axis=(3, 5))
+
+
+def _windows(x: np.ndarray, size: int) -> np.ndarray:
+    """[N, C, H // size, size, W // size, size] of maps [N, C, H, W]."""
     n, c, h, w = x.shape
     h, w = h // size, w // size
-    x = x[:, :, : h * size, : w * size].reshape(n, c, h, size, w, size)
-    return x.max(axis=(3, 5))
+    return x[:, :, : h * size, : w * size].reshape(n, c, h, size, w, size)

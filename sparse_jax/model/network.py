@@ -102,7 +102,9 @@ def prepare_images(skeleton: Skeleton, images: jax.Array) -> jax.Array:
         _, height, width = graph.image_shape()
         rate = graph.downsample
         x = x[:, :, : height * rate, : width * rate]
-        x = x.reshape(len(x), x.shape[1], height, rate, width, rate).max(axis=(3, 5))
+        x = x.reshape(len(x), x.shape[1], height, rate, width, rate)
+        average = graph.downsample_type == 'average'
+        x = x.mean(axis=(3, 5)) if average else x.max(axis=(3, 5))
     return x
 
 

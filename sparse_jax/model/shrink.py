@@ -39,4 +39,4 @@ def shrink(
             nodes += ops.find(node.op).pruned.shrink(node, leaf, alive, shapes, gather)
     return CompactNet(
         graph.input_shape, graph.downsample, graph.squeeze_depth,
-        float(mean), float(std), tuple(nodes))
+        float(mean), float(std), tuple(nodes), graph.downsample_type)

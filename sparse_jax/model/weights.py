@@ -81,8 +81,8 @@ def embed(
 
 def overlap(child: Graph, parent: Graph) -> float:
     """Share of the child's weights that `embed` would copy from the parent, 0 to 1."""
-    if (child.downsample, child.squeeze_depth) != (
-            parent.downsample, parent.squeeze_depth):
+    image = lambda graph: (graph.downsample, graph.downsample_type, graph.squeeze_depth)
+    if image(child) != image(parent):
         return 0.0
     ours, theirs = _Sized(child), _Sized(parent)
     copied, total = 0, 0

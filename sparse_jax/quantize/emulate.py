@@ -6,7 +6,7 @@ from sparse_jax.model.compact import per_class
 from sparse_jax.quantize.operations import find
 from sparse_jax.quantize.operations.operation import Zeros
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, pixel_codes
-from sparse_jax.quantize.windows import max_pool
+from sparse_jax.quantize.windows import downsampled
 
 
 def emulate(net: QuantizedNet, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
@@ -22,7 +22,7 @@ def emulate_codes(net: QuantizedNet, codes: np.ndarray) -> dict[str, np.ndarray]
     x = np.moveaxis(codes, -1, 1)
     if net.squeeze_depth:
         x = x.max(axis=1, keepdims=True)
-    x = max_pool(x, net.downsample).astype(np.int16) - 128
+    x = downsampled(x.astype(np.int64) - 128, net.downsample, net.downsample_type)
     tensors = {'input': x.astype(np.int8)}
     for node in net.nodes:
         inputs = [tensors[name].astype(np.int64) for name in node.inputs]

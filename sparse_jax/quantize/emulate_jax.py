@@ -9,7 +9,7 @@ import numpy as np
 from sparse_jax.quantize.emulate import zeros_of
 from sparse_jax.quantize.operations import find
 from sparse_jax.quantize.quantized import QuantizedNet, pixel_codes
-from sparse_jax.quantize.windows import max_pool
+from sparse_jax.quantize.windows import downsampled
 
 
 def make_emulator(net: QuantizedNet) -> Callable[[jax.Array], jax.Array]:
@@ -22,7 +22,8 @@ def make_emulator(net: QuantizedNet) -> Callable[[jax.Array], jax.Array]:
         x = jnp.moveaxis(codes.astype(jnp.int32), -1, 1)
         if net.squeeze_depth:
             x = x.max(axis=1, keepdims=True)
-        tensors = {'input': max_pool(x, net.downsample) - 128}
+        x = downsampled(x - 128, net.downsample, net.downsample_type)
+        tensors = {'input': x}
         for node in net.nodes:
             inputs = [tensors[name] for name in node.inputs]
             y = find(node.op).emulate_jax(node, inputs, zeros_of(net, node))

@@ -7,8 +7,14 @@ import numpy as np
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize.operations import Setting, find
 from sparse_jax.quantize.pixels import PixelGrid
-from sparse_jax.quantize.quantized import QTensor, QuantizedNet, input_tensor
+from sparse_jax.quantize.quantized import (
+    QTensor,
+    QuantizedNet,
+    UnfitNetworkError,
+    input_tensor,
+)
 from sparse_jax.quantize.ranges import Ranges, share, tensor_names
+from sparse_jax.space.architecture import MOST_AVERAGED
 
 _HEADROOM = 2.0**22
 _LEAST_SCALE = 1e-30
@@ -28,6 +34,9 @@ def quantize(
     Convolutions have one weight scale per output channel; dense layers too unless
     `per_channel_dense` is off (older TFLM kernels have one scale per dense layer).
     """
+    if net.downsample_type == 'average' and net.downsample > MOST_AVERAGED:
+        raise UnfitNetworkError(f'means of {net.downsample} pixels a side of the input '
+                                f'do not fit; allowed: up to {MOST_AVERAGED}')
     pixels = pixels or ranges.pixels
     sorted_nodes = tuple(_sort_gather(node) for node in net.nodes)
     net = dataclasses.replace(net, nodes=sorted_nodes)
@@ -41,7 +50,8 @@ def quantize(
             per_channel_dense)
         nodes.append(find(node.op).quantize(node, setting))
     return QuantizedNet(net.input_shape, net.downsample, net.squeeze_depth,
-                        pixels[0], pixels[1], tensors, shapes, tuple(nodes))
+                        pixels[0], pixels[1], tensors, shapes, tuple(nodes),
+                        net.downsample_type)
 
 
 def _sort_gather(node: CompactNode) -> CompactNode:

@@ -71,7 +71,8 @@ class QuantizedNode:
 class QuantizedNet:
     """An int8 network. Pixels come as uint8 codes: pixel = low + step * code.
 
-    The tensor 'input' is code - 128 after channel and spatial maxima, [c, h, w].
+    The tensor 'input' is code - 128 after the maximum of channels, and then the maximum
+    or the mean of windows, halves away from zero, [c, h, w].
     """
 
     input_shape: tuple[int, int, int]
@@ -82,6 +83,12 @@ class QuantizedNet:
     tensors: dict[str, QTensor]
     shapes: dict[str, tuple[int, ...]]
     nodes: tuple[QuantizedNode, ...]
+    downsample_type: str = 'max'
+
+    @property
+    def averages(self) -> bool:
+        """Whether the input is down-sampled by means."""
+        return self.downsample > 1 and self.downsample_type == 'average'
 
     @property
     def output(self) -> str:

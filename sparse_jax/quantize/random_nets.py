@@ -115,13 +115,14 @@ class _Builder:
 
 def random_net(
     seed: int, *, largest: int = 14, maps: int = 6, units: int = 11,
-    residual: bool = True, classes: int | None = None,
+    residual: bool = True, classes: int | None = None, averaged: bool = False,
 ) -> CompactNet:
     """A legal network drawn from `seed`; images up to `largest` pixels a side.
 
     maps, units: most output maps of a convolution and units of a hidden dense layer.
     residual: whether there may be adds of feature maps and average pools.
     classes: two of them are one output unit; drawn too if absent.
+    averaged: whether its input is down-sampled by means.
     """
     rng = np.random.default_rng(seed)
     h, w = (int(v) for v in rng.integers(1, largest + 1, size=2))
@@ -137,7 +138,8 @@ def random_net(
     drawn = int(rng.integers(1, 11))
     build.dense(name, drawn if classes is None else output_units(classes), relu=False)
     return CompactNet((h, w, c), rate, squeeze, float(rng.uniform(0, 255)),
-                      float(rng.uniform(20, 120)), tuple(build.nodes))
+                      float(rng.uniform(20, 120)), tuple(build.nodes),
+                      'average' if averaged else 'max')
 
 
 def random_images(net: CompactNet, count: int, seed: int = 0) -> np.ndarray:

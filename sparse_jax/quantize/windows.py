@@ -39,6 +39,20 @@ def centre(x: Array, height: int, width: int) -> Array:
     return x[:, :, top : top + height, left : left + width]
 
 
+def average(x: Array, height: int, width: int) -> Array:
+    """Means of integers over windows side by side, halves away from zero."""
+    total: Any = tiles(x, height, width).sum(axis=(3, 5))
+    size = (abs(total) + height * width // 2) // (height * width)
+    return size * ((total > 0) * 1 - (total < 0) * 1)
+
+
+def downsampled(x: Array, rate: int, kind: str) -> Array:
+    """Signed pixel codes [N, C, H, W] after the down-sampling of the input."""
+    if rate > 1 and kind == 'average':
+        return average(x, rate, rate)
+    return max_pool(x, rate)
+
+
 def max_pool(x: Array, size: int) -> Array:
     """Maximum of size x size windows side by side."""
     if size == 1:

@@ -65,7 +65,8 @@ def _image_text(graph: Graph) -> str:
     """The raw image, and what is done to it first."""
     words = f'image {"x".join(map(str, graph.input_shape))}'
     rate = graph.downsample
-    words += f', {rate}x{rate} down' if rate > 1 else ''
+    average = graph.downsample_type == 'average'
+    words += f', {rate}x{rate} {"average" if average else "down"}' if rate > 1 else ''
     return words + (', maximum of channels' if graph.squeeze_depth else '')
 
 

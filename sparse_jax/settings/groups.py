@@ -63,8 +63,8 @@ class Space:
     and kl-share in place of alpha; paper: uniform, and without augmentation where
     `train.augment` leaves that open."""
     rows: str = 'table'
-    """table: the paper's rows and a few of ours; extended: also residual-block-* and
-    pool-type-block-*."""
+    """table: the paper's rows and a few of ours; extended: also residual-block-*,
+    pool-type-block-* and input-downsampling-type."""
     restrict: str = ''
     """Rows of the table with fewer values: 'ROW=VALUE', 'ROW=LOW:HIGH',
     'ROW=ONE|OTHER', separated by commas; * stands for any text in ROW. A later item

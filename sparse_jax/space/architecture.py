@@ -17,6 +17,9 @@ from sparse_jax.space.sparse_space import MAX_LAYERS
 
 POOL = 2
 """Size and stride of the pool after a block, VALID."""
+MOST_AVERAGED = 16
+"""Largest rate of an input that is down-sampled by means: the sum of the bytes of a
+window fits 16 bits."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Graph:
 
     fold_binary: whether a classifier of two classes is counted and shrunk as one unit,
     see `folds`. It is trained as two all the same.
+    downsample_type: whether the input is down-sampled by the maximum or by the average
+    of windows of downsample x downsample pixels.
     """
 
     input_shape: tuple[int, int, int]
@@ -32,6 +37,7 @@ class Graph:
     squeeze_depth: bool
     nodes: tuple[Node, ...]
     fold_binary: bool = True
+    downsample_type: str = 'max'
 
     @property
     def num_classes(self) -> int:
@@ -108,7 +114,8 @@ def resolve(
         nodes += tuple(_block_nodes(point, k, source, channels, norm))
         source, channels = nodes[-1].name, nodes[-1].channels
     height, width, depth = input_shape
-    trunk = Graph((height, width, depth), rate, squeeze, nodes, fold_binary)
+    trunk = Graph((height, width, depth), rate, squeeze, nodes, fold_binary,
+                  downsample_type(point))
     return dataclasses.replace(
         trunk, nodes=nodes + _head_nodes(point, trunk, num_classes))
 
@@ -136,6 +143,12 @@ def _block_nodes(
     elif pool == 'average':
         nodes.append(average_pool(f'block-{k}-pool', nodes[-1]))
     return nodes
+
+
+def downsample_type(point: dict) -> str:
+    """How the input is down-sampled; 'max' where it is not."""
+    averaged = point['downsample-input'] and point.get('input-downsampling-type')
+    return averaged or 'max'
 
 
 def residual(point: dict, k: int) -> bool:

@@ -8,16 +8,19 @@
 The keys are the fields of `architecture.Graph` and `architecture.Node`.
 """
 
+import dataclasses
 from typing import Any
 
 from sparse_jax import ops
 from sparse_jax.ops import OPERATIONS
 from sparse_jax.ops.operation import Shape
-from sparse_jax.space.architecture import CLASSIFIER, Graph, Node
+from sparse_jax.space.architecture import CLASSIFIER, MOST_AVERAGED, Graph, Node
 from sparse_jax.space.network_file import NetworkFileError
+from sparse_jax.space.sparse_space import POOL_TYPES
 
 _POSITIVE = 'a whole number of at least 1'
-_GRAPH = ('input_shape', 'downsample', 'squeeze_depth', 'nodes')
+_GRAPH = ('input_shape', 'downsample', 'downsample_type', 'squeeze_depth', 'nodes')
+
 _NODE = {'name': str, 'op': str, 'inputs': list, 'channels': int, 'kernel': int,
          'relu': bool, 'batch_norm': bool, 'pool': int}
 _REQUIRED = ('name', 'op', 'inputs', 'channels')
@@ -45,12 +48,17 @@ def parse(document: dict, *, fold_binary: bool = True) -> Graph:
     downsample = document.get('downsample', 1)
     if not _positive(downsample) or downsample > min(shape[:2]):
         raise _wrong('downsample', downsample, f'1 to {min(shape[:2])}')
+    kind = document.get('downsample_type', 'max')
+    if kind not in POOL_TYPES:
+        raise _wrong('downsample_type', kind, ', '.join(POOL_TYPES))
+    if kind == 'average' and downsample > MOST_AVERAGED:
+        raise _wrong('downsample', downsample, f'1 to {MOST_AVERAGED} for an average')
     squeeze = document.get('squeeze_depth', False)
     if not isinstance(squeeze, bool):
         raise _wrong('squeeze_depth', squeeze, 'true, false')
     if not isinstance(nodes, list) or not nodes:
         raise _wrong('nodes', nodes, 'a list of one node or more')
-    graph = Graph(tuple(shape), downsample, squeeze, (), fold_binary)
+    graph = Graph(tuple(shape), downsample, squeeze, (), fold_binary, kind)
     for node in nodes:
         graph = _with(graph, node)
     last = graph.nodes[-1]
@@ -87,8 +95,7 @@ def _with(graph: Graph, document: Any) -> Graph:
             raise _wrong(f'node {name!r}: input', source, ', '.join(before))
     node = _node(document)
     _check_operation(node, [before[source] for source in node.inputs])
-    grown = Graph(graph.input_shape, graph.downsample, graph.squeeze_depth,
-                  (*graph.nodes, node), graph.fold_binary)
+    grown = dataclasses.replace(graph, nodes=(*graph.nodes, node))
     if min(grown.shapes()[name]) < 1:
         raise NetworkFileError(
             f'node {name!r}: its kernel of {node.kernel} and pool of {node.pool} leave '

@@ -92,8 +92,8 @@ def sparse_space(
         kl-share, which means the same on every data set. 'paper' has the rows of
         'uniform'.
       rows: 'table', or 'extended' for rows that the paper does not have:
-        residual-block-k (the block's input is added to its output) and
-        pool-type-block-k.
+        residual-block-k (the block's input is added to its output),
+        pool-type-block-k and input-downsampling-type.
       fold_binary: False counts both output units of two classes, as the paper does.
 
     Returns:
@@ -123,6 +123,8 @@ def sparse_space(
         table += _block_rows(k, log)
         if rows == 'extended':
             table += _extended_rows(k)
+    if rows == 'extended':
+        table.append(_averaged_row())
     height, width, channels = map(int, input_shape)
     return Space(tuple(table), (height, width, channels), int(num_classes), prior,
                  fold_binary)
@@ -216,6 +218,13 @@ def _block_rows(k: int, log: bool) -> list[Dimension]:
                       log=True, when=(on,), optional=True),
         ]
     return rows
+
+
+def _averaged_row() -> Dimension:
+    # (ours) the paper's down-sampling of the input is a maximum.
+    return Dimension('input-downsampling-type', 'categorical', Role.STRUCTURE,
+                     choices=POOL_TYPES, when=((_is('downsample-input', True),),),
+                     neutral='max', optional=True)
 
 
 def _extended_rows(k: int) -> list[Dimension]:

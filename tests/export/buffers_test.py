@@ -1,10 +1,13 @@
 """The buffer plan: tensors alive together never overlap, and the arena is small."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from sparse_jax.export.code.buffers import lifetimes, plan_buffers
 from sparse_jax.export.code.schedule import schedule
+from sparse_jax.export.operations import SUMS
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
@@ -55,6 +58,23 @@ def test_a_concatenation_is_written_in_place():
     plan = plan_buffers(_quantized(net))
     assert plan.arena == 170
     assert plan.offsets['b'] == plan.offsets['a'] + 40 == plan.offsets['both'] + 40
+
+
+def test_sums_of_an_averaged_input_need_no_bytes_that_layers_have():
+    """Two bytes per column and map, beside the image and before the first layer."""
+    nodes = (CompactNode('conv', 'conv', ('input',), np.ones((4, 3, 3, 3), 'f4')),
+             _dense('fc', 'conv', 2, 4 * 4 * 4))
+    net = CompactNet((12, 12, 3), 2, False, 100.0, 50.0, nodes, 'average')
+    q = _quantized(net)
+    plan, row = plan_buffers(q), 2 * 3 * 6
+    image = 3 * 6 * 6
+    assert plan.sizes[SUMS] == row and plan.live['input'] == ('input', SUMS)
+    assert SUMS not in plan.live['conv']
+    spans = sorted((plan.offsets[n], plan.sizes[n]) for n in ('input', SUMS))
+    assert spans[0][0] + spans[0][1] <= spans[1][0]
+    assert plan.arena == image + 4 * 4 * 4
+    largest = plan_buffers(_quantized(dataclasses.replace(net, downsample_type='max')))
+    assert largest.arena == plan.arena and SUMS not in largest.sizes
 
 
 def test_a_sum_overwrites_an_input():

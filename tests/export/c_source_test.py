@@ -77,6 +77,26 @@ def test_random_networks(tmp_path):
     assert any(node.gather is not None for g, _ in cases for node in g.net.nodes)
 
 
+def test_averaged_inputs(tmp_path):
+    """Odd sizes, one and three channels, squeezed or not; and the longest sums."""
+    cases = []
+    for seed in (s for s in range(60) if random_net(s).downsample > 1):
+        net = random_net(seed, averaged=True)
+        images = random_images(net, IMAGES, seed)
+        cases.append((generate(quantize(net, calibrate(net, images)), name=f'n{seed}',
+                               guard=False), images))
+    kinds = {(g.net.downsample, g.net.squeeze_depth, g.net.input_shape[2])
+             for g, _ in cases}
+    assert len(kinds) == 8
+    node = CompactNode('fc', 'dense', ('input',), np.eye(2, dtype='f4'))
+    net = CompactNet((16, 33, 1), 16, False, 100.0, 50.0, (node,), 'average')
+    images = random_images(net, IMAGES)
+    cases.append((generate(quantize(net, calibrate(net, images)), name='long',
+                           guard=False), images))
+    for (g, images), logits in zip(cases, _run(tmp_path, cases)):
+        np.testing.assert_array_equal(logits, emulate(g.net, images), err_msg=g.name)
+
+
 def test_two_classes_in_one_logit(tmp_path):
     cases = _check(tmp_path / 'two', range(300, 312), (), largest=8, classes=2)
     assert all(g.net.units == 1 and g.net.classes == 2 for g, _ in cases)

@@ -20,10 +20,10 @@ needs_litert = pytest.mark.skipif(not find_spec('ai_edge_litert'),
                                   reason='needs ai-edge-litert')
 
 
-def _cases(seeds, classes=None, **settings):
+def _cases(seeds, classes=None, averaged=False, **settings):
     """(model, codes, logits) of the random networks that .tflite can express."""
     for seed in seeds:
-        net = random_net(seed, classes=classes)
+        net = random_net(seed, classes=classes, averaged=averaged)
         images = random_images(net, 4, seed)
         q = quantize(net, calibrate(net, images), **settings)
         try:
@@ -60,6 +60,16 @@ def _run_litert(model, codes):
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(sink['index']).ravel())
     return np.array(outputs)
+
+
+@needs_tflm
+def test_tflm_averages_the_input_as_we_do():
+    seeds = [seed for seed in range(40) if random_net(seed).downsample > 1]
+    checked = 0
+    for seed, model, codes, logits in _cases(seeds, averaged=True):
+        np.testing.assert_array_equal(_run_tflm(model, codes)[0], logits, str(seed))
+        checked += 1
+    assert checked > 8
 
 
 @needs_tflm

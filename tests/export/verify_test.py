@@ -117,6 +117,16 @@ def test_two_classes_on_the_emulated_core(tmp_path):
 
 
 @needs_mcu
+def test_an_averaged_input_on_the_emulated_core(tmp_path):
+    net = random_net(8, averaged=True)
+    assert net.downsample > 1
+    images = random_images(net, 20)
+    report = export_network(net, ExportData(images, images), 'microbit', tmp_path)
+    assert verify(tmp_path)['images'] == 20
+    assert report['arena']['bytes'] >= report['arena']['lower_bound']
+
+
+@needs_mcu
 @pytest.mark.parametrize('compiler', ('zig', 'gcc'))
 def test_export_and_verify(tmp_path, compiler):
     if compiler == 'gcc' and not shutil.which('arm-none-eabi-gcc'):

@@ -4,6 +4,8 @@ import jax
 import numpy as np
 import pytest
 
+from sparse_jax.model.weights import overlap
+from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.space import encoding, morphisms, network_file
 from sparse_jax.space.restriction import restrict
@@ -11,7 +13,8 @@ from sparse_jax.space.sparse_space import sparse_space
 from tests import sampled
 from tests.recipes import trained_network
 
-NEW = ('residual-block-1', 'pool-type-block-1', 'residual-block-2', 'pool-type-block-2')
+NEW = ('residual-block-1', 'pool-type-block-1', 'residual-block-2', 'pool-type-block-2',
+       'input-downsampling-type')
 
 
 @pytest.fixture(scope='module')
@@ -109,16 +112,43 @@ def test_siblings_share_the_program(space, rows):
     assert len(others) and set(domain.group(others)) == {labels[0]}
 
 
-@pytest.mark.parametrize('residual, pool', [(True, 'max'), (True, 'average')])
-def test_a_drawn_network_trains_shrinks_and_counts(space, rows, residual, pool):
+def test_the_input_is_averaged_where_it_is_down_sampled(space, rows):
+    seen = set()
+    for row, graph in zip(rows, encoding.graphs(space, rows)):
+        point = encoding.active_point(space, row)
+        kind = point.get('input-downsampling-type', 'max')
+        assert graph.downsample_type == kind and (kind == 'max' or graph.downsample > 1)
+        assert ('input-downsampling-type' in point) == (graph.downsample > 1)
+        seen.add(kind)
+    assert seen == {'max', 'average'}
+
+
+def test_an_averaged_input_is_another_program_of_equal_costs(space, rows):
+    row = next(row for row, graph in zip(rows, encoding.graphs(space, rows))
+               if graph.downsample_type == 'average')
+    point = encoding.decode(space, row) | {'input-downsampling-type': 'max'}
+    pair = np.stack([row, encoding.encode(space, point)])
+    average, largest = encoding.graphs(space, pair)
+    assert graph_totals(average) == graph_totals(largest)
+    assert len(set(sparse_domain(space, sampled.RANGES).group(pair))) == 2
+    assert overlap(average, largest) == 0 and overlap(average, average) == 1
+
+
+@pytest.mark.parametrize('pool', ['max', 'average'])
+def test_a_drawn_network_trains_shrinks_and_counts(space, rows, pool):
+    """With an add that everything passes, and pools of one type, the input's too."""
     chosen = next(
         row for row, graph in zip(rows, encoding.graphs(space, rows))
-        if encoding.active_point(space, row).get('residual-block-2') is residual
-        and encoding.active_point(space, row).get('pool-type-block-2') == pool
+        if {'block-1-add', 'block-2-add'} & graph.shapes().keys()
+        and 'merge' not in graph.shapes() and graph.downsample > 1
+        and {graph.downsample_type} == {pool, *(
+            value for name, value in encoding.active_point(space, row).items()
+            if name.startswith('pool-type'))}
         and max(node.channels for node in graph.nodes) < 80)
     net = trained_network.check(
         encoding.graph(space, chosen), encoding.decode(space, chosen))
     assert 'add' in {node.op for node in net.nodes}
+    assert net.downsample_type == pool
 
 
 def test_files_hold_the_rows_and_say_what_does_not_fit(space, rows):

@@ -65,6 +65,7 @@ def _changed(path, value):
     (('input_shape',), [6, 7], r'input_shape: \[6, 7\]'),
     (('input_shape',), None, 'input_shape: None'),
     (('downsample',), 9, 'downsample: 9 is not allowed; allowed: 1 to 6'),
+    (('downsample_type',), 'mean', "downsample_type: 'mean' is not allowed"),
     (('nodes',), [], 'a list of one node or more'),
     (('nodes', 0), 'conv', 'a list of objects'),
     (('nodes', 0, 'stride'), 2, "'conv': unknown key 'stride'; allowed: name, op"),

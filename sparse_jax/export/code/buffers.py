@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.export.operations import BufferPlan, find
+from sparse_jax.export.operations import SUMS, BufferPlan, find
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, summands
 
 
@@ -54,6 +54,9 @@ def plan_buffers(net: QuantizedNet) -> BufferPlan:
     """The smallest arena found over in-place choices and placement orders."""
     sizes = {name: int(np.prod(shape)) for name, shape in net.shapes.items()}
     life = lifetimes(net)
+    if net.averages:
+        maps, _, width = net.shapes['input']
+        sizes[SUMS], life[SUMS] = 2 * maps * width, (0, 0)
     merges = [n.name for n in net.nodes if find(n.op).reuse != 'none']
     choices = [(True,) * len(merges), (False,) * len(merges)]
     if len(merges) <= 4:
@@ -70,7 +73,7 @@ def plan_buffers(net: QuantizedNet) -> BufferPlan:
     shared = tuple(name for block in blocks if len(block.spans) > 1
                    for name in block.spans)
     names = ('input', *(node.name for node in net.nodes))
-    live = {step: tuple(n for n in names if life[n][0] <= i <= life[n][1])
+    live = {step: tuple(n for n in life if life[n][0] <= i <= life[n][1])
             for i, step in enumerate(names)}
     return BufferPlan(arena, _most_alive(blocks), offsets, sizes, live, shared)
 

@@ -44,6 +44,9 @@ def work_features(g: Generated, names: Sequence[str] = WORK) -> np.ndarray:
                'input_values': height // g.net.downsample
                * g.net.downsample * (width // g.net.downsample)
                * g.net.shapes['input'][0]}
+    if g.net.averages:
+        # Their pixels are counted already.
+        counts['means'] += np.prod(g.net.shapes['input'])
     for node in g.net.nodes:
         if node.weight is not None:
             _layer_work(g, node, counts)

@@ -7,8 +7,8 @@ from sparse_jax.export.operations.operation import (
     TfliteGraph,
     TfliteKind,
 )
-from sparse_jax.export.operations.plan import BufferPlan
+from sparse_jax.export.operations.plan import SUMS, BufferPlan
 from sparse_jax.export.operations.table import OPERATIONS, find, layout
 
-__all__ = ['OPERATIONS', 'BufferPlan', 'ExportOperation', 'Function', 'Layout',
-           'TfliteGraph', 'TfliteKind', 'find', 'layout']
+__all__ = ['OPERATIONS', 'SUMS', 'BufferPlan', 'ExportOperation', 'Function',
+           'Layout', 'TfliteGraph', 'TfliteKind', 'find', 'layout']

@@ -2,6 +2,9 @@
 
 import dataclasses
 
+SUMS = 'sums of input rows'
+"""A row of 16-bit sums, while the image is averaged as it comes; no name of a node."""
+
 
 @dataclasses.dataclass(frozen=True)
 class BufferPlan:

@@ -46,7 +46,8 @@ class _Graph:
                      (current, axes), squeezed)
             current = squeezed
         if net.downsample > 1:
-            current = self.pool(current, 'input', net.downsample)
+            kind = 'AVERAGE_POOL_2D' if net.averages else 'MAX_POOL_2D'
+            current = self.pool(current, 'input', net.downsample, kind)
         self.index['input'] = current
 
     def activation(self, name: str, shape: tuple[int, ...], like: str) -> int:
@@ -72,10 +73,12 @@ class _Graph:
         """Shape of one of our tensors in the order of .tflite."""
         return turned(self.net.shapes[name])
 
-    def pool(self, source: int, name: str, size: int) -> int:
-        """Maximum of size x size windows, into one of our tensors."""
+    def pool(
+        self, source: int, name: str, size: int, kind: str = 'MAX_POOL_2D'
+    ) -> int:
+        """Maximum or mean of size x size windows, into one of our tensors."""
         out = self.activation(name, self.shape(name), name)
-        self.add(TfliteKind('MAX_POOL_2D', 'Pool2DOptions', {
+        self.add(TfliteKind(kind, 'Pool2DOptions', {
             'Padding': 1, 'StrideW': size, 'StrideH': size, 'FilterWidth': size,
             'FilterHeight': size}, 2), (source,), out)
         return out

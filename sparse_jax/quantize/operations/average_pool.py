@@ -6,13 +6,12 @@ It keeps the scale of its input, the image's too, and rounds halves away from ze
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
 from sparse_jax.quantize.operations.operation import Int8Operation, Setting, Zeros
 from sparse_jax.quantize.quantized import QuantizedNode, UnfitNetworkError
-from sparse_jax.quantize.windows import max_pool, tiles
+from sparse_jax.quantize.windows import average, max_pool, tiles
 
 _MOST_PIXELS = 1 << 23
 """Of a window: the sum of so many codes fits 32 bits with room to round."""
@@ -41,9 +40,7 @@ def _emulate(
 ) -> np.ndarray:
     del zeros
     high, wide = window(node, inputs[0].shape)
-    total = tiles(inputs[0], high, wide).sum(axis=(3, 5))
-    mean = np.sign(total) * ((np.abs(total) + high * wide // 2) // (high * wide))
-    return max_pool(mean, node.pool)
+    return max_pool(average(inputs[0], high, wide), node.pool)
 
 
 def _emulate_jax(
@@ -51,9 +48,7 @@ def _emulate_jax(
 ) -> jax.Array:
     del zeros
     high, wide = window(node, inputs[0].shape)
-    total = tiles(inputs[0], high, wide).sum(axis=(3, 5))
-    mean = jnp.sign(total) * ((jnp.abs(total) + high * wide // 2) // (high * wide))
-    return max_pool(mean, node.pool)
+    return max_pool(average(inputs[0], high, wide), node.pool)
 
 
 def _forward(
