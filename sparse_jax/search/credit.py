@@ -37,17 +37,9 @@ def best_cut(own: Record, cuts: Sequence[Record], objectives: Objectives) -> Rec
     if not budgets or not own.trained:
         return own
     rows = [row for row in (own, *cuts) if row.error is not None]
-    return nearest(rows, objectives, np.array(budgets))
-
-
-def nearest(
-    rows: Sequence[Record], objectives: Objectives, limits: np.ndarray
-) -> Record:
-    """Of measured networks within limits [K + C] the one of least error; if none is
-    within, that which exceeds them least; of equal ones the first."""
     figures = np.stack([figures_of(row, objectives) for row in rows])
     # The first figure of every search is the error.
-    order = np.lexsort((figures[:, 0], excess(figures, limits)))
+    order = np.lexsort((figures[:, 0], excess(figures, np.array(budgets))))
     return rows[order[0]]
 
 

@@ -12,11 +12,15 @@ import numpy as np
 
 from sparse_jax.objectives import pareto
 from sparse_jax.objectives.goals import Objectives
-from sparse_jax.search.credit import excess, figures_of, nearest
+from sparse_jax.search.credit import excess, figures_of
 from sparse_jax.search.problem import problem_of
 from sparse_jax.settings.groups import Search
 from sparse_jax.study.outcome import FINAL
 from sparse_jax.study.records import Record
+
+GUESSING = 0.95
+"""A network whose error is more than this share of that of guessing has learnt nothing:
+what it costs says little."""
 
 
 def epochs_of(shares: Sequence[float], whole: int, rung: int = 0) -> int:
@@ -87,9 +91,11 @@ def ranked(
 
     Each is judged by its best network: of all its cuts the one of least error within
     the hard budgets, or within the soft bounds of the costs where there are none; else
-    that which exceeds them least. Trials within are taken alternately by their error
-    and by what they add to the front of all (non-dominated rank, then hypervolume);
-    after them come those outside, the nearest first. The earlier trial wins a tie.
+    that which exceeds them least; one that does no better than guessing only if there
+    is no other. Trials within are taken alternately by their error and by what they add
+    to the front of all (non-dominated rank, then hypervolume); after them come those
+    outside, the nearest first, and at last those that guess. The earlier trial wins a
+    tie.
 
     Args:
       rows: trials at their own cut.
@@ -109,17 +115,29 @@ def ranked(
                   key=lambda row: row.trial.number)
     if not rows:
         return []
-    limits = limits_of(objectives)
-    figures = np.stack([
-        figures_of(nearest(left[row.trial.number], objectives, limits), objectives)
-        for row in rows])
-    over = excess(figures, limits)
-    by_error = np.lexsort((figures[:, 0], over))
-    inside = np.flatnonzero(over <= 0)
+    figures = np.stack([_best(left[row.trial.number], objectives) for row in rows])
+    by_error, inside = _by_error(figures, objectives)
     by_front = inside[_front_order(figures[inside], objectives)]
     pairs = zip(by_error[:len(inside)], by_front)
     order = dict.fromkeys([*(i for pair in pairs for i in pair), *by_error])
     return [rows[i] for i in order]
+
+
+def _best(rows: Sequence[Record], objectives: Objectives) -> np.ndarray:
+    """[K + C] figures of the network that a trial is judged by."""
+    figures = np.stack([figures_of(row, objectives) for row in rows])
+    return figures[_by_error(figures, objectives)[0][0]]
+
+
+def _by_error(
+    figures: np.ndarray, objectives: Objectives
+) -> tuple[np.ndarray, np.ndarray]:
+    """Networks of figures [N, K + C] in the order of those within, by their error,
+    those outside, by their distance, and those that guess; and which are within."""
+    error, over = figures[:, 0], excess(figures, limits_of(objectives))
+    guesses = error > GUESSING * objectives.chance
+    order = np.lexsort((error, over, guesses))
+    return order, np.flatnonzero((over <= 0) & ~guesses)
 
 
 def limits_of(objectives: Objectives) -> np.ndarray:

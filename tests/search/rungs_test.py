@@ -100,6 +100,15 @@ def test_a_trial_is_judged_by_its_best_cut_within():
     assert _ranked(rows, SOFT) == [1]
 
 
+def test_networks_that_guess_come_last():
+    """Of 0.9 by guessing 0.855 is near: small sizes alone are no merit."""
+    rows = [_row(0, 0.88, 20), _row(1, 0.1, 900), _row(2, 0.86, 10), _row(3, 0.7, 290)]
+    assert _ranked(rows, SOFT) == [3, 1, 2, 0]
+    # Judged by the cut that has learnt something, 1.2 times too large.
+    cut = _row(0, 0.05, 360, offset=1.0)
+    assert _ranked(rows, SOFT, [cut]) == [3, 0, 1, 2]
+
+
 def test_the_earlier_of_equal_trials_is_first():
     rows = [_row(number, 0.2, 100) for number in range(4)]
     assert _ranked(rows, SOFT) == [0, 1, 2, 3]
