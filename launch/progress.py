@@ -28,6 +28,7 @@ class Reporter:
         self.setup, self.study = setup, study
         self.started = time.perf_counter()
         self.done_before: int | None = None
+        self.at_end = False
         self.rounds = study.rounds()
         self.bar = Progress(
             TextColumn('{task.description}'), BarColumn(bar_width=20),
@@ -55,7 +56,7 @@ class Reporter:
         self.bar.update(
             self.task, left=left, total=limit or news.total,
             completed=min(news.seconds, limit) if limit else news.done,
-            description=f'round {self._round(news)} {news.phase}',
+            description=f'{self._round(news)} {news.phase}',
             n=f'{news.done} done, hv {news.hypervolume:.3f}')
         if news.phase == _PLAIN:
             tables.line(self.console, self._line(news, left))
@@ -65,13 +66,17 @@ class Reporter:
         if news.end is not None:
             tables.line(self.console, end_text(news.end, news.seconds))
         if news.phase == 'finished round':
-            tables.line(self.console, f'round {self._round(news)}  '
+            tables.line(self.console, f'{self._round(news)}  '
                                       f'{_round_text(self.rounds[news.round])}')
 
     def _round(self, news: loop.Progress) -> str:
-        """'3/8', or '3' where the clock decides how many there are."""
-        number = min(news.round + 1, news.rounds)
-        return f'{number}' if self._minutes else f'{number}/{news.rounds}'
+        """'round 3/8', 'round 3' where the clock decides how many there are, 'finals'
+        at the end."""
+        if news.finals:
+            return 'finals'
+        most = clock.most_rounds(self.setup.settings.search)
+        number = min(news.round + 1, most)
+        return f'round {number}' if self._minutes else f'round {number}/{most}'
 
     @property
     def _minutes(self) -> float:
@@ -79,11 +84,15 @@ class Reporter:
         return self.setup.settings.search.max_minutes
 
     def _time_left(self, news: loop.Progress) -> str:
-        """By the rounds so far; within the first one by its trainings so far."""
+        """By the rounds so far; within the first one, and at the end, by its trainings
+        so far."""
+        if news.finals and not self.at_end:
+            self.at_end = True
+            self.started, self.done_before = time.perf_counter(), news.done
         fresh = news.done - (self.done_before or 0)
         if news.done >= news.total:
             return ''
-        if any(r.hypervolume is not None for r in self.rounds):
+        if not news.finals and any(r.hypervolume is not None for r in self.rounds):
             seconds = clock.seconds_left(
                 self.setup.settings.search, self.rounds, news.seconds)
         elif fresh:
@@ -100,7 +109,7 @@ class Reporter:
         failed = len(news.outcomes) - len(good)
         best = min(good, key=lambda o: o.error, default=None)
         done = f'{news.done}' if self._minutes else f'{news.done:3d}/{news.total}'
-        text = (f'round {self._round(news)}  {done} candidates  '
+        text = (f'{self._round(news)}  {done} candidates  '
                 f'{len(news.front)} on the front  hypervolume {news.hypervolume:.3f}'
                 f'  {_within_text(news.front, self.setup.objectives)}')
         if best is not None:
@@ -156,9 +165,10 @@ def print_summary(setup: Setup, study: Study) -> None:
     if aims.on_board:
         tables.line(console, tables.prediction_text(board(setup.settings)))
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
-    for text in (tables.rungs_text(rows), tables.no_better_text(
-            study.networks(), setup.dataset,
-            balanced=setup.settings.objectives.balanced)):
+    for text in (*tables.finals_texts(study.networks(), aims), tables.rungs_text(rows),
+                 tables.no_better_text(
+                     study.networks(), setup.dataset,
+                     balanced=setup.settings.objectives.balanced)):
         if text:
             tables.line(console, text)
     programs = sum(r.programs or 0 for r in rounds)

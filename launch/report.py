@@ -136,18 +136,21 @@ def write_page(folder: pathlib.Path, facts: Facts) -> str:
 def best_text(
     rows: Sequence[Record], objectives: Objectives, tests: Mapping[str, float]
 ) -> str:
-    """The network of least validation error within the soft bounds, in words."""
-    from sparse_jax.objectives.goals import best_under, bounds_text, costs_text
+    """The chosen of some networks, in words."""
+    from sparse_jax.objectives.goals import bounds_text, costs_text
+    from sparse_jax.study.finals import chosen
+    from sparse_jax.study.outcome import FINAL
 
     within = f'the soft bounds of {bounds_text(objectives)}'
-    best = best_under(rows, objectives)
+    best = chosen(rows, objectives)
     if best is None:
         return f'no front member within {within}'
     percent = [f'validation {100 * (1 - best.figures[0]):.2f} %']
     if best.name in tests:
         percent.append(f'test {100 * tests[best.name]:.2f} %')
     costs = costs_text(best, objectives.costs, objectives)
-    return (f'best on validation within {within}: trial {best.name}, '
+    how = 'chosen of the finals' if best.trial.rung == FINAL else 'best on validation'
+    return (f'{how} within {within}: trial {best.name}, '
             f'{", ".join([costs, *percent])}')
 
 
@@ -187,8 +190,9 @@ def say(
         front, objectives, tests, tables.epochs_of(trials, front)))
     if objectives.on_board:
         tables.line(console, tables.prediction_text(study.board))
-    tables.line(console, best_text(front, objectives, tests))
-    for text in (tables.two_units_text({m.row.name: as_two_units(m) for m in members}),
+    tables.line(console, best_text(rows, objectives, tests))
+    for text in (*tables.finals_texts(rows, objectives),
+                 tables.two_units_text({m.row.name: as_two_units(m) for m in members}),
                  tables.rungs_text(trials),
                  tables.no_better_text(rows, study.dataset,
                                        balanced=study.settings.objectives.balanced),
@@ -231,6 +235,17 @@ def explain_nothing(workdir: pathlib.Path, study: OpenStudy) -> NoReturn:
     raise StudyError(f'workdir {str(workdir)!r}: {nothing}')
 
 
+def shown(study: OpenStudy) -> list[Record]:
+    """The front; and the chosen network, if it is none of it."""
+    from sparse_jax.study.finals import chosen
+
+    rows = study.front()
+    best = chosen(study.records.networks(), study.objectives)
+    if best is None or any(row.name == best.name for row in rows):
+        return rows
+    return [*rows, best]
+
+
 def main(argv: list[str]) -> None:
     from sparse_jax.report import facts
     from sparse_jax.study import lock
@@ -240,7 +255,7 @@ def main(argv: list[str]) -> None:
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         tables.notes(console, study.dataset)
-        members = [study.network(row) for row in study.front()]
+        members = [study.network(row) for row in shown(study)]
         if not members:
             explain_nothing(workdir, study)
         tests = test_accuracies(study, members) if looks_at_test(workdir) else {}

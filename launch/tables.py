@@ -130,6 +130,22 @@ def statuses_text(rows: Iterable[Record]) -> str:
     return ', '.join(f'{count} {name}' for name, count in counts.items())
 
 
+def finals_texts(rows: Sequence[Record], objectives: Objectives) -> list[str]:
+    """What the end of a search has found, one line for every network; [] without."""
+    from sparse_jax.study.finals import ranking
+
+    texts = []
+    for place, final in enumerate(ranking(rows, objectives), 1):
+        text = (f'finals, place {place}: trial {final.first} again, '
+                f'{len(final.networks)} of {len(final.starts)} trainings')
+        if final.networks:
+            errors = [row.figures[0] for row in final.networks]
+            percent = spread(errors, lambda error: f'{100 * (1 - error):.2f} %')
+            text += f' give {percent}; best {final.networks[0].name}'
+        texts.append(text if final.networks else f'{text} give one within the bounds')
+    return texts
+
+
 def nothing_text(rows: Sequence[Record], objectives: Objectives) -> str:
     """Why a study has no front."""
     from sparse_jax.objectives.goals import costs_text, exceeded, figure

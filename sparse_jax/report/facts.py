@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax import data
-from sparse_jax.objectives.goals import Objectives, best_under, figure, matrix
+from sparse_jax.objectives.goals import Objectives, figure, front_of, matrix
+from sparse_jax.study.finals import chosen
 from sparse_jax.study.front import Member
 from sparse_jax.study.opened import OpenStudy
 from sparse_jax.study.record import Record, RoundRecord
@@ -22,9 +23,10 @@ class Facts(NamedTuple):
     """Trials, then their networks at other cuts."""
     rounds: list[RoundRecord]
     members: list[Member]
-    """Of the front."""
+    """Of the front; and the chosen network, if it is none of it."""
     best: Record | None
-    """The chosen network: least validation error within the soft bounds."""
+    """The chosen network: of the finals of the search, or else that of least validation
+    error within the soft bounds."""
     tests: Mapping[str, float]
     """{row name: test accuracy}; empty if nobody asked."""
     guess: float
@@ -38,8 +40,8 @@ class Facts(NamedTuple):
 
     @property
     def front(self) -> list[Record]:
-        """Rows of the members."""
-        return [member.row for member in self.members]
+        """Rows of the members that no other beats."""
+        return front_of([member.row for member in self.members], self.objectives)
 
     @property
     def values(self) -> np.ndarray:
@@ -59,13 +61,13 @@ def gather(
 
     Args:
       study: open; a search may go on in it.
-      members: of its front, in order.
+      members: of its front, in order; the chosen network last, if it is none of it.
       tests: {row name: test accuracy} of those that met the test data.
       running: whether a search goes on in it.
     """
     return Facts(
         study, study.records.rows(), study.records.networks(), study.records.rounds(),
-        list(members), best_under([m.row for m in members], study.objectives), tests,
+        list(members), chosen(study.records.networks(), study.objectives), tests,
         data.largest_class(study.dataset)[1], running)
 
 

@@ -32,7 +32,8 @@ def described(facts: Facts) -> list[Member]:
     """Members with a part of the page, at most `MOST`: the chosen one, then by their
     error what is worth deploying, one of every trial before further cuts of one."""
     useful = frame.worth(
-        matrix(facts.front, facts.objectives), facts.objectives, facts.guess)
+        matrix([member.row for member in facts.members], facts.objectives),
+        facts.objectives, facts.guess)
     key = lambda member: (not facts.is_best(member.row), member.row.error)
     order = sorted((m for m, good in zip(facts.members, useful)
                     if good or facts.is_best(m.row)), key=key)

@@ -17,6 +17,8 @@ SECONDS = 'clock_seconds'
 """In the info of a round: seconds of the study when it had finished."""
 ROUNDS, MINUTES, PATIENCE = 'rounds', 'max_minutes', 'patience'
 """Settings that end the rounds of a search."""
+FINALS = 'finals'
+"""In the info of a round that is the end of a search: how many trainings it has."""
 _RECENT = 3
 """Rounds that tell how long the next one takes: the longest of them."""
 
@@ -52,7 +54,7 @@ class End(NamedTuple):
     """Why the rounds of a search have ended; kept in its study."""
 
     rounds: int
-    """So many were finished."""
+    """So many were finished, its end not counted."""
     why: str
     """`ROUNDS`, `MINUTES` or `PATIENCE`."""
     limit: float
@@ -63,8 +65,10 @@ def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End
     """Whether a search begins no further round, and why.
 
     Args:
-      search: its limits: `rounds`, `max_minutes` and `patience`.
-      rounds: all of them so far; those that have not finished are left out.
+      search: its limits: `rounds`, `max_minutes` and `patience`; of the first two the
+        end of the search has `final_share`.
+      rounds: all of them so far; those that have not finished, and those that trained
+        finals, are left out.
       seconds: of the study so far.
 
     Returns:
@@ -72,13 +76,20 @@ def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End
       does.
     """
     done = _finished(rounds)
-    if len(done) >= search.rounds:
+    if len(done) >= most_rounds(search):
         return End(len(done), ROUNDS, search.rounds)
     if search.patience and idle_rounds(done) >= search.patience:
         return End(len(done), PATIENCE, search.patience)
     if done and seconds + seconds_of_next(done) > _limit(search):
         return End(len(done), MINUTES, search.max_minutes)
     return None
+
+
+def most_rounds(search: Search) -> int:
+    """Before the end of a search; without a clock that replaces some of them."""
+    if search.max_minutes:
+        return search.rounds
+    return max(1, math.ceil(search.rounds * (1.0 - search.final_share) - 1e-9))
 
 
 def remembered(study: Study, search: Search) -> End | None:
@@ -109,15 +120,14 @@ def durations(rounds: Sequence[RoundRecord]) -> list[float]:
     """Seconds of every finished round, what lies between two of them included; of
     rounds without a clock what was measured of them."""
     found, before = [], 0.0
-    for record in _finished(rounds):
+    for record in rounds:
         info, after = record.info, record.info.get(SECONDS)
+        wall = info.get('wall_seconds')
+        took = (wall if isinstance(wall, int | float) else 0.0) + (
+            record.suggest_seconds or 0.0)
         if isinstance(after, int | float) and after >= before:
-            found.append(after - before)
-            before = after
-        else:
-            wall = info.get('wall_seconds')
-            found.append((wall if isinstance(wall, int | float) else 0.0)
-                         + (record.suggest_seconds or 0.0))
+            took, before = after - before, after
+        found += [took] * len(_finished([record]))
     return found
 
 
@@ -134,17 +144,18 @@ def seconds_left(
     known = durations(rounds)
     recent = known[-_RECENT:]
     begun = max(seconds - sum(known), 0.0)
-    needed = sum(recent) / len(recent) * (search.rounds - len(known)) - begun
+    needed = sum(recent) / len(recent) * (most_rounds(search) - len(known)) - begun
     return max(min(needed, _limit(search) - seconds), 0.0)
 
 
 def _limit(search: Search) -> float:
-    """Seconds; infinite without a clock."""
-    return 60.0 * search.max_minutes or math.inf
+    """Seconds before the end of a search; infinite without a clock."""
+    return 60.0 * search.max_minutes * (1.0 - search.final_share) or math.inf
 
 
 def _finished(rounds: Sequence[RoundRecord]) -> list[RoundRecord]:
-    return [record for record in rounds if record.hypervolume is not None]
+    return [record for record in rounds
+            if record.hypervolume is not None and FINALS not in record.info]
 
 
 def seconds_of(study: Study) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.objectives.goals import front_of, hypervolume_of
-from sparse_jax.search import clock, rungs, seen
+from sparse_jax.search import clock, finals, rungs, seen
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.planning import continued_trials, fresh_trials
 from sparse_jax.search.seen import Seen
@@ -20,7 +20,7 @@ from sparse_jax.search.standing import Standing
 from sparse_jax.search.suggestion import suggestion
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
-from sparse_jax.study.outcome import Outcome, Parent, Trial
+from sparse_jax.study.outcome import FINAL, Outcome, Parent, Trial
 from sparse_jax.study.records import PENDING, Record, Study, StudyError
 from sparse_jax.types import Archive
 
@@ -48,6 +48,8 @@ class Progress(NamedTuple):
     """Wall-clock of all sessions of the study so far."""
     end: End | None = None
     """Why the rounds have ended, of 'ended'."""
+    finals: bool = False
+    """Whether the trainings are those of the end of the search."""
 
 
 Callback = Callable[[Progress], None]
@@ -79,7 +81,8 @@ def run(
     Every random decision derives from the seed and the number of the round or trial,
     so a continued search suggests what an uninterrupted one would have. It ends early
     where its minutes or its patience are used up, see `clock.ending`, and where the
-    algorithm suggests nothing: the space is used up. What has begun is finished.
+    algorithm suggests nothing: the space is used up. What has begun is finished. With
+    `search.final_share` the best networks are trained again at the end, see `finals`.
 
     Args:
       setup: the objects of the search.
@@ -108,12 +111,18 @@ def run(
         rows = study.rows()
         pending = [row for row in rows if row.status == PENDING]
         round_ = found.archive.rounds
-        told = _teller(callback, setup, study, standing, round_, timer)
+        at_end = any(row.trial.rung == FINAL for row in pending)
+        told = functools.partial(
+            _teller(callback, setup, study, standing, round_, timer), finals=at_end)
         if not pending and _has_ended(setup, study, timer, told):
+            if _plan_finals(setup, study, timer, round_):
+                continue
             return
         if not pending:
             told('suggesting')
             if not _suggest(setup, study, seen.levelled(found, setup.objectives)):
+                if _plan_finals(setup, study, timer, round_):
+                    continue
                 return told('used up')
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(
@@ -138,6 +147,24 @@ def _has_ended(
     if end.why != clock.ROUNDS:
         told('ended', end=end)
     return True
+
+
+def _plan_finals(setup: Setup, study: Study, timer: Clock, round_: int) -> bool:
+    """Store the trainings of the end of a search; False where there are none, or the
+    last round had them."""
+    search, rounds = setup.settings.search, study.rounds()
+    if not search.final_share or (rounds and clock.FINALS in rounds[-1].info):
+        return False
+    networks, minutes = study.networks(), search.max_minutes
+    planned = finals.plan(
+        networks, setup.settings, setup.objectives,
+        60.0 * minutes - timer.seconds() if minutes else None,
+        1 + max((row.trial.number for row in networks), default=-1))
+    if planned:
+        study.add_round(
+            round_, setup.settings.seed, [trial for trial, _ in planned],
+            [point for _, point in planned], {clock.FINALS: len(planned)})
+    return bool(planned)
 
 
 def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
@@ -240,14 +267,14 @@ def _teller(
 
     def told(
         phase: str, members: int = 0, outcomes: tuple[Outcome, ...] = (),
-        end: End | None = None,
+        end: End | None = None, finals: bool = False,
     ) -> None:
         if outcomes:
             standing.add(study.networks({o.trial.number for o in outcomes}))
         callback(Progress(
             phase, round_, rounds, standing.done, _total(setup, study, round_),
             members, outcomes, standing.front, standing.hypervolume, timer.seconds(),
-            end))
+            end, finals))
 
     return told
 
@@ -256,6 +283,6 @@ def _total(setup: Setup, study: Study, round_: int) -> int:
     """Trainings of the whole search, as far as can be known in a round."""
     search = setup.settings.search
     going_on = sum(row.trial.origin is not None for row in study.rows())
-    later = search.batch * max(search.rounds - round_ - 1, 0)
-    return search.rounds * search.batch + going_on + round(
-        rungs.expected(search, later))
+    rounds = clock.most_rounds(search)
+    later = search.batch * max(rounds - round_ - 1, 0)
+    return rounds * search.batch + going_on + round(rungs.expected(search, later))

@@ -26,6 +26,7 @@ from sparse_jax.search import algorithms, reachable, starts
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
+from sparse_jax.search.finals import most_epochs
 from sparse_jax.search.problem import problem_of
 from sparse_jax.search.stages import staged
 from sparse_jax.settings import reading
@@ -197,9 +198,10 @@ def make_algorithm(
 
 def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Recipe:
     """What a training of a search means."""
+    config = reading.train_config(settings, dataset.input_shape)
     return Recipe(
         reading.pruning_method(settings),
-        reading.train_config(settings, dataset.input_shape),
+        dataclasses.replace(config, epochs=most_epochs(settings)),
         tuple(float(c) for c in settings.pruning.cuts),
         settings.pruning.finetune_epochs, _is_measured(settings, aims),
         settings.objectives.balanced,

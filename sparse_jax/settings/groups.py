@@ -147,6 +147,15 @@ class Search:
     end in time. 0 for no clock; a study can be continued with more."""
     patience: int = 0
     """Rounds in a row without a gain of hypervolume that end the search; 0 for any."""
+    final_share: float = 0.0
+    """Of `max_minutes`, or of all epochs where there is no clock: for the end, which
+    trains the best networks again and ranks them by their means. 0 for no end."""
+    finals: int = 4
+    """Networks of the end, at most."""
+    final_starts: int = 4
+    """Trainings of each: a third from its weights, the others afresh."""
+    final_epochs: int = 0
+    """Of each of these; 0 for twice `train.epochs`."""
     batch: int = 8
     """Candidates of a round."""
     initial: int = 16

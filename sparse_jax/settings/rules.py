@@ -27,7 +27,9 @@ _ACCEPTED = {float: (int, float), tuple: (tuple, list)}
 
 _MOST = {'train.epochs': 10**6, 'pruning.finetune_epochs': 10**6,
          'search.rounds': 10**6, 'search.max_minutes': 10**7,
-         'search.patience': 10**6, 'search.batch': 10**4, 'search.initial': 10**6,
+         'search.patience': 10**6, 'search.finals': 10**4,
+         'search.final_starts': 10**4, 'search.final_epochs': 10**6,
+         'search.batch': 10**4, 'search.initial': 10**6,
          'pruning.cuts': 1000, 'runtime.memory': 10**6, 'runtime.workers': 10**4}
 """Far beyond what anybody would run, and short of what overflows on the way."""
 _MOST_OF_ANY = 10**15
@@ -174,6 +176,13 @@ def _search_rules(settings: Settings) -> list[Rule]:
         Rule('search.rounds', s.rounds, _at_least(s.rounds, 1), '1 or more'),
         Rule('search.max_minutes', s.max_minutes, s.max_minutes >= 0,
              '0 (no clock) or more'),
+        Rule('search.final_share', s.final_share, 0 <= s.final_share < 1,
+             '0 (no end) or more, below 1'),
+        Rule('search.finals', s.finals, _at_least(s.finals, 1), '1 or more'),
+        Rule('search.final_starts', s.final_starts, _at_least(s.final_starts, 1),
+             '1 or more'),
+        Rule('search.final_epochs', s.final_epochs, _at_least(s.final_epochs, 0),
+             '0 (twice train.epochs) or more'),
         Rule('search.patience', s.patience, _at_least(s.patience, 0),
              '0 (any) or more'),
         Rule('search.batch', s.batch, _at_least(s.batch, 1), '1 or more'),

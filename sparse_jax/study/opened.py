@@ -18,6 +18,7 @@ from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.study import files, folder
+from sparse_jax.study.finals import chosen
 from sparse_jax.study.front import Member, member
 from sparse_jax.study.records import FILE, Record, Study, StudyError
 
@@ -87,8 +88,9 @@ class OpenStudy:
         """The networks of least validation error within the soft bounds.
 
         Returns:
-          `count` networks, each of another point of the space, the best one first;
-          fewer if there are no more.
+          `count` networks, each of another point of the space, the best one first: if
+          the search had an end, that which the means of its finals have chosen; fewer
+          if there are no more.
 
         Raises:
           StudyError: there is none within the soft bounds.
@@ -195,13 +197,16 @@ def best_networks(
     records: Study, count: int, objectives: Objectives
 ) -> list[Record]:
     """The `count` networks of least validation error within the soft bounds, each of
-    another point of the space; fewer if there are no more.
+    another point of the space; fewer if there are no more. The first is that which the
+    end of the search has chosen, if it had one.
 
     Raises:
       StudyError: there is none within the soft bounds.
     """
-    first = {}
-    for row in ranked_under(records.networks(), objectives):
+    networks, first = records.networks(), {}
+    named = chosen(networks, objectives)
+    best = [] if named is None else [named]
+    for row in best + ranked_under(networks, objectives):
         first.setdefault(row.trial.row.tobytes(), row)
     if not first:
         raise StudyError(

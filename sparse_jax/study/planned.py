@@ -20,7 +20,7 @@ def one_round(settings: Settings, count: int, *, inherit: bool = False) -> Setti
     """
     search = dataclasses.replace(
         settings.search, algorithm='random', rounds=1, batch=count, stages=(),
-        rungs=(), inherit=inherit)
+        rungs=(), inherit=inherit, max_minutes=0.0, patience=0, final_share=0.0)
     return dataclasses.replace(settings, search=search)
 
 

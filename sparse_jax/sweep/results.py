@@ -5,11 +5,11 @@ import io
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sparse_jax.objectives.goals import Objectives, figure, ranked_under
+from sparse_jax.objectives.goals import Objectives, figure
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import flatten, to_tree
-from sparse_jax.study import folder, glance
+from sparse_jax.study import finals, folder, glance
 from sparse_jax.study.record import Record
 from sparse_jax.study.records import Study, StudyError
 from sparse_jax.sweep.commands import Command, names, text_of
@@ -134,7 +134,7 @@ def _chosen(
         rows = records.networks()
     finally:
         records.close()
-    best = next(iter(ranked_under(rows, objectives)), None)
+    best = finals.chosen(rows, objectives)
     if best is None:
         return None, {}
     known = {goal.name: figure(best, goal.name, objectives)

@@ -19,6 +19,8 @@ BAD = [
     ('objectives.error', 0.0), ('objectives.error', float('nan')),
     ('objectives.model_size', 0), ('search.rounds', 0),
     ('search.max_minutes', -1.0), ('search.patience', -1),
+    ('search.final_share', 1.0), ('search.finals', 0), ('search.final_starts', 0),
+    ('search.final_epochs', -1),
     ('search.batch', 0), ('search.initial', -1), ('search.max_groups', -1),
     ('search.rho', 1.5), ('search.stages', (3, 2)), ('search.min_overlap', 2.0),
     ('search.rungs', (0.5, 0.2)), ('search.rungs', (0.0, 1.0)),

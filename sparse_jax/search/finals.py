@@ -1,0 +1,93 @@
+"""What is trained again at the end of a search: its best networks, longer."""
+
+import math
+from collections.abc import Sequence
+
+from sparse_jax.objectives.goals import Objectives, ranked_under
+from sparse_jax.settings.groups import Settings
+from sparse_jax.study.outcome import FINAL, Trial
+from sparse_jax.study.record import Record
+
+LONGER = 2
+"""Times the epochs of a training of the search, where `search.final_epochs` is 0."""
+
+
+def epochs_of(settings: Settings) -> int:
+    """Epochs of every training of the end."""
+    return settings.search.final_epochs or LONGER * settings.train.epochs
+
+
+def most_epochs(settings: Settings) -> int:
+    """Of any training of a search, its end included."""
+    longest = epochs_of(settings) if settings.search.final_share else 0
+    return max(settings.train.epochs, longest)
+
+
+def plan(
+    networks: Sequence[Record], settings: Settings, objectives: Objectives,
+    seconds: float | None, first: int,
+) -> list[tuple[Trial, dict]]:
+    """The trainings of the end, with their points as the table has them.
+
+    The best `search.finals` points are those of the networks of least validation error
+    within the bounds. Of the `search.final_starts` of each a third, rounded up, goes on
+    from the weights of that network; the others start afresh. As many points as fit are
+    taken, the best first: with a clock into the seconds that are left, by what an epoch
+    of each took; without one into `search.final_share` of all epochs. One is always
+    taken, if need be for as many epochs as fit, at least those of the search.
+
+    Args:
+      networks: of all rounds so far.
+      settings: of the search.
+      objectives: its goals.
+      seconds: that are left; None without a clock.
+      first: number of the first training.
+    """
+    search, epochs = settings.search, epochs_of(settings)
+    rows = _best(networks, objectives)[:search.finals]
+    if not rows:
+        return []
+    room = _epochs_left(networks, search.final_share) if seconds is None else seconds
+    # Seconds, or epochs, of one epoch of all starts.
+    prices = [search.final_starts * (1.0 if seconds is None else _pace(row))
+              for row in rows]
+    count, used = 0, 0.0
+    for price in prices:
+        used += price * epochs
+        if used > room:
+            break
+        count += 1
+    if not count:
+        count = 1
+        fitting = math.floor(room / prices[0]) if prices[0] > 0 else epochs
+        epochs = min(epochs, max(settings.train.epochs, fitting))
+    planned = []
+    for row in rows[:count]:
+        for start in range(search.final_starts):
+            inherits = 3 * start < search.final_starts
+            parent = row.trial.number if inherits else None
+            planned.append((Trial(
+                first + len(planned), row.trial.row, epochs, parent, FINAL,
+                row.trial.first), row.point))
+    return planned
+
+
+def _best(networks: Sequence[Record], objectives: Objectives) -> list[Record]:
+    """The best network of every point, the best first; without earlier finals."""
+    rows = [row for row in networks if row.trial.rung != FINAL]
+    best: dict[int, Record] = {}
+    for row in ranked_under(rows, objectives):
+        best.setdefault(row.trial.first, row)
+    return list(best.values())
+
+
+def _epochs_left(networks: Sequence[Record], share: float) -> float:
+    """What the end of a search may train, if it is this share of all its epochs."""
+    spent = sum(row.trial.epochs for row in networks
+                if row.offset is None and row.costs is not None)
+    return spent * share / (1.0 - share)
+
+
+def _pace(row: Record) -> float:
+    """Seconds of one epoch, of those that ran beside it too."""
+    return (row.train_seconds or 0.0) / row.trial.epochs

@@ -1,0 +1,90 @@
+"""The end of a search: its best networks, trained again from several starts.
+
+The best of hundreds of trainings is partly luck. What several trainings of one network
+have in common is not: finals are ranked by their means.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from sparse_jax.objectives.goals import Objectives, best_under
+from sparse_jax.study.outcome import FINAL
+from sparse_jax.study.record import PENDING, Record
+
+
+class Final(NamedTuple):
+    """A network of the table that was trained again at the end of a search."""
+
+    first: int
+    """Number of the first trial of its point."""
+    starts: tuple[Record, ...]
+    """Its trainings at their own cut, in order."""
+    networks: tuple[Record, ...]
+    """The best network of every training that gives one within the bounds, least error
+    first."""
+
+    @property
+    def error(self) -> float:
+        """Mean validation error of `networks`; infinite without any."""
+        return float(np.mean([row.figures[0] for row in self.networks] or [np.inf]))
+
+    @property
+    def holds(self) -> bool:
+        """Whether half of the starts or more give a network."""
+        return 2 * len(self.networks) >= len(self.starts) and bool(self.networks)
+
+
+def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
+    """The finals of the last end of a search, the most trusted first.
+
+    A training counts with its network of least validation error within the bounds,
+    whichever its cut. Networks that half of the starts or more give come before others;
+    then the least mean error, then the earlier trial.
+
+    Args:
+      networks: trials of a study, and their networks at other cuts.
+      objectives: its goals.
+
+    Returns:
+      One entry for every point; none before all trainings of the end have finished, or
+      if the search had none.
+    """
+    trials = [row for row in networks
+              if row.offset is None and row.trial.rung == FINAL]
+    last = max((row.round for row in trials), default=None)
+    trials = [row for row in trials if row.round == last]
+    if any(row.status == PENDING for row in trials):
+        return []
+    of_trial: dict[int, list[Record]] = {row.trial.number: [] for row in trials}
+    for row in networks:
+        if row.trial.number in of_trial:
+            of_trial[row.trial.number].append(row)
+    found = []
+    for first in dict.fromkeys(row.trial.first for row in trials):
+        starts = tuple(row for row in trials if row.trial.first == first)
+        best = [best_under(of_trial[row.trial.number], objectives) for row in starts]
+        good = sorted((row for row in best if row is not None),
+                      key=lambda row: (row.figures[0], row.trial.number))
+        found.append(Final(first, starts, tuple(good)))
+    return sorted(found, key=lambda final: (not final.holds, final.error, final.first))
+
+
+def chosen(networks: Sequence[Record], objectives: Objectives) -> Record | None:
+    """The network that a study stands for: what reports name and exports take.
+
+    After an end of the search it is the best start of the final of the best mean; else
+    the network of least validation error within the soft bounds.
+
+    Args:
+      networks: trials of a study, and their networks at other cuts.
+      objectives: its goals.
+
+    Returns:
+      None if no network is within the bounds.
+    """
+    for final in ranking(networks, objectives):
+        if final.networks:
+            return final.networks[0]
+    return best_under(networks, objectives)
