@@ -1,4 +1,4 @@
-"""Search with many configurations: one study for each point of a sweep.
+r"""Search with many configurations: one study for each point of a sweep.
 
     python -m launch.sweep --config=experiments/digits.py --workdir=runs/sweep \
         --sweep='config.seed=0:3; config.pruning.method=sparse_vd,bayes_compress'
