@@ -48,7 +48,7 @@ PATHS = re.compile(rf'(?<![\w/.-])((?:{_ANY})/[\w./*-]*[\w/*])')
 DOTTED = re.compile(rf'(?<![\w/.-])((?:{_MODULES})(?:\.\w+)+)')
 QUOTED = re.compile(r'`([\w./*-]+)`')
 LINKS = re.compile(r'\]\(([^)\s]+)\)')
-MADE = ('study.sqlite',)
+MADE = ('study.sqlite', 'sweep.csv')
 """Files that a search makes; their names look like modules."""
 
 

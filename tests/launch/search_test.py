@@ -192,7 +192,7 @@ def test_help_is_short_and_shows_the_flags(name, capsys):
     result = command_line.run(capsys, name, '--help')
     assert result.code == 0 and len(result.out.splitlines()) < 80
     assert f'python -m launch.{name}' in result.out
-    assert name == 'data' or '--workdir=...' in result.out
+    assert name in ('data', 'status', 'compare') or '--workdir=...' in result.out
     assert max(map(len, result.out.splitlines())) <= 88
 
 
