@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WORKDIR ?= runs/digits
 CONFIG ?= experiments/digits.py
 
-.PHONY: help quickstart test slow lint bench clean
+.PHONY: help quickstart test slow lint site bench clean
 
 help:
 	@sed -n '1,3p' Makefile
@@ -43,6 +43,10 @@ slow: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright --level error
+
+site: $(VENV)/.installed requirements-docs.txt
+	$(PIP) -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run

@@ -115,6 +115,33 @@ def test_what_a_page_names_exists(page):
     assert not missing
 
 
+def _anchors(page):
+    """What headings of a page can be linked by."""
+    plain = re.sub(r'```.*?```', '', page.read_text(), flags=re.S)
+    headings = re.findall(r'^#+ (.+)$', plain, re.M)
+    return {re.sub(r'[^\w\- ]', '', text.lower()).strip().replace(' ', '-')
+            for text in headings}
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_links_lead_to_headings_that_exist(page):
+    for link in LINKS.findall(page.read_text()):
+        target, _, anchor = link.partition('#')
+        if anchor and not link.startswith('http'):
+            assert anchor in _anchors(page.parent / target if target else page), link
+
+
+def test_the_site_has_every_page():
+    text = (ROOT / 'mkdocs.yml').read_text()
+    named = re.findall(r'^ +- [^:]+: ([\w/]+\.md)$', text, re.M)
+    root = {path.name if path.name != 'README.md' else 'index.md'
+            for path in ROOT.glob('*.md')}
+    pages = {path.name for path in (ROOT / 'docs').glob('*.md')}
+    assert len(named) == len(set(named))
+    assert set(named) <= pages | {name.lower() for name in root}
+    assert pages <= set(named), 'mkdocs.yml names every page of docs/'
+
+
 def test_the_glossary_names_modules():
     rows = re.findall(r'^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$',
                       (ROOT / 'docs' / 'glossary.md').read_text(), re.M)
