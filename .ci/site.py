@@ -44,8 +44,8 @@ def on_nav(nav: Navigation, config: MkDocsConfig, files: Files) -> Navigation:
         if pages:
             nav.items.append(Section(title, pages))
             nav.pages.extend(pages)
-    for before, page, after in zip([None, *nav.pages], nav.pages, [*nav.pages[1:], None]):
-        page.previous_page, page.next_page = before, after
+    for page, after in zip(nav.pages, nav.pages[1:]):
+        page.next_page, after.previous_page = after, page
     return nav
 
 
@@ -71,8 +71,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig,
 def _reference() -> dict[str, str]:
     """{page: text} of the public names and of every package of the library."""
     lines = [f'* [`{name}`][{home}]' for name, home in sorted(_homes().items())]
-    pages = {'public': '\n'.join(['# Public names', '', 'What `import sparse_jax` offers.',
-                                  '', *lines, ''])}
+    pages = {'public': '\n'.join([
+        '# Public names', '', 'What `import sparse_jax` offers.', '', *lines, ''])}
     for path in sorted(LIBRARY.iterdir()):
         if path.name.startswith('_') or not (path.is_dir() or path.suffix == '.py'):
             continue

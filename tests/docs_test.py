@@ -131,15 +131,15 @@ def test_links_lead_to_headings_that_exist(page):
             assert anchor in _anchors(page.parent / target if target else page), link
 
 
-def test_the_site_has_every_page():
+def test_the_site_names_pages_that_exist():
     text = (ROOT / 'mkdocs.yml').read_text()
     named = re.findall(r'^ +- [^:]+: ([\w/]+\.md)$', text, re.M)
     root = {path.name if path.name != 'README.md' else 'index.md'
             for path in ROOT.glob('*.md')}
     pages = {path.name for path in (ROOT / 'docs').glob('*.md')}
     assert len(named) == len(set(named))
+    # What it leaves out of docs/ goes under More.
     assert set(named) <= pages | {name.lower() for name in root}
-    assert pages <= set(named), 'mkdocs.yml names every page of docs/'
 
 
 def test_the_glossary_names_modules():

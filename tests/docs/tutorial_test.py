@@ -1,4 +1,4 @@
-"""The tutorial runs as it is printed; a small version of it in every run of the tests."""
+"""The tutorial runs as it is printed; a small version of it in the default tests."""
 
 import os
 import re
