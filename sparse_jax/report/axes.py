@@ -81,7 +81,7 @@ def size_axis(
     if bytes_ and low >= 1:
         ticks = [float(t) for t in binary_ticks(low, high)]
     labels = [size_label(t) for t in ticks]
-    if len(ticks) < 2:
+    if len(ticks) < 3:
         ticks = round_ticks(low, high)
         if len(ticks) < 2:
             ticks = even_ticks(low, high, 4)
@@ -110,8 +110,8 @@ def linear_axis(
 
 
 def _count_label(value: float) -> str:
-    """20, 500, 2k, 1M: counts in thousands, fractions as they are."""
-    for unit, letter in ((1e6, 'M'), (1e3, 'k')):
-        if abs(value) >= 10 * unit or value and value % unit == 0:
+    """500, 2000, 20k, 1.5M: large counts in thousands or millions."""
+    for least, unit, letter in ((1e6, 1e6, 'M'), (1e4, 1e3, 'k')):
+        if abs(value) >= least:
             return f'{value / unit:g}{letter}'
     return f'{value:g}'

@@ -33,8 +33,9 @@ def section(facts: Facts) -> Element:
 
 
 def _heading(goal: Goal) -> str:
-    plain = not goal.unit or goal.unit == goal.title
-    return goal.title if plain else f'{goal.title} ({goal.unit})'
+    if goal.axis == '':  # counted in itself
+        return goal.heading
+    return f'{goal.title} ({goal.unit})' if goal.unit else goal.title
 
 
 def _row(

@@ -9,7 +9,6 @@ from sparse_jax.report.elements import Child, Element, element
 from sparse_jax.report.facts import Facts, anchor, mark_of, percent
 from sparse_jax.study import lineage
 from sparse_jax.study.front import Member
-from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.record import Record
 
 MOST = 10
@@ -86,7 +85,6 @@ def _origin(row: Record, facts: Facts) -> Element:
     steps = []
     for trial in line:
         told = trial.status if trial.error is None else percent(1 - trial.error)
-        told += _stage(trial.trial)
         size = '' if trial.costs is None else f', {trial.costs.model_size} B'
         steps.append(element(
             'li', f'trial {trial.trial.number}{lineage.rung_text(trial.trial)}: '
@@ -97,18 +95,13 @@ def _origin(row: Record, facts: Facts) -> Element:
     cut = '' if row.offset is None else (
         f' This is trial {row.trial.number} pruned at a cut shifted by {row.offset:g}.')
     epochs = sum(trial.trial.epochs for trial in line)
+    heirs = '' if len(line) == 1 else (
+        '; each further one inherits the weights of the one before: '
+        f'{epochs} epochs in all')
     return element(
         'div', element('h4', 'Lineage'), element('ol', *steps, class_='line-of'),
-        element('p', f'Trial {line[0].trial.number} {first}; each further one inherits '
-                     f'the weights of the one before: {epochs} epochs in all.{cut}',
+        element('p', f'Trial {line[0].trial.number} {first}{heirs}.{cut}',
                 class_='note'))
-
-
-def _stage(trial: Trial) -> str:
-    """What kind of training it was, if it was none of a new point."""
-    if trial.rung == FINAL:
-        return ', trained on at the end of the search'
-    return f', promoted to rung {trial.rung}' if trial.rung else ''
 
 
 def _commands(row: Record, facts: Facts) -> list[Child]:

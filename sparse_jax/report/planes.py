@@ -129,7 +129,8 @@ def _limits(
         lines = [('soft', objectives.bounds[column])]
         lines += [] if hard is None else [('hard', hard)]
         marks += [draw(x, y, value, kind) for kind, value in lines]
-        if draw is vertical:
+        # What lies beyond a hard budget limits nothing.
+        if draw is vertical and (hard is None or hard > x.high):
             marks += _beyond(x, y, lines, objectives.goal(objectives.names[column]))
     return marks
 
