@@ -11,7 +11,7 @@ from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.recipe import template
 from sparse_jax.model.skeleton import split
 from sparse_jax.objectives import graph_costs
-from sparse_jax.search import rungs
+from sparse_jax.search import clock, rungs
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.space import encoding
@@ -64,32 +64,35 @@ def forecast(setup: Setup) -> Forecast:
     drawn = setup.domain.sample(host_random.root_key(0), SAMPLE)
     kept = drawn[~setup.evaluator.refuse(drawn)]
     products, memory = _of_points(setup, kept)
-    rounds, programs = search.rounds, programs_of(search)
+    programs = programs_of(search)
     images = setup.dataset.train.labels.shape[0]
-    seconds = (START + (PROGRAM * programs + PRODUCT * products * images
-                        * epochs_of(settings)) / _cores(settings))
+    # The end trains its share of all epochs, with programs that exist.
+    epochs = epochs_of(settings) / (1.0 - search.final_share)
+    seconds = START + (PROGRAM * programs + PRODUCT * products * images * epochs
+                       ) / _cores(settings)
     decides = [d.levels for d in space.dimensions
                if d.levels > 1 and not d.role.derived
                and d.role not in (Role.TRAINING, Role.PRUNING)]
     return Forecast(
         int(sum(d.levels != 1 for d in space.dimensions)),
         float(np.log10(np.array(decides or [1], float)).sum()),
-        len(kept) / len(drawn), rounds, trainings_of(search), programs, memory,
-        products, seconds, 60 * search.max_minutes or float('inf'))
+        len(kept) / len(drawn), clock.most_rounds(search), trainings_of(search),
+        programs, memory, products, seconds, 60 * search.max_minutes or float('inf'))
 
 
 def programs_of(search: Search) -> int:
     """The most programs that the rounds of a search compile."""
-    first = min(-(-search.initial // search.batch), search.rounds)
-    each = [search.initial_groups] * first + [search.new_groups] * (
-        search.rounds - first)
+    rounds = clock.most_rounds(search)
+    first = min(-(-search.initial // search.batch), rounds)
+    each = [search.initial_groups] * first + [search.new_groups] * (rounds - first)
     most = min(search.max_groups or search.batch, search.batch)
     return sum(min(new or most, most) for new in each)
 
 
 def trainings_of(search: Search) -> int:
-    """Trainings of a search: of all points that it suggests, and those that go on."""
-    points = search.rounds * search.batch
+    """Trainings before the end of a search: of all points that it suggests, and those
+    that go on."""
+    points = clock.most_rounds(search) * search.batch
     return points + round(rungs.expected(search, points))
 
 
@@ -97,7 +100,7 @@ def epochs_of(settings: Settings) -> float:
     """Epochs of all trainings of a search together: those after its random points are
     heirs, and with rungs few are whole."""
     search = settings.search
-    total = search.rounds * search.batch
+    total = clock.most_rounds(search) * search.batch
     fresh = min(search.initial or search.batch, total) if search.inherit else total
     share = search.child_epochs if search.inherit else 1.0
     whole = settings.train.epochs * (fresh + share * (total - fresh))

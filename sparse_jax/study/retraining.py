@@ -105,13 +105,26 @@ def plan(records: Study, wanted: Retraining) -> None:
 
 def starts_of(records: Study, wanted: Retraining) -> list[list[Record]]:
     """The finished starts of every network, each at the cut of its network."""
-    return [at_cut(records, row.offset)[i * wanted.repeats:][:wanted.repeats]
+    cuts = wanted.settings.pruning.cuts
+    return [at_cut(records, row.offset, cuts)[i * wanted.repeats:][:wanted.repeats]
             for i, row in enumerate(wanted.rows)]
 
 
-def at_cut(records: Study, offset: float | None) -> list[Record]:
-    """One row per trial, at a cut; one without a network there is empty."""
-    found = {r.trial.number: r for r in records.networks() if r.offset == offset}
+def at_cut(
+    records: Study, offset: float | None, cuts: Sequence[float]
+) -> list[Record]:
+    """One row per trial, at a cut; one without a network there is empty.
+
+    Args:
+      records: the study.
+      offset: None for the cut of the trial itself. One that is not in `cuts` was placed
+        by the budgets: every trial then is taken where its own was placed.
+      cuts: the shifts at which every training is measured, `pruning.cuts`.
+    """
+    placed = offset is not None and offset not in cuts
+    found = {r.trial.number: r for r in records.networks() if (
+        r.offset is not None and r.offset not in cuts if placed
+        else r.offset == offset)}
     empty = status.name(status.EMPTY)
     return [found.get(r.trial.number, r._replace(status=empty) if r.ok else r)
             for r in records.rows()]

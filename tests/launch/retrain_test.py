@@ -74,10 +74,11 @@ def test_the_best_networks_are_ordered_by_the_mean_of_their_starts(tmp_path, cap
     assert found.code == 0, found.err
     aims = tiny_study.finished().setup.objectives
     study = Study(tmp_path / 'study', create=False)
-    best = {row.trial.number: row
-            for row in reversed(ranked_under(study.networks(), aims))}
+    best = {}
+    for row in ranked_under(study.networks(), aims):
+        best.setdefault(row.trial.number, row)
     study.close()
-    expected = sorted(best.values(), key=lambda row: row.error)[:3]
+    expected = list(best.values())[:3]
     rows, curve = _rows(tmp_path / 'again')
     assert len(rows) == 6
     means = {}
@@ -111,7 +112,7 @@ def test_a_start_without_a_network_at_the_cut_is_counted():
     there = [c._replace(status='over-budget') if c.trial.number == 1 else c
              for c in curve if c.trial.number in (1, 3)]
     records = types.SimpleNamespace(rows=lambda: rows, networks=lambda: rows + there)
-    found = retraining.at_cut(records, tiny_study.CUT)
+    found = retraining.at_cut(records, tiny_study.CUT, (tiny_study.CUT,))
     assert [r.status for r in found] == ['empty', 'over-budget', 'empty', 'ok']
     assert found[3].offset == tiny_study.CUT
     aims = tiny_study.finished().setup.objectives
@@ -119,6 +120,18 @@ def test_a_start_without_a_network_at_the_cut_is_counted():
     assert text.startswith(
         'trial 3@-1, 5 epochs: 1 of 4 starts (2 empty, 1 over-budget)')
     assert text.endswith(' after 12 epochs')
+
+
+def test_a_cut_that_budgets_have_placed_is_each_starts_own():
+    study = Study(tiny_study.finished().workdir, create=False)
+    rows, curve = study.rows(), study.curve_rows()
+    study.close()
+    placed = [c._replace(offset=at) for c, at in zip(curve[:3], (0.37, -1.2, 0.4))]
+    records = types.SimpleNamespace(
+        rows=lambda: rows, networks=lambda: [*rows, *curve, *placed])
+    found = retraining.at_cut(records, 0.37, (tiny_study.CUT,))
+    assert [r.offset for r in found] == [0.37, -1.2, 0.4, None]
+    assert [r.status for r in found] == ['ok', 'ok', 'ok', 'empty']
 
 
 def _first_kernel(workdir, number):

@@ -18,6 +18,8 @@ from tests import tiny_study
     (Search(rounds=5, batch=8, initial=16), 2 * 2 + 3),
     (Search(rounds=1, batch=8, initial=16), 2),
     (Search(rounds=5, batch=8, initial=17, initial_groups=3), 3 * 3 + 2),
+    # A half of the rounds is the end's.
+    (Search(rounds=10, batch=8, initial=16, final_share=0.5), 2 * 2 + 3),
     # Any number: as many as a batch may have.
     (Search(rounds=3, batch=8, initial=0, new_groups=0, max_groups=4), 3 * 4),
     (Search(rounds=3, batch=2, initial=0, new_groups=0, max_groups=0), 3 * 2)])
@@ -28,6 +30,7 @@ def test_programs_are_bounded_by_the_groups_of_rounds(search, programs):
 @pytest.mark.parametrize('search, epochs', [
     (Search(rounds=5, batch=8, initial=16, child_epochs=0.5), 16 * 40 + 24 * 20),
     (Search(rounds=5, batch=8, initial=16, inherit=False), 40 * 40),
+    (Search(rounds=10, batch=8, initial=16, final_share=0.5), 16 * 40 + 24 * 20),
     (Search(rounds=1, batch=8, initial=16), 8 * 40),
     # A half, and of one half the other.
     (Search(rounds=2, batch=8, initial=16, rungs=(0.5, 1.0)), 16 * 40 * 0.75)])
