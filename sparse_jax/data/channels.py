@@ -28,6 +28,7 @@ def to_channels(images: np.ndarray, channels: int, where: str) -> np.ndarray:
     if channels == 3:
         return np.repeat(images, 3, axis=-1)
     if images.dtype == np.uint8:
-        grey = (images.astype(np.int32) @ _LUMA.astype(np.int32) + 2**15) >> 16
-        return grey.astype(np.uint8)[..., None]
+        # Below 2**24: exact in float32, which is multiplied ten times as fast.
+        grey = images.astype(np.float32) @ _LUMA.astype(np.float32) + np.float32(2**15)
+        return (grey.astype(np.int32) >> 16).astype(np.uint8)[..., None]
     return (images @ (_LUMA / 2**16).astype(np.float32))[..., None]
