@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sparse_jax.evaluation.chip import as_int8
-from sparse_jax.model import compact
-from sparse_jax.quantize import classify
+from sparse_jax.evaluation.predictions import confusion_of
+from sparse_jax.objectives.confusion import recalls
 from sparse_jax.report.elements import Child, Element, element, svg, table, text
 from sparse_jax.study.front import Member
 from sparse_jax.study.opened import OpenStudy
@@ -14,30 +13,11 @@ from sparse_jax.study.opened import OpenStudy
 DRAWN = 20
 """Classes up to which the matrix is drawn; of more the worst are listed."""
 _LISTED, _NAMES, _CELL = 12, 88.0, 26.0
-_CHUNK = 500
 
 
 def confusion(study: OpenStudy, member: Member) -> np.ndarray:
-    """[K, K] validation images of class i that were taken for class j.
-
-    Of the int8 network where the study's error is that of int8.
-    """
-    part, count = study.dataset.validation, study.dataset.num_classes
-    if study.settings.objectives.quantized:
-        guesses = classify(as_int8(member.net, study.dataset), part.images)
-    else:
-        guesses = np.concatenate([
-            compact.classify(member.net, part.images[start:start + _CHUNK])
-            for start in range(0, len(part.labels), _CHUNK)])
-    return np.bincount(np.asarray(part.labels) * count + np.asarray(guesses),
-                       minlength=count * count).reshape(count, count)
-
-
-def recalls(matrix: np.ndarray) -> np.ndarray:
-    """[K] share of every class that is recognised; NaN of a class without images."""
-    images = matrix.sum(axis=1)
-    with np.errstate(invalid='ignore'):
-        return np.where(images > 0, np.diag(matrix) / images, np.nan)
+    """[K, K] validation images of class i that were taken for class j."""
+    return confusion_of(study, member.net)
 
 
 def show(matrix: np.ndarray, names: Sequence[str]) -> Element:
