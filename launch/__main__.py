@@ -21,6 +21,7 @@ COMMANDS = {
     'status': 'how far studies are, running ones too',
     'compare': 'fronts and progress of several studies, one picture',
     'report': 'the front of a study as table, CSV and pictures; test data once',
+    'records': 'a study as CSV, for TensorBoard and for the dashboard of Optuna',
     'describe': 'shapes, weights, MACs and memory of every layer of a network',
     'train': 'train a network file, of the table or of nodes, with any method',
     'retrain': 'train networks of a study again, longer, from several starts',

@@ -25,7 +25,7 @@ LEVELS = (
     ('sweep',),
     ('evaluation',),
     ('search',),
-    ('report', 'comparison'),
+    ('report', 'comparison', 'logs'),
 )
 """From the bottom up; packages of one line know nothing of each other."""
 RANKS = {name: rank for rank, level in enumerate(LEVELS) for name in level}

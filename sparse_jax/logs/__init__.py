@@ -1,0 +1,1 @@
+"""A study in the forms that other tools read: tables, TensorBoard, Optuna."""
