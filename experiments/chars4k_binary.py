@@ -23,6 +23,7 @@ def get_config():
     # 3897 images against the prior: with a larger share of the KL nothing is learnt.
     # Batch norm is not for structured pruning (the paper's table).
     config.space.restrict = 'alpha=0.01:0.2, batch-norm=false'
+    config.search.initial_design = 'filled'
     config.search.rounds = 12
     config.search.initial = 24
     return config

@@ -16,6 +16,7 @@ def get_config():
     config.train.variational_rate = 10.0
     config.objectives.quantized = True
     config.objectives.error = 0.3
+    config.search.initial_design = 'filled'
     config.search.rounds = 25
     config.search.batch = 16
     config.search.max_groups = 8

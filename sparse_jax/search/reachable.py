@@ -17,6 +17,8 @@ from sparse_jax.space.sparse_space import Space
 
 SCREENED = 256
 """Random points of which one at least must be able to meet the hard budgets."""
+ENOUGH = 3
+"""Of them, as many are within what is asked at a size that is proposed."""
 SIDES = (128, 96, 64, 48, 32, 24, 16, 12, 8)
 """Longer sides that images are tried at where theirs is too long."""
 
@@ -80,7 +82,7 @@ def size_note(space: Space, aims: Objectives) -> str:
         costs = [(before_pruning(graph, goal, aims), most) for goal, most in bounds]
         return all(cost is None or cost <= most for cost, most in costs)
 
-    size = '' if _any(space, within) else size_for(space, within)
+    size = '' if _count(space, within) else size_for(space, within)
     if not size:
         return ''
     height, width, _ = space.input_shape
@@ -90,8 +92,8 @@ def size_note(space: Space, aims: Objectives) -> str:
 
 
 def size_for(space: Space, admits: Callable[[Graph], bool]) -> str:
-    """The largest size of images, in the same proportions, for which one of the random
-    networks is admitted; as text for a flag, '' if there is none."""
+    """The largest size of images, in the same proportions, for which `ENOUGH` of the
+    random networks are admitted; as text for a flag, '' if there is none."""
     height, width, channels = space.input_shape
     longer = max(height, width)
     for side in SIDES:
@@ -99,12 +101,12 @@ def size_for(space: Space, admits: Callable[[Graph], bool]) -> str:
         if side >= longer:
             continue
         smaller = dataclasses.replace(space, input_shape=(*size, channels))
-        if encoding.fits(smaller) and _any(smaller, admits):
+        if encoding.fits(smaller) and _count(smaller, admits) >= ENOUGH:
             return str(side) if height == width else '"({}, {})"'.format(*size)
     return ''
 
 
-def _any(space: Space, admits: Callable[[Graph], bool]) -> bool:
-    """Whether one of the random networks of a space is admitted."""
+def _count(space: Space, admits: Callable[[Graph], bool]) -> int:
+    """How many of the random networks of a space are admitted."""
     rows = encoding.sample(host_random.root_key(0), space, SCREENED)
-    return any(map(admits, encoding.graphs(space, rows)))
+    return sum(map(admits, encoding.graphs(space, rows)))
