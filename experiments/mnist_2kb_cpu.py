@@ -7,12 +7,12 @@ docs/mnist.md has what comes out of it.
         --workdir=runs/mnist_2kb --config.data.path=DIR
 """
 
-from experiments import mnist_cpu
+from experiments import mnist
 
 
 def get_config():
     """176 candidates that train for 4 epochs or, as heirs, 3: twenty minutes."""
-    config = mnist_cpu.get_config()
+    config = mnist.get_config()
     config.pruning.method = 'bayes_compress'
     # Batch norm is not for structured pruning (the paper's table).
     config.space.restrict = 'batch-norm=false'

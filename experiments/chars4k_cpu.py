@@ -1,0 +1,28 @@
+"""Chars4K, all 62 characters, on two CPU cores.
+
+Point config.data.path at an .npz with X, 6283 colour images of 20 x 20, and y, their
+classes from 0 to 61.
+
+    python -m launch.search --config=experiments/chars4k_cpu.py:minutes=60 \
+        --workdir=runs/chars4k --config.data.path=FILE.npz
+"""
+
+import ml_collections
+
+from experiments import two_cores
+from experiments.two_cores import Row
+
+ROWS = {
+    '2kb': Row(2048, 2048),
+    'nonzeros': Row(1700, method='sparse_vd'),
+}
+"""Two kilobytes of both; single weights, as the authors' talk has them."""
+
+
+def get_config(argument: str = '') -> ml_collections.ConfigDict:
+    """Networks that fill the budgets of a row."""
+    minutes, row = two_cores.options(argument, ROWS)
+    config = two_cores.get_config(minutes, epochs=100, row=row)
+    config.data.name = 'chars4k'
+    config.objectives.error = 0.4
+    return config

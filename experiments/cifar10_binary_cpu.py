@@ -1,0 +1,26 @@
+"""CIFAR-10, classes 0-4 against 5-9, on two CPU cores.
+
+    python -m launch.search --workdir=runs/cifar10_binary --config.data.path=FILE.npz \
+        --config=experiments/cifar10_binary_cpu.py:minutes=60,row=small
+"""
+
+import ml_collections
+
+from experiments import two_cores
+from experiments.two_cores import Row
+
+ROWS = {
+    '2kb': Row(2048, 2048),
+    'wide': Row(4045, 1157),
+    'small': Row(1925, 1434),
+    'nonzeros': Row(1400, method='sparse_vd'),
+}
+"""Bonsai's limits; the paper's two networks under model (6); single weights."""
+
+def get_config(argument: str = '') -> ml_collections.ConfigDict:
+    """Networks that fill the budgets of a row."""
+    minutes, row = two_cores.options(argument, ROWS)
+    config = two_cores.get_config(minutes, epochs=30, row=row)
+    config.data.name = 'cifar10_binary'
+    config.objectives.error = 0.3
+    return config

@@ -1,0 +1,95 @@
+"""What the presets for two CPU cores have in common.
+
+A preset takes an argument: how long the search lasts, and the name of the budgets that
+it fills, as in `--config=experiments/mnist_cpu.py:minutes=60,row=small`.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import ml_collections
+
+from sparse_jax import default_config
+
+MINUTES = 20
+"""Of a search whose argument does not say."""
+ANY = 0
+"""No budget."""
+
+
+class Row(NamedTuple):
+    """Budgets, and how networks are brought below them."""
+
+    model_size: int
+    """Most weights and biases, bytes in int8."""
+    working_memory: int = ANY
+    """Most bytes of activations in int8, model (6)."""
+    method: str = 'none'
+    """Of pruning. Filled structures need none, and plain steps take a third of the
+    time of variational ones."""
+
+
+def options(argument: str | None, rows: Mapping[str, Row]) -> tuple[int, Row]:
+    """Minutes and row of an argument such as 'minutes=60,row=small'.
+
+    Args:
+      argument: what follows the colon of --config; None or '' for 20 minutes and the
+        first row.
+      rows: those of the preset by name.
+
+    Raises:
+      ValueError: one line with the word and what is allowed.
+    """
+    found = {'minutes': str(MINUTES), 'row': next(iter(rows))}
+    for word in filter(None, (argument or '').split(',')):
+        name, _, value = word.partition('=')
+        if name not in found:
+            raise ValueError(f'{word!r}: allowed: minutes=..., row=...')
+        found[name] = value
+    minutes, row = found['minutes'], found['row']
+    if not minutes.isdecimal() or not 1 <= int(minutes) <= 100_000:
+        raise ValueError(f'minutes={minutes}: allowed: 1 to 100000')
+    if row not in rows:
+        raise ValueError(f'row={row}: allowed: {", ".join(rows)}')
+    return int(minutes), rows[row]
+
+
+def get_config(minutes: int, epochs: int, row: Row) -> ml_collections.ConfigDict:
+    """A search by the clock: filled starts, rungs, and an end that can be trusted.
+
+    Args:
+      minutes: of wall-clock on two cores.
+      epochs: of a whole training; a rung is a share of it, a final twice as long.
+      row: the budgets, all hard.
+    """
+    config = default_config()
+    config.budgets.model_size = config.objectives.model_size = row.model_size
+    config.budgets.working_memory = row.working_memory
+    if row.working_memory:
+        config.objectives.working_memory = row.working_memory
+    else:
+        config.objectives.names = ('error', 'model_size')
+    config.objectives.quantized = True
+    config.pruning.method = row.method
+    config.pruning.bisect = row.method != 'none'
+    if row.method == 'none':
+        config.pruning.cuts = ()
+    config.space.prior = 'scaled'
+    # It helped every training that was tried, and is folded away (docs/training.md).
+    config.space.restrict = 'batch-norm=true'
+    config.train.epochs = epochs
+    config.train.warmup = 0.05
+    config.train.decay = 1.0
+    config.train.variational_travel = 30.0
+    config.train.augment.shift = -1
+    config.train.augment.flip = 'auto'
+    config.search.initial_design = 'filled'
+    config.search.initial = 32
+    config.search.initial_groups = 0
+    config.search.max_groups = 0
+    config.search.new_groups = 4
+    config.search.rungs = (0.1, 0.3, 1.0)
+    config.search.final_share = 0.3
+    config.search.rounds = 1000
+    config.search.max_minutes = minutes
+    return config

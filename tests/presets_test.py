@@ -1,0 +1,40 @@
+"""The presets for two cores are configurations that a search accepts."""
+
+import pytest
+
+from experiments import two_cores
+from experiments.two_cores import Row
+from launch import config_flag
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.reading import read
+
+NAMES = ('mnist', 'fashion_mnist', 'cifar10_binary', 'chars4k', 'chars4k_binary')
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_every_row_is_a_search_by_the_clock(name):
+    path = f'experiments/{name}_cpu.py'
+    rows = config_flag._module(path).ROWS
+    for minutes, row in ((20, ''), *((60, f':minutes=60,row={row}') for row in rows)):
+        settings = read(config_flag.load(path + row))
+        wanted = rows[row.rpartition('=')[2] or next(iter(rows))]
+        assert settings.search.max_minutes == minutes
+        assert settings.budgets.most['model_size'] == wanted.model_size
+        assert settings.budgets.most['working_memory'] == wanted.working_memory
+        assert ('working_memory' in settings.objectives.names) == bool(
+            wanted.working_memory)
+        assert settings.pruning.method == wanted.method
+        assert settings.data.name == name
+
+
+@pytest.mark.parametrize(('argument', 'said'), [
+    ('row=huge', 'row=huge: allowed: one, other'), ('hours=2', "'hours=2': allowed"),
+    ('minutes=0', 'minutes=0: allowed: 1 to'), ('minutes=-3', 'minutes=-3: allowed')])
+def test_other_arguments_are_refused(argument, said):
+    with pytest.raises(ValueError, match=said):
+        two_cores.options(argument, {'one': Row(1), 'other': Row(2)})
+
+
+def test_a_wrong_row_is_one_line_of_the_command():
+    with pytest.raises(ConfigError, match='row=x: allowed: wide, small, nonzeros'):
+        config_flag.load('experiments/mnist_cpu.py:row=x')
