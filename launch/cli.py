@@ -184,8 +184,9 @@ def _errors_of_data() -> tuple[type[Exception], ...]:
     """Their message is one line that names the value and what is accepted."""
     from sparse_jax.acquisition.admission import NothingLeftError
     from sparse_jax.data import DataError
+    from sparse_jax.evaluation.cluster.crew import ClusterError
     from sparse_jax.space.network_file import NetworkFileError
-    return DataError, NetworkFileError, NothingLeftError
+    return ClusterError, DataError, NetworkFileError, NothingLeftError
 
 
 def _say_first(main: Main) -> None:

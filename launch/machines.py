@@ -25,14 +25,20 @@ class Ray(NamedTuple):
     worker: flags.FlagHolder
 
 
-class Flags(NamedTuple):
+class Executor(NamedTuple):
     """Of a launcher that trains."""
+
+    kind: flags.FlagHolder
+    ray: Ray
+
+
+class Flags(NamedTuple):
+    """Of a launcher that trains on several hosts too."""
 
     hosts: flags.FlagHolder
     host: flags.FlagHolder
     coordinator: flags.FlagHolder
-    executor: flags.FlagHolder
-    ray: Ray
+    executor: Executor
 
 
 def define(values: flags.FlagValues) -> Flags:
@@ -48,6 +54,12 @@ def define(values: flags.FlagValues) -> Flags:
         flags.DEFINE_string(
             'coordinator', '', 'ADDRESS:PORT of host 0, where there are several.',
             flag_values=values),
+        define_executor(values))
+
+
+def define_executor(values: flags.FlagValues) -> Executor:
+    """Define --executor and what belongs to it."""
+    return Executor(
         flags.DEFINE_enum(
             'executor', 'local', ('local', 'ray'), 'local trains in this process; ray '
             'on the workers of a Ray cluster, which may come and go.',
@@ -88,21 +100,37 @@ def join(given: Flags) -> None:
     _connect(given.coordinator.value, count, host)
 
 
-def factory(given: Flags, settings: Settings) -> ExecutorFactory:
-    """What makes the executor of a search."""
-    if given.executor.value == 'local':
-        from sparse_jax.evaluation import hosts
-        return hosts.make_executor
-    device, cpus = worker_of(given.ray)
+def connect(given: Executor) -> None:
+    """Join the Ray cluster, if one is wanted, before devices start."""
+    if given.kind.value == 'local':
+        return
     import jax
 
-    from sparse_jax.evaluation.cluster import crew, ray_executor
+    from sparse_jax.evaluation.cluster import crew
 
     # The accelerators of this machine are for its worker.
     jax.config.update('jax_platforms', 'cpu')
     crew.connect(given.ray.address.value)
-    return ray_executor.factory(settings, ray_executor.Options(
-        given.ray.address.value, device, cpus))
+
+
+def suited(
+    given: Executor, settings: Settings
+) -> tuple[Settings, ExecutorFactory]:
+    """The settings as the chosen devices want them, and what makes the executor.
+
+    Called before devices start: a cluster may have to be started first.
+    """
+    from sparse_jax.evaluation import hosts
+
+    if given.kind.value == 'local':
+        return settings, hosts.make_executor
+    from sparse_jax.evaluation.cluster import ray_executor
+
+    device, cpus = worker_of(given.ray)
+    connect(given)
+    options = ray_executor.Options(given.ray.address.value, device, cpus)
+    settings = ray_executor.suited(settings, options)
+    return settings, ray_executor.factory(settings, options)
 
 
 def worker_of(given: Ray) -> tuple[str, int]:
@@ -137,7 +165,7 @@ def _join_as_variables_say(given: Flags) -> None:
 
 
 def _check_alone(given: Flags) -> None:
-    if given.executor.value == 'ray':
+    if given.executor.kind.value == 'ray':
         cli.fail(f'--executor=ray with --hosts={given.hosts.value}: not allowed '
                  'together; allowed: --hosts for the processes of one search, or '
                  '--executor=ray for the workers of a cluster')

@@ -18,12 +18,13 @@ prior empties a network that is trained afresh, or where it is to be trained lon
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from launch import cli, tables
+from launch import cli, machines, tables
 
 if TYPE_CHECKING:
     from sparse_jax.objectives.goals import Objectives
@@ -54,6 +55,8 @@ INHERIT = flags.DEFINE_bool(
 SEED = flags.DEFINE_integer(
     'seed', 0, 'Of the random starts; another one repeats the retraining with others.',
     0, flag_values=FLAGS)
+
+EXECUTOR = machines.define_executor(FLAGS)
 
 
 def chosen(study: OpenStudy) -> list[Record]:
@@ -108,6 +111,7 @@ def main(argv: list[str]) -> None:
     from sparse_jax.study.opened import open_study
 
     del argv
+    machines.connect(EXECUTOR)
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         wanted = retraining.retraining(
             study, chosen(study), REPEATS.value, epochs=EPOCHS.value,
@@ -117,9 +121,11 @@ def main(argv: list[str]) -> None:
     retraining.check_networks(OUT.value, wanted)
     check_settings(OUT.value, wanted.settings)
     lock.check_free(OUT.value)
-    built = setup.build(
-        wanted.settings, lowering=lowering_of(OUT.value, wanted.settings))
-    with running.locked_study(built, OUT.value) as records:
+    settings, make_executor = machines.suited(EXECUTOR, wanted.settings)
+    built = setup.build(settings, make_executor=make_executor,
+                        lowering=lowering_of(OUT.value, settings))
+    with contextlib.closing(built.evaluator.executor), \
+            running.locked_study(built, OUT.value) as records:
         tables.notes(tables.console(), built.dataset)
         retraining.plan(records, wanted)
         with progress.Reporter(built, records) as reporter:

@@ -84,10 +84,11 @@ def prepare(config: ConfigDict, folder: str) -> setup.Setup:
             # Before the data is loaded: it fails fast, changing nothing.
             workdir.check_settings(folder, settings)
             lock.check_free(folder)
+        settings, make_executor = machines.suited(MACHINES.executor, settings)
+        if hosts.leads():
             lowering = workdir.lowering_of(folder, settings)
         built = setup.build(
-            settings, make_executor=machines.factory(MACHINES, settings),
-            lowering=lowering)
+            settings, make_executor=make_executor, lowering=lowering)
     except BaseException:
         hosts.agree(None)
         raise
@@ -152,7 +153,6 @@ def look_ahead(folder: str) -> None:
 
 def main(argv: list[str]) -> None:
     from sparse_jax.evaluation import hosts
-    from sparse_jax.evaluation.cluster.crew import ClusterError
 
     del argv
     began = time.monotonic()
@@ -171,7 +171,7 @@ def main(argv: list[str]) -> None:
             search(built, WORKDIR.value, began)
         finally:
             built.evaluator.executor.close()
-    except (hosts.HostsError, ClusterError) as error:
+    except hosts.HostsError as error:
         cli.fail(error)
     finally:
         hosts.leave()

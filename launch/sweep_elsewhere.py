@@ -77,7 +77,6 @@ def submit(
 def run_on_ray(given: Flags, points: Sequence[Command], workdir: str) -> set[str]:
     """Run the searches as tasks of a cluster; names of those that failed."""
     from sparse_jax.evaluation.cluster import tasks
-    from sparse_jax.evaluation.cluster.crew import ClusterError
 
     device, cpus = machines.worker_of(given.ray)
     # A search would use all cores of its node.
@@ -87,20 +86,17 @@ def run_on_ray(given: Flags, points: Sequence[Command], workdir: str) -> set[str
                           str(logs / f'{point.name}.txt')) for point in points]
     console, failed = tables.console(), set()
     tables.line(console, f'{len(points)} points; logs in {logs}')
-    try:
-        with interrupts.hint('the same command continues'):
-            ended = tasks.run(
-                planned, address=given.ray.address.value, device=device, cpus=cpus)
-            for number, (task, code) in enumerate(ended, 1):
-                name = points[task].name
-                how = 'finished' if code == 0 else (
-                    'lost with its nodes' if code is None
-                    else f'failed with exit code {code}')
-                tables.line(console, f'{number}/{len(points)} {name}: {how}')
-                if code != 0:
-                    failed.add(name)
-    except ClusterError as error:
-        cli.fail(error)
+    with interrupts.hint('the same command continues'):
+        ended = tasks.run(
+            planned, address=given.ray.address.value, device=device, cpus=cpus)
+        for number, (task, code) in enumerate(ended, 1):
+            name = points[task].name
+            how = 'finished' if code == 0 else (
+                'lost with its nodes' if code is None
+                else f'failed with exit code {code}')
+            tables.line(console, f'{number}/{len(points)} {name}: {how}')
+            if code != 0:
+                failed.add(name)
     return failed
 
 

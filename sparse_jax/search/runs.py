@@ -1,5 +1,6 @@
 """A search as one call: settings, and perhaps arrays of one's own, to a study."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from sparse_jax.data import Dataset, arrays
 from sparse_jax.data.known import EMBEDDED
+from sparse_jax.evaluation import hosts
+from sparse_jax.evaluation.executor import ExecutorFactory
 from sparse_jax.search import loop, setup
 from sparse_jax.search.clock import Clock
 from sparse_jax.settings import reading
@@ -24,6 +27,7 @@ def run_search(
     workdir: str | os.PathLike[str], *,
     data: Mapping[str, ArrayLike] | None = None,
     callback: loop.Callback = lambda progress: None,
+    make_executor: ExecutorFactory = hosts.make_executor,
 ) -> OpenStudy:
     """Search in a folder, or continue what it holds, as `launch.search` does.
 
@@ -42,6 +46,8 @@ def run_search(
         the keys of `data.dataset`. They are kept as WORKDIR/data.npz, so that every
         launcher finds them, also after the folder has moved.
       callback: told after every phase how far the search is.
+      make_executor: what runs the trainings; by default this machine, on a cluster
+        `evaluation.cluster.ray_executor`.
 
     Returns:
       The finished study, open for reading.
@@ -58,8 +64,8 @@ def run_search(
     folder.check_settings(workdir, settings)
     lock.check_free(workdir)
     built = setup.build(
-        settings, dataset, lowering=folder.lowering_of(workdir, settings))
-    with lock.hold(workdir):
+        settings, dataset, make_executor, folder.lowering_of(workdir, settings))
+    with contextlib.closing(built.evaluator.executor), lock.hold(workdir):
         if data is not None and not (path := _path(workdir)).exists():
             arrays.write(path, data)
         records = folder.start_study(

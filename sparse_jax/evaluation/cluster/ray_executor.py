@@ -1,7 +1,9 @@
 """The executor of a Ray cluster: this process decides, workers train.
 
-    make = ray_executor.factory(settings, ray_executor.Options('auto'))
-    built = setup.build(settings, make_executor=make)
+    options = ray_executor.Options('auto')
+    settings = ray_executor.suited(settings, options)
+    study = sparse_jax.run_search(
+        settings, 'runs/mine', make_executor=ray_executor.factory(settings, options))
 
 A worker owns a device and a cache of programs, gets groups of one program as host
 data and sends padded host results back. Outcomes are made here, and the study is
@@ -11,6 +13,7 @@ on machines of one kind gives the study of one machine to the byte.
 """
 
 import concurrent.futures
+import dataclasses
 import functools
 import os
 import time
@@ -21,7 +24,14 @@ import jax
 import numpy as np
 
 from sparse_jax import status
-from sparse_jax.evaluation.cluster.crew import LOOK, ClusterError, Crew, Hand
+from sparse_jax.evaluation.cluster import places
+from sparse_jax.evaluation.cluster.crew import (
+    LOOK,
+    ClusterError,
+    Crew,
+    Hand,
+    connect,
+)
 from sparse_jax.evaluation.cluster.identity import identity
 from sparse_jax.evaluation.cluster.parts import Part, Queue
 from sparse_jax.evaluation.cluster.worker import (
@@ -36,6 +46,7 @@ from sparse_jax.evaluation.grouping import Group, Member
 from sparse_jax.evaluation.machine import Machine
 from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.model.skeleton import Skeleton
+from sparse_jax.ops.lowering import default_lowering
 from sparse_jax.settings.groups import Settings
 from sparse_jax.study.outcome import Outcome
 
@@ -53,6 +64,23 @@ class Options(NamedTuple):
     """What a worker trains on: 'cpu', 'gpu', or 'auto'."""
     cpus: int = 0
     """Cores of a worker; 0 for all of its node, divided among the node's GPUs."""
+
+
+def suited(settings: Settings, options: Options) -> Settings:
+    """The settings with the forms of convolutions and batches that suit the workers.
+
+    Connects to the cluster: before devices start, see `crew.connect`.
+
+    Raises:
+      ClusterError: the cluster cannot be used.
+    """
+    ray, _ = connect(options.address)
+    if places.device_of(ray.nodes(), options.device) == 'cpu':
+        return settings
+    runtime, best = settings.runtime, default_lowering('gpu')
+    return dataclasses.replace(settings, runtime=dataclasses.replace(
+        runtime, conv=best.conv if runtime.conv == 'auto' else runtime.conv,
+        mapping=best.mapping if runtime.mapping == 'auto' else runtime.mapping))
 
 
 def factory(settings: Settings, options: Options) -> ExecutorFactory:
@@ -80,9 +108,7 @@ class RayExecutor:
             options.address, options.device, options.cpus,
             Blueprint(
                 fields, settings, host(shared.training), host(shared.validation),
-                np.asarray(jax.random.key_data(shared.order_key)),
-                machine.mesh.devices.flat[0].platform, machine.lowering,
-                machine.memory,
+                np.asarray(jax.random.key_data(shared.order_key)), machine.lowering,
                 {name: getattr(jax.config, name) for name in (*NUMBERS, *CACHE)}),
             identity(machine.lowering.conv))
         self._flying: dict[concurrent.futures.Future[Done], tuple[Hand, Part]] = {}

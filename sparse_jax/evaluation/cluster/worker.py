@@ -55,10 +55,7 @@ class Blueprint(NamedTuple):
     validation: TrainData
     order_key: np.ndarray
     """Key data."""
-    platform: str
-    """Of the decider, whose lowering, memory and slots these are."""
     lowering: Lowering
-    memory: int | None
     options: dict[str, Any]
     """{option of JAX: value}."""
 
@@ -186,18 +183,11 @@ def _machine(plan: Blueprint) -> Machine:
     """This process's device, and how programs run on it."""
     from sparse_jax.evaluation import device_memory
     from sparse_jax.evaluation.machine import Machine, make_mesh
-    from sparse_jax.ops.lowering import Lowering, default_lowering
 
-    mesh = make_mesh(1)
-    lowering, memory = plan.lowering, plan.memory
-    if mesh.devices.flat[0].platform != plan.platform:
-        here, asked = default_lowering(), plan.settings.runtime
-        lowering = Lowering(here.conv if asked.conv == 'auto' else asked.conv,
-                            here.mapping if asked.mapping == 'auto' else asked.mapping)
-        memory = device_memory.limit(asked.memory)
-    if lowering.mapping == 'map':
-        return Machine(lowering, mesh, 1, _cores(), memory)
-    return Machine(lowering, mesh, plan.settings.search.batch, 1, memory)
+    mesh, memory = make_mesh(1), device_memory.limit(plan.settings.runtime.memory)
+    if plan.lowering.mapping == 'map':
+        return Machine(plan.lowering, mesh, 1, _cores(), memory)
+    return Machine(plan.lowering, mesh, plan.settings.search.batch, 1, memory)
 
 
 def _cores() -> int:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -84,6 +85,30 @@ def test_two_workers_give_the_study_of_one_process(build, local, tmp_path):
     assert all(hand.served for hand in hands)
     stats = built.evaluator.executor.stats()
     assert stats.programs == 1 and stats.compile_seconds > 0
+
+
+@pytest.mark.slow
+def test_batches_of_candidates_too(build, tmp_path):
+    changes = {'runtime__mapping': 'vmap', 'search__rounds': 1}
+    here = _searched(tmp_path / 'here', tiny_study.build(**(CHANGES | changes)))
+    there = _searched(tmp_path / 'there', build(**changes))
+    for row in here.rows():
+        number = row.trial.number
+        assert pack(here.weights(number)) == pack(there.weights(number))
+
+
+def test_workers_with_a_gpu_decide_the_lowering(monkeypatch):
+    nodes = [{'Alive': True, 'Resources': {'CPU': 8.0, 'GPU': 2.0}}]
+    fake = SimpleNamespace(nodes=lambda: nodes)
+    monkeypatch.setattr(ray_executor, 'connect', lambda address: (fake, False))
+    settings = tiny_study.settings()
+    found = ray_executor.suited(settings, ray_executor.Options()).runtime
+    assert (found.conv, found.mapping) == ('patches', 'vmap')
+    mapped = tiny_study.settings(runtime__mapping='map')
+    assert ray_executor.suited(
+        mapped, ray_executor.Options()).runtime.mapping == 'map'
+    on_cpu = ray_executor.Options(device='cpu')
+    assert ray_executor.suited(settings, on_cpu) is settings
 
 
 def test_workers_are_killed_join_and_leave(
