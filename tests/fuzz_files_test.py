@@ -19,6 +19,7 @@ from sparse_jax.settings.tree import to_tree
 from sparse_jax.space import graph_file, network_file
 from sparse_jax.space.sparse_space import sparse_space
 from tests import tiny_study
+from tests.data import folders
 
 VALUES = (None, True, False, 0, 1, -1, 2**31, 2**64, 10**400, 0.5, -1e300, float('nan'),
           float('inf'), '', 'x', 'a' * 300, '../../x', 'x:y', '\0', 'gs://x', [], [[]],
@@ -159,3 +160,40 @@ def test_idx_files(seed, tmp_path):
         except DataError as error:
             _one_line(error)
         (tmp_path / name).write_bytes(whole)
+
+
+@pytest.mark.parametrize('suffix', ['png', 'jpg', 'bmp'])
+def test_pictures(suffix, tmp_path):
+    rng, picture = random.Random(suffix), tmp_path / 'a' / f'0.{suffix}'
+    for name in ('a', 'b'):
+        for i in range(5):
+            folders.picture(tmp_path / name / f'{i}.{suffix}', folders.colour(8, 9))
+    whole = picture.read_bytes()
+    for _ in range(TRIES):
+        picture.write_bytes(_bytes_changed(rng, whole))
+        _parts.cache_clear()
+        try:
+            load(DataSpec(name='own', path=str(tmp_path), validation_size=2))
+        except DataError as error:
+            _one_line(error)
+
+
+@pytest.mark.parametrize('name', ['images.npy', 'labels.npy', 'train.csv'])
+def test_tables_and_arrays(name, tmp_path):
+    rng, path = random.Random(name), tmp_path / name
+    images = np.random.default_rng(0).integers(0, 256, (30, 3, 3), dtype=np.uint8)
+    labels = np.arange(30) % 3
+    if name == 'train.csv':
+        np.savetxt(path, np.c_[labels, images.reshape(30, 9)], '%d', ',',
+                   header='label,' + ','.join(f'p{i}' for i in range(9)), comments='')
+    else:
+        np.save(tmp_path / 'images.npy', images)
+        np.save(tmp_path / 'labels.npy', labels)
+    whole = path.read_bytes()
+    for _ in range(TRIES):
+        path.write_bytes(_bytes_changed(rng, whole))
+        _parts.cache_clear()
+        try:
+            load(DataSpec(name='own', path=str(tmp_path)))
+        except DataError as error:
+            _one_line(error)

@@ -2,6 +2,7 @@
 
 import contextlib
 import pathlib
+import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -72,7 +73,11 @@ def pixels(path: pathlib.Path) -> np.ndarray:
 def _opened(path: pathlib.Path) -> Iterator[PIL.Image.Image]:
     """A picture whose kind is accepted; its pixels are not read yet."""
     try:
-        with PIL.Image.open(path, formats=_FORMATS) as image:
+        with warnings.catch_warnings():
+            # What is too large is refused below, in one line.
+            warnings.simplefilter('ignore', PIL.Image.DecompressionBombWarning)
+            image = PIL.Image.open(path, formats=_FORMATS)
+        with image:
             _check(image, path)
             yield image
     except DataError:
