@@ -16,6 +16,7 @@ from sparse_jax.search.algorithms import layout_of
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
 from sparse_jax.settings import reading
+from sparse_jax.study.lineage import latest
 from sparse_jax.surrogate import capacity
 from sparse_jax.surrogate.threads import one_blas_thread
 
@@ -42,7 +43,8 @@ def leave_one_out(facts: Facts) -> Prediction | None:
     from sparse_jax.surrogate.gp import GPConfig, gp
 
     study, objectives = facts.study, facts.objectives
-    rows = [row for row in facts.trials if row.ok][-MOST:]
+    # Of a point that was trained further its other trials would tell too much.
+    rows = [row for row in latest(facts.trials) if row.ok][-MOST:]
     observed = np.array([objectives_of(row, objectives) for row in rows])
     if len(rows) < FEWEST or not np.isfinite(observed).all():
         return None

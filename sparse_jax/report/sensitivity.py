@@ -9,6 +9,7 @@ from scipy import stats
 from sparse_jax.objectives.goals import figure
 from sparse_jax.report.elements import Child, Element, element, table
 from sparse_jax.report.facts import Facts
+from sparse_jax.study.lineage import latest
 from sparse_jax.study.record import Record
 
 FEWEST = 8
@@ -31,7 +32,8 @@ class Influence(NamedTuple):
 
 def influences(facts: Facts) -> list[Influence]:
     """Of every row with enough trials, the strongest first."""
-    trained = [row for row in facts.trials if row.trained and row.costs is not None]
+    trained = [row for row in latest(facts.trials)
+               if row.trained and row.costs is not None]
     names = facts.objectives.names
     found = []
     for dimension in facts.study.space.dimensions:

@@ -6,8 +6,8 @@ from sparse_jax.objectives.goals import front_of
 from sparse_jax.search import rungs
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
-from sparse_jax.study.lineage import parent_of
-from sparse_jax.study.outcome import FINAL, Trial
+from sparse_jax.study.lineage import latest, parent_of
+from sparse_jax.study.outcome import Trial
 from sparse_jax.study.records import Record
 
 
@@ -62,16 +62,6 @@ def continued_trials(
         planned.append((Trial(number, before.row, epochs, before.number, rung,
                               before.first), row.point))
     return planned
-
-
-def latest(rows: list[Record]) -> list[Record]:
-    """Of every point its trial of the highest rung, by their number; without those of
-    the end of a search."""
-    found: dict[int, Record] = {}
-    for row in rows:
-        if row.trial.rung != FINAL:
-            found[row.trial.first] = row
-    return sorted(found.values(), key=lambda row: row.trial.number)
 
 
 def _whole(setup: Setup, parent: int | None) -> int:

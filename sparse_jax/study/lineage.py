@@ -1,6 +1,6 @@
 """Which evaluated network a new point is a morph of, and the tree that results."""
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 
 import numpy as np
 
@@ -29,6 +29,16 @@ def parent_of(
         return None
     near = [r for r, share in zip(references, shares) if share >= shares.max() - 0.05]
     return min(near, key=lambda r: (r.error, -r.trial.number)).trial.number
+
+
+def latest(rows: Sequence[Record]) -> list[Record]:
+    """Of every point its trial of the highest rung, by their number; without those of
+    the end of a search."""
+    found: dict[int, Record] = {}
+    for row in rows:
+        if row.trial.rung != FINAL:
+            found[row.trial.first] = row
+    return sorted(found.values(), key=lambda row: row.trial.number)
 
 
 def ancestors(rows: list[Record], number: int) -> list[Record]:

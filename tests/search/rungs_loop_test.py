@@ -10,9 +10,9 @@ from sparse_jax.evaluation.grouping import continuing, group_trials
 from sparse_jax.evaluation.recipe import template
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.search import loop
-from sparse_jax.search.planning import fresh_trials, latest
+from sparse_jax.search.planning import fresh_trials
 from sparse_jax.space import encoding
-from sparse_jax.study.lineage import total_epochs
+from sparse_jax.study.lineage import latest, total_epochs
 from sparse_jax.study.outcome import FINAL, Parent, Trial
 from sparse_jax.study.records import PENDING, Study
 from sparse_jax.training.schedules import noise_scale, penalty_coefficient

@@ -160,3 +160,14 @@ def test_epochs_of_a_point_are_those_of_its_rungs():
     assert lineage.total_epochs(rows, 3) == 31
     assert [line.split(':')[0].strip() for line in lineage.tree_lines(rows)] == [
         '0', '1', '2 (rung 1)', '3 (rung 2)', '4 (final)']
+
+
+def test_the_latest_trial_of_every_point():
+    """Trials 1 and 2 are longer trainings of point 0, 4 is one of the end."""
+    point = _point()
+    rows = [_row(n, point, 0.5) for n in range(5)]
+    for number, rung in ((1, 1), (2, 2), (4, FINAL)):
+        rows[number] = rows[number]._replace(trial=rows[number].trial._replace(
+            rung=rung, origin=0, parent=0))
+    assert [row.trial.number for row in lineage.latest(rows)] == [2, 3]
+    assert lineage.latest(rows[:1]) == rows[:1] and lineage.latest([]) == []
