@@ -81,7 +81,7 @@ class Pruning:
     cuts: tuple[float, ...] = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
     """Every training is also measured at these shifts of the log alpha cut; networks
     that this adds may join the front. () measures its own only."""
-    bisect: bool = False
+    bisect: bool = True
     """Every training is also measured at the shift, in hundredths, that leaves most of
     it within the hard budgets, or the soft bounds where there are none: of counted
     costs. A network that needs no pruning for that is measured whole."""

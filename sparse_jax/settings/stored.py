@@ -18,7 +18,7 @@ FREE = ('runtime', 'search.rounds', 'search.max_minutes', 'search.patience',
 """Settings that may differ when a study continues, and between hosts. What is at the
 path may not: a study keeps a digest of its data."""
 
-OLDER = {'objectives.fold_binary': False}
+OLDER = {'objectives.fold_binary': False, 'pruning.bisect': False}
 """What settings that were added later are in studies without them, where that is not
 their default."""
 BINARY = ('objectives.fold_binary',)
