@@ -102,7 +102,7 @@ def size_for(space: Space, admits: Callable[[Graph], bool]) -> str:
             continue
         smaller = dataclasses.replace(space, input_shape=(*size, channels))
         if encoding.fits(smaller) and _count(smaller, admits) >= ENOUGH:
-            return str(side) if height == width else '"({}, {})"'.format(*size)
+            return str(side) if height == width else '{},{}'.format(*size)
     return ''
 
 
