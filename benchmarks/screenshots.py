@@ -46,13 +46,18 @@ def _run(command, *arguments):
     return done.stdout
 
 
+def dom(command, address):
+    """The elements of a page after its script has run, as text."""
+    return _run(command, '--dump-dom', address)
+
+
 def size(command, page, width):
     """(width, height) that the page takes in a window so wide."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(page, f'{folder}/page.html')
         outer = pathlib.Path(folder) / 'outer.html'
         outer.write_text(_MEASURE.format(width=width), encoding='utf-8')
-        text = _run(command, '--dump-dom', outer.as_uri())
+        text = dom(command, outer.as_uri())
     across, down = re.search(r'<title>SIZE (\d+) (\d+)', text).groups()
     return int(across), int(down)
 

@@ -4,20 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sparse_jax.evaluation.predictions import confusion_of
 from sparse_jax.objectives.confusion import recalls
 from sparse_jax.report.elements import Child, Element, element, svg, table, text
-from sparse_jax.study.front import Member
-from sparse_jax.study.opened import OpenStudy
 
 DRAWN = 20
 """Classes up to which the matrix is drawn; of more the worst are listed."""
 _LISTED, _NAMES, _CELL = 12, 88.0, 26.0
-
-
-def confusion(study: OpenStudy, member: Member) -> np.ndarray:
-    """[K, K] validation images of class i that were taken for class j."""
-    return confusion_of(study, member.net)
 
 
 def show(matrix: np.ndarray, names: Sequence[str]) -> Element:

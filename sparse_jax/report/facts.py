@@ -34,6 +34,23 @@ class Facts(NamedTuple):
     running: bool
 
     @property
+    def error_title(self) -> str:
+        """What the error of this study is, with its unit on a page."""
+        given = self.study.settings.objectives
+        balanced = 'balanced ' if given.balanced else ''
+        return f'{balanced}validation error{" in int8" if given.quantized else ""} (%)'
+
+    @property
+    def accuracy_title(self) -> str:
+        """The same of the accuracy, 1 - error."""
+        return self.error_title.replace('error', 'accuracy')
+
+    @property
+    def shown(self) -> list[Record]:
+        """Rows of the members: what is marked in pictures and listed."""
+        return [member.row for member in self.members]
+
+    @property
     def objectives(self) -> Objectives:
         """What was minimised."""
         return self.study.objectives
@@ -68,7 +85,8 @@ def gather(
     return Facts(
         study, study.records.rows(), study.records.networks(), study.records.rounds(),
         list(members), chosen(study.records.networks(), study.objectives), tests,
-        data.largest_class(study.dataset)[1], running)
+        data.largest_class(
+            study.dataset, balanced=study.settings.objectives.balanced)[1], running)
 
 
 def brief(row: Record) -> str:

@@ -6,6 +6,7 @@ from sparse_jax.report import frame
 from sparse_jax.report.elements import Child, Element, element, table
 from sparse_jax.report.facts import Facts, anchor, mark_of, percent, tip
 from sparse_jax.report.network import described
+from sparse_jax.study.outcome import FINAL
 from sparse_jax.study.record import Record
 
 
@@ -14,16 +15,16 @@ def section(facts: Facts) -> Element:
     goals = [g for g in facts.objectives.used if g.name != 'error']
     goals += [facts.objectives.goal('macs')] if 'macs' not in {
         g.name for g in goals} else []
-    head: list[Child] = ['network', 'validation %']
+    head: list[Child] = ['network', facts.accuracy_title.replace('accuracy (%)', '%')]
     if facts.tests:
         head.append('test %')
     head += [_heading(goal) for goal in goals]
     head += ['size unpruned (B)']
     linked = {member.row.name for member in described(facts)}
     useful = frame.worth(
-        matrix(facts.front, facts.objectives), facts.objectives, facts.guess)
+        matrix(facts.shown, facts.objectives), facts.objectives, facts.guess)
     rows = [_row(row, goals, facts, linked, bool(good))
-            for row, good in zip(facts.front, useful)]
+            for row, good in zip(facts.shown, useful)]
     found = table(head, rows, sortable=True)
     return element('section', element('h2', 'Front as a table'), found,
                    element('p', 'Also in front.csv. A name such as 12@-1 is trial 12 '
@@ -68,9 +69,13 @@ def glance(facts: Facts) -> Element:
         who = 'No network of the front' if facts.members else 'No network'
         return element('p', f'{who} is within the soft bounds of all costs yet, so '
                             'none is chosen.', class_='note')
-    tiles = [_tile('chosen network', element('a', row.name, href=f'#{anchor(row)}'),
-                   'least validation error within the soft bounds'),
-             _tile('validation accuracy', percent(1 - (row.error or 0.0)),
+    there = any(shown.name == row.name for shown in facts.shown)
+    name = element('a', row.name, href=f'#{anchor(row)}') if there else row.name
+    how = ('best start of the best final' if row.trial.rung == FINAL else
+           'least validation error within the soft bounds')
+    tiles = [_tile('chosen network', name, how),
+             _tile(facts.accuracy_title.removesuffix(' (%)'),
+                   percent(1 - (row.error or 0.0)),
                    f'guessing gives {percent(1 - facts.guess)}')]
     if row.name in facts.tests:
         tiles.append(_tile('test accuracy', percent(facts.tests[row.name]),

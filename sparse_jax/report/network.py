@@ -3,6 +3,7 @@
 import json
 import shlex
 
+from sparse_jax.evaluation.predictions import confusion_of
 from sparse_jax.objectives.goals import figure, matrix
 from sparse_jax.report import confusion, curve, drawing, frame, layers, ledger
 from sparse_jax.report.elements import Child, Element, element
@@ -50,7 +51,7 @@ def network(facts: Facts, member: Member, *, is_open: bool) -> Element:
     bars = [layers.memory_bars(member, facts.objectives), layers.size_bars(member)]
     pruned = None if row.error is None else 1 - row.error
     trained = curve.draw(study.records.learning(row.trial.number), pruned)
-    matrix = confusion.confusion(study, member)
+    matrix = confusion_of(study, member.net)
     return element(
         'details', element('summary', element('b', title), ' ', element(
             'span', headline(row, facts))),

@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Sequence
 
 from sparse_jax.report import (
+    finals,
     front_table,
     network,
     planes,
@@ -38,7 +39,8 @@ def render(facts: Facts, predicted: Prediction | None = None) -> str:
         planes.section(facts, others), front_table.section(facts)]
     networks = [] if not facts.members else [network.section(facts)]
     sections = [
-        *front, published.section(others), progress.section(facts), *networks,
+        *front, finals.section(facts), published.section(others),
+        progress.section(facts), *networks,
         refused.section(facts), sensitivity.section(facts),
         prediction.section(facts, predicted), time_split.section(facts)]
     there = [part for part in sections if part is not None]

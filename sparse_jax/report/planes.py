@@ -38,14 +38,14 @@ class View(NamedTuple):
     values: np.ndarray
     """[N, K] objectives of all networks, as they are drawn."""
     front: np.ndarray
-    """[F, K] of those of the front."""
+    """[F, K] of those that are marked: the front and the chosen network."""
     frame: Frame
 
 
 def section(facts: Facts, published: Sequence[Published]) -> Element:
     """All planes: what is worth deploying, and everything behind a switch."""
     objectives, values = facts.objectives, facts.values
-    front = matrix(facts.front, objectives)
+    front = matrix(facts.shown, objectives)
     near = frames.zoom(values, front, objectives, facts.guess)
     least = frames.floor_of(values[:, 0])
     whole = View(frames.drawn(values, objectives, least),
@@ -89,8 +89,8 @@ def plane(
     """One plane of two objectives."""
     goals = [facts.objectives.goal(facts.objectives.names[c]) for c in pair]
     size = SIZE if len(pairs(facts)) > 1 else _ALONE
-    x, y = (_axis(goal, view.frame, column, ends) for goal, column, ends in zip(
-        goals, pair, (size.across, size.up)))
+    x, y = (_axis(facts, view.frame, column, ends) for column, ends in zip(
+        pair, (size.across, size.up)))
     across, up = _units(view.values, pair)
     inside = x.holds(across) & y.holds(up)
     return chart(
@@ -110,10 +110,13 @@ def _units(
     return across, up
 
 
-def _axis(goal: Goal, shown: Frame, column: int, ends: tuple[float, float]) -> Axis:
+def _axis(
+    facts: Facts, shown: Frame, column: int, ends: tuple[float, float]
+) -> Axis:
+    goal = facts.objectives.goal(facts.objectives.names[column])
     low, high = float(shown.low[column]), float(shown.high[column])
     if goal.name == ERROR:
-        return percent_axis(100 * low, 100 * high, *ends, 'validation error (%)')
+        return percent_axis(100 * low, 100 * high, *ends, facts.error_title)
     return size_axis(low, high, *ends, goal.axis_label, bytes_=goal.unit == 'B')
 
 
@@ -161,10 +164,9 @@ def _front(
 ) -> list[Element]:
     """Marks of the front's networks inside the frame, the chosen one on top."""
     inside = x.holds(across) & y.holds(up)
-    order = sorted(np.flatnonzero(inside), key=lambda i: facts.is_best(facts.front[i]))
-    marks = []
-    for i in order:
-        row = facts.front[i]
+    rows, marks = facts.shown, []
+    for i in sorted(np.flatnonzero(inside), key=lambda i: facts.is_best(rows[i])):
+        row = rows[i]
         kind = 'front chosen' if facts.is_best(row) else 'front'
         marks.append(element('a', mark(
             float(x.at(across[i])), float(y.at(up[i])), kind, brief(row),
@@ -208,5 +210,5 @@ def _caption(facts: Facts, front: np.ndarray, near: Frame) -> Element:
     if near.zoomed:
         outside = int((~near.holds(front)).sum())
         words += (f' Worth deploying: {frames.rule()}; {outside} of '
-                  f'{len(facts.front)} networks of the front are outside.')
+                  f'{len(front)} networks of the front are outside.')
     return element('p', words, class_='note')

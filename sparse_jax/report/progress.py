@@ -62,10 +62,12 @@ def section(facts: Facts) -> Element:
     """Best accuracy within the soft bounds, and the hypervolume."""
     charts = []
     if points := after_trials(facts):
-        charts.append(_accuracy(points, 1.0, 'epochs of training, all candidates'))
+        charts.append(_accuracy(points, 1.0, facts.accuracy_title,
+                                'epochs of training, all candidates'))
     if points := after_rounds(facts):
         scale, unit = _unit(points[-1].spent)
-        charts.append(_accuracy(points, scale, f'time of the search ({unit})'))
+        charts.append(_accuracy(points, scale, facts.accuracy_title,
+                                f'time of the search ({unit})'))
     history = convergence.history(facts.study.records)
     if len(history) > 1:
         charts.append(_hypervolume(history))
@@ -87,7 +89,9 @@ def _unit(seconds: float) -> tuple[float, str]:
     return (60.0, 'minutes') if seconds < 3 * 3600 else (3600.0, 'hours')
 
 
-def _accuracy(points: Sequence[Point], scale: float, title: str) -> Element:
+def _accuracy(
+    points: Sequence[Point], scale: float, kind: str, title: str
+) -> Element:
     """Best validation accuracy as stairs, with a mark where it improves."""
     spent = np.array([p.spent for p in points]) / scale
     reached = 100 * (1 - np.array([p.error for p in points]))
@@ -95,7 +99,7 @@ def _accuracy(points: Sequence[Point], scale: float, title: str) -> Element:
     low, high = float(reached.min()), float(reached.max())
     pad = max(0.05 * (high - low), 0.5)
     y = linear_axis(max(low - pad, 0.0), min(high + pad, 100.0), *SIZE.up,
-                    'validation accuracy (%)')
+                    kind)
     marks = []
     for i, point in enumerate(points):
         if i == 0 or points[i - 1].error > point.error:

@@ -11,6 +11,7 @@ import pytest
 from sparse_jax.report import facts, page, prediction
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study.opened import open_study
+from sparse_jax.study.outcome import FINAL
 from tests import tiny_study
 from tests.report import structure
 
@@ -136,12 +137,41 @@ def test_a_long_study_stays_a_small_page():
     assert len(text) < 300_000
 
 
+def test_the_end_of_a_search_is_a_table_of_means():
+    with opened() as study:
+        found = gathered(study)
+        again = [row._replace(
+            error=error, round=9, offset=None, trial=row.trial._replace(
+                number=90 + i, rung=FINAL, origin=0))
+            for i, (row, error) in enumerate(zip(found.front[:1] * 2, (0.1, 0.3)))]
+        found = found._replace(networks=[*found.networks, *again])
+        whole = structure.check(page.render(found))
+        assert 'Trained again at the end' not in page.render(gathered(study))
+    assert 'Trained again at the end' in whole.text
+    # One point, two trainings, both within the bounds: mean, least, most.
+    assert '0 2 2 80.00 70.00 90.00 90' in whole.text
+
+
+def test_balanced_and_int8_errors_are_called_so():
+    with opened() as study:
+        goals = dataclasses.replace(
+            study.settings.objectives, balanced=True, quantized=True)
+        settings = dataclasses.replace(study.settings, objectives=goals)
+        found = gathered(dataclasses.replace(study, settings=settings))
+        assert found.error_title == 'balanced validation error in int8 (%)'
+        assert found.accuracy_title == 'balanced validation accuracy in int8 (%)'
+        assert found.guess == pytest.approx(2 / 3)
+        whole = structure.check(page.render(found))
+    assert 'balanced validation accuracy in int8' in whole.text
+
+
 def test_a_study_without_a_front_tells_why():
     with opened() as study:
         objectives = study.objectives._replace(budgets=(('macs', 1.0),))
         study = dataclasses.replace(study, objectives=objectives)
         lost = [row._replace(status='over-budget') for row in study.records.rows()]
-        found = facts.gather(study, [], {})._replace(trials=lost, networks=lost)
+        found = facts.gather(study, [], {})._replace(
+            trials=lost, networks=lost, best=None)
         whole = structure.check(page.render(found))
     assert 'over its budget of multiply-accumulates' in whole.text
     assert 'none is chosen' in whole.text and 'Networks of the front' not in whole.text

@@ -182,11 +182,6 @@ def test_leaving_one_out_is_what_solving_without_it_gives():
         assert y[i] - above[i] == pytest.approx(told)
 
 
-def test_recalls():
-    found = confusion.recalls(np.array([[3, 1, 0], [0, 0, 0], [1, 0, 1]]))
-    np.testing.assert_allclose(found, [0.75, np.nan, 0.5])
-
-
 @pytest.mark.parametrize('count', [3, 62])
 def test_a_confusion_is_drawn_or_listed(count):
     matrix = 10 * np.eye(count, dtype=int)

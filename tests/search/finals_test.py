@@ -121,7 +121,7 @@ def test_an_end_is_a_round_of_finals(ended):
     assert [r.trial.origin for r in rows[2:]] == [first, first]
     assert all(r.trained for r in rows)
     assert [r.info.get(clock.FINALS) for r in study.rounds()] == [None, 2]
-    assert all(len(study.training_accuracy(n)) == 12 for n in (2, 3))
+    assert all(len(study.learning(n).epoch) == 12 for n in (2, 3))
     assert [news.finals for news in told if news.phase == 'finished group'
             ] == [False, True]
     assert told[-1].done == told[-1].total == 4
