@@ -20,6 +20,7 @@ COMMANDS = {
     'throughput': 'benchmarks.throughput --k=1,4,8 --seconds=3',
     'suggestion': ('benchmarks.suggestion --trials=64,256,1024 --rounds=3 '
                    '--peers=botorch-qnparego'),
+    'growth': 'benchmarks.growth --trials=1000',
     'scaling': 'benchmarks.scaling',
     'compile': 'benchmarks.compile',
     'tiers': 'benchmarks.compile --tiers=300',

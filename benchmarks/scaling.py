@@ -1,7 +1,7 @@
 """Candidate-steps per second over the devices that share the candidate axis.
 
 python -m benchmarks.scaling [--devices=1,2] [--k=8] [--sizes=8,28] [--mapping=map|vmap]
-                             [--simulate=2]
+                             [--simulate=2] [--conv=direct|patches|native]
 
 The same K mixed candidates (`benchmarks.throughput`), sharded over the first n
 devices. `--simulate` makes so many devices of one CPU; 0 takes the machine's own.
@@ -19,14 +19,15 @@ from benchmarks.throughput import (
     epochs_for,
     lowering_of,
 )
+from sparse_jax import efforts
 
 
 def measure(
     sizes: list[int], devices: list[int], k: int, mapping: str, seconds: float,
-    rounds: int,
+    rounds: int, conv: str = 'auto',
 ) -> str:
     """The Markdown table; gains are over the first number of devices."""
-    lowering = lowering_of(mapping)
+    lowering = lowering_of(mapping, conv)
     rows = []
     for size in sizes:
         _, members = candidates(size, k)
@@ -41,14 +42,15 @@ def measure(
                   timing.spread(k * epochs * STEPS / taken[n], digits=0),
                   timing.spread(taken[devices[0]] / taken[n])] for n in devices]
     return timing.table(
-        ['images', 'devices', f'candidate-steps/s, K = {k} ({lowering.mapping})',
-         'gain'], rows)
+        ['images', 'devices', f'candidate-steps/s, K = {k} '
+         f'({lowering.conv}, {lowering.mapping})', 'gain'], rows)
 
 
 def main():
     parser = timing.parser(__doc__, devices='1,2', k=8, sizes='8,28', seconds=4.0,
                            rounds=7, simulate=2)
     parser.add_argument('--mapping', choices=('map', 'vmap'), default='')
+    parser.add_argument('--conv', choices=('auto', *efforts.SHORT), default='auto')
     args = parser.parse_args()
     if args.simulate:
         # Read when JAX starts its devices, at the first use below.
@@ -57,7 +59,7 @@ def main():
             f'--xla_force_host_platform_device_count={args.simulate}')
     print(timing.machine())
     print(measure(timing.whole(args.sizes), timing.whole(args.devices), args.k,
-                  args.mapping, args.seconds, args.rounds))
+                  args.mapping, args.seconds, args.rounds, args.conv))
 
 
 if __name__ == '__main__':

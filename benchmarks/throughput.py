@@ -2,6 +2,7 @@
 
 python -m benchmarks.throughput [--k=1,4,8] [--mapping=map|vmap] [--seconds=4]
                                 [--sizes=8,28] [--workers=0]
+                                [--conv=direct|patches|native]
 
 Candidate-steps per second (batch 128, SpVD) on synthetic images; beside them the same
 networks one after another, in eager PyTorch one after another where it is installed,
@@ -21,13 +22,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import floor, timing
+from sparse_jax import efforts
 from sparse_jax.data.synthetic import draw
 from sparse_jax.evaluation.batching import Batch
 from sparse_jax.evaluation.machine import AXIS, Machine, make_mesh, place
 from sparse_jax.evaluation.programs import Program, Programs
 from sparse_jax.evaluation.recipe import Inherited, Recipe, Shared
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
-from sparse_jax.ops.lowering import Lowering, default_lowering
+from sparse_jax.ops.lowering import Lowering, chosen
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.train_config import TrainConfig
@@ -52,10 +54,9 @@ def graph(size: int, widths: tuple[int, int] = (8, 16),
         Node('classifier', 'dense', ('second',), 10, relu=False)))
 
 
-def lowering_of(mapping: str) -> Lowering:
+def lowering_of(mapping: str, conv: str = 'auto') -> Lowering:
     """The machine's lowering, with another mapping unless it is empty."""
-    chosen = default_lowering()
-    return Lowering(chosen.conv, mapping or chosen.mapping)
+    return chosen(conv, mapping or 'auto')
 
 
 def candidates(size: int, count: int) -> tuple[Skeleton, list[Candidate]]:
@@ -153,14 +154,14 @@ def floor_seconds(size: int, members: list[Candidate], rates: tuple) -> float:
 
 def measure(
     sizes: list[int], ks: list[int], mapping: str, seconds: float, rounds: int,
-    workers: int,
+    workers: int, conv: str = 'auto',
 ) -> str:
     """The Markdown table; rates of K together, and of the same K one after another."""
-    lowering = lowering_of(mapping)
+    lowering = lowering_of(mapping, conv)
     workers = workers or (os.cpu_count() if lowering.mapping == 'map' else 1)
     rows, limits = [], (floor.matmul_rate(), floor.copy_rate())
     for size in sizes:
-        single, alone = compiled(size, 1, lowering_of('map'))
+        single, alone = compiled(size, 1, lowering_of('map', conv))
         for k in ks:
             _, members = candidates(size, k)
             apart = caller(single, alone, members)
@@ -189,19 +190,20 @@ def measure(
                 timing.spread(3600 * rates['together'] / TRAINING, digits=0),
                 f'{program.seconds:.1f}'])
     return timing.table(
-        ['images', 'K', f'together ({lowering.mapping}), candidate-steps/s',
-         'one after another, candidate-steps/s', 'gain', 'gain over PyTorch',
-         '% of the floor', 'trainings an hour', 'compile s'], rows)
+        ['images', 'K', f'together ({lowering.conv}, {lowering.mapping}), '
+         'candidate-steps/s', 'one after another, candidate-steps/s', 'gain',
+         'gain over PyTorch', '% of the floor', 'trainings an hour', 'compile s'], rows)
 
 
 def main():
     parser = timing.parser(__doc__, k='1,4,8', sizes='8,28', seconds=4.0, rounds=5,
                            workers=0)
     parser.add_argument('--mapping', choices=('map', 'vmap'), default='')
+    parser.add_argument('--conv', choices=('auto', *efforts.SHORT), default='auto')
     args = parser.parse_args()
     print(timing.machine())
     print(measure(timing.whole(args.sizes), timing.whole(args.k), args.mapping,
-                  args.seconds, args.rounds, args.workers))
+                  args.seconds, args.rounds, args.workers, args.conv))
     extra = {'gpjax', 'tensorflow_datasets', 'ml_collections'} & set(sys.modules)
     assert not extra, f'imported: {extra}'
 

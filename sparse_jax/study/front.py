@@ -14,10 +14,11 @@ import numpy as np
 from sparse_jax import data
 from sparse_jax.efforts import CHEAP
 from sparse_jax.model import compact
+from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.connectivity import Live
 from sparse_jax.model.shrink import shrink
-from sparse_jax.model.skeleton import EXACT, split
+from sparse_jax.model.skeleton import EXACT, TierPolicy, split
 from sparse_jax.objectives import compact_costs
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.pruning.method import PruningMethod
@@ -30,6 +31,7 @@ from sparse_jax.study.records import Record, Study, StudyError, StudyWarning
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.prune import prune
 from sparse_jax.training.step import TrainState
+from sparse_jax.training.train import initialise
 
 _CHUNK = 500
 TESTS, TEST_DATA = 'test_accuracy', 'test_data'
@@ -46,9 +48,12 @@ class Member(NamedTuple):
 
 def member(
     study: Study, space: Space, row: Record, dataset: data.Dataset,
-    method: PruningMethod,
+    method: PruningMethod, policy: TierPolicy = EXACT,
 ) -> Member:
     """Rebuild a network of the study from its stored weights, at the row's cut.
+
+    policy: sizes that networks are padded to, so that they share programs as they did
+      in the search; it changes no result.
 
     Raises:
       StudyError: the trial was not trained, or nothing is left of it at this cut.
@@ -59,7 +64,7 @@ def member(
     graph = encoding.graph(space, row.trial.row)
     if row.offset is not None:
         point = encoding.decode(space, row.trial.row)
-        weights = repruned(graph, point, weights, method, row.offset)
+        weights = repruned(graph, point, weights, method, row.offset, policy)
     net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
                  std=dataset.std)
     return Member(row, graph, weights, net)
@@ -85,14 +90,25 @@ def _pruner(procedure: Procedure) -> Callable[..., tuple[Live, dict]]:
 
 
 def repruned(
-    graph: Graph, point: dict, weights: Weights, method: PruningMethod, offset: float
+    graph: Graph, point: dict, weights: Weights, method: PruningMethod, offset: float,
+    policy: TierPolicy = EXACT,
 ) -> Weights:
     """The same posterior pruned at another shift of the log alpha cut."""
-    skeleton, candidate = split(graph, point, EXACT)
-    state = TrainState(weights.params, weights.aux, weights.stats, (), jnp.int32(0))
-    run = _pruner(Procedure(skeleton, method))
-    pruned, folded = jax.device_get(run(state, candidate, offset=offset))
-    return weights._replace(folded=folded, units=pruned.units)
+    skeleton, candidate = split(graph, point, policy)
+    procedure = Procedure(skeleton, method)
+    padded = jax.eval_shape(
+        functools.partial(initialise, procedure=procedure), jax.random.key(0),
+        candidate).variables
+    params, aux, stats = (
+        weight_trees.embed(skeleton, graph, graph, tree, wide)[0] for tree, wide
+        in zip((weights.params, weights.aux, weights.stats), padded))
+    state = TrainState(params, aux, stats, (), jnp.int32(0))
+    pruned, folded = jax.device_get(
+        _pruner(procedure)(state, candidate, offset=offset))
+    shapes = graph.shapes()
+    units = {name: mask[: shapes[name][0]] for name, mask in pruned.units.items()}
+    return weights._replace(
+        folded=weight_trees.extract(skeleton, graph, folded), units=units)
 
 
 def accuracy(net: CompactNet, split: data.Split) -> float:

@@ -118,7 +118,9 @@ class OpenStudy:
           StudyError: there is no such network, or nothing is left of it.
         """
         row = self.find(which) if isinstance(which, str) else which
-        return member(self.records, self.space, row, self.dataset, self.method)
+        return member(
+            self.records, self.space, row, self.dataset, self.method,
+            reading.tier_policy(self.settings))
 
 
 def open_study(

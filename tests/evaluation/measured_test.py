@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import jax
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from sparse_jax import status
 from sparse_jax.evaluation import chip as chips
 from sparse_jax.export import ExportData, export_network, measure
+from sparse_jax.model.skeleton import EXACT
 from sparse_jax.objectives import goals
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.search import loop
@@ -71,8 +73,9 @@ def test_programs_hand_over_the_network_of_every_cut(setup, study):
         graph = encoding.graph(old.space, outcome.trial.row)
         point = encoding.decode(old.space, outcome.trial.row)
         assert len(outcome.curve) == 1
-        for at in outcome.curve:
-            expected = fronts.repruned(graph, point, outcome.weights, method, at.offset)
+        for at, policy in itertools.product(outcome.curve, (EXACT, old.policy)):
+            expected = fronts.repruned(
+                graph, point, outcome.weights, method, at.offset, policy)
             equal = jax.tree.map(np.array_equal, at.pruned,
                                  Pruned(expected.folded, expected.units))
             assert all(jax.tree.leaves(equal))
@@ -117,6 +120,7 @@ def test_networks_over_a_budget_are_kept_but_not_on_the_front(setup, study, tmp_
         [row.status == over for row in other.rows()])
     # The surrogate sees the figures of all; those outside are told by their excess.
     assert state.measured.all()
+    state = loop.replay(hard, rows)
     inside = {row.trial.number for row in rows if row.ok}
     np.testing.assert_array_equal(
         state.within, [row.trial.number in inside for row in other.rows()])

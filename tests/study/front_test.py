@@ -1,10 +1,12 @@
 """Front members as compact networks; test data is met once, then remembered."""
 
+import numpy as np
 import pytest
 
 from sparse_jax import data
 from sparse_jax.search import loop
 from sparse_jax.settings import reading
+from sparse_jax.space import encoding
 from sparse_jax.study import front as fronts
 from sparse_jax.study.records import Study, StudyError
 from tests import tiny_study
@@ -38,6 +40,22 @@ def test_compact_networks_have_the_stored_error_and_size(setup, study):
         assert error == pytest.approx(row.error, abs=1.01 / 60), row.name
         if row.offset is None:
             assert error == pytest.approx(row.error, abs=1e-6), row.name
+
+
+def test_networks_of_one_program_are_cut_by_one_program(setup, study):
+    policy, method = (read(setup.settings) for read in (
+        reading.tier_policy, reading.pruning_method))
+    build = lambda row, *policy: fronts.member(
+        study, setup.space, row, setup.dataset, method, *policy).net
+    rows = study.curve_rows()
+    fronts._pruner.cache_clear()
+    padded = [build(row, policy) for row in rows]
+    graphs = {encoding.graph(setup.space, row.trial.row) for row in rows}
+    assert len(graphs) > 1 and fronts._pruner.cache_info().misses == 1
+    for row, net in zip(rows, padded):
+        for own, exact in zip(net.nodes, build(row).nodes, strict=True):
+            np.testing.assert_array_equal(own.weight, exact.weight)
+            np.testing.assert_array_equal(own.bias, exact.bias)
 
 
 def test_test_data_is_loaded_once(setup, study, monkeypatch):

@@ -1,0 +1,152 @@
+"""What grows with a study: disk, resuming, telling, suggesting, reporting.
+
+python -m benchmarks.growth [--trials=1000,5000] [--front=65]
+
+The studies are made up: random points of the space over the digits with up to 8,000
+weights, as a search mostly trains, random numbers in place of trained weights, errors
+that fall with the size, six cuts each. Nothing is trained. Processor seconds; the front
+is rebuilt from its weights as launch.report does it, programs compiled from nothing.
+Random points share hardly any of them, those of a search do.
+"""
+
+import argparse
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from benchmarks import timing
+from sparse_jax import default_config, ops, status
+from sparse_jax.objectives import graph_costs
+from sparse_jax.objectives.graph_costs import Totals
+from sparse_jax.search import loop, planning, setup
+from sparse_jax.search.standing import Standing
+from sparse_jax.settings.reading import read
+from sparse_jax.space import encoding
+from sparse_jax.space.architecture import Graph
+from sparse_jax.study.folder import start_study
+from sparse_jax.study.opened import open_study
+from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
+from sparse_jax.study.records import Study
+
+BATCH, CUTS = 8, 6
+MOST_WEIGHTS = 8000
+KEPT = 0.3
+"""Share of the weights that a made up pruning leaves."""
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """(processor seconds of all threads, result)."""
+    begin = time.process_time()
+    result = call()
+    return time.process_time() - begin, result
+
+
+def weights_of(graph: Graph, rng: np.random.Generator) -> Weights:
+    """Random weights of a graph, some of them pruned."""
+    shapes, params, aux, stats, folded = graph.shapes(), {}, {}, {}, {}
+    draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
+    for node in graph.weighted_nodes:
+        shape = ops.weights(node).shape(node, shapes)
+        params[node.name] = {'kernel': draw(*shape)}
+        aux[node.name] = {'log_sigma2': draw(*shape) * 2 - 6}
+        kernel = np.where(rng.random(shape) < KEPT, params[node.name]['kernel'], 0)
+        folded[node.name] = {'kernel': kernel.astype(np.float32)}
+        maps = len(params[node.name]['kernel'])
+        if node.batch_norm:
+            params[f'{node.name}-norm'] = {'scale': draw(maps), 'shift': draw(maps)}
+            stats[f'{node.name}-norm'] = {'mean': draw(maps), 'var': draw(maps)**2}
+            folded[node.name]['bias'] = draw(maps)
+        elif node.biased:
+            params[node.name]['bias'] = folded[node.name]['bias'] = draw(maps)
+    units = {name: np.ones(shape[0], bool) for name, shape in shapes.items()}
+    return Weights(params, aux, stats, folded, units)
+
+
+def outcome_of(trial: Trial, graph: Graph, rng: np.random.Generator) -> Outcome:
+    """What might have become of a trial, at its own cut and six others."""
+    whole = graph_costs.graph_totals(graph)
+    shares = np.sort(rng.uniform(0.02, 0.6, CUTS + 1))
+    points = []
+    for share in shares:
+        costs = Totals(*(max(1, int(share * value)) for value in whole))
+        error = min(0.9, costs.model_size ** -0.4 * rng.lognormal(0.5, 0.4))
+        points.append((float(error), costs))
+    curve = [CurvePoint(float(i - CUTS // 2) or 4.0, *point)
+             for i, point in enumerate(points[1:])]
+    return Outcome(
+        trial, status.OK, *points[0], whole, weights_of(graph, rng),
+        tuple(map(float, np.float32(rng.random(40)))), 1.0, tuple(curve),
+        float_error=points[0][0])
+
+
+def fill(built: setup.Setup, folder: str, count: int) -> None:
+    """A finished search of `count` trials in a folder."""
+    rng = np.random.default_rng(0)
+    rows = encoding.canonical(
+        built.space, built.domain.sample(jax.random.key(0), 4 * count))
+    graphs = encoding.graphs(built.space, rows)
+    fine = [i for i, graph in enumerate(graphs) if graph.feasible()
+            and graph_costs.graph_totals(graph).model_size <= MOST_WEIGHTS][:count]
+    study = start_study(folder, built.settings, built.dataset, built.lowering)
+    for start in range(0, count, BATCH):
+        trials = [Trial(number, rows[fine[number]], built.settings.train.epochs)
+                  for number in range(start, min(start + BATCH, count))]
+        points = [encoding.active_point(built.space, trial.row) for trial in trials]
+        study.add_round(start // BATCH, 0, trials, points, {})
+        study.finish_trials([outcome_of(trial, graphs[fine[trial.number]], rng)
+                             for trial in trials])
+        study.finish_round(start // BATCH, compile_seconds=0.0, train_seconds=0.0,
+                           programs=0, hypervolume=0.0, info={})
+    study.close()
+
+
+def measure(count: int, front: int) -> list[str | int]:
+    """A row of the table."""
+    config = default_config()
+    config.search.batch, config.search.rounds = BATCH, -(-count // BATCH)
+    with tempfile.TemporaryDirectory() as folder:
+        built = setup.build(read(config))
+        fill(built, folder, count)
+        size = (pathlib.Path(folder) / 'study.sqlite').stat().st_size / count / 1000
+
+        def resume() -> tuple[Study, Any, Standing]:
+            study = Study(folder)
+            networks = study.networks()
+            return (study, loop.replay(built, networks),
+                    Standing(built.objectives, networks))
+
+        resumed, (study, archive, standing) = timed(resume)
+        told, _ = timed(lambda: standing.add(study.networks({count - 1})))
+        points = built.domain.sample(jax.random.key(1), BATCH)
+        planned, _ = timed(lambda: planning.fresh_trials(
+            built, points, count, count, study.rows()))
+        suggest = lambda i: built.algorithm.suggest(jax.random.key(i), archive)
+        first, _ = timed(lambda: suggest(0))
+        again = [timed(lambda i=i: suggest(i))[0] for i in (1, 2, 3)]
+        study.close()
+        rows = open_study(folder)
+        chosen = rows.front()[:front]
+        rebuilt, _ = timed(lambda: [rows.network(row) for row in chosen])
+        rows.close()
+    return [count, f'{size:.1f}', f'{resumed:.2f}', f'{1000 * told:.1f}',
+            f'{planned:.2f}', f'{first:.1f}', timing.spread(np.array(again)),
+            f'{rebuilt:.1f} ({len(chosen)})']
+
+
+def main() -> None:
+    arguments: argparse.Namespace = timing.parser(
+        __doc__, trials='1000,5000', front=65).parse_args()
+    print(timing.machine())
+    print(timing.table(
+        ['trials', 'disk, KB per trial', 'resume s', 'callback ms', 'parents of 8 s',
+         'first suggestion of 8 s', 'further ones s', 'front rebuilt s (networks)'],
+        [measure(count, arguments.front) for count in timing.whole(arguments.trials)]))
+
+
+if __name__ == '__main__':
+    main()
