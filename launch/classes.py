@@ -33,10 +33,10 @@ def recall_table(matrix: np.ndarray, names: Sequence[str]) -> Table:
         table.add_column(name, justify='right', no_wrap=True)
     table.add_column('most often taken for', overflow='fold')
     order = np.argsort(np.nan_to_num(found, nan=2.0), kind='stable')
-    for i in order[:_MOST]:
+    for i in map(int, order[:_MOST]):
         others = matrix[i].copy()
         others[i] = 0
-        most = f'{_short(names[others.argmax()])} ({others.max()})'
+        most = f'{_short(names[int(others.argmax())])} ({others.max()})'
         table.add_row(
             _short(names[i]), str(matrix[i].sum()),
             '' if np.isnan(found[i]) else f'{100 * found[i]:.1f}',
