@@ -147,7 +147,7 @@ def _round_text(record: RoundRecord) -> str:
 
 def end_text(end: End, seconds: float) -> str:
     """Why a search has ended, and how it goes on."""
-    text = f'the search ends after {end.rounds} rounds: '
+    text = f'the search ends after {end.rounds} round{"s" * (end.rounds != 1)}: '
     if end.why == clock.PATIENCE:
         return text + (f'the last {end.limit:g} brought no gain of hypervolume; a '
                        'larger search.patience goes on')

@@ -153,6 +153,24 @@ def test_more_rounds_and_other_speed_continue(workdir, capsys, tmp_path):
     assert stored['search']['rounds'] == 3 and stored['runtime']['workers'] == 1
 
 
+def test_a_clock_ends_a_search_and_more_minutes_go_on(capsys, tmp_path):
+    def search(minutes, rounds=1000):
+        limits = {'search.rounds': rounds, 'search.max_minutes': minutes}
+        with tiny_study.small_space():
+            return command_line.run(
+                capsys, 'search', f'--workdir={tmp_path}', *_overrides(**limits))
+
+    first = search(1e-4)
+    end = r'the search ends after 1 round: [\d.]+ of 0.0001 minutes are used, .*'
+    assert first.code == 0 and re.search(end, first.out)
+    assert re.search(r'^round 1  took ', first.out, re.MULTILINE)
+    again = search(1e-4)
+    assert re.search(end, again.out) and ' took ' not in again.out
+    longer = search(30.0, rounds=2)
+    assert 'round 2  took ' in longer.out and 'the search ends' not in longer.out
+    assert (tmp_path / 'log.txt').read_text().count('; loading') == 3
+
+
 def test_another_configuration_is_refused_with_the_difference(workdir, capsys):
     before = command_line.contents(workdir)
     result = command_line.run(
