@@ -187,6 +187,16 @@ def test_an_experiment_file_has_the_points(text, words, tmp_path, capsys):
         assert all(f'--config={file}:7 ' in line for line in lines)
 
 
+def test_the_preset_with_an_argument(tmp_path, capsys):
+    found = command_line.run(
+        capsys, 'sweep', '--config=experiments/digits_methods.py:7',
+        '--executor=print', f'--workdir={tmp_path}')
+    assert (found.code, found.err) == (0, '')
+    assert [line.rpartition('/')[2] for line in found.out.splitlines()] == [
+        f'method={method},seed={seed}' for method in ('sparse_vd', 'bayes_compress')
+        for seed in range(3)]
+
+
 @pytest.mark.slow
 def test_a_sweep_from_end_to_end(tmp_path):
     more = {'search.rounds': 1, 'search.initial': 2, 'search.max_groups': 1,
