@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sparse_jax.comparison.bands import Curve
-from sparse_jax.objectives.goals import Objectives, best_under, matrix
+from sparse_jax.objectives.goals import Objectives, matrix
 from sparse_jax.search.clock import durations
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import locked
-from sparse_jax.study import folder, opened
+from sparse_jax.study import finals, folder, opened
 from sparse_jax.study.record import Record, RoundRecord
 from sparse_jax.study.records import Study, StudyError
 from sparse_jax.sweep.commands import names
@@ -59,7 +59,8 @@ class Compared(NamedTuple):
     """All of them, at all cuts."""
     history: History
     best: Record | None
-    """The network of least validation error within the soft bounds."""
+    """The network that it stands for: the choice of its end, else that of least
+    validation error within the soft bounds."""
 
 
 class Group(NamedTuple):
@@ -131,7 +132,7 @@ def _read(path: pathlib.Path, name: str, objectives: Objectives) -> Compared:
         inputs = {name: records.meta(name) or '' for name in used}
     return Compared(path, name, settings, inputs, tuple(networks),
                     history_of(networks, rounds, objectives),
-                    best_under(networks, objectives))
+                    finals.chosen(networks, objectives))
 
 
 def history_of(
