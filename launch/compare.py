@@ -64,16 +64,17 @@ def groups_table(comparison: Comparison) -> Table:
 
     goals = comparison.objectives.costs
     table = Table(title='median over seeds, range below')
-    table.add_column('group', overflow='fold')
+    heading, names = tables.without_key([g.name for g in comparison.groups], 'group')
+    table.add_column(heading, overflow='fold')
     for name in ('seeds', 'hypervolume', 'valid. %', *(g.heading for g in goals)):
         table.add_column(name, justify='right', no_wrap=True)
-    for group in comparison.groups:
+    for title, group in zip(names, comparison.groups):
         best = [study.best for study in group.studies if study.best is not None]
         volumes = [study.history.hypervolume[-1] for study in group.studies
                    if study.history.hypervolume]
         table.add_row(
-            group.name, str(len(group.studies)),
-            tables.median_text(volumes, lambda value: f'{value:.4f}'),
+            title, str(len(group.studies)),
+            tables.median_text(volumes, lambda value: f'{value:.3f}'),
             tables.median_text([1 - row.figures[0] for row in best],
                     lambda value: f'{100 * value:.2f}'),
             *(tables.median_text([figure(row, goal.name, comparison.objectives)

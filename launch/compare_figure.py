@@ -112,11 +112,13 @@ def _progress(
     axis: Any, groups: Sequence[Group], against: str, figure: str, title: str
 ) -> None:
     """A figure after every round: the median of a group, and its range as a band."""
-    scale = 100.0 if figure == 'best_error' else 1.0
+    is_error = figure == 'best_error'
+    scale, shown = 100.0 if is_error else 1.0, [np.zeros(0)]
     for place, group in enumerate(groups):
         curves = [study.history.curve(against, figure) for study in group.studies]
         found = band(curves)
         look = _look(place)
+        shown += [scale * found.least, scale * found.most]
         if len(found.x):
             axis.plot(found.x, scale * found.median, drawstyle='steps-post', lw=1.3,
                       marker='o', ms=2.5, **look)
@@ -124,6 +126,9 @@ def _progress(
             axis.fill_between(found.x, scale * found.least, scale * found.most,
                               step='post', alpha=0.18, lw=0, color=look['color'])
     axis.set_xlim(left=0)
+    errors = np.concatenate(shown)
+    if is_error and (errors > 0).any():
+        _error_axis(axis, errors[errors > 0])
     axis.set_xlabel(title)
     axis.set_ylabel(_TITLES[figure])
     _grid(axis)

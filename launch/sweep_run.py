@@ -57,24 +57,25 @@ def say(reached: Sequence[Result], objectives: Objectives) -> None:
     """One table: a line per group of points that differ in their seeds alone."""
     from sparse_jax.sweep.results import groups_of
 
-    goals = objectives.used
+    goals, groups = objectives.used, groups_of(reached)
+    heading, names = tables.without_key([group.name for group in groups], 'point')
     table = Table(title='median over seeds, range below')
-    table.add_column('point', overflow='fold')
+    table.add_column(heading, overflow='fold')
     for name in ('studies', 'hypervolume', 'valid. %',
                  *(goal.heading for goal in goals[1:])):
         table.add_column(name, justify='right', no_wrap=True)
-    for group in groups_of(reached):
+    for name, group in zip(names, groups):
         done = sum(result.state == 'finished' for result in group.results)
         count = len(group.results)
         cells = [
             f'{count}' if done == count else f'{done} of {count}',
             tables.median_text([result.hypervolume for result in group.results],
-                               lambda value: f'{value:.4f}'),
+                               lambda value: f'{value:.3f}'),
             tables.median_text([1 - error for error in group.figures('error')],
                                lambda value: f'{100 * value:.2f}'),
             *(tables.median_text(group.figures(goal.name), goal.digits)
               for goal in goals[1:])]
-        table.add_row(group.name, *cells)
+        table.add_row(name, *cells)
     tables.show(tables.console(), table)
     for result in reached:
         if result.state != 'finished':

@@ -103,14 +103,23 @@ def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
 
 
 def median_text(values: Iterable[float | None], form: Callable[[float], str]) -> str:
-    """The median of those that are known and below it 'least to most', unless they are
+    """The median of those that are known and below it 'least-most', unless they are
     equal; '' for none."""
     known = [value for value in values if value is not None]
     if not known:
         return ''
     low, high = form(min(known)), form(max(known))
     middle = form(statistics.median(known))
-    return middle if low == high else f'{middle}\n{low} to {high}'
+    return middle if low == high else f'{middle}\n{low}-{high}'
+
+
+def without_key(names: Sequence[str], heading: str) -> tuple[str, list[str]]:
+    """('method', ['none', 'magnitude']) of ['method=none', 'method=magnitude']; names
+    with other settings too are left as they are, under `heading`."""
+    keys = {name.partition('=')[0] for name in names}
+    if len(keys) > 1 or any(',' in name or '=' not in name for name in names):
+        return heading, list(names)
+    return keys.pop(), [name.partition('=')[2] for name in names]
 
 
 def two_units_text(costs: Mapping[str, Totals | None]) -> str:

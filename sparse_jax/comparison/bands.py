@@ -19,7 +19,7 @@ class Band(NamedTuple):
     """Several curves at the places where one of them changes."""
 
     x: np.ndarray
-    """[P] ascending, where all curves have a value."""
+    """[P] ascending, from where all curves have a value."""
     median: np.ndarray
     """[P]"""
     least: np.ndarray
@@ -29,15 +29,14 @@ class Band(NamedTuple):
 
 
 def band(curves: Sequence[Curve]) -> Band:
-    """The median and the range of curves, from where the last of them begins to where
-    the first of them ends; empty if they have no place in common."""
+    """The median and the range of curves, from where the last of them begins; a search
+    that has ended keeps what it had. Empty if a curve is."""
     known = [curve for curve in curves if len(curve.x)]
     if not known or len(known) < len(curves):
         return Band(*(np.zeros(0),) * 4)
     start = max(curve.x[0] for curve in known)
-    end = min(curve.x[-1] for curve in known)
     places = np.unique(np.concatenate([curve.x for curve in known]))
-    places = places[(places >= start) & (places <= end)]
+    places = places[places >= start]
     values = np.array([at(curve, places) for curve in known]).reshape(
         len(known), len(places))
     return Band(places, np.median(values, axis=0), values.min(axis=0),

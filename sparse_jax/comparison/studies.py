@@ -42,8 +42,11 @@ class History(NamedTuple):
     """Least validation error within the soft bounds; NaN while there is none."""
 
     def curve(self, against: str, figure: str) -> Curve:
-        """One of the figures against one of the others, known ones only."""
+        """One of the figures against one of the others, known ones only; a search
+        begins with a hypervolume of 0."""
         x, y = (np.array(getattr(self, name), float) for name in (against, figure))
+        if figure == 'hypervolume' and len(x):
+            x, y = np.r_[0.0, x], np.r_[0.0, y]
         return Curve(x[~np.isnan(y)], y[~np.isnan(y)])
 
 

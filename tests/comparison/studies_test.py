@@ -57,7 +57,9 @@ def test_nothing_within_the_bounds(make):
     study, = studies.compare([make('one', objectives__model_size=1)]).studies
     assert study.best is None and np.isnan(study.history.best_error).all()
     assert not len(study.history.curve('epochs', 'best_error').x)
-    assert len(study.history.curve('epochs', 'hypervolume').x) == tiny_study.ROUNDS
+    curve = study.history.curve('epochs', 'hypervolume')
+    assert curve.x.tolist() == [0, *study.history.epochs]
+    assert curve.y.tolist() == [0, *study.history.hypervolume]
 
 
 def test_seeds_are_groups_and_the_front_is_of_all(make):

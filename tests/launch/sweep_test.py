@@ -100,9 +100,13 @@ def test_medians_are_over_seeds_alone():
     assert groups[0].figures('error') == [0.1, 0.4, 0.2]
     assert groups[0].figures('ram') == [] and len(groups[1].results) == 1
     percent = lambda error: f'{100 * error:.0f}'
-    assert tables.median_text([0.1, 0.4, None, 0.2], percent) == '20\n10 to 40'
+    assert tables.median_text([0.1, 0.4, None, 0.2], percent) == '20\n10-40'
     assert tables.median_text([0.5, 0.501], percent) == '50'
     assert tables.median_text([None], percent) == ''
+    assert tables.without_key(['method=none', 'method=x'], 'point') == (
+        'method', ['none', 'x'])
+    for names in (['a=1', 'b=1'], ['a=1,b=2'], ['as_it_is']):
+        assert tables.without_key(names, 'point') == ('point', names)
 
 
 def _program(text, folder, name):
