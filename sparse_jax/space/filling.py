@@ -100,14 +100,17 @@ class _Structure(NamedTuple):
 def demand(space: Space, fits: Fits) -> Demand | None:
     """The strongest of `DEMANDS` that about one in a hundred structures meets within
     the budget; of none as many, the strongest that one meets; None where none does."""
-    least = None
+    count = lambda wanted, most: len(list(itertools.islice(
+        _starts(root_key(0), space, _SCREENED, fits, wanted), most)))
+    # What meets no demand is found with the weakest alone.
+    if not count(DEMANDS[-1], 1):
+        return None
+    counts = []
     for wanted in DEMANDS:
-        found = _starts(root_key(0), space, _SCREENED, fits, wanted)
-        count = len(list(itertools.islice(found, _ENOUGH)))
-        if count == _ENOUGH:
+        counts.append(count(wanted, _ENOUGH))
+        if counts[-1] == _ENOUGH:
             return wanted
-        least = least or (wanted if count else None)
-    return least
+    return next(wanted for wanted, n in zip(DEMANDS, counts) if n)
 
 
 def sample(
