@@ -399,7 +399,8 @@ def main():
         prepare(folder)
         for case in CASES:
             err = io.StringIO()
-            with contextlib.redirect_stderr(err), contextlib.suppress(SystemExit):
+            with (contextlib.redirect_stdout(io.StringIO()),
+                  contextlib.redirect_stderr(err), contextlib.suppress(SystemExit)):
                 command_line.call(case.launcher, *arguments(case, folder))
             line = err.getvalue().strip().replace(name, 'DIR').replace(
                 str(tiny_study.data_file().parent), 'DIR')
