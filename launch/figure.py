@@ -107,7 +107,7 @@ def draw_progress(
         axis.set_ylabel('hypervolume (of error and log10 costs)')
         axis.grid(True, lw=0.4, color='0.92', zorder=0)
         axis.set_axisbelow(True)
-        axis.legend(loc='lower right', frameon=False)
+        axis.legend(loc='upper left', frameon=False)
         figure.suptitle(title)
         figure.tight_layout()
         save(figure, target, form)

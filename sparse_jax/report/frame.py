@@ -9,6 +9,8 @@ from sparse_jax.objectives.goals import Objectives
 SLACK = 4.0
 """Times the soft bound of a cost that is still worth a look."""
 _MARGIN = 1.15
+_SPAN = 3.0
+"""Least ratio of the ends of a frame: a single network has neighbours to look at."""
 _RULE = ('networks in the better half between the least error and that of guessing '
          f'(on a logarithmic scale), with costs up to {SLACK:.0f} times the soft '
          'bounds')
@@ -107,5 +109,7 @@ def _around(shown: np.ndarray, most: np.ndarray, reach: float) -> Frame:
     high[1:] = np.where(near, np.maximum(high[1:], most), high[1:])
     low[1:] = np.where(near, np.minimum(low[1:], most), low[1:])
     low, high = low / _MARGIN, high * _MARGIN
+    wider = np.sqrt(np.maximum(_SPAN * low / high, 1.0))
+    low, high = low / wider, high * wider
     high[0] = max(min(high[0], 1.0), 1.3 * low[0])
     return Frame(low, high, False)

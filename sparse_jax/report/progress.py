@@ -73,6 +73,8 @@ def section(facts: Facts) -> Element:
         charts.append(_hypervolume(history))
     words = convergence.text(history)
     bounds = bounds_text(facts.objectives)
+    if facts.objectives.budgets:
+        bounds += ' and the hard budgets'
     within = f'Within the soft bounds of {bounds}.' if charts else (
         f'No network is within the soft bounds of {bounds} yet.')
     return element(
