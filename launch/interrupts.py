@@ -23,6 +23,16 @@ _hints: list[str] = []
 """What the line says after 'stopped'; the last one counts."""
 
 
+_taken: list[signal.Signals] = []
+"""The signals that end this process since `install`."""
+
+
+def take_back() -> None:
+    """Be told of the signals again, after a library has set handlers of its own."""
+    for number in _taken:
+        signal.signal(number, lambda *_: None)
+
+
 def install() -> None:
     """End this process with one line on any of `CODES` from now on.
 
@@ -31,9 +41,9 @@ def install() -> None:
     """
     ends, starts = os.pipe()
     os.set_blocking(starts, False)
-    for number in CODES:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)
+    _taken.extend(number for number in CODES
+                  if signal.getsignal(number) != signal.SIG_IGN)
+    take_back()
     signal.set_wakeup_fd(starts, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(ends,), daemon=True, name='signals').start()
 

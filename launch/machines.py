@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from absl import flags
 
-from launch import cli, tables
+from launch import cli, interrupts, tables
 
 if TYPE_CHECKING:
     from sparse_jax.evaluation.executor import ExecutorFactory
@@ -106,11 +106,18 @@ def connect(given: Executor) -> None:
         return
     import jax
 
-    from sparse_jax.evaluation.cluster import crew
-
     # The accelerators of this machine are for its worker.
     jax.config.update('jax_platforms', 'cpu')
-    crew.connect(given.ray.address.value)
+    connect_ray(given.ray)
+
+
+def connect_ray(given: Ray) -> None:
+    """Join a Ray cluster."""
+    from sparse_jax.evaluation.cluster import crew
+
+    crew.connect(given.address.value)
+    # Ray prints where a process was when it is told to end.
+    interrupts.take_back()
 
 
 def suited(

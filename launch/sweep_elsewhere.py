@@ -86,6 +86,7 @@ def run_on_ray(given: Flags, points: Sequence[Command], workdir: str) -> set[str
                           str(logs / f'{point.name}.txt')) for point in points]
     console, failed = tables.console(), set()
     tables.line(console, f'{len(points)} points; logs in {logs}')
+    machines.connect_ray(given.ray)
     with interrupts.hint('the same command continues'):
         ended = tasks.run(
             planned, address=given.ray.address.value, device=device, cpus=cpus)

@@ -29,13 +29,8 @@ def _slurm(port):
         common | {'SLURM_PROCID': str(i)} for i in range(2)]
 
 
-def _ranks(port):
-    common = {'WORLD_SIZE': '2', 'MASTER_ADDR': 'localhost', 'MASTER_PORT': str(port)}
-    return [('--hosts=auto',)] * 2, [common | {'RANK': str(i)} for i in range(2)]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize('way', [_flags, _slurm, _ranks])
+@pytest.mark.parametrize('way', [_flags, _slurm])
 def test_two_processes_find_what_one_finds(way, tmp_path, monkeypatch):
     with socket.socket() as free:
         free.bind(('localhost', 0))
