@@ -148,8 +148,8 @@ def finals_texts(rows: Sequence[Record], objectives: Objectives) -> list[str]:
         text = (f'finals, place {place}: trial {final.first} again, '
                 f'{len(final.networks)} of {len(final.starts)} trainings')
         if final.networks:
-            errors = [row.figures[0] for row in final.networks]
-            percent = spread(errors, lambda error: f'{100 * (1 - error):.2f} %')
+            right = [1 - row.figures[0] for row in final.networks]
+            percent = spread(right, lambda share: f'{100 * share:.2f} %')
             text += f' give {percent}; best {final.networks[0].name}'
         texts.append(text if final.networks else f'{text} give one within the bounds')
     return texts
