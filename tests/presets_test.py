@@ -21,8 +21,7 @@ def test_every_row_is_a_search_by_the_clock(name):
         assert settings.search.max_minutes == minutes
         assert settings.budgets.most['model_size'] == wanted.model_size
         assert settings.budgets.most['working_memory'] == wanted.working_memory
-        assert ('working_memory' in settings.objectives.names) == bool(
-            wanted.working_memory)
+        assert settings.objectives.names == ('error', 'model_size')
         assert settings.pruning.method == wanted.method
         assert settings.data.name == name
 
