@@ -54,7 +54,7 @@ def options(argument: str | None, rows: Mapping[str, Row]) -> tuple[int, Row]:
     return int(minutes), rows[row]
 
 
-def get_config(minutes: int, epochs: int, row: Row) -> ml_collections.ConfigDict:
+def config_for(minutes: int, epochs: int, row: Row) -> ml_collections.ConfigDict:
     """A search by the clock: filled starts, rungs, and an end that can be trusted.
 
     Args:
