@@ -16,7 +16,7 @@ LEVELS = (
     ('model',),
     ('pruning', 'quantize'),
     ('training',),
-    ('objectives',),
+    ('objectives', 'baselines'),
     ('export',),
     ('surrogate',),
     ('acquisition',),
