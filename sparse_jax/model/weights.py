@@ -26,8 +26,8 @@ HostTree = dict[str, dict[str, np.ndarray]]
 def extract(skeleton: Skeleton, exact: Graph, tree: Params) -> HostTree:
     """Padded host tree {node: {variable: array}} -> the same at true sizes."""
     ours, wide = _Sized(exact), _Sized(skeleton.graph)
-    cut = lambda name, variable, leaf: np.ascontiguousarray(
-        _cut(variable, np.asarray(leaf), ours.of(name), wide.of(name)))
+    cut = lambda name, variable, leaf: np.asarray(
+        _cut(variable, np.asarray(leaf), ours.of(name), wide.of(name)), order='C')
     return {name: {variable: cut(name, variable, leaf)
                    for variable, leaf in leaves.items()}
             for name, leaves in tree.items() if name.removesuffix(NORM) in ours.nodes}
@@ -178,6 +178,9 @@ def _copy(
 ) -> None:
     """Copy what a parent's variable shares with the child's padded (values, mask)."""
     wide, ours, theirs = leaves
+    if source.ndim == 0:
+        target[0][...], target[1][...] = source, True
+        return
     flat = theirs.rows(variable, source)
     if flat is None:
         shared = min(len(source), ours.node.channels)
@@ -197,7 +200,9 @@ def _copy(
 def _cut(
     variable: str, array: np.ndarray, ours: _Leaf, wide: _Leaf
 ) -> np.ndarray:
-    """One padded array -> its true part."""
+    """One padded array -> its true part; one number of a layer is all of it."""
+    if array.ndim == 0:
+        return array
     channels = ours.node.channels
     flat = wide.rows(variable, array)
     if flat is None:

@@ -3,6 +3,10 @@
 from sparse_jax import factories
 from sparse_jax.pruning.bayes_compress import bayes_compress as bayes_compress
 from sparse_jax.pruning.contract import check_method
+from sparse_jax.pruning.learned_threshold import (
+    learned_group_threshold as learned_group_threshold,
+)
+from sparse_jax.pruning.learned_threshold import learned_threshold as learned_threshold
 from sparse_jax.pruning.method import PruningMethod as PruningMethod
 from sparse_jax.pruning.method import cached_factory as cached_factory
 from sparse_jax.pruning.method import keep as keep
@@ -14,6 +18,8 @@ from sparse_jax.pruning.sparse_vd import sparse_vd as sparse_vd
 METHODS = {
     'sparse_vd': sparse_vd,
     'bayes_compress': bayes_compress,
+    'learned_threshold': learned_threshold,
+    'learned_group_threshold': learned_group_threshold,
     'magnitude': magnitude,
     'none': no_pruning,
 }

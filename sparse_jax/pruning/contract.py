@@ -54,9 +54,10 @@ def _check_fields(method: PruningMethod) -> None:
     cut = method.default_cut
     if not isinstance(cut, numbers.Real) or not math.isfinite(cut):
         raise ValueError(f'default_cut is {cut!r:.40}; allowed: a finite number')
-    if not isinstance(method.structured, bool):
-        raise ValueError(f'structured is {method.structured!r:.40}; allowed: True or '
-                         'False')
+    for field in ('structured', 'gated', 'thresholds'):
+        given = getattr(method, field)
+        if not isinstance(given, bool):
+            raise ValueError(f'{field} is {given!r:.40}; allowed: True or False')
     for part in _FORMS:
         if not callable(getattr(method, part)):
             raise _refusal(part, f'is {getattr(method, part)!r:.40}')
@@ -99,11 +100,11 @@ def _check_aux(aux: Any, params: Tree) -> None:
         for name, leaf in _leaves('init', node, leaves).items():
             # Stored weights are cut and inherited by these names.
             by_input = len(kernel) == 2 and name.startswith('group_')
-            sizes = {kernel, kernel[1:] if by_input else kernel[:1]}
+            sizes = {(), kernel, kernel[1:] if by_input else kernel[:1]}
             if leaf.shape not in sizes or not jnp.issubdtype(leaf.dtype, jnp.floating):
                 raise ValueError(
                     f'init gives {node}/{name} as {_shown(leaf)}, where the kernel is '
-                    f'{kernel}; allowed: floats of the shape of the kernel or '
+                    f'{kernel}; allowed: floats of the shape of the kernel, [] or '
                     '[outputs], in a dense layer [inputs] by a name that starts with '
                     "'group_'")
 

@@ -30,7 +30,8 @@ class PruningMethod(NamedTuple):
     decorated with `cached_factory`.
 
     The library's own are `sparse_vd` (Molchanov, Ashukha, Vetrov 2017),
-    `bayes_compress` (Louizos et al. 2017), `magnitude` and `no_pruning`.
+    `bayes_compress` (Louizos et al. 2017), `learned_threshold` and
+    `learned_group_threshold` (after Fedorov et al. 2020), `magnitude` and `no_pruning`.
     `--config.pruning.method=MODULE:FACTORY` searches with one's own.
 
     Example:
@@ -62,6 +63,12 @@ class PruningMethod(NamedTuple):
     """(params, aux) -> params of the deterministic network."""
     score: Callable[[Tree, Tree], dict[str, jax.Array]]
     """(params, aux) -> {node: score}."""
+    gated: bool = False
+    """Whether trainings run on `mean(params, aux)` in place of `params`: what the
+    method takes away is absent from the forward pass, with gradients of its own."""
+    thresholds: bool = True
+    """Whether the table's pruning thresholds are searched. A method that learns where
+    to cut does without: those rows are held at their lowest value."""
 
 
 def cached_factory(

@@ -18,7 +18,7 @@ from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import check_known
 from sparse_jax.space import sparse_space
-from sparse_jax.space.restriction import restrict
+from sparse_jax.space.restriction import hold, restrict
 from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.augment import suited
 
@@ -75,16 +75,20 @@ def search_space(
 ) -> sparse_space.Space:
     """The search space over images of this shape.
 
+    A pruning method that learns its thresholds leaves none to search.
+
     Raises:
-      ConfigError: a restriction that does not fit the table.
+      ConfigError: a restriction that does not fit the table, or no such pruning method.
     """
     whole = sparse_space.sparse_space(
         input_shape, num_classes, prior=settings.space.prior,
         rows=settings.space.rows, fold_binary=settings.objectives.fold_binary)
     try:
-        return restrict(whole, settings.space.restrict)
+        found = restrict(whole, settings.space.restrict)
     except ValueError as error:
         raise ConfigError(f'config.space.restrict: {error}') from None
+    searched = pruning_method(settings).thresholds
+    return found if searched else hold(found, 'pruning-threshold-')
 
 
 def objectives(settings: Settings, num_classes: int) -> Objectives:

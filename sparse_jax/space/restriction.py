@@ -42,6 +42,13 @@ def restrict(space: Space, text: str) -> Space:
     return dataclasses.replace(space, dimensions=tuple(rows))
 
 
+def hold(space: Space, prefix: str) -> Space:
+    """The space with the rows whose names begin with `prefix` at their lowest value."""
+    rows = tuple(narrow(row, repr(row.low)) if row.name.startswith(prefix) else row
+                 for row in space.dimensions)
+    return dataclasses.replace(space, dimensions=rows)
+
+
 def narrow(row: Dimension, text: str) -> Dimension:
     """A row with only the values that `text` names.
 

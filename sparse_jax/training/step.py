@@ -100,7 +100,8 @@ def loss_fn(
     (params, aux), (images, labels) = trained, batch
     candidate, noise_scale, weight = coefficients
     method = procedure.method
-    variables: dict[str, dict] = {'params': params}
+    variables: dict[str, dict] = {
+        'params': method.mean(params, aux) if method.gated else params}
     if state.stats:
         variables['batch_stats'] = state.stats
     noise = method.noise(params, aux)

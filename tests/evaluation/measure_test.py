@@ -118,7 +118,8 @@ def test_a_value_that_is_not_finite_is_a_status(name, value, where):
         return
     leaf = next(iter(tree['main-fc']))
     broken = tree | {'main-fc': tree['main-fc'] | {
-        leaf: jnp.asarray(tree['main-fc'][leaf]).at[0].set(value)}}
+        leaf: jnp.asarray(tree['main-fc'][leaf]).at[..., 0].set(value)
+        if jnp.ndim(tree['main-fc'][leaf]) else jnp.float32(value)}}
     measured = _measured(method, state._replace(**{where: broken}))
     assert int(measured.status) == status.NONFINITE
 

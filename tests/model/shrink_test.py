@@ -28,9 +28,11 @@ PRUNERS = ('random', *METHODS)
 
 
 def _scattered(rng, tree):
-    """A posterior far from its initial values, so that methods remove much."""
-    return jax.tree.map(
-        lambda leaf: np.asarray(leaf + rng.normal(0, 5, leaf.shape), np.float32), tree)
+    """A posterior far from its initial values, so that methods remove much: one number
+    of a layer, a log threshold, among the sizes of the weights."""
+    spread = lambda leaf: (leaf + rng.normal(0, 5, leaf.shape) if leaf.ndim > 1
+                           else rng.uniform(-7, -3, leaf.shape))
+    return jax.tree.map(lambda leaf: np.asarray(spread(leaf), np.float32), tree)
 
 
 def _prune(name, skeleton, candidate, params, stats, scatter, masks):
@@ -48,12 +50,12 @@ def _prune(name, skeleton, candidate, params, stats, scatter, masks):
 
 @pytest.fixture(scope='module')
 def pairs():
-    """[(pruner, exact graph, masked logits, masked layer costs, net)], 120 of them."""
+    """[(pruner, exact graph, masked logits, masked layer costs, net)], 168 of them."""
     found, rng, turn = [], np.random.default_rng(5), 0
     for seed, (shape, classes, policy) in enumerate(CASES):
         space = sparse_space(shape, classes)
         images = rng.integers(0, 256, (3, *shape)).astype(np.uint8)
-        for group in sampled.groups(space, policy, skeletons=5, members=12,
+        for group in sampled.groups(space, policy, skeletons=7, members=12,
                                     seed=40 + seed, max_weights=40_000):
             pruner = PRUNERS[turn % len(PRUNERS)]
             turn += 1

@@ -62,7 +62,8 @@ POINTS = {
         **_layer(1, 1, 'Conv2D', 2, 5)},
 }
 RUNS = [('norm-concatenate', 'sparse_vd'), ('sum', 'bayes_compress')]
-TRAINED = [('small-norm', 'sparse_vd'), ('small-concatenate', 'bayes_compress')]
+TRAINED = [('small-norm', 'sparse_vd'), ('small-concatenate', 'bayes_compress'),
+           ('small-norm', 'learned_group_threshold')]
 
 
 class _Setup:

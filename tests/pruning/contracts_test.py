@@ -62,10 +62,16 @@ def _scramble_invalid(aux, value):
     valid, changed = _valid(), {}
     for name, leaves in aux.items():
         mask = valid[name]['kernel']
-        groups = mask.any(axis=group_axes(mask))
-        changed[name] = {v: jnp.where(mask if leaf.ndim > 1 else groups, leaf, value)
+        changed[name] = {v: jnp.where(_concerned(mask, leaf), leaf, value)
                          for v, leaf in leaves.items()}
     return changed
+
+
+def _concerned(mask, leaf):
+    """Where a leaf of the aux is about a valid weight, in the leaf's shape."""
+    if leaf.ndim == 0:
+        return mask.any()
+    return mask if leaf.ndim > 1 else mask.any(axis=group_axes(mask))
 
 
 @pytest.fixture(params=METHODS)
@@ -111,9 +117,7 @@ def test_invalid_weights_contribute_nothing(method):
             outside = ~mask['kernel']
             assert (gradient[0][name]['kernel'][outside] == 0).all()
             for leaf in gradient[1].get(name, {}).values():
-                out = outside if leaf.ndim > 1 else ~mask['kernel'].any(
-                    axis=group_axes(outside))
-                assert (leaf[out] == 0).all()
+                assert (np.asarray(leaf)[~_concerned(mask['kernel'], leaf)] == 0).all()
     assert values[0] == values[1] == values[2]
     jax.tree.map(np.testing.assert_array_equal, grads[0], grads[2])
 
@@ -129,8 +133,7 @@ def test_the_penalty_pushes_every_valid_weight(method):
         inside = mask['kernel']
         leaves = gradient[1].get(name, {})
         for variable, leaf in leaves.items():
-            where = inside if leaf.ndim > 1 else inside.any(axis=group_axes(inside))
-            assert (np.asarray(leaf)[where] != 0).all(), variable
+            assert (np.asarray(leaf)[_concerned(inside, leaf)] != 0).all(), variable
         if not leaves:
             assert (gradient[0][name]['kernel'][inside] != 0).all()
 
@@ -202,8 +205,11 @@ def test_keep_is_valid_and_monotone(method):
         method, params, aux, valid, offset=offset,
         thresholds=dict.fromkeys(SHAPES, threshold))
     many, default, few = cut(1e9, 0.0), cut(0.0, 0.0), cut(0.0, 0.5)
+    means = kernels(method.mean(params, aux))
     for name, mask in valid.items():
-        np.testing.assert_array_equal(many[name], mask['kernel'])
+        # What a gate has taken away no cut brings back.
+        whole = mask['kernel'] & (means[name] != 0 if method.gated else True)
+        np.testing.assert_array_equal(many[name], whole)
         assert (default[name] <= mask['kernel']).all()
         assert (few[name] <= default[name]).all()
     total = lambda masks: sum(int(m.sum()) for m in masks.values())
@@ -219,7 +225,10 @@ def test_structured_methods_drop_whole_groups(method):
     params, valid = _params(0), _valid()
     partly = 0
     for seed in range(5):
-        kept = keep(method, params, _aux(method, params, seed), valid, offset=0.0,
+        aux = _aux(method, params, seed)
+        if method.gated:  # thresholds among the sizes of the groups
+            aux = jax.tree.map(lambda leaf: leaf / 10 - 0.6, aux)
+        kept = keep(method, params, aux, valid, offset=0.0,
                     thresholds=dict.fromkeys(SHAPES, 0.1))
         for name, mask in kept.items():
             axes = group_axes(np.asarray(mask))

@@ -33,7 +33,9 @@ METHODS = {
         'group_mean': jnp.ones(k.shape[1] if k.ndim == 2 else k.shape[0]),
         'bias_scale': jnp.ones(k.shape[0]), 'log_sigma2': k}),
         score=_per_layer(lambda k: jnp.float32(1.0))),
-    'scalar_aux': dict(init=_per_layer(lambda k: {'strength': jnp.zeros(())})),
+    'number_of_a_layer': dict(init=_per_layer(lambda k: {'strength': jnp.zeros(())})),
+    'truth_as_number': dict(gated=1),
+    'held_by_name': dict(thresholds='none'),
     'odd_aux': dict(init=_per_layer(lambda k: {'strength': jnp.zeros(3)})),
     'inputs_by_another_name': dict(init=_per_layer(
         lambda k: {'strength': jnp.zeros(k.shape[1] if k.ndim == 2 else k.shape[0])})),

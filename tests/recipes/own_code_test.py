@@ -17,7 +17,8 @@ from tests.recipes import mistakes
 HERE = f'{mistakes.__name__}:'
 
 METHODS = {
-    'scalar_aux': r"init gives block-1-layer-1/strength as float32 of shape \(\)",
+    'truth_as_number': 'gated is 1; allowed: True or False',
+    'held_by_name': "thresholds is 'none'; allowed: True or False",
     'odd_aux': r'init gives block-1-layer-1/strength as float32 of shape \(3,\)',
     'inputs_by_another_name': r"init gives classifier/strength as .* \(7,\).*'group_'",
     'counting_aux': r'strength as int32 of shape .*allowed: floats',
@@ -90,7 +91,7 @@ def test_of_pruning_methods(name, reason):
              'pruning.method', name, reason)
 
 
-@pytest.mark.parametrize('name', ['fine', 'groups'])
+@pytest.mark.parametrize('name', ['fine', 'groups', 'number_of_a_layer'])
 def test_methods_that_are_right_pass(name):
     assert pruning.find(f'{HERE}method_{name}').name == 'mine'
 

@@ -8,7 +8,7 @@ from sparse_jax import pruning
 from sparse_jax.model.skeleton import TierPolicy
 from sparse_jax.settings import reading
 from sparse_jax.settings.errors import ConfigError
-from sparse_jax.settings.groups import Search, Settings
+from sparse_jax.settings.groups import Search, Settings, Space
 from sparse_jax.settings.tree import default_config
 
 BAD = [
@@ -106,6 +106,24 @@ def test_a_part_of_the_settings_is_enough():
 def test_every_pruning_method_has_a_name(method):
     settings = reading.read({'pruning': {'method': method}})
     assert isinstance(reading.pruning_method(settings), pruning.PruningMethod)
+
+
+@pytest.mark.parametrize('method', ['learned_threshold', 'learned_group_threshold'])
+def test_a_method_that_learns_thresholds_leaves_none_to_search(method):
+    settings = reading.read({'pruning': {'method': method}})
+    space = reading.search_space(settings, (8, 8, 1), 2)
+    searched = reading.search_space(Settings(), (8, 8, 1), 2)
+    assert space.names == searched.names
+    for row, other in zip(space.dimensions, searched.dimensions):
+        if row.name.startswith('pruning-threshold-'):
+            assert (row.levels, row.decode(0.3)) == (1, pytest.approx(1e-6))
+            assert row.problem(1e-4) and not other.problem(1e-4)
+        else:
+            assert row == other
+    narrowed = dataclasses.replace(settings, space=Space(
+        restrict='pruning-threshold-*=1e-5:1e-4'))
+    space = reading.search_space(narrowed, (8, 8, 1), 2)
+    assert space['pruning-threshold-block-1-layer-1'].decode(0.9) == pytest.approx(1e-5)
 
 
 def test_default_tiers_are_those_of_the_library():
