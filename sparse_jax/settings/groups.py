@@ -78,8 +78,8 @@ class Pruning:
 
     method: str = 'sparse_vd'
     """sparse_vd, bayes_compress, learned_threshold, learned_group_threshold, magnitude,
-    none, or your own as MODULE:FACTORY. Learned thresholds take the place of the table's,
-    whose rows are held at their lowest value."""
+    none, or your own as MODULE:FACTORY. Learned thresholds take the place of the
+    table's, whose rows are held at their lowest value."""
     cuts: tuple[float, ...] = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
     """Every training is also measured at these shifts of the log alpha cut; networks
     that this adds may join the front. () measures its own only."""

@@ -1,4 +1,4 @@
-"""Learned thresholds: their formulas, the step through their gate, and what they leave."""
+"""Learned thresholds: formulas, the step through their gate, what they leave."""
 
 import functools
 
