@@ -19,6 +19,7 @@ COMMANDS = {
     'search': 'search for pruned networks, or continue a search',
     'sweep': 'search with many configurations, one study for each',
     'status': 'how far studies are, running ones too',
+    'baselines': 'competitors on the same images: Bonsai, ProtoNN, kNN, SVM, GBDT',
     'compare': 'fronts and progress of several studies, one picture',
     'report': 'the front of a study as table, CSV and pictures; test data once',
     'records': 'a study as CSV, for TensorBoard and for the dashboard of Optuna',

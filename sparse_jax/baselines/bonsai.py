@@ -15,7 +15,7 @@ import numpy as np
 from sparse_jax.baselines import sizes, thresholding
 from sparse_jax.baselines.features import Labelled, Standard
 from sparse_jax.baselines.thresholding import Matrices, Now, Plan
-from sparse_jax.types import PRNGKey
+from sparse_jax.types import Array, PRNGKey
 
 HARD = 1e9
 """Sharpness of the path at inference: of every pair of children one."""
@@ -110,7 +110,7 @@ def train(
               'T': tuning.decay_t}
 
     def loss(
-        matrices: Matrices, sharpness: jax.Array, features: jax.Array,
+        matrices: Matrices, sharpness: jax.Array, features: Array,
         labels: jax.Array,
     ) -> jax.Array:
         found = scores(matrices, features, tree, sigma=tuning.sigma,
@@ -142,10 +142,10 @@ def train(
         shares=tuning.shares, rate=tuning.rate)[0]
 
 
-def project(matrices: Matrices, features: jax.Array) -> jax.Array:
+def project(matrices: Matrices, features: Array) -> jax.Array:
     """Returns Z [x, 1] / p, [N, p], of features [N, D]."""
     weights = matrices['Z']
-    return (features @ weights[:, :-1].T + weights[:, -1]) / weights.shape[0]
+    return (jnp.asarray(features) @ weights[:, :-1].T + weights[:, -1]) / weights.shape[0]
 
 
 def indicators(
@@ -172,7 +172,7 @@ def indicators(
 
 
 def scores(
-    matrices: Matrices, features: jax.Array, tree: Tree, *, sigma: jax.Array | float,
+    matrices: Matrices, features: Array, tree: Tree, *, sigma: jax.Array | float,
     sharpness: jax.Array | float = HARD,
 ) -> jax.Array:
     """Returns [N, L]: what all nodes predict, weighted by how far one is on their path.
@@ -193,7 +193,7 @@ def scores(
 
 
 def path_scores(
-    matrices: Matrices, features: jax.Array, tree: Tree, *, sigma: jax.Array | float,
+    matrices: Matrices, features: Array, tree: Tree, *, sigma: jax.Array | float,
 ) -> jax.Array:
     """Returns [N, L] as a microcontroller adds them up: along one path of the tree."""
     reduced = project(matrices, features)
@@ -209,7 +209,7 @@ def path_scores(
     return total
 
 
-def margin_losses(found: jax.Array, labels: jax.Array) -> jax.Array:
+def margin_losses(found: jax.Array, labels: Array) -> jax.Array:
     """Hinge loss of one score, Crammer and Singer's of several.
 
     Args:
@@ -228,7 +228,7 @@ def margin_losses(found: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def predict(
-    matrices: Matrices, features: jax.Array, tree: Tree, *, sigma: jax.Array | float,
+    matrices: Matrices, features: Array, tree: Tree, *, sigma: jax.Array | float,
 ) -> jax.Array:
     """Returns classes [N] int32, by one path."""
     found = path_scores(matrices, features, tree, sigma=sigma)

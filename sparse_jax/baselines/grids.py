@@ -11,7 +11,7 @@ import numpy as np
 
 from sparse_jax.baselines.features import Labelled
 from sparse_jax.baselines.thresholding import Plan
-from sparse_jax.types import PRNGKey
+from sparse_jax.types import Array, PRNGKey
 
 T = TypeVar('T')
 Train = Callable[[PRNGKey, Labelled, Any, Any, Plan], Any]
@@ -68,6 +68,6 @@ def member(trained: T, index: int) -> T:
     return jax.tree.map(lambda leaf: leaf[index], trained)
 
 
-def accuracy(predicted: jax.Array, labels: jax.Array | np.ndarray) -> float:
+def accuracy(predicted: Array, labels: Array) -> float:
     """The share of right classes."""
     return float(jnp.mean(predicted == labels))

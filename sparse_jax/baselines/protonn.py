@@ -16,7 +16,7 @@ import numpy as np
 from sparse_jax.baselines import sizes, thresholding
 from sparse_jax.baselines.features import Labelled, Standard
 from sparse_jax.baselines.thresholding import Matrices, Now, Plan
-from sparse_jax.types import PRNGKey
+from sparse_jax.types import Array, PRNGKey
 
 CLUSTERED, ROUNDS = 4096, 10
 """Most examples that the first prototypes are means of, and rounds of k-means."""
@@ -113,13 +113,13 @@ def _squared_distances(points: jax.Array, prototypes: jax.Array) -> jax.Array:
     return jnp.maximum(squares - 2.0 * points @ prototypes, 0.0)
 
 
-def scores(fitted: Fitted, features: jax.Array) -> jax.Array:
+def scores(fitted: Fitted, features: Array) -> jax.Array:
     """Returns [N, L] of standardised features [N, D]."""
     return _scores(fitted.matrices, fitted.gamma, features)
 
 
-def _scores(matrices: Matrices, gamma: jax.Array, features: jax.Array) -> jax.Array:
-    squared = _squared_distances(features @ matrices['W'].T, matrices['B'])
+def _scores(matrices: Matrices, gamma: jax.Array, features: Array) -> jax.Array:
+    squared = _squared_distances(jnp.asarray(features) @ matrices['W'].T, matrices['B'])
     return jnp.exp(-gamma**2 * squared) @ matrices['Z'].T
 
 
@@ -142,7 +142,7 @@ def train(
     start = init(init_key, data, shape, tuning.width)
 
     def loss(
-        matrices: Matrices, gamma: jax.Array, features: jax.Array, labels: jax.Array,
+        matrices: Matrices, gamma: jax.Array, features: Array, labels: jax.Array,
     ) -> jax.Array:
         wanted = jax.nn.one_hot(labels, shape.classes)
         found = _scores(matrices, gamma, features)
@@ -158,7 +158,7 @@ def train(
         data, plan, shares=tuning.shares, rate=tuning.rate))
 
 
-def predict(fitted: Fitted, features: jax.Array) -> jax.Array:
+def predict(fitted: Fitted, features: Array) -> jax.Array:
     """Returns classes [N] int32."""
     return jnp.argmax(scores(fitted, features), axis=1).astype(jnp.int32)
 

@@ -1,0 +1,150 @@
+"""Train competitors on the images of a configuration: tuned on validation, tested once.
+
+    python -m launch.baselines --config=experiments/digits.py --workdir=runs/small
+    python -m launch.baselines --config=experiments/mnist.py --workdir=runs/mnist \
+        --methods=bonsai,protonn --kilobytes=16
+
+Bonsai and ProtoNN fill --kilobytes by the rule of their papers; kNN, support vectors
+and boosted trees are as large as they are. Every method has a grid; the candidate that
+is best on the validation images is read once on the test images. WORKDIR gets
+baselines.json, baselines.csv and their checksums; methods that it has are not run
+again, unless the data are others.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from launch import cli, tables
+
+if TYPE_CHECKING:
+    from sparse_jax.baselines.features import Standard
+    from sparse_jax.baselines.rows import Row
+    from sparse_jax.data import Dataset, DataSpec, Split
+
+NAMES = ('bonsai', 'protonn', 'knn', 'svm', 'gbdt')
+FLAGS = cli.new_flags()
+CONFIG = cli.define_config(FLAGS)
+WORKDIR = cli.define_workdir('Folder of the results.', FLAGS)
+METHODS = flags.DEFINE_list(
+    'methods', list(NAMES), f'Which: {", ".join(NAMES)}.', flag_values=FLAGS)
+KILOBYTES = flags.DEFINE_float(
+    'kilobytes', 16.0, 'Of 1024 bytes, for Bonsai and ProtoNN.', 0.1, flag_values=FLAGS)
+GRID = flags.DEFINE_enum(
+    'grid', 'small', ['small', 'wide'], 'How many settings are tried.',
+    flag_values=FLAGS)
+EPOCHS = flags.DEFINE_integer(
+    'epochs', 100, 'Of Bonsai and ProtoNN.', 1, flag_values=FLAGS)
+SEED = flags.DEFINE_integer(
+    'seed', 0, 'Of weights and of the order of images.', 0, flag_values=FLAGS)
+TRUST = cli.define_trust(FLAGS)
+
+
+def asked() -> list[str]:
+    """The methods to run."""
+    unknown = [name for name in METHODS.value if name not in NAMES]
+    if unknown or not METHODS.value:
+        cli.fail(f'--methods={",".join(METHODS.value)}: '
+                 f'{unknown[0] if unknown else "nothing"!r} is not allowed; allowed: '
+                 f'{", ".join(NAMES)}')
+    if not math.isfinite(KILOBYTES.value):
+        cli.fail(f'--kilobytes={KILOBYTES.value}: allowed: a finite number')
+    return list(dict.fromkeys(METHODS.value))
+
+
+def known_rows(split: str) -> list[Row]:
+    """What the folder has; nothing if it is new."""
+    import pathlib
+
+    from sparse_jax.baselines import rows
+
+    if not (pathlib.Path(WORKDIR.value) / rows.SUMS).exists():
+        return []
+    try:
+        found = rows.read(WORKDIR.value)
+    except rows.RowsError as error:
+        cli.fail(error)
+    other = [row for row in found if row.split != split]
+    if other:
+        cli.fail(f'--workdir={WORKDIR.value}: has rows of other data '
+                 f'({other[0].data}); allowed: a folder of the same data, or a new one')
+    return found
+
+
+def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
+    """Tune a method, test the best candidate."""
+    import jax
+    import numpy as np
+
+    from sparse_jax import data
+    from sparse_jax.baselines import features, sizes, tuned
+    from sparse_jax.baselines.rows import Row
+    from sparse_jax.baselines.thresholding import Plan
+
+    def ready(part: Split) -> features.Labelled:
+        flat = features.flat(part)
+        return flat._replace(features=features.standardise(flat.features, by))
+
+    begun = time.time()
+    task = tuned.Task(
+        jax.random.key(SEED.value), ready(images.train), images.num_classes,
+        int(1024 * KILOBYTES.value), Plan(epochs=EPOCHS.value), GRID.value == 'wide',
+        SEED.value)
+    chosen = tuned.best(name, task, ready(images.validation))
+    if chosen is None:
+        cli.fail(f'--kilobytes={KILOBYTES.value:g}: no shape of {name} fits; allowed: '
+                 'more, or --grid=wide')
+    seconds = time.time() - begun
+    test = ready(data.load_test(spec))
+    right = np.mean(chosen.candidate.predict(np.asarray(test.features)) == test.labels)
+    published, one_byte, values = (
+        sizes.size(chosen.candidate.stored, rule) for rule in sizes.RULES)
+    shown = f'{spec.name} {spec.classes}'.strip()
+    return Row(
+        name, shown, data.digest(images), chosen.validation, float(right), published,
+        one_byte, values, chosen.tried, round(seconds, 1), SEED.value,
+        chosen.candidate.settings)
+
+
+def show(found: list[Row]) -> None:
+    """Print the rows as a table."""
+    from rich.table import Table
+
+    table = Table(title='tuned on validation images, tested once')
+    for heading in ('method', 'valid. %', 'test %', 'KB', '1-byte KB', 'values',
+                    'tried', 's'):
+        table.add_column(heading, justify='left' if heading == 'method' else 'right')
+    for row in found:
+        table.add_row(
+            row.method, f'{100 * row.validation:.2f}', f'{100 * row.test:.2f}',
+            f'{row.published_bytes / 1024:.2f}', f'{row.one_byte_bytes / 1024:.2f}',
+            str(row.values), str(row.tried), f'{row.seconds:.0f}')
+    tables.show(tables.console(), table)
+
+
+def main(argv: list[str]) -> None:
+    from sparse_jax import data
+    from sparse_jax.baselines import features, rows
+    from sparse_jax.settings import reading
+
+    del argv
+    names = asked()
+    spec = reading.data_spec(reading.read(CONFIG.value))
+    images = data.load(spec)
+    found = known_rows(data.digest(images))
+    by = features.standard(features.flat(images.train).features)
+    have = {row.method for row in found}
+    for name in names:
+        if name in have:
+            continue
+        found.append(row_of(name, spec, images, by))
+        rows.write(WORKDIR.value, found)
+    show(found)
+
+
+if __name__ == '__main__':
+    cli.run(main, FLAGS)

@@ -1,0 +1,162 @@
+"""Every method with its grid: candidates, and the best of them on validation data."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax.baselines import bonsai, budgets, classical, grids, protonn, sizes
+from sparse_jax.baselines.features import Labelled
+from sparse_jax.baselines.sizes import Stored
+from sparse_jax.baselines.thresholding import Plan
+from sparse_jax.types import PRNGKey
+
+
+class Task(NamedTuple):
+    """What is asked of every method."""
+
+    key: PRNGKey
+    train: Labelled
+    """Standardised."""
+    classes: int
+    budget: int
+    """Bytes under the published rule; Bonsai and ProtoNN fill it."""
+    plan: Plan
+    """Of Bonsai and ProtoNN."""
+    wide: bool = False
+    """Whether the grid is the large one."""
+    seed: int = 0
+    """Of scikit-learn."""
+
+
+class Candidate(NamedTuple):
+    """One trained classifier."""
+
+    settings: dict[str, float | int]
+    stored: Mapping[str, Stored]
+    predict: Callable[[np.ndarray], np.ndarray]
+    """Standardised features [N, D] -> classes [N]."""
+
+
+class Chosen(NamedTuple):
+    """The best of a grid."""
+
+    candidate: Candidate
+    validation: float
+    """Accuracy."""
+    tried: int
+    """Candidates."""
+
+
+def _knn(task: Task) -> Iterator[Candidate]:
+    for neighbours in (1, 3, 5, 7, 9) if task.wide else (1, 3, 5):
+        fitted = classical.knn(task.train, neighbours=neighbours)
+        yield Candidate({'neighbours': neighbours}, classical.stored(fitted),
+                        fitted.predict)
+
+
+def _svm(task: Task) -> Iterator[Candidate]:
+    grid = ((0.1, 1.0, 10.0, 100.0), (0.3, 1.0, 3.0)) if task.wide else (
+        (1.0, 10.0), (1.0,))
+    for cost, width in itertools.product(*grid):
+        fitted = classical.svm(task.train, cost=cost, width=width)
+        yield Candidate({'cost': cost, 'width': width}, classical.stored(fitted),
+                        fitted.predict)
+
+
+def _gbdt(task: Task) -> Iterator[Candidate]:
+    grid = ((30, 100, 300), (7, 31), (0.03, 0.1, 0.3)) if task.wide else (
+        (30, 100), (15,), (0.1,))
+    for rounds, leaves, rate in itertools.product(*grid):
+        fitted = classical.gbdt(task.train, rounds=rounds, leaves=leaves, rate=rate,
+                                seed=task.seed)
+        yield Candidate({'rounds': rounds, 'leaves': leaves, 'rate': rate},
+                        classical.stored(fitted), fitted.predict)
+
+
+def _bonsai(task: Task) -> Iterator[Candidate]:
+    shapes = itertools.product((5, 10, 20, 30) if task.wide else (5, 10, 20),
+                               (0, 1, 2, 3, 4) if task.wide else (2,))
+    rates = (0.003, 0.01, 0.03) if task.wide else (0.01, 0.03)
+    for projection, depth in shapes:
+        tree = bonsai.Tree(
+            task.train.features.shape[1], task.classes, projection, depth)
+        filled = [budgets.fill_bonsai(tree, bonsai.Tuning(
+            share_w=share, share_v=share, share_t=1.0), task.budget)
+            for share in (0.3, 1.0)]
+        tunings = [tuning for start in filled if start is not None for tuning in
+                   grids.product(start, rate=rates,
+                                 sigma=(0.3, 1.0) if task.wide else (1.0,))]
+        yield from _trained(task, bonsai, tree, tunings)
+
+
+def _protonn(task: Task) -> Iterator[Candidate]:
+    shapes = itertools.product((5, 10, 15, 20) if task.wide else (5, 10, 15),
+                               (2, 5, 10, 20) if task.wide else (5,))
+    rates = (0.003, 0.01, 0.03) if task.wide else (0.01, 0.03)
+    for projection, per_class in shapes:
+        shape = protonn.Prototypes(
+            task.train.features.shape[1], task.classes, projection, per_class)
+        start = budgets.fill_protonn(shape, protonn.Tuning(), task.budget)
+        tunings = [] if start is None else grids.product(
+            start, rate=rates, width=(1.0, 2.5, 4.0) if task.wide else (2.5,))
+        yield from _trained(task, protonn, shape, tunings)
+
+
+def _trained(
+    task: Task, module: Any, shape: Any, tunings: list[Any],
+) -> Iterator[Candidate]:
+    """The members of a grid of one shape, trained in one program."""
+    if not tunings:
+        return
+    trained = grids.train(task.key, task.train, grids.stacked(tunings),
+                          method=module.train, shape=shape, plan=task.plan)
+    sides = {name: value for name, value in vars(shape).items()
+             if name not in ('features', 'classes')}
+    for index, tuning in enumerate(tunings):
+        yield Candidate(
+            {**sides, **{n: float(v) for n, v in tuning._asdict().items()}},
+            module.stored(shape, tuning),
+            _predictor(module, grids.member(trained, index), shape, tuning))
+
+
+def _predictor(
+    module: Any, one: Any, shape: Any, tuning: Any,
+) -> Callable[[np.ndarray], np.ndarray]:
+    def predict(features: np.ndarray) -> np.ndarray:
+        found = bonsai.predict(one, jax.numpy.asarray(features), shape,
+                               sigma=tuning.sigma) if module is bonsai \
+            else protonn.predict(one, jax.numpy.asarray(features))
+        return np.asarray(found)
+
+    return predict
+
+
+METHODS: dict[str, Callable[[Task], Iterator[Candidate]]] = {
+    'bonsai': _bonsai, 'protonn': _protonn, 'knn': _knn, 'svm': _svm, 'gbdt': _gbdt}
+"""What each yields is trained when it is asked for."""
+
+
+def best(name: str, task: Task, validation: Labelled) -> Chosen | None:
+    """Train the grid of a method and choose.
+
+    Args:
+      name: one of `METHODS`.
+      task: training data and budget.
+      validation: standardised; it alone decides, and of equally good candidates the
+        bytes.
+
+    Returns:
+      None if nothing of the grid fits the budget.
+    """
+    chosen, rank, tried = None, (-1.0, 0), 0
+    for candidate in METHODS[name](task):
+        tried += 1
+        right = np.mean(candidate.predict(np.asarray(validation.features))
+                        == np.asarray(validation.labels))
+        now = (float(right), -sizes.size(candidate.stored))
+        if chosen is None or now > rank:
+            chosen, rank = candidate, now
+    return None if chosen is None else Chosen(chosen, rank[0], tried)

@@ -1,0 +1,34 @@
+"""The choice within a grid."""
+
+import jax
+import numpy as np
+
+from sparse_jax.baselines import sizes, tuned
+from sparse_jax.baselines.features import Labelled
+from sparse_jax.baselines.thresholding import Plan
+from tests.baselines import tiny
+
+DATA = tiny.standardised()
+TASK = tuned.Task(jax.random.key(0), DATA, 3, 900, Plan(epochs=2))
+
+
+def test_validation_decides_and_bytes_break_ties(monkeypatch):
+    def candidate(label, number):
+        return tuned.Candidate({'label': label}, {'x': sizes.Stored(number)},
+                               lambda x: np.full(len(x), label))
+
+    def grid(task):
+        yield from (candidate(1, 5), candidate(2, 9), candidate(2, 7), candidate(0, 1))
+
+    monkeypatch.setitem(tuned.METHODS, 'own', grid)
+    part = Labelled(np.zeros((4, 6), np.float32), np.array([2, 2, 1, 0]))
+    found = tuned.best('own', TASK, part)
+    assert found.candidate.settings == {'label': 2} and found.validation == 0.5
+    assert found.candidate.stored['x'].values == 7 and found.tried == 4
+
+
+def test_small_budgets_leave_fewer_shapes_or_none():
+    found = tuned.best('protonn', TASK, DATA)
+    assert sizes.size(found.candidate.stored) <= 900 and found.tried >= 2
+    assert set(found.candidate.settings) > {'projection', 'per_class', 'rate', 'width'}
+    assert tuned.best('bonsai', TASK._replace(budget=50), DATA) is None

@@ -1,0 +1,58 @@
+"""launch.baselines: competitors on the images of a configuration."""
+
+import pytest
+
+from launch import baselines
+from sparse_jax.baselines import rows, tuned
+from tests import tiny_study
+from tests.launch import command_line
+
+
+def _run(capsys, workdir, *more):
+    return command_line.run(
+        capsys, 'baselines', '--config.data.name=tiny',
+        f'--config.data.path={tiny_study.data_file()}',
+        '--config.data.validation_size=60', '--config.data.test_size=60',
+        f'--workdir={workdir}', *more)
+
+
+def test_the_flag_names_all_methods():
+    assert set(baselines.NAMES) == set(tuned.METHODS)
+
+
+def test_rows_are_kept_and_not_made_again(tmp_path, capsys):
+    first = _run(capsys, tmp_path / 'run', '--methods=knn,svm')
+    assert first.code == 0, first.err
+    found = rows.read(tmp_path / 'run')
+    assert [row.method for row in found] == ['knn', 'svm']
+    assert all(0.3 < row.test <= 1 and row.tried > 1 for row in found)
+    assert found[0].published_bytes == 4 * found[0].values
+    before = command_line.contents(tmp_path)
+    again = _run(capsys, tmp_path / 'run', '--methods=svm,knn')
+    assert again.out == first.out and command_line.contents(tmp_path) == before
+    other = _run(capsys, tmp_path / 'run', '--methods=knn', '--config.data.seed=1')
+    assert other.code == 2 and 'has rows of other data (tiny)' in other.err
+    assert command_line.contents(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_every_method_from_end_to_end(tmp_path, capsys):
+    found = _run(capsys, tmp_path / 'run', '--kilobytes=4', '--epochs=30')
+    assert found.code == 0, found.err
+    made = {row.method: row for row in rows.read(tmp_path / 'run')}
+    assert set(made) == set(baselines.NAMES)
+    for name in ('bonsai', 'protonn'):
+        assert made[name].published_bytes <= 4096
+    assert all(row.validation > 0.4 for row in made.values())
+
+
+@pytest.mark.parametrize('more, words', [
+    (['--methods=knn,tree'], "--methods=knn,tree: 'tree' is not allowed; allowed: "),
+    (['--methods='], "'nothing' is not allowed"),
+    (['--kilobytes=0.1', '--methods=bonsai'], 'no shape of bonsai fits'),
+    (['--kilobytes=inf'], 'allowed: a finite number'),
+    (['--epochs=0'], '--epochs')])
+def test_mistakes_are_one_line(tmp_path, capsys, more, words):
+    found = _run(capsys, tmp_path / 'run', *more)
+    assert found.code == 2 and found.err.count('\n') == 1, found
+    assert words in found.err and not list(tmp_path.iterdir())
