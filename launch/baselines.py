@@ -38,7 +38,7 @@ GRID = flags.DEFINE_enum(
     'grid', 'small', ['small', 'wide'], 'How many settings are tried.',
     flag_values=FLAGS)
 EPOCHS = flags.DEFINE_integer(
-    'epochs', 100, 'Of Bonsai and ProtoNN.', 1, flag_values=FLAGS)
+    'epochs', 200, 'Of Bonsai and ProtoNN.', 1, flag_values=FLAGS)
 SEED = flags.DEFINE_integer(
     'seed', 0, 'Of weights and of the order of images.', 0, flag_values=FLAGS)
 TRUST = cli.define_trust(FLAGS)

@@ -145,7 +145,8 @@ def train(
 def project(matrices: Matrices, features: Array) -> jax.Array:
     """Returns Z [x, 1] / p, [N, p], of features [N, D]."""
     weights = matrices['Z']
-    return (jnp.asarray(features) @ weights[:, :-1].T + weights[:, -1]) / weights.shape[0]
+    sums = jnp.asarray(features) @ weights[:, :-1].T + weights[:, -1]
+    return sums / weights.shape[0]
 
 
 def indicators(
