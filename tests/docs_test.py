@@ -48,8 +48,9 @@ PATHS = re.compile(rf'(?<![\w/.-])((?:{_ANY})/[\w./*-]*[\w/*])')
 DOTTED = re.compile(rf'(?<![\w/.-])((?:{_MODULES})(?:\.\w+)+)')
 QUOTED = re.compile(r'`([\w./*-]+)`')
 LINKS = re.compile(r'\]\(([^)\s]+)\)')
-MADE = ('study.sqlite', 'sweep.csv', 'report.html', 'report.json')
-"""Files that a search makes; their names look like modules."""
+MADE = ('study.sqlite', 'sweep.csv', 'report.html', 'report.json', 'baselines.json',
+        'baselines.csv')
+"""Files that a launcher makes; their names look like modules."""
 
 
 @functools.cache
