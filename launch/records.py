@@ -1,8 +1,7 @@
 """Records of a study for other tools: tables, TensorBoard, Optuna's dashboard.
 
     python -m launch.records --workdir=runs/digits --out=runs/digits/records
-    python -m launch.records --workdir=runs/digits --out=DIR \
-        --format=csv,tensorboard,optuna
+    python -m launch.records --workdir=DIR --out=OUT --format=csv,tensorboard,optuna
 
 csv: trials.csv (a line per network: its point, costs, status, parent, seconds),
 rounds.csv and learning.csv (loss and accuracy by epoch of every trial).

@@ -64,7 +64,7 @@ def test_its_command_works_in_any_folder(installed, tmp_path):
     # Presets of the library are found by their name in the checkout.
     done = _run(installed, tmp_path, 'search', '--config=experiments/mnist_cpu.py',
                 '--config.search.rounds=0', '--workdir=run', '--cache_dir=')
-    assert (done.returncode, done.stdout) == (2, '')
+    assert done.returncode == 2
     assert done.stderr.startswith('error: config.search.rounds: 0 is not allowed; ')
     assert not list(tmp_path.iterdir())
 

@@ -107,7 +107,7 @@ def test_a_search_without_the_tools_says_what_to_install(
     assert 'flash' in result.out and 'RAM' in result.out
     asked = command_line.run(
         capsys, 'search', f'--workdir={workdir}', '--verify', *_overrides())
-    assert asked.code == 2 and asked.err.count('\n') == 1
+    assert asked.code == 2 and asked.err.count('error: ') == 1
     quiet = command_line.run(
         capsys, 'search', f'--workdir={workdir}', '--noverify', *_overrides())
     assert quiet.code == 0 and 'verified' not in quiet.out
