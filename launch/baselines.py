@@ -105,9 +105,9 @@ def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
         sizes.size(chosen.candidate.stored, rule) for rule in sizes.RULES)
     shown = f'{spec.name} {spec.classes}'.strip()
     return Row(
-        name, shown, data.digest(images), chosen.validation, float(right), published,
-        one_byte, values, chosen.tried, round(seconds, 1), SEED.value,
-        chosen.candidate.settings)
+        name, shown, images.num_classes, data.digest(images), chosen.validation,
+        float(right), published, one_byte, values, chosen.tried, round(seconds, 1),
+        SEED.value, chosen.candidate.settings)
 
 
 def show(found: list[Row]) -> None:

@@ -21,6 +21,7 @@ class Row:
     method: str
     data: str
     """Name of the data set, and its grouping if it has one."""
+    classes: int
     split: str
     """Checksum of the training and validation parts."""
     validation: float

@@ -7,7 +7,7 @@ import pytest
 
 from sparse_jax.baselines import rows
 
-ROW = rows.Row('knn', 'digits', 'abc', 0.9, 0.91, 4000, 1000, 1000, 3, 1.5, 0,
+ROW = rows.Row('knn', 'digits', 10, 'abc', 0.9, 0.91, 4000, 1000, 1000, 3, 1.5, 0,
                {'neighbours': 3})
 
 
@@ -21,7 +21,8 @@ def test_rows_come_back_as_they_were_written(tmp_path):
     subprocess.run(['sha256sum', '-c', '--quiet', rows.SUMS], cwd=tmp_path / 'new',
                    check=True)
     lines = (tmp_path / 'new' / rows.CSV).read_text().splitlines()
-    assert len(lines) == 3 and lines[0].startswith('method,data,split,validation,test,')
+    assert len(lines) == 3
+    assert lines[0].startswith('method,data,classes,split,validation,test,')
 
 
 @pytest.mark.parametrize('name', [rows.JSON, rows.CSV])
