@@ -17,6 +17,7 @@ from sparse_jax.evaluation.curve import Curve, threshold_curve
 from sparse_jax.evaluation.measure import Measurement, measure, verdict
 from sparse_jax.model import sizes
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.objectives.target import Target
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.data import TrainData
@@ -88,10 +89,13 @@ class Recipe(NamedTuple):
     """Whether the error is 1 - the mean recall of the classes."""
     limits: Limits = ()
     """Every training is also measured at the widest cut within these; () at none."""
+    target: Target | None = None
+    """What trainings aim at; None leaves the coefficient to the candidates."""
 
     def procedure(self, skeleton: Skeleton, conv: str = 'patches') -> Procedure:
         """The static half of a training of a skeleton; conv: see `ops.lowering`."""
-        return Procedure(skeleton, self.method, self.config, conv, self.balanced)
+        return Procedure(skeleton, self.method, self.config, conv, self.balanced,
+                         self.target)
 
 
 def evaluate_one(

@@ -21,6 +21,7 @@ from sparse_jax.evaluation.machine import Machine, make_mesh
 from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.lower_bounds import not_worth_training
+from sparse_jax.objectives.target import Target
 from sparse_jax.ops.lowering import Lowering, chosen
 from sparse_jax.search import algorithms, reachable, starts
 from sparse_jax.search.algorithms import Rules
@@ -199,13 +200,15 @@ def make_algorithm(
 def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Recipe:
     """What a training of a search means."""
     config = reading.train_config(settings, dataset.input_shape)
+    limits = limits_of(aims)
     return Recipe(
         reading.pruning_method(settings),
         dataclasses.replace(config, epochs=most_epochs(settings)),
         tuple(float(c) for c in settings.pruning.cuts),
         settings.pruning.finetune_epochs, _is_measured(settings, aims),
         settings.objectives.balanced,
-        limits_of(aims) if settings.pruning.bisect else ())
+        limits if settings.pruning.bisect else (),
+        Target(limits) if settings.pruning.aim and limits else None)
 
 
 def _machine(settings: Settings, lowering: Lowering) -> Machine:

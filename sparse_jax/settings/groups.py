@@ -87,6 +87,10 @@ class Pruning:
     """Every training is also measured at the shift, in hundredths, that leaves most of
     it within the hard budgets, or the soft bounds where there are none: of counted
     costs. A network that needs no pruning for that is measured whole."""
+    aim: bool = False
+    """Trainings aim at the hard budgets, or the soft bounds where there are none, of
+    counted costs: after every epoch the coefficient of the penalty is raised while the
+    network is above one of them, and lowered while it is below all."""
     finetune_epochs: int = 0
     """Plain training after pruning at the trial's own cut, the mask held; it is
     compiled only if it is wanted."""

@@ -26,6 +26,7 @@ def finetune(
     """
     plain = dataclasses.replace(
         procedure, skeleton=without_norm(procedure.skeleton), method=no_pruning(),
+        target=None,
         config=dataclasses.replace(procedure.config, epochs=epochs, decay=1.0))
     masks = {name: {'kernel': mask, 'bias': pruned.units[name]}
              for name, mask in pruned.kernel.items()}

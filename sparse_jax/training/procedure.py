@@ -1,11 +1,19 @@
 """The static half of a training: what decides its compiled program."""
 
 import dataclasses
+from collections.abc import Callable
 
+import jax
+
+from sparse_jax.model.connectivity import Live
 from sparse_jax.model.network import SparseNet
-from sparse_jax.model.skeleton import Skeleton
+from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.train_config import TrainConfig
+
+TargetFn = Callable[[Skeleton, Candidate, Live], jax.Array]
+"""(skeleton, candidate, pruned network) -> [] how far it is above what it may cost, as
+a logarithm; negative below. Hashable."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +31,8 @@ class Procedure:
       config: settings of the training.
       conv: 'patches', 'native' or 'direct', see `ops.lowering`; speed only.
       balanced: whether `measure` gives 1 - the mean recall of the classes.
+      target: what trainings aim at by the coefficient of their penalty, such as an
+        `objectives.target.Target`; None leaves the coefficient to the candidate.
 
     Example:
       >>> space = sparse_space((8, 8, 1), 10)
@@ -38,6 +48,7 @@ class Procedure:
     config: TrainConfig = TrainConfig()
     conv: str = 'patches'
     balanced: bool = False
+    target: TargetFn | None = None
 
     @property
     def net(self) -> SparseNet:

@@ -41,6 +41,10 @@ class TrainState(NamedTuple):
     """[] int32."""
     explained: jax.Array | float = 0.0
     """[] running mean of log K minus the cross-entropy, nats of a label."""
+    pressure: jax.Array | float = 0.0
+    """[] log of what the coefficient is multiplied by where there is a target."""
+    hinge: jax.Array | float = 1.0
+    """[] how much of it counts: 0 below the target, 1 above it (`aim`)."""
 
     @property
     def variables(self) -> Variables:
@@ -85,7 +89,8 @@ def init_state(
 ) -> TrainState:
     """State before the first step."""
     opt_state = optimizer(config).init((params, aux))
-    return TrainState(params, aux, stats, opt_state, jnp.int32(0), jnp.float32(0.0))
+    return TrainState(params, aux, stats, opt_state, jnp.int32(0), jnp.float32(0.0),
+                      jnp.float32(0.0), jnp.float32(1.0))
 
 
 def loss_fn(
@@ -128,6 +133,8 @@ def train_step(
     epoch = state.step / per_epoch / (total / per_epoch / 100.0)
     coefficient = schedules.penalty_coefficient(epoch, candidate._replace(
         alpha=schedules.explained_alpha(candidate, state.explained)))
+    if procedure.target is not None:
+        coefficient = coefficient * state.hinge * jnp.exp(state.pressure)
     settings = (candidate, schedules.noise_scale(epoch, candidate),
                 coefficient / num_images)
     trained = (state.params, state.aux)
@@ -155,7 +162,8 @@ def train_step(
     known = (np.float32(np.log(classes)) - entropy).astype(jnp.float32)
     explained = state.explained + jnp.minimum(REMEMBERED / total, 1.0).astype(
         jnp.float32) * (known - state.explained)
-    new = TrainState(params, aux, stats, opt_state, state.step + 1, explained)
+    new = TrainState(params, aux, stats, opt_state, state.step + 1, explained,
+                     state.pressure, state.hinge)
     info = TrainInfo(entropy, accuracy, coefficient)
     return new, TrainInfo(*(value.astype(jnp.float32) for value in info))
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from sparse_jax import counter_noise
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.training.aim import aimed
 from sparse_jax.training.augment import taken
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
@@ -104,6 +105,8 @@ def train(
         state: TrainState, rows: jax.Array
     ) -> tuple[TrainState, TrainInfo]:
         chosen = batch_of(state.step, rows)
+        state = aimed(state, candidate, state.step / schedule.total,
+                      1.0 / schedule.total, procedure=procedure)
         return train_step(
             counter_noise.at(noise_seed, state.step), state, (chosen, labels[rows]),
             candidate, valid, procedure=procedure, schedule=schedule)
@@ -129,7 +132,8 @@ def train(
         # `limit` is shared by the batch, so this stays a branch under vmap.
         return jax.lax.cond(epoch < limit, run_epoch, skip_epoch, state, epoch)
 
-    state = state._replace(step=jnp.int32(0), explained=jnp.float32(0.0))
+    state = state._replace(step=jnp.int32(0), explained=jnp.float32(0.0),
+                           pressure=jnp.float32(0.0), hinge=jnp.float32(1.0))
     return jax.lax.scan(body, state, jnp.arange(config.epochs))
 
 
