@@ -1,8 +1,7 @@
 """Train competitors on the images of a configuration: tuned on validation, tested once.
 
     python -m launch.baselines --config=experiments/digits.py --workdir=runs/small
-    python -m launch.baselines --config=experiments/mnist.py --workdir=runs/mnist \
-        --methods=bonsai,protonn --kilobytes=16
+    python -m launch.baselines --workdir=runs/small --methods=knn --grid=wide
 
 Bonsai and ProtoNN fill --kilobytes by the rule of their papers; kNN, support vectors
 and boosted trees are as large as they are. Every method has a grid; the candidate that
