@@ -7,7 +7,7 @@ Bonsai and ProtoNN fill --kilobytes by the rule of their papers; kNN, support ve
 and boosted trees are as large as they are. Every method has a grid; the candidate that
 is best on the validation images is read once on the test images. WORKDIR gets
 baselines.json, baselines.csv and their checksums; methods that it has are not run
-again, unless the data are others.
+again. Other data, another limit, grid, seed or number of epochs want another folder.
 """
 
 from __future__ import annotations
@@ -71,7 +71,17 @@ def known_rows(split: str) -> list[Row]:
     if other:
         cli.fail(f'--workdir={WORKDIR.value}: has rows of other data '
                  f'({other[0].data}); allowed: a folder of the same data, or a new one')
+    for row in found:
+        if row.asked != told():
+            cli.fail(f'--workdir={WORKDIR.value}: has {row.method} with {row.asked}, '
+                     f'not {told()}; allowed: the same, or a new folder')
     return found
+
+
+def told() -> dict[str, float | int | str]:
+    """What decides a row beside its data."""
+    return {'kilobytes': KILOBYTES.value, 'grid': GRID.value, 'epochs': EPOCHS.value,
+            'seed': SEED.value}
 
 
 def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
@@ -106,7 +116,7 @@ def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
     return Row(
         name, shown, images.num_classes, data.digest(images), chosen.validation,
         float(right), published, one_byte, values, chosen.tried, round(seconds, 1),
-        SEED.value, chosen.candidate.settings)
+        SEED.value, chosen.candidate.settings, told())
 
 
 def show(found: list[Row]) -> None:

@@ -37,6 +37,8 @@ class Row:
     seed: int
     settings: dict[str, float | int]
     """Of the chosen candidate."""
+    asked: dict[str, float | int | str] = dataclasses.field(default_factory=dict)
+    """What the tuning was told: the limit, the grid, the epochs, the seed."""
 
 
 def write(folder: str | pathlib.Path, rows: list[Row]) -> None:
@@ -54,7 +56,7 @@ def write(folder: str | pathlib.Path, rows: list[Row]) -> None:
     names = [field.name for field in dataclasses.fields(Row)]
     writer.writerow(names)
     for row in plain:
-        writer.writerow([json.dumps(row[n]) if n == 'settings' else row[n]
+        writer.writerow([json.dumps(row[n]) if isinstance(row[n], dict) else row[n]
                          for n in names])
     texts = {JSON: json.dumps({'rows': plain}, indent=1) + '\n', CSV: table.getvalue()}
     sums = ''.join(f'{hashlib.sha256(text.encode()).hexdigest()}  {name}\n'

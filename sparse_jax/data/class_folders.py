@@ -124,6 +124,7 @@ def _pictures(
     place: pathlib.Path, root: pathlib.Path, notes: list[str]
 ) -> Iterator[_Picture]:
     """All pictures of a part, class after class."""
+    _check_inside(place, root)
     others = [path for path in sorted(place.iterdir())
               if not path.is_dir() and not path.name.startswith('.')]
     for label in _folders(place):

@@ -114,9 +114,12 @@ def run(
         at_end = any(row.trial.rung == FINAL for row in pending)
         told = functools.partial(
             _teller(callback, setup, study, standing, round_, timer), finals=at_end)
-        if not pending and _has_ended(setup, study, timer, told):
+        if not pending and _has_ended(setup, study, timer):
             if _plan_finals(setup, study, timer, round_):
                 continue
+            end = clock.remembered(study, setup.settings.search)
+            if end is not None and end.why != clock.ROUNDS:
+                told('ended', end=end)
             return
         if not pending:
             told('suggesting')
@@ -132,10 +135,8 @@ def run(
         told('finished round')
 
 
-def _has_ended(
-    setup: Setup, study: Study, timer: Clock, told: Callable[..., None]
-) -> bool:
-    """Whether no further round begins; the decision is stored and told."""
+def _has_ended(setup: Setup, study: Study, timer: Clock) -> bool:
+    """Whether no further round begins; the decision is stored."""
     search = setup.settings.search
     end = clock.remembered(study, search)
     if end is None:
@@ -144,8 +145,6 @@ def _has_ended(
             return False
         clock.remember(study, end)
         timer.save()
-    if end.why != clock.ROUNDS:
-        told('ended', end=end)
     return True
 
 

@@ -263,3 +263,11 @@ def test_links_inside_of_the_folder_and_to_it_are_followed(tmp_path):
     assert len(data.train.labels) + len(data.validation.labels) + len(
         load_test(_spec(tmp_path / 'link')).labels) == 21
     assert len(_pool(_spec(tmp_path / 'link'))) == expected
+
+
+def test_a_part_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
+    folders.classes(tmp_path / 'other')
+    (tmp_path / 'set').mkdir()
+    (tmp_path / 'set' / 'train').symlink_to(tmp_path / 'other')
+    with pytest.raises(DataError, match='train: is a symbolic link out of the folder'):
+        load(_spec(tmp_path / 'set'))

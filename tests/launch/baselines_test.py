@@ -32,6 +32,8 @@ def test_rows_are_kept_and_not_made_again(tmp_path, capsys):
     assert again.out == first.out and command_line.contents(tmp_path) == before
     other = _run(capsys, tmp_path / 'run', '--methods=knn', '--config.data.seed=1')
     assert other.code == 2 and 'has rows of other data (tiny)' in other.err
+    other = _run(capsys, tmp_path / 'run', '--methods=bonsai', '--kilobytes=2')
+    assert other.code == 2 and "'kilobytes': 16.0" in other.err
     assert command_line.contents(tmp_path) == before
 
 

@@ -155,7 +155,9 @@ class Crew:
             alone = isinstance(error, errors.ActorDiedError)
             return Lost(alone and hand.place.node in self._alive())
         hand.busy, hand.served = False, True
-        self._failures[hand.place.node] = 0
+        # A node that was given up stays so, whatever its other workers do.
+        if self._failures[hand.place.node] < FAILURES:
+            self._failures[hand.place.node] = 0
         return done
 
     def stop(self, hand: Hand) -> None:

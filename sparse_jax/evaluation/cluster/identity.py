@@ -7,7 +7,7 @@ import jax
 from jaxlib import version
 
 from sparse_jax import host_random
-from sparse_jax.native import direct
+from sparse_jax.native import build, direct
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -20,7 +20,8 @@ def identity(conv: str) -> dict[str, str]:
     found = {'jax': jax.__version__, 'jaxlib': version.__version__,
              'sparse_jax': source_digest(), 'random numbers': host_random.digest()}
     if conv == 'direct':
-        found['direct convolution'] = str(direct.available())
+        found['direct convolution'] = (
+            build.digest() if direct.available() else 'none')
     return found
 
 
