@@ -12,7 +12,6 @@ again. Other data, another limit, grid, seed or number of epochs want another fo
 
 from __future__ import annotations
 
-import math
 import time
 from typing import TYPE_CHECKING
 
@@ -32,14 +31,16 @@ WORKDIR = cli.define_workdir('Folder of the results.', FLAGS)
 METHODS = flags.DEFINE_list(
     'methods', list(NAMES), f'Which: {", ".join(NAMES)}.', flag_values=FLAGS)
 KILOBYTES = flags.DEFINE_float(
-    'kilobytes', 16.0, 'Of 1024 bytes, for Bonsai and ProtoNN.', 0.1, flag_values=FLAGS)
+    'kilobytes', 16.0, 'Of 1024 bytes, for Bonsai and ProtoNN.', 0.1, 1e6,
+    flag_values=FLAGS)
 GRID = flags.DEFINE_enum(
     'grid', 'small', ['small', 'wide'], 'How many settings are tried.',
     flag_values=FLAGS)
 EPOCHS = flags.DEFINE_integer(
-    'epochs', 200, 'Of Bonsai and ProtoNN.', 1, flag_values=FLAGS)
+    'epochs', 200, 'Of Bonsai and ProtoNN.', 3, 100_000, flag_values=FLAGS)
 SEED = flags.DEFINE_integer(
-    'seed', 0, 'Of weights and of the order of images.', 0, flag_values=FLAGS)
+    'seed', 0, 'Of weights and of the order of images.', 0, 2**32 - 1,
+    flag_values=FLAGS)
 TRUST = cli.define_trust(FLAGS)
 
 
@@ -50,8 +51,6 @@ def asked() -> list[str]:
         cli.fail(f'--methods={",".join(METHODS.value)}: '
                  f'{unknown[0] if unknown else "nothing"!r} is not allowed; allowed: '
                  f'{", ".join(NAMES)}')
-    if not math.isfinite(KILOBYTES.value):
-        cli.fail(f'--kilobytes={KILOBYTES.value}: allowed: a finite number')
     return list(dict.fromkeys(METHODS.value))
 
 
@@ -142,6 +141,7 @@ def main(argv: list[str]) -> None:
 
     del argv
     names = asked()
+    cli.check_folder('workdir', WORKDIR.value)
     spec = reading.data_spec(reading.read(CONFIG.value))
     images = data.load(spec)
     found = known_rows(data.digest(images))

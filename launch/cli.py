@@ -10,6 +10,7 @@ import difflib
 import errno
 import itertools
 import os
+import pathlib
 import sqlite3
 import sys
 import warnings
@@ -225,6 +226,15 @@ def fail(message: object, code: int = 2) -> NoReturn:
     text = ' '.join(str(message).split())
     print(f'error: {text}', file=sys.stderr)
     sys.exit(code)
+
+
+def check_folder(flag: str, path: str | pathlib.Path) -> None:
+    """Refuse a place for files where no folder can be, before there is work to lose."""
+    path = pathlib.Path(path).absolute()
+    nearest = next(p for p in (path, *path.parents) if p.exists())
+    if not nearest.is_dir():
+        fail(f'--{flag}={path}: {nearest.name!r} is a file; allowed: a folder, or a '
+             'new one')
 
 
 def _parse(values: flags.FlagValues, argv: list[str]) -> list[str]:

@@ -133,7 +133,8 @@ def round_rows(comparison: Comparison) -> Iterable[list[Any]]:
            'best_validation_accuracy']
     for group in comparison.groups:
         for study in group.studies:
-            for number, (*values, error) in enumerate(zip(*study.history), 1):
+            for number, (*values, error) in enumerate(
+                    zip(*study.history, strict=True), 1):
                 yield [study.name, group.name, number, *values,
                        '' if error != error else 1 - error]
 
@@ -168,6 +169,7 @@ def main(argv: list[str]) -> None:
     folders = argv[1:]
     paths = studies_of(folders)
     out = target(folders, paths)
+    cli.check_folder('out', out)
     comparison = studies.compare(paths, trust_factories=TRUST.value)
     found, console = union.front(comparison), tables.console()
     tables.show(console, groups_table(comparison))

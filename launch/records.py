@@ -96,6 +96,7 @@ def main(argv: list[str]) -> None:
     del argv
     check_formats(FORMAT.value)
     out = pathlib.Path(OUT.value)
+    cli.check_folder('out', out)
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         written = write(out, study, FORMAT.value)
     tables.line(tables.console(), f'written: {out}/{", ".join(written)}')

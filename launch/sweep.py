@@ -121,6 +121,8 @@ def main(argv: list[str]) -> None:
     if TASK.value is not None:
         run_task(found, TASK.value)
         return
+    if EXECUTOR.value != 'print':
+        cli.check_folder('workdir', WORKDIR.value)
     left = [command for command, settings in found
             if not results.is_done(command, settings)]
     if EXECUTOR.value == 'print':

@@ -161,7 +161,7 @@ def history_of(
     return History(
         tuple(np.cumsum(counts)[places].tolist()),
         tuple(np.cumsum(epochs)[places].tolist()),
-        tuple(itertools.accumulate(durations(done))),
+        tuple(itertools.accumulate(durations(done, ends=True))),
         tuple(float(r.hypervolume or 0.0) for r in done),
         tuple(least[places].tolist()))
 

@@ -116,9 +116,12 @@ def idle_rounds(rounds: Sequence[RoundRecord]) -> int:
     return len(volumes) - 1 - volumes.index(max(volumes))
 
 
-def durations(rounds: Sequence[RoundRecord]) -> list[float]:
+def durations(rounds: Sequence[RoundRecord], *, ends: bool = False) -> list[float]:
     """Seconds of every finished round, what lies between two of them included; of
-    rounds without a clock what was measured of them."""
+    rounds without a clock what was measured of them.
+
+    ends: also of those that trained finals.
+    """
     found, before = [], 0.0
     for record in rounds:
         info, after = record.info, record.info.get(SECONDS)
@@ -127,7 +130,8 @@ def durations(rounds: Sequence[RoundRecord]) -> list[float]:
             record.suggest_seconds or 0.0)
         if isinstance(after, int | float) and after >= before:
             took, before = after - before, after
-        found += [took] * len(_finished([record]))
+        if record.hypervolume is not None and (ends or FINALS not in info):
+            found.append(took)
     return found
 
 

@@ -1,6 +1,7 @@
 """Studies side by side, against slow references and by hand."""
 
 import contextlib
+import json
 import shutil
 import sqlite3
 
@@ -116,3 +117,15 @@ def test_code_of_a_study_is_not_run(make):
     (make('two') / CONFIG_FILE).write_text(text.replace('sparse_vd', 'mine:method'))
     with pytest.raises(StudyError, match='--trust_factories'):
         studies.compare([folder, folder.with_name('two')])
+
+
+def test_finals_are_a_round_of_the_history(make):
+    folder = make('one')
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as db, db:
+        (last, info), = db.execute(
+            'SELECT round, info FROM rounds ORDER BY round DESC LIMIT 1').fetchall()
+        schema.update(db, 'rounds', last, {'info': json.dumps(
+            json.loads(info) | {'finals': 2})})
+    study, = studies.compare([folder]).studies
+    assert len({len(figures) for figures in study.history}) == 1
+    assert len(study.history.seconds) == last + 1

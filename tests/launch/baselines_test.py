@@ -52,9 +52,23 @@ def test_every_method_from_end_to_end(tmp_path, capsys):
     (['--methods=knn,tree'], "--methods=knn,tree: 'tree' is not allowed; allowed: "),
     (['--methods='], "'nothing' is not allowed"),
     (['--kilobytes=0.1', '--methods=bonsai'], 'no shape of bonsai fits'),
-    (['--kilobytes=inf'], 'allowed: a finite number'),
+    (['--kilobytes=inf'], '--kilobytes'), (['--seed=4294967296'], '--seed'),
     (['--epochs=0'], '--epochs')])
 def test_mistakes_are_one_line(tmp_path, capsys, more, words):
     found = _run(capsys, tmp_path / 'run', *more)
     assert found.code == 2 and found.err.count('\n') == 1, found
     assert words in found.err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('launcher, words', [
+    ('baselines', '--methods=knn --workdir={}'),
+    ('records', '--workdir=STUDY --out={}'),
+    ('sweep', '--sweep=config.seed=0:2 --workdir={}')])
+def test_a_file_in_the_place_of_a_folder_is_said_before_any_work(
+        tmp_path, capsys, launcher, words):
+    (tmp_path / 'taken').touch()
+    for place in (tmp_path / 'taken', tmp_path / 'taken' / 'x'):
+        given = words.format(place).replace('STUDY', str(tiny_study.finished().workdir))
+        found = command_line.run(capsys, launcher, *given.split())
+        assert found.code == 2 and found.err.count('\n') == 1, found
+        assert "'taken' is a file; allowed: a folder" in found.err

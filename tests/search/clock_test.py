@@ -37,6 +37,11 @@ def test_durations_are_differences_of_the_clock_or_what_was_measured():
     assert clock.durations(old) == [1.0, 7.5]
     assert clock.durations([*old, RoundRecord(2, 9.0, None, None, None, None, {})]
                            ) == [1.0, 7.5]
+    # The end of a search is a round for those who look at the whole of it.
+    rounds = _rounds(1, 2, 3, ends=(40, 50, 75))
+    rounds[2] = rounds[2]._replace(info=rounds[2].info | {clock.FINALS: 4})
+    assert clock.durations(rounds) == [40, 10]
+    assert clock.durations(rounds, ends=True) == [40, 10, 25]
 
 
 def test_the_next_round_takes_as_long_as_the_longest_of_the_last_three():
