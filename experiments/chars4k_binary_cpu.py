@@ -21,8 +21,5 @@ ROWS = {
 
 def get_config(argument: str = '') -> ml_collections.ConfigDict:
     """Networks that fill the budgets of a row."""
-    minutes, row = two_cores.options(argument, ROWS)
-    config = two_cores.config_for(minutes, epochs=100, row=row)
-    config.data.name = 'chars4k_binary'
-    config.objectives.error = 0.25
-    return config
+    return two_cores.preset(
+        argument, ROWS, data='chars4k_binary', epochs=100, error=0.25)

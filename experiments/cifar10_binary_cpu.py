@@ -19,8 +19,5 @@ ROWS = {
 
 def get_config(argument: str = '') -> ml_collections.ConfigDict:
     """Networks that fill the budgets of a row."""
-    minutes, row = two_cores.options(argument, ROWS)
-    config = two_cores.config_for(minutes, epochs=30, row=row)
-    config.data.name = 'cifar10_binary'
-    config.objectives.error = 0.3
-    return config
+    return two_cores.preset(
+        argument, ROWS, data='cifar10_binary', epochs=30, error=0.3)

@@ -20,8 +20,5 @@ ROWS = {
 
 def get_config(argument: str = '') -> ml_collections.ConfigDict:
     """Networks that fill the budgets of a row."""
-    minutes, row = two_cores.options(argument, ROWS)
-    config = two_cores.config_for(minutes, epochs=16, row=row)
-    config.data.name = 'fashion_mnist'
-    config.objectives.error = 0.15
-    return config
+    return two_cores.preset(
+        argument, ROWS, data='fashion_mnist', epochs=16, error=0.15)

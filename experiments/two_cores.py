@@ -54,15 +54,26 @@ def options(argument: str | None, rows: Mapping[str, Row]) -> tuple[int, Row]:
     return int(minutes), rows[row]
 
 
-def config_for(minutes: int, epochs: int, row: Row) -> ml_collections.ConfigDict:
+def preset(
+    argument: str | None, rows: Mapping[str, Row], *, data: str, epochs: int,
+    error: float,
+) -> ml_collections.ConfigDict:
     """A search by the clock: filled starts, rungs, and an end that can be trusted.
 
     Args:
-      minutes: of wall-clock on two cores.
+      argument: what follows the colon of --config.
+      rows: budgets by name, all hard.
+      data: name of the data set.
       epochs: of a whole training; a rung is a share of it, a final twice as long.
-      row: the budgets, all hard.
+      error: soft bound of the error.
+
+    Raises:
+      ValueError: the argument, see `options`.
     """
+    minutes, row = options(argument, rows)
     config = default_config()
+    config.data.name = data
+    config.objectives.error = error
     config.budgets.model_size = config.objectives.model_size = row.model_size
     config.budgets.working_memory = row.working_memory
     # The working memory is a limit alone: what is below it is no use to anybody.

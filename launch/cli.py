@@ -21,6 +21,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from launch import compile_cache, config_flag, environment, log, usage
+from sparse_jax import paths
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.study.errors import StudyError
@@ -230,11 +231,9 @@ def fail(message: object, code: int = 2) -> NoReturn:
 
 def check_folder(flag: str, path: str | pathlib.Path) -> None:
     """Refuse a place for files where no folder can be, before there is work to lose."""
-    path = pathlib.Path(path).absolute()
-    nearest = next(p for p in (path, *path.parents) if p.exists())
-    if not nearest.is_dir():
-        fail(f'--{flag}={path}: {nearest.name!r} is a file; allowed: a folder, or a '
-             'new one')
+    reason = paths.refusal(pathlib.Path(path))
+    if reason:
+        fail(f'--{flag}={path}: {reason}')
 
 
 def _parse(values: flags.FlagValues, argv: list[str]) -> list[str]:

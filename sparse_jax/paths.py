@@ -50,6 +50,22 @@ def local(text: str) -> pathlib.Path:
     return path
 
 
+def nearest(path: pathlib.Path) -> pathlib.Path:
+    """The path itself, or the closest of the folders around it that is there."""
+    return next(p for p in (path, *path.absolute().parents) if p.exists())
+
+
+def refusal(path: pathlib.Path) -> str:
+    """Why no folder of this name can be made or written, with what is allowed; '' if
+    one can."""
+    there = nearest(path.absolute())
+    if not there.is_dir():
+        return f'{str(there)!r} is a file; allowed: a folder, made if it is missing'
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f'{str(there)!r} cannot be written; allowed: a folder of yours'
+    return ''
+
+
 def shown(text: str) -> str:
     """`text` quoted for a message, its middle left out where it is very long."""
     if len(text) > 2 * _SHOWN:

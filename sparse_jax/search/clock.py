@@ -130,8 +130,7 @@ def durations(rounds: Sequence[RoundRecord], *, ends: bool = False) -> list[floa
             record.suggest_seconds or 0.0)
         if isinstance(after, int | float) and after >= before:
             took, before = after - before, after
-        if record.hypervolume is not None and (ends or FINALS not in info):
-            found.append(took)
+        found += [took] * len(_finished([record], ends=ends))
     return found
 
 
@@ -157,9 +156,11 @@ def _limit(search: Search) -> float:
     return 60.0 * search.max_minutes * (1.0 - search.final_share) or math.inf
 
 
-def _finished(rounds: Sequence[RoundRecord]) -> list[RoundRecord]:
-    return [record for record in rounds
-            if record.hypervolume is not None and FINALS not in record.info]
+def _finished(
+    rounds: Sequence[RoundRecord], *, ends: bool = False
+) -> list[RoundRecord]:
+    return [record for record in rounds if record.hypervolume is not None
+            and (ends or FINALS not in record.info)]
 
 
 def seconds_of(study: Study) -> float:

@@ -114,11 +114,10 @@ def run(
         at_end = any(row.trial.rung == FINAL for row in pending)
         told = functools.partial(
             _teller(callback, setup, study, standing, round_, timer), finals=at_end)
-        if not pending and _has_ended(setup, study, timer):
+        if not pending and (end := _ending(setup, study, timer)):
             if _plan_finals(setup, study, timer, round_):
                 continue
-            end = clock.remembered(study, setup.settings.search)
-            if end is not None and end.why != clock.ROUNDS:
+            if end.why != clock.ROUNDS:
                 told('ended', end=end)
             return
         if not pending:
@@ -135,17 +134,16 @@ def run(
         told('finished round')
 
 
-def _has_ended(setup: Setup, study: Study, timer: Clock) -> bool:
-    """Whether no further round begins; the decision is stored."""
+def _ending(setup: Setup, study: Study, timer: Clock) -> clock.End | None:
+    """Why no further round begins, which is stored; None if one does."""
     search = setup.settings.search
     end = clock.remembered(study, search)
     if end is None:
         end = clock.ending(search, study.rounds(), timer.seconds())
-        if end is None:
-            return False
-        clock.remember(study, end)
-        timer.save()
-    return True
+        if end is not None:
+            clock.remember(study, end)
+            timer.save()
+    return end
 
 
 def _plan_finals(setup: Setup, study: Study, timer: Clock, round_: int) -> bool:

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 
-from sparse_jax import data, host_random
+from sparse_jax import data, host_random, paths
 from sparse_jax.data import arrays
 from sparse_jax.export.cost_model.measure import models_digest
 from sparse_jax.ops.lowering import Lowering, chosen
@@ -159,14 +159,9 @@ def _holds_something(path: pathlib.Path) -> bool:
 
 
 def _check_writable(workdir: str) -> None:
-    folder = pathlib.Path(workdir).absolute()
-    nearest = next(p for p in (folder, *folder.parents) if p.exists())
-    if not nearest.is_dir():
-        raise study.StudyError(f'workdir {workdir!r}: {str(nearest)!r} is a file; '
-                               'allowed: a folder, made if it is missing')
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise study.StudyError(f'workdir {workdir!r}: {str(nearest)!r} cannot be '
-                               'written; allowed: a folder of yours')
+    reason = paths.refusal(pathlib.Path(workdir))
+    if reason:
+        raise study.StudyError(f'workdir {workdir!r}: {reason}')
 
 
 def _write(path: pathlib.Path, settings: Settings) -> None:

@@ -71,4 +71,5 @@ def test_a_file_in_the_place_of_a_folder_is_said_before_any_work(
         given = words.format(place).replace('STUDY', str(tiny_study.finished().workdir))
         found = command_line.run(capsys, launcher, *given.split())
         assert found.code == 2 and found.err.count('\n') == 1, found
-        assert "'taken' is a file; allowed: a folder" in found.err
+        taken = str(tmp_path / 'taken')
+        assert f'{taken!r} is a file; allowed: a folder' in found.err

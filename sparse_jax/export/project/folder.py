@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from sparse_jax import paths
 from sparse_jax.export.errors import ExportError
 
 MARKER = 'sparse_jax export'
@@ -90,7 +91,7 @@ def _left_over(out: pathlib.Path) -> list[pathlib.Path]:
 def check_target(out: str | pathlib.Path) -> list[str]:
     """Files of an earlier export in `out`, whole or torn, or refuses the folder."""
     out = pathlib.Path(out).expanduser()
-    nearest = next(p for p in (out, *out.absolute().parents) if p.exists())
+    nearest = paths.nearest(out)
     if nearest.is_dir() and nearest != out:
         return []
     if not out.is_dir():
