@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sparse_jax.search.clock import CLOCK
 from sparse_jax.study.records import FILE
 from sparse_jax.study.weights_file import unpack
 
@@ -52,6 +53,7 @@ _NEEDS = {'search': {}, 'retrain': {'study': 'search'}, 'report': {'study': 'sea
           'export': {'study': 'search'}, 'verify': {'chip': 'export'}}
 """{part of the folder that has to be there before: the launcher that makes it}."""
 _IN_A_ROW = 3
+_LOG = 'log.txt'
 _UNEQUAL = ('seconds', 'finished', 'info', 'programs', 'checksum', 'digest')
 """In names of columns: times, what counts compilations, and what is made of these."""
 
@@ -121,6 +123,8 @@ def contents(folder: pathlib.Path) -> dict[str, object]:
         elif path.suffix == '.npz':
             with np.load(path) as arrays:
                 found[name] = {k: arrays[k].tobytes() for k in arrays.files}
+        elif path.name == _LOG:
+            continue  # What was said in each session, with times.
         elif path.is_file():
             found[name] = path.read_bytes().replace(str(folder).encode(), b'DIR')
         else:
@@ -137,7 +141,8 @@ def _database(path: pathlib.Path) -> str:
         for table in names:
             cursor = db.execute(f'SELECT * FROM "{table}" ORDER BY 1, 2')
             columns = [column[0] for column in cursor.description]
-            tables[table] = [_values(dict(zip(columns, row))) for row in cursor]
+            rows = [dict(zip(columns, row)) for row in cursor]
+            tables[table] = [_values(row) for row in rows if row.get('key') != CLOCK]
     return json.dumps(tables, sort_keys=True)
 
 
