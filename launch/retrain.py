@@ -130,7 +130,7 @@ def main(argv: list[str]) -> None:
         retraining.plan(records, wanted)
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter, elsewhere)
-        starts = retraining.starts_of(records, wanted)
+        starts = retraining.starts_of(records, wanted, study.objectives)
     pairs = sorted(zip(wanted.rows, starts),
                    key=lambda pair: retraining.mean_error(pair[1]))
     for row, runs in pairs:

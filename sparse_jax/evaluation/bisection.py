@@ -9,28 +9,15 @@ import numpy as np
 
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.objectives import memory
-from sparse_jax.objectives.goals import Objectives
+from sparse_jax.objectives.goals import Limits
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.prune import prune
 from sparse_jax.training.step import TrainState
-
-Limits = tuple[tuple[str, float], ...]
-"""(field of `memory.Costs`, the most of it)."""
 
 GRID = np.array([round(i / 100, 2) for i in range(-1600, 801)], np.float32)
 """Shifts of the cut that are tried, in hundredths: names of networks are short so.
 They reach far down, as a weight that matters may have a log alpha below -10."""
 _HALVINGS = int(np.ceil(np.log2(len(GRID) + 1)))
-
-
-def limits_of(objectives: Objectives) -> Limits:
-    """What cuts are placed by: the hard budgets on costs that a training program
-    counts; where there are none, the soft bounds of such costs."""
-    counted = lambda pairs: tuple(
-        (objectives.field(objectives.goal(name)), float(most)) for name, most in pairs
-        if name != 'error' and objectives.goal(name).in_program)
-    return counted(objectives.budgets) or counted(
-        zip(objectives.names[1:], objectives.bounds[1:]))
 
 
 def widest_cut(

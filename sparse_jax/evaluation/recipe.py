@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax import host_random
-from sparse_jax.evaluation.bisection import Limits, widest_cut
+from sparse_jax.evaluation.bisection import widest_cut
 from sparse_jax.evaluation.curve import Curve, threshold_curve
 from sparse_jax.evaluation.measure import Measurement, measure, verdict
 from sparse_jax.model import sizes
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.objectives.goals import Limits
 from sparse_jax.objectives.target import Target
 from sparse_jax.pruning.method import PruningMethod
 from sparse_jax.train_config import TrainConfig

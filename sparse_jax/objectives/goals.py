@@ -28,6 +28,8 @@ _SPAN = 16.0
 Network = TypeVar('Network')
 """Anything with `error`, `costs` (Totals), `measured` ({goal: figure}) and `ok`:
 records of a study, outcomes of trials, points of threshold curves."""
+Limits = tuple[tuple[str, float], ...]
+"""(field of `Totals` that a training program counts, the most of it)."""
 
 
 class Objectives(NamedTuple):
@@ -203,6 +205,16 @@ def best_under(rows: Sequence[Network], objectives: Objectives) -> Network | Non
 
 def _good(rows: Sequence[Any]) -> list[Any]:
     return [row for row in rows if row.ok]
+
+
+def counted_limits(objectives: Objectives) -> Limits:
+    """What trainings aim at and cuts are placed by: the hard budgets on costs that a
+    training program counts; where there are none, the soft bounds of such costs."""
+    counted = lambda pairs: tuple(
+        (objectives.field(objectives.goal(name)), float(most)) for name, most in pairs
+        if name != ERROR and objectives.goal(name).in_program)
+    return counted(objectives.budgets) or counted(
+        zip(objectives.names[1:], objectives.bounds[1:]))
 
 
 def exceeded(item: Any, objectives: Objectives) -> tuple[str, ...]:

@@ -13,13 +13,12 @@ from sparse_jax import data, factories, host_random
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.evaluation import device_memory, hosts, own_goals
-from sparse_jax.evaluation.bisection import limits_of
 from sparse_jax.evaluation.chip import judge, on_chip
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.evaluation.executor import ExecutorFactory
 from sparse_jax.evaluation.machine import Machine, make_mesh
 from sparse_jax.evaluation.recipe import Recipe, Shared
-from sparse_jax.objectives.goals import Objectives
+from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.objectives.target import Target
 from sparse_jax.ops.lowering import Lowering, chosen
@@ -200,7 +199,7 @@ def make_algorithm(
 def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Recipe:
     """What a training of a search means."""
     config = reading.train_config(settings, dataset.input_shape)
-    limits = limits_of(aims)
+    limits = counted_limits(aims)
     return Recipe(
         reading.pruning_method(settings),
         dataclasses.replace(config, epochs=most_epochs(settings)),

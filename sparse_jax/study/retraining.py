@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax import data, status
+from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.reading import read
 from sparse_jax.settings.stored import locked
@@ -103,15 +104,19 @@ def plan(records: Study, wanted: Retraining) -> None:
                  [row.point for row in each], parents)
 
 
-def starts_of(records: Study, wanted: Retraining) -> list[list[Record]]:
+def starts_of(
+    records: Study, wanted: Retraining, objectives: Objectives
+) -> list[list[Record]]:
     """The finished starts of every network, each at the cut of its network."""
     cuts = wanted.settings.pruning.cuts
-    return [at_cut(records, row.offset, cuts)[i * wanted.repeats:][:wanted.repeats]
+    return [at_cut(records, row.offset, cuts, objectives
+                   )[i * wanted.repeats:][:wanted.repeats]
             for i, row in enumerate(wanted.rows)]
 
 
 def at_cut(
-    records: Study, offset: float | None, cuts: Sequence[float]
+    records: Study, offset: float | None, cuts: Sequence[float],
+    objectives: Objectives,
 ) -> list[Record]:
     """One row per trial, at a cut; one without a network there is empty.
 
@@ -120,14 +125,33 @@ def at_cut(
       offset: None for the cut of the trial itself. One that is not in `cuts` was placed
         by the budgets: every trial then is taken where its own was placed.
       cuts: the shifts at which every training is measured, `pruning.cuts`.
+      objectives: of the study; their limits are what cuts are placed by.
     """
-    placed = offset is not None and offset not in cuts
-    found = {r.trial.number: r for r in records.networks() if (
-        r.offset is not None and r.offset not in cuts if placed
-        else r.offset == offset)}
+    rows = records.networks()
+    if offset is None or offset in cuts:
+        found = {r.trial.number: r for r in rows if r.offset == offset}
+    else:
+        found = _placed(rows, cuts, objectives)
     empty = status.name(status.EMPTY)
     return [found.get(r.trial.number, r._replace(status=empty) if r.ok else r)
             for r in records.rows()]
+
+
+def _placed(
+    rows: Sequence[Record], cuts: Sequence[float], objectives: Objectives
+) -> dict[int, Record]:
+    """{number of a trial: its network at the cut that was placed}.
+
+    A cut that is placed at one of `cuts` is stored once, as the other: it is the widest
+    of these that is within the limits, if no other cut of the trial is stored.
+    """
+    limits = counted_limits(objectives)
+    within = [row for row in rows if row.offset in cuts and row.costs is not None
+              and all(getattr(row.costs, name) <= most for name, most in limits)]
+    within.sort(key=lambda row: row.offset or 0.0)
+    elsewhere = [row for row in rows if row.offset is not None
+                 and row.offset not in cuts]
+    return {row.trial.number: row for row in (*within, *elsewhere)}
 
 
 def mean_error(runs: Sequence[Record]) -> float:

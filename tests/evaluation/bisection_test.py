@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sparse_jax.evaluation.bisection import GRID, limits_of, widest_cut
+from sparse_jax.evaluation.bisection import GRID, widest_cut
 from sparse_jax.objectives import memory
-from sparse_jax.objectives.goals import Objectives
+from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.pruning import METHODS
 from sparse_jax.search import loop
 from sparse_jax.space.architecture import Graph, Node
@@ -75,11 +75,12 @@ def test_limits_are_the_counted_budgets_else_the_counted_bounds():
     names = ('error', 'model_size', 'flash', 'working_memory')
     aims = Objectives(names, (0.1, 900.0, 8000.0, 500.0),
                       memory='working_memory_weights')
-    assert limits_of(aims) == (('model_size', 900.0), ('working_memory_weights', 500.0))
+    soft = (('model_size', 900.0), ('working_memory_weights', 500.0))
+    assert counted_limits(aims) == soft
     hard = aims._replace(budgets=(('flash', 4000.0), ('macs', 70.0)))
-    assert limits_of(hard) == (('macs', 70.0),)
-    assert limits_of(aims._replace(budgets=(('flash', 4000.0),))) == limits_of(aims)
-    assert limits_of(Objectives(('error', 'flash'), (0.1, 8000.0))) == ()
+    assert counted_limits(hard) == (('macs', 70.0),)
+    assert counted_limits(aims._replace(budgets=(('flash', 4000.0),))) == soft
+    assert counted_limits(Objectives(('error', 'flash'), (0.1, 8000.0))) == ()
 
 
 @pytest.fixture(scope='module')

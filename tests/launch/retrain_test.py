@@ -112,26 +112,45 @@ def test_a_start_without_a_network_at_the_cut_is_counted():
     there = [c._replace(status='over-budget') if c.trial.number == 1 else c
              for c in curve if c.trial.number in (1, 3)]
     records = types.SimpleNamespace(rows=lambda: rows, networks=lambda: rows + there)
-    found = retraining.at_cut(records, tiny_study.CUT, (tiny_study.CUT,))
+    aims = tiny_study.finished().setup.objectives
+    found = retraining.at_cut(records, tiny_study.CUT, (tiny_study.CUT,), aims)
     assert [r.status for r in found] == ['empty', 'over-budget', 'empty', 'ok']
     assert found[3].offset == tiny_study.CUT
-    aims = tiny_study.finished().setup.objectives
     text = retrain.summary(found, found[3], aims, 5, 12)
     assert text.startswith(
         'trial 3@-1, 5 epochs: 1 of 4 starts (2 empty, 1 over-budget)')
     assert text.endswith(' after 12 epochs')
 
 
+def _at_placed(rows, curve, limit):
+    """What every trial is at where budgets place its cut, and at cut CUT else."""
+    records = types.SimpleNamespace(rows=lambda: rows, networks=lambda: rows + curve)
+    aims = tiny_study.finished().setup.objectives._replace(
+        budgets=(('model_size', limit),))
+    return retraining.at_cut(records, 0.37, (tiny_study.CUT,), aims)
+
+
 def test_a_cut_that_budgets_have_placed_is_each_starts_own():
     study = Study(tiny_study.finished().workdir, create=False)
     rows, curve = study.rows(), study.curve_rows()
     study.close()
+    curve = [c._replace(costs=c.costs._replace(model_size=500)) for c in curve]
     placed = [c._replace(offset=at) for c, at in zip(curve[:3], (0.37, -1.2, 0.4))]
-    records = types.SimpleNamespace(
-        rows=lambda: rows, networks=lambda: [*rows, *curve, *placed])
-    found = retraining.at_cut(records, 0.37, (tiny_study.CUT,))
+    found = _at_placed(rows, curve + placed, 499)
     assert [r.offset for r in found] == [0.37, -1.2, 0.4, None]
     assert [r.status for r in found] == ['ok', 'ok', 'ok', 'empty']
+
+
+def test_a_cut_that_is_placed_at_a_usual_one_is_stored_there():
+    """Trial 3 is within the budget at the usual cut: its own was placed there."""
+    study = Study(tiny_study.finished().workdir, create=False)
+    rows, curve = study.rows(), study.curve_rows()
+    study.close()
+    curve = [c._replace(costs=c.costs._replace(model_size=500)) for c in curve]
+    placed = [c._replace(offset=at) for c, at in zip(curve[:3], (0.37, -1.2, 0.4))]
+    found = _at_placed(rows, curve + placed, 500)
+    assert [r.offset for r in found] == [0.37, -1.2, 0.4, tiny_study.CUT]
+    assert [r.status for r in found] == ['ok'] * 4
 
 
 def _first_kernel(workdir, number):
