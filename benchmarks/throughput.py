@@ -96,7 +96,8 @@ def caller(program: Program, programs: Programs, members: list[Candidate], worke
     zeros = lambda dtype: jax.tree.map(
         lambda leaf: np.zeros((slots, *leaf.shape), dtype or leaf.dtype),
         program.template)
-    inherited = Inherited(zeros(None), zeros(bool))
+    inherited = Inherited(
+        zeros(None), zeros(bool), np.zeros(slots, np.float32))
     calls = [place(programs.machine.mesh, AXIS, Batch(
         np.asarray(jax.random.key_data(jax.random.split(jax.random.key(start), slots))),
         stack(members[start:start + slots]), inherited, np.ones(slots, bool)))

@@ -74,7 +74,7 @@ class Reporter:
         at the end."""
         if news.finals:
             return 'finals'
-        most = clock.most_rounds(self.setup.settings.search)
+        most = self.setup.settings.search.most_rounds
         number = min(news.round + 1, most)
         return f'round {number}' if self._minutes else f'round {number}/{most}'
 

@@ -8,7 +8,8 @@ Only the databases are read: the answer comes at once, nothing is changed, and s
 go on meanwhile. A study is running while a process holds its folder, finished when its
 search has ended by itself, and interrupted otherwise: the command that began it
 continues it. 'valid. %' is the best accuracy on validation images within the soft
-bounds, 'training' the time that trainings took, 'last' when the last outcome came.
+bounds, 'training' the time that trainings took, 'last' when the last outcome came;
+'round' leaves out the end of a search, which trains finals.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from sparse_jax.evaluation.recipe import (
 )
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.skeleton import Candidate, Skeleton, stack
+from sparse_jax.study.outcome import PRESSURE
 from sparse_jax.training.step import TrainInfo, TrainState, Variables
 
 
@@ -54,7 +55,8 @@ def abstract(candidate: Candidate, weights: Variables, slots: int) -> Batch:
     return Batch(
         wide(np.zeros(2, np.uint32)), jax.tree.map(wide, candidate),
         Inherited(jax.tree.map(wide, weights),
-                  jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights)),
+                  jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights),
+                  wide(np.zeros((), np.float32))),
         wide(np.zeros((), bool)))
 
 
@@ -173,17 +175,20 @@ def take(result: Trained, order: Sequence[int], member: int) -> Trained:
 
 
 def inherit(skeleton: Skeleton, member: Member, template: Variables) -> Inherited:
-    """The weights of a member's parent in the padded shapes of its skeleton."""
+    """The weights of a member's parent in the padded shapes of its skeleton; of a
+    parent of the same point also the multiplier of its penalty."""
     if member.parent is None:
         zeros = lambda dtype: jax.tree.map(
             lambda leaf: np.zeros(leaf.shape, dtype or leaf.dtype), template)
-        return Inherited(zeros(None), zeros(bool))
+        return Inherited(zeros(None), zeros(bool), np.float32(0.0))
     graph, kept = member.parent
     pairs = [weight_trees.embed(
         skeleton, member.graph, graph, getattr(kept, name), padded,
         preserve=name == 'params')
         for name, padded in zip(Variables._fields, template)]
-    return Inherited(*(Variables(*column) for column in zip(*pairs)))
+    values, mask = (Variables(*column) for column in zip(*pairs))
+    pressure = kept.training.get(PRESSURE, 0.0) if member.trial.same_point else 0.0
+    return Inherited(values, mask, np.float32(pressure))
 
 
 def parts(group: Group, slots: int) -> list[tuple[Member, ...]]:

@@ -146,7 +146,7 @@ def follow(executor: HostsExecutor, space: Space, policy: TierPolicy) -> None:
                 f'this host cannot run {slots} candidates per call as host 0 does; '
                 'give all hosts the same config.runtime.memory')
         shapes = Batch(np.zeros(0), candidate, Inherited(
-            program.template, program.template), np.zeros(0))
+            program.template, program.template, np.zeros(0)), np.zeros(0))
         batch = jax.tree.unflatten(jax.tree.structure(shapes), call.leaves)
         programs.call(program, batch, call.epochs)
 

@@ -13,7 +13,7 @@ from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.objectives import graph_costs
 from sparse_jax.space.architecture import Graph
-from sparse_jax.study.outcome import CurvePoint, Outcome, Pruned, Weights
+from sparse_jax.study.outcome import PRESSURE, CurvePoint, Outcome, Pruned, Weights
 
 
 def outcome_of(
@@ -37,7 +37,8 @@ def outcome_of(
     exact = lambda tree: weight_trees.extract(skeleton, graph, tree)
     params, aux, stats = (exact(tree) for tree in result.variables)
     weights = Weights(params, aux, stats, exact(result.folded),
-                      _units(graph, result.units))
+                      _units(graph, result.units), {} if result.pressure is None
+                      else {PRESSURE: np.float32(result.pressure)})
     error = float(measured.error)
     return outcome._replace(
         weights=weights, error=error, float_error=error,

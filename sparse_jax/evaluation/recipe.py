@@ -6,7 +6,7 @@ take less trouble with it.
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,6 +39,9 @@ class Inherited(NamedTuple):
     """In the skeleton's padded shapes."""
     mask: Variables
     """bool, of the same shapes."""
+    pressure: Any = 0.0
+    """[] float32, log multiplier of the penalty that a training with a target goes on
+    with; on the host, on devices, or abstract."""
 
 
 class Started(NamedTuple):
@@ -64,6 +67,8 @@ class Trained(NamedTuple):
     measurement: Measurement
     curve: Curve | None
     """The same training at other cuts; None if none were asked for."""
+    pressure: jax.Array | None = None
+    """[] log multiplier of the penalty at the end; None without a target."""
 
 
 class Shared(NamedTuple):
@@ -134,6 +139,8 @@ def start(
     state = initialise(init_key, candidate, procedure=procedure)
     state = state.with_variables(jax.tree.map(
         jnp.where, inherited.mask, inherited.values, state.variables))
+    if procedure.target is not None:
+        state = state._replace(pressure=jnp.asarray(inherited.pressure, jnp.float32))
     valid = sizes.valid_weights(procedure.skeleton, candidate)
     return Started(jax.random.key_data(train_key), state, valid)
 
@@ -156,7 +163,8 @@ def finish(
     measured, folded, units, curve = _pruned(
         host_random.wrap(started.key_data), state, candidate, shared,
         procedure=procedure, recipe=recipe)
-    return Trained(state.variables, folded, units, info, measured, curve)
+    pressure = None if recipe.target is None else jnp.asarray(state.pressure)
+    return Trained(state.variables, folded, units, info, measured, curve, pressure)
 
 
 def _pruned(

@@ -75,11 +75,12 @@ def _about(facts: Facts) -> Element:
     settings = facts.study.settings
     data = facts.study.dataset
     shape = 'x'.join(map(str, data.input_shape))
-    rounds = sum(found.hypervolume is not None for found in facts.rounds)
+    rounds = sum(found.hypervolume is not None and not found.is_end
+                 for found in facts.rounds)
     words = (
         f'{shape} images of {data.num_classes} classes, {len(data.train.labels)} to '
         f'train and {len(data.validation.labels)} to validate. {len(facts.trials)} '
-        f'trials in {rounds} of {settings.search.rounds} rounds of '
+        f'trials in {rounds} of {settings.search.most_rounds} rounds of '
         f'{settings.search.algorithm}, pruned by {settings.pruning.method}; '
         f'{len(facts.networks)} networks with all cuts, {len(facts.front)} on the '
         'front.')

@@ -17,8 +17,6 @@ SECONDS = 'clock_seconds'
 """In the info of a round: seconds of the study when it had finished."""
 ROUNDS, MINUTES, PATIENCE = 'rounds', 'max_minutes', 'patience'
 """Settings that end the rounds of a search."""
-FINALS = 'finals'
-"""In the info of a round that is the end of a search: how many trainings it has."""
 _RECENT = 3
 """Rounds that tell how long the next one takes: the longest of them."""
 
@@ -76,20 +74,13 @@ def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End
       does.
     """
     done = _finished(rounds)
-    if len(done) >= most_rounds(search):
+    if len(done) >= search.most_rounds:
         return End(len(done), ROUNDS, search.rounds)
     if search.patience and idle_rounds(done) >= search.patience:
         return End(len(done), PATIENCE, search.patience)
     if done and seconds + seconds_of_next(done) > _limit(search):
         return End(len(done), MINUTES, search.max_minutes)
     return None
-
-
-def most_rounds(search: Search) -> int:
-    """Before the end of a search; without a clock that replaces some of them."""
-    if search.max_minutes:
-        return search.rounds
-    return max(1, math.ceil(search.rounds * (1.0 - search.final_share) - 1e-9))
 
 
 def remembered(study: Study, search: Search) -> End | None:
@@ -147,7 +138,7 @@ def seconds_left(
     known = durations(rounds)
     recent = known[-_RECENT:]
     begun = max(seconds - sum(known), 0.0)
-    needed = sum(recent) / len(recent) * (most_rounds(search) - len(known)) - begun
+    needed = sum(recent) / len(recent) * (search.most_rounds - len(known)) - begun
     return max(min(needed, _limit(search) - seconds), 0.0)
 
 
@@ -160,7 +151,7 @@ def _finished(
     rounds: Sequence[RoundRecord], *, ends: bool = False
 ) -> list[RoundRecord]:
     return [record for record in rounds if record.hypervolume is not None
-            and (ends or FINALS not in record.info)]
+            and (ends or not record.is_end)]
 
 
 def seconds_of(study: Study) -> float:

@@ -11,7 +11,7 @@ from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.recipe import template
 from sparse_jax.model.skeleton import split
 from sparse_jax.objectives import graph_costs
-from sparse_jax.search import clock, rungs
+from sparse_jax.search import rungs
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.space import encoding
@@ -76,13 +76,13 @@ def forecast(setup: Setup) -> Forecast:
     return Forecast(
         int(sum(d.levels != 1 for d in space.dimensions)),
         float(np.log10(np.array(decides or [1], float)).sum()),
-        len(kept) / len(drawn), clock.most_rounds(search), trainings_of(search),
+        len(kept) / len(drawn), search.most_rounds, trainings_of(search),
         programs, memory, products, seconds, 60 * search.max_minutes or float('inf'))
 
 
 def programs_of(search: Search) -> int:
     """The most programs that the rounds of a search compile."""
-    rounds = clock.most_rounds(search)
+    rounds = search.most_rounds
     first = min(-(-search.initial // search.batch), rounds)
     each = [search.initial_groups] * first + [search.new_groups] * (rounds - first)
     most = min(search.max_groups or search.batch, search.batch)
@@ -92,7 +92,7 @@ def programs_of(search: Search) -> int:
 def trainings_of(search: Search) -> int:
     """Trainings before the end of a search: of all points that it suggests, and those
     that go on."""
-    points = clock.most_rounds(search) * search.batch
+    points = search.most_rounds * search.batch
     return points + round(rungs.expected(search, points))
 
 
@@ -100,7 +100,7 @@ def epochs_of(settings: Settings) -> float:
     """Epochs of all trainings of a search together: those after its random points are
     heirs, and with rungs few are whole."""
     search = settings.search
-    total = clock.most_rounds(search) * search.batch
+    total = search.most_rounds * search.batch
     fresh = min(search.initial or search.batch, total) if search.inherit else total
     share = search.child_epochs if search.inherit else 1.0
     whole = settings.train.epochs * (fresh + share * (total - fresh))

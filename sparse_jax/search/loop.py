@@ -20,6 +20,7 @@ from sparse_jax.search.standing import Standing
 from sparse_jax.search.suggestion import suggestion
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
+from sparse_jax.study.names import FINALS
 from sparse_jax.study.outcome import FINAL, Outcome, Parent, Trial
 from sparse_jax.study.records import PENDING, Record, Study, StudyError
 from sparse_jax.types import Archive
@@ -150,7 +151,7 @@ def _plan_finals(setup: Setup, study: Study, timer: Clock, round_: int) -> bool:
     """Store the trainings of the end of a search; False where there are none, or the
     last round had them."""
     search, rounds = setup.settings.search, study.rounds()
-    if not search.final_share or (rounds and clock.FINALS in rounds[-1].info):
+    if not search.final_share or (rounds and rounds[-1].is_end):
         return False
     networks, minutes = study.networks(), search.max_minutes
     planned = finals.plan(
@@ -160,7 +161,7 @@ def _plan_finals(setup: Setup, study: Study, timer: Clock, round_: int) -> bool:
     if planned:
         study.add_round(
             round_, setup.settings.seed, [trial for trial, _ in planned],
-            [point for _, point in planned], {clock.FINALS: len(planned)})
+            [point for _, point in planned], {FINALS: len(planned)})
     return bool(planned)
 
 
@@ -280,6 +281,6 @@ def _total(setup: Setup, study: Study, round_: int) -> int:
     """Trainings of the whole search, as far as can be known in a round."""
     search = setup.settings.search
     going_on = sum(row.trial.origin is not None for row in study.rows())
-    rounds = clock.most_rounds(search)
+    rounds = search.most_rounds
     later = search.batch * max(rounds - round_ - 1, 0)
     return rounds * search.batch + going_on + round(rungs.expected(search, later))

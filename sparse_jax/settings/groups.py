@@ -5,6 +5,7 @@ when the network is quantised to int8.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -191,6 +192,13 @@ class Search:
     as in (0.1, 0.3, 1.0); () trains every candidate to the end. docs/rungs.md."""
     promote: float = 0.5
     """Share of the trainings of a rung that go on to the next."""
+
+    @property
+    def most_rounds(self) -> int:
+        """Before the end of a search; without a clock that replaces some of them."""
+        if self.max_minutes:
+            return self.rounds
+        return max(1, math.ceil(self.rounds * (1.0 - self.final_share) - 1e-9))
 
 
 @dataclasses.dataclass(frozen=True)

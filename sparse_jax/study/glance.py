@@ -6,6 +6,7 @@ in a second for a study of thousands of trials too.
 
 import contextlib
 import hashlib
+import json
 import os
 import pathlib
 import sqlite3
@@ -18,7 +19,7 @@ from sparse_jax.settings.stored import read_json
 from sparse_jax.settings.tree import from_tree
 from sparse_jax.study import lock
 from sparse_jax.study.errors import StudyError
-from sparse_jax.study.names import CONFIG_FILE, FILE, FINISHED
+from sparse_jax.study.names import CONFIG_FILE, FILE, FINALS, FINISHED
 
 RUNNING, ENDED, INTERRUPTED, EMPTY = 'running', 'finished', 'interrupted', 'empty'
 """States of a study: a process holds it; its search has ended by itself; neither, and
@@ -35,13 +36,13 @@ class Glance(NamedTuple):
     done: int
     """Trials with an outcome."""
     planned: int
-    """Trials in all, as far as the settings say."""
+    """Trials in all, as far as the settings say; of a finished search those it has."""
     failed: dict[str, int]
     """{status: trials} of outcomes other than ok."""
     round: int
-    """Finished rounds."""
+    """Finished rounds; the end of a search, which trains finals, is none of them."""
     rounds: int
-    """Rounds in all."""
+    """Rounds in all, as far as the settings say."""
     hypervolume: float | None
     """After the last finished round."""
     best_error: float | None
@@ -112,7 +113,7 @@ def _glance(
     tables = {name for name, in db.execute('SELECT name FROM sqlite_master')}
     search, held = settings.search, lock.is_held(path)
     empty = Glance(path, RUNNING if held else EMPTY, 0, search.rounds * search.batch,
-                   {}, 0, search.rounds, None, None, 0.0, '')
+                   {}, 0, search.most_rounds, None, None, 0.0, '')
     # A search that has just begun has made its file and no table yet.
     if not {'meta', 'trials', 'curves', 'rounds'} <= tables:
         return empty
@@ -120,18 +121,25 @@ def _glance(
     pending = counts.pop(_PENDING, 0)
     seconds, last = db.execute(
         'SELECT total(train_seconds), max(finished) FROM trials').fetchone()
-    rounds = db.execute('SELECT hypervolume FROM rounds WHERE hypervolume IS NOT NULL '
-                        'ORDER BY round').fetchall()
+    rounds = db.execute('SELECT hypervolume, info FROM rounds WHERE hypervolume IS NOT '
+                        'NULL ORDER BY round').fetchall()
     ended = db.execute('SELECT value FROM meta WHERE key=?', (FINISHED,)).fetchone()
     done = sum(counts.values())
     if not held and done + pending:
         over = not pending and ended == (settings_digest(path),)
         empty = empty._replace(state=ENDED if over else INTERRUPTED)
+    planned = 0 if empty.state == ENDED else empty.planned
     return empty._replace(
-        done=done, planned=max(empty.planned, done + pending),
+        done=done, planned=max(planned, done + pending),
         failed={name: n for name, n in counts.items() if name != 'ok'},
-        round=len(rounds), hypervolume=rounds[-1][0] if rounds else None,
+        round=sum(not _is_end(info) for _, info in rounds),
+        hypervolume=rounds[-1][0] if rounds else None,
         best_error=_best_error(settings, db), seconds=seconds, last=last or '')
+
+
+def _is_end(info: str | None) -> bool:
+    """Whether the text that a round has as its info is of the end of a search."""
+    return FINALS in json.loads(info or '{}')
 
 
 def _best_error(settings: Settings, db: sqlite3.Connection) -> float | None:

@@ -10,6 +10,9 @@ from sparse_jax.space.architecture import Graph
 FINAL = 1000
 """Rung of a training at the end of a search; above all others."""
 
+PRESSURE = 'pressure'
+"""Log multiplier of the penalty, of a training that aims at limits."""
+
 
 class Trial(NamedTuple):
     """One training of a point."""
@@ -36,6 +39,11 @@ class Trial(NamedTuple):
         """Whether it goes on from an earlier trial of its point."""
         return self.origin is not None and self.parent is not None
 
+    @property
+    def same_point(self) -> bool:
+        """Whether its parent is a training of the same point, here or elsewhere."""
+        return self.continues or self.parent is not None and self.parent < 0
+
 
 def outside(index: int) -> int:
     """The parent that stands for network `index` of those a study is given from
@@ -51,6 +59,9 @@ class Weights(NamedTuple):
     stats: dict
     folded: dict
     units: dict
+    training: dict = {}
+    """What a training that goes on needs beside the posterior: {PRESSURE: []} of one
+    that aims at limits."""
 
 
 class Parent(NamedTuple):

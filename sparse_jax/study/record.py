@@ -5,6 +5,7 @@ from typing import NamedTuple
 from sparse_jax import status
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.study.errors import StudyError, StudyWarning
+from sparse_jax.study.names import FINALS
 from sparse_jax.study.outcome import Trial
 
 __all__ = ['PENDING', 'STATUSES', 'Record', 'RoundRecord', 'StudyError',
@@ -80,3 +81,8 @@ class RoundRecord(NamedTuple):
     """Of the study after this round."""
     info: dict
     """Diagnostics by name; never needed to continue."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it trained the finals: none of the rounds that settings count."""
+        return FINALS in self.info

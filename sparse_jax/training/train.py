@@ -75,7 +75,8 @@ def train(
     Returns:
       The trained state and per-epoch `TrainInfo` of shape [config.epochs], NaN for
       epochs that did not run. A second call with the state is another run, with a
-      schedule of its own, that goes on from the weights and Adam's moments.
+      schedule of its own, that goes on from the weights, Adam's moments and, with a
+      target, the multiplier of the penalty.
 
     Raises:
       ValueError: `data` has no images.
@@ -132,8 +133,10 @@ def train(
         # `limit` is shared by the batch, so this stays a branch under vmap.
         return jax.lax.cond(epoch < limit, run_epoch, skip_epoch, state, epoch)
 
+    # Nothing reads the multiplier without a target: a constant there.
+    pressure = jnp.float32(0.0) if procedure.target is None else state.pressure
     state = state._replace(step=jnp.int32(0), explained=jnp.float32(0.0),
-                           pressure=jnp.float32(0.0), hinge=jnp.float32(1.0))
+                           pressure=pressure, hinge=jnp.float32(1.0))
     return jax.lax.scan(body, state, jnp.arange(config.epochs))
 
 

@@ -137,7 +137,8 @@ def test_only_the_means_of_an_added_layer_are_given(evaluator):
     weights = Weights(*_drawn(0, old), {}, {})
     member = Member(Trial(1, added, 1, parent=0), child, candidate, np.zeros(2),
                     Parent(parent, weights))
-    params, aux, stats = zip(*inherit(skeleton, member, new))
+    values, mask, _ = inherit(skeleton, member, new)
+    params, aux, stats = zip(values, mask)
     identity = np.zeros((6, 6, 2, 2))
     identity[range(6), range(6), 0, 0] = 1
     name, kept = 'block-1-layer-2', 'block-1-layer-1'

@@ -71,6 +71,21 @@ def test_soft_bounds_and_failures_count(folder):
     assert glance.look(folder).best_error is None
 
 
+@pytest.mark.parametrize('changes, rounds', [
+    ({'search__rounds': 2, 'search__max_minutes': 5.0, 'search__final_share': 0.5}, 2),
+    ({'search__rounds': 4, 'search__final_share': 0.5}, 2)])
+def test_the_finals_are_no_round(folder, capsys, changes, rounds):
+    (folder / CONFIG_FILE).write_text(dumps(tiny_study.settings(**changes)))
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as db:
+        db.execute("INSERT INTO rounds (round, hypervolume, info) "
+                   "VALUES (2, 9.5, '{\"finals\": 4}')")
+        db.commit()
+    seen = glance.look(folder)
+    assert (seen.round, seen.rounds, seen.hypervolume) == (rounds, rounds, 9.5)
+    found = command_line.run(capsys, 'status', str(folder))
+    assert found.out.splitlines()[1].split()[2] == '2/2'
+
+
 def test_states(folder):
     # Other settings than those that it ended with: there is more to do.
     (folder / CONFIG_FILE).write_text(dumps(tiny_study.settings(search__rounds=9)))

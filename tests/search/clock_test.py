@@ -8,6 +8,7 @@ import pytest
 from sparse_jax.search import clock, loop
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.settings.groups import Search
+from sparse_jax.study.names import FINALS
 from sparse_jax.study.record import RoundRecord
 from sparse_jax.study.records import Study
 from tests import tiny_study
@@ -39,7 +40,7 @@ def test_durations_are_differences_of_the_clock_or_what_was_measured():
                            ) == [1.0, 7.5]
     # The end of a search is a round for those who look at the whole of it.
     rounds = _rounds(1, 2, 3, ends=(40, 50, 75))
-    rounds[2] = rounds[2]._replace(info=rounds[2].info | {clock.FINALS: 4})
+    rounds[2] = rounds[2]._replace(info=rounds[2].info | {FINALS: 4})
     assert clock.durations(rounds) == [40, 10]
     assert clock.durations(rounds, ends=True) == [40, 10, 25]
 

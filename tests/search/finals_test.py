@@ -10,6 +10,7 @@ from sparse_jax.search import clock, finals, loop
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.study.finals import chosen, ranking
+from sparse_jax.study.names import FINALS
 from sparse_jax.study.outcome import FINAL
 from sparse_jax.study.record import PENDING
 from sparse_jax.study.records import Study
@@ -76,8 +77,7 @@ def test_programs_train_as_long_as_the_end_needs():
 
 
 def test_the_end_takes_its_share_of_the_rounds_or_of_the_minutes():
-    most = lambda *given: clock.most_rounds(
-        Search(rounds=given[0], final_share=given[1]))
+    most = lambda *given: Search(rounds=given[0], final_share=given[1]).most_rounds
     assert [most(10, s) for s in (0.0, 0.2, 0.25, 0.99)] == [10, 8, 8, 1]
     rounds = [clock.RoundRecord(i, 1.0, 0.0, 0.0, 0, 1.0, {clock.SECONDS: at})
               for i, at in enumerate((40.0, 80.0))]
@@ -87,7 +87,7 @@ def test_the_end_takes_its_share_of_the_rounds_or_of_the_minutes():
     assert ending(80.0, 0.25) == End(2, 'max_minutes', 2.5)
     # The end itself is no round, nor are its seconds those of one.
     last = clock.RoundRecord(2, 0.0, 0.0, 0.0, 0, 1.0, {
-        clock.SECONDS: 200.0, clock.FINALS: 8})
+        clock.SECONDS: 200.0, FINALS: 8})
     after = clock.RoundRecord(3, 1.0, 0.0, 0.0, 0, 1.0, {clock.SECONDS: 210.0})
     assert clock.durations([*rounds, last, after]) == [40.0, 40.0, 10.0]
     assert clock.ending(Search(rounds=2), [*rounds, last], 0.0).rounds == 2
@@ -120,7 +120,7 @@ def test_an_end_is_a_round_of_finals(ended):
     assert [r.trial.parent for r in rows[2:]] == [first, None]
     assert [r.trial.origin for r in rows[2:]] == [first, first]
     assert all(r.trained for r in rows)
-    assert [r.info.get(clock.FINALS) for r in study.rounds()] == [None, 2]
+    assert [r.info.get(FINALS) for r in study.rounds()] == [None, 2]
     assert all(len(study.learning(n).epoch) == 12 for n in (2, 3))
     assert [news.finals for news in told if news.phase == 'finished group'
             ] == [False, True]
@@ -174,7 +174,7 @@ def test_a_search_goes_on_after_its_end_and_has_another(tmp_path, ended):
     longer = setup._replace(settings=tiny_study.settings(
         **CHANGES | {'search__rounds': 4}))
     loop.run(longer, study)
-    assert [r.info.get(clock.FINALS) for r in study.rounds()] == [None, 2, None, 2]
+    assert [r.info.get(FINALS) for r in study.rounds()] == [None, 2, None, 2]
     # The end is no round: the point of a final is seen once, as the search had it.
     assert loop.replay(setup, study.networks()).size == 4
     fresh = [r for r in study.rows() if r.round == 2]
@@ -189,4 +189,4 @@ def test_the_clock_decides_how_many_finals_there_are(tmp_path, ended):
                      'search__finals': 2}))
     study = Study(tmp_path)
     loop.run(timed, study, timer=Clock(study, now=lambda: float(next(times))))
-    assert [r.info.get(clock.FINALS) for r in study.rounds()] == [None, 4]
+    assert [r.info.get(FINALS) for r in study.rounds()] == [None, 4]
