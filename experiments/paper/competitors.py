@@ -20,6 +20,8 @@ FILE = pathlib.Path(__file__).parent / 'competitors.json'
 NAMES = {'bonsai': 'Bonsai', 'protonn': 'ProtoNN', 'knn': 'kNN', 'svm': 'RBF-SVM',
          'gbdt': 'GBDT'}
 """Of our methods, as the papers write them."""
+FILLED = ('bonsai', 'protonn')
+"""Those that fill a number of bytes."""
 
 
 class Published(NamedTuple):

@@ -1,0 +1,31 @@
+"""What the commands of this folder have in common: mistakes are one line."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+from sparse_jax.baselines.rows import RowsError
+from sparse_jax.data import DataError
+from sparse_jax.export import ExportError
+from sparse_jax.paths import PathError
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.study.errors import StudyError
+
+
+def fail(line: str) -> NoReturn:
+    """End with one line and exit code 2."""
+    print(f'error: {line}', file=sys.stderr)
+    raise SystemExit(2)
+
+
+@contextlib.contextmanager
+def one_line() -> Iterator[None]:
+    """What a person gave and cannot be used ends in one line."""
+    try:
+        yield
+    except (StudyError, ConfigError, DataError, PathError, RowsError,
+            ExportError) as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f'{error.filename}: {error.strerror}')
