@@ -6,8 +6,8 @@ padded arrays, so stored weights do not depend on the tier policy.
 """
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Hashable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -93,6 +93,29 @@ def overlap(child: Graph, parent: Graph) -> float:
         if other is not None and other.op == node.op:
             copied += _volume(own, theirs.of(node.name))
     return copied / total
+
+
+class Extent(NamedTuple):
+    """What `overlap` sees of a parent."""
+
+    layers: tuple[Hashable, ...]
+    """How the image is read, and every weighted layer: its name, kind and inputs."""
+    sizes: np.ndarray
+    """[M] outputs and window of every layer. Of two graphs with equal layers, one whose
+    sizes are all at least the other's overlaps at least as much with any child."""
+
+
+def extent(graph: Graph) -> Extent:
+    """The layers of a graph and their sizes."""
+    layers: list[Hashable] = [
+        (graph.downsample, graph.downsample_type, graph.squeeze_depth)]
+    sizes, sized = [], _Sized(graph)
+    for node in graph.weighted_nodes:
+        blocks = sized.of(node.name).blocks
+        layers.append((node.name, node.op,
+                       tuple((role, len(shape)) for role, shape in blocks)))
+        sizes += [node.channels, *(n for _, shape in blocks for n in shape)]
+    return Extent(tuple(layers), np.array(sizes, int))
 
 
 class _Leaf:

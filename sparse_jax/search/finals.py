@@ -44,7 +44,7 @@ def plan(
       first: number of the first training.
     """
     search, epochs = settings.search, epochs_of(settings)
-    rows = _best(networks, objectives)[:search.finals]
+    rows = best(networks, objectives)[:search.finals]
     if not rows:
         return []
     room = _epochs_left(networks, search.final_share) if seconds is None else seconds
@@ -72,13 +72,14 @@ def plan(
     return planned
 
 
-def _best(networks: Sequence[Record], objectives: Objectives) -> list[Record]:
-    """The best network of every point, the best first; without earlier finals."""
+def best(networks: Sequence[Record], objectives: Objectives) -> list[Record]:
+    """The network of least validation error within the soft bounds of every point that
+    has one, the best first; without trainings of an end."""
     rows = [row for row in networks if row.trial.rung != FINAL]
-    best: dict[int, Record] = {}
+    found: dict[int, Record] = {}
     for row in ranked_under(rows, objectives):
-        best.setdefault(row.trial.first, row)
-    return list(best.values())
+        found.setdefault(row.trial.first, row)
+    return list(found.values())
 
 
 def _epochs_left(networks: Sequence[Record], share: float) -> float:

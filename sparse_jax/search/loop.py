@@ -10,7 +10,7 @@ import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.objectives.goals import front_of, hypervolume_of
-from sparse_jax.search import clock, finals, rungs, seen
+from sparse_jax.search import clock, finals, rungs, seen, thinning
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.planning import continued_trials, fresh_trials
 from sparse_jax.search.seen import Seen
@@ -102,7 +102,7 @@ def run(
     found = _replayed(setup, networks)
     standing = Standing(setup.objectives, networks)
     if found.archive.rounds:
-        _keep_front(setup, study, networks)
+        _keep(setup, study, networks, found.archive.rounds)
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
         if record.hypervolume is None and record.round < found.archive.rounds:
@@ -236,7 +236,7 @@ def _evaluate(
     members = [row for row in rows if row.round == round_ and row.offset is None]
     trials = [row.trial for row in members]
     train_seconds = sum(row.train_seconds or 0.0 for row in members)
-    _keep_front(setup, study, rows)
+    _keep(setup, study, rows, round_ + 1)
     after = executor.stats()
     study.finish_round(
         round_, compile_seconds=after.compile_seconds - before.compile_seconds,
@@ -249,11 +249,17 @@ def _evaluate(
     timer.save()
 
 
-def _keep_front(setup: Setup, study: Study, networks: list[Record]) -> None:
-    """Make the checkpoints on disk those of the front, also where they were deleted."""
+def _keep(
+    setup: Setup, study: Study, networks: list[Record], round_: int
+) -> None:
+    """Make the checkpoints on disk those of the front, also where they were deleted,
+    and drop weights that no round from this one on needs."""
     front = front_of(networks, setup.objectives)
     checkpoints.sync_front(
         study.workdir, sorted({row.trial.number for row in front}), study.weights)
+    if setup.settings.runtime.weights == 'needed':
+        study.drop_weights(thinning.needed(
+            setup.space, networks, setup.settings.search, setup.objectives, round_))
 
 
 def _teller(

@@ -3,10 +3,10 @@
 import numpy as np
 
 from sparse_jax.objectives.goals import front_of
-from sparse_jax.search import rungs
+from sparse_jax.search import rungs, thinning
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
-from sparse_jax.study.lineage import latest, parent_of
+from sparse_jax.study.lineage import parent_of
 from sparse_jax.study.outcome import Trial
 from sparse_jax.study.records import Record
 
@@ -24,14 +24,13 @@ def fresh_trials(
       rows: all trials so far.
     """
     search = setup.settings.search
-    # The posterior of a network that its own cut empties hardly recovers.
-    left = [row for row in rows if row.trained and not row.empty]
-    references = latest(left) if search.inherit else []
+    known = thinning.references(rows) if search.inherit else []
     if stage_of(round_, search.stages) == 3:
-        references = front_of(references, setup.objectives)
+        known = front_of(known, setup.objectives)
+    known = thinning.uncovered(setup.space, known)
     trials = []
     for number, point in enumerate(points, first):
-        parent = parent_of(setup.space, point, references,
+        parent = parent_of(setup.space, point, known,
                            min_overlap=search.min_overlap)
         epochs = rungs.epochs_of(search.rungs, _whole(setup, parent))
         trials.append(Trial(number, point, epochs, parent))

@@ -228,6 +228,10 @@ class Runtime:
     """GiB of a device for vmapped programs; 0 for what it reports."""
     workers: int = 0
     """Calls in flight; 0 for one per CPU core."""
+    weights: str = 'needed'
+    """Whose weights a study keeps. needed: of the front, of the best eight points
+    within the soft bounds, of the end, and of all that later trainings may start from;
+    all: of every training."""
 
 
 def _group(kind: type) -> Any:

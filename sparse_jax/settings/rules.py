@@ -217,6 +217,8 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
              '0 (what it reports) or more GiB'),
         Rule('runtime.workers', r.workers, _at_least(r.workers, 0),
              '0 (one per core) or more'),
+        Rule('runtime.weights', r.weights, r.weights in ('needed', 'all'),
+             'needed, all'),
     ]
 
 

@@ -37,6 +37,8 @@ __all__ = ['FILE', 'PENDING', 'VERSION', 'Record', 'RoundRecord', 'Study', 'Stud
 _NO_WEIGHTS = (ValueError, TypeError, KeyError, OSError, EOFError, MemoryError,
                NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
 """What reading a damaged archive may raise."""
+DROPPED = b''
+"""Stands for weights that nobody needs any more."""
 _MOST_LINES = 5
 """Damages that are told one by one."""
 
@@ -221,6 +223,21 @@ class Study:
 
         self._db.write(store)
 
+    def drop_weights(self, needed: Collection[int]) -> None:
+        """Make room: of the weights that are stored keep those of some trials alone.
+
+        What is dropped leaves an empty entry, so that nothing looks lost.
+        """
+        stored = self._db.read('SELECT trial FROM weights WHERE length(npz) > 0')
+        dropped = [row['trial'] for row in stored if row['trial'] not in needed]
+
+        def store(db: sqlite3.Connection) -> None:
+            for number in dropped:
+                schema.update(db, 'weights', number, {'npz': DROPPED})
+
+        if dropped:
+            self._db.write(store)
+
     def rows(self) -> list[Record]:
         """All trials in order of their number; without damaged ones."""
         return self._rows.rows()
@@ -261,19 +278,27 @@ class Study:
         """The exact weights of a trial, None if it has none.
 
         Raises:
-          StudyError: they are damaged.
+          StudyError: they are damaged, or were dropped.
         """
         try:
             rows = self._db.read('SELECT * FROM weights WHERE trial=?', (number,))
             if not rows:
                 return None
-            if self._reader.intact('weights', rows[0]):
+            intact = self._reader.intact('weights', rows[0])
+            if intact and rows[0]['npz'] != DROPPED:
                 return unpack(rows[0]['npz'])
         except sqlite3.DatabaseError as error:
             if not database.is_damage(error):
                 raise
+            intact = False
         except _NO_WEIGHTS:
-            pass
+            intact = False
+        if intact:
+            raise StudyError(
+                f'trial {number}: its weights were dropped, as nothing in the search '
+                'needs them; allowed: a network of the front, one of the best, '
+                'launch.retrain without --inherit, or a search with '
+                "config.runtime.weights='all'")
         raise StudyError(f'workdir {str(self.workdir)!r}: {FILE}: the weights of trial '
                          f'{number} are damaged')
 
