@@ -61,8 +61,9 @@ def overrides() -> dict:
     return {
         'data.name': 'tiny', 'data.path': str(data_file()),
         'data.validation_size': 60, 'data.test_size': 60, 'train.epochs': 8,
-        'train.batch_size': 32, 'runtime.weights': 'all', 'search.algorithm': 'random', 'search.rounds': ROUNDS,
-        'search.batch': BATCH, 'pruning.cuts': (CUT,), 'pruning.bisect': False,
+        'train.batch_size': 32, 'runtime.weights': 'all',
+        'search.algorithm': 'random', 'search.rounds': ROUNDS, 'search.batch': BATCH,
+        'pruning.cuts': (CUT,), 'pruning.bisect': False,
         # Kernels are padded too, which the default tiers do not.
         'tiers.widths': sampled.RANGES.widths, 'tiers.units': sampled.RANGES.units,
         'tiers.kernels': sampled.RANGES.kernels}

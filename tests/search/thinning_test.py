@@ -81,7 +81,8 @@ def _search(built, settings, seed, rounds=9):
         trials = fresh_trials(built, points, number, round_, rows)
         trials += [trial for trial, _ in continued_trials(
             built, networks, number + len(trials))]
-        if round_ == rounds - 1 and settings.search.final_share:
+        # A study may go on after its end.
+        if round_ == rounds - 3 and settings.search.final_share:
             trials = [trial for trial, _ in finals.plan(
                 networks, settings, built.objectives, None, number)]
         yield networks, trials, round_
