@@ -5,6 +5,7 @@ how results round, so that they may depend on nothing but what a study stores.
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -15,9 +16,10 @@ CHEAP: Effort = {
 """Compiles in a third of the time; for what runs once per training. Gradients of noisy
 networks are NaN at this level (jaxlib 0.10.2)."""
 PLAIN: Effort = {'xla_cpu_use_fusion_emitters': False}
-"""Compiles in a half to two thirds of the time. Steps take a twelfth longer with direct
-convolutions, with others a quarter. At level 1 results would depend on the cores."""
-SHORT: Mapping[str, int] = {'direct': 150_000, 'patches': 10_000, 'native': 10_000}
+"""Compiles in a half to two thirds of the time. Steps are as fast with direct
+convolutions and take a quarter longer with others. At level 1 results would depend on
+the cores."""
+SHORT: Mapping[str, float] = {'direct': math.inf, 'patches': 10_000, 'native': 10_000}
 """Steps times elements of an image of a training up to which `PLAIN` pays, for a form
 of convolutions, if a program trains eight candidates."""
 FEW = 150_000

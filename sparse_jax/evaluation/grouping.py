@@ -108,7 +108,8 @@ def padding(
 
     Returns:
       'padding_waste': multiply-accumulates of the padded networks over those of the
-      true ones; 'bucket_fill': share of the programs' slots that is used.
+      true ones; 'bucket_fill': share of the programs' slots that is used; 'groups':
+      how many there are.
     """
     macs = lambda graph: graph_costs.graph_totals(graph).macs
     padded = sum(len(g.members) * macs(g.skeleton.graph) for g in groups)
@@ -116,4 +117,5 @@ def padding(
     taken = sum(-(-len(g.members) // slots(g.skeleton)) * slots(g.skeleton)
                 for g in groups)
     used = sum(len(g.members) for g in groups)
-    return {'padding_waste': padded / max(true, 1), 'bucket_fill': used / max(taken, 1)}
+    return {'padding_waste': padded / max(true, 1), 'bucket_fill': used / max(taken, 1),
+            'groups': len(groups)}

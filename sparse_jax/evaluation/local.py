@@ -1,35 +1,33 @@
 """The executor of one machine: programs compile in the background, calls in threads."""
 
 import concurrent.futures
+import queue
 import time
 from collections.abc import Iterator, Sequence
 
 import jax
-import numpy as np
 
 from sparse_jax import status
-from sparse_jax.evaluation import batching, device_memory
+from sparse_jax.evaluation import device_memory
+from sparse_jax.evaluation.calls import Call, Calls
 from sparse_jax.evaluation.executor import Announce, Finish, Stats
-from sparse_jax.evaluation.grouping import Group, Member, part
+from sparse_jax.evaluation.grouping import Group, Member
 from sparse_jax.evaluation.machine import Machine
 from sparse_jax.evaluation.programs import Program, Programs
 from sparse_jax.evaluation.recipe import Recipe, Shared, Trained
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.study.outcome import Outcome
 
-
-class OutOfMemory(Exception):
-    """A part of a group did not fit a device; carries what finished before it."""
-
-    def __init__(self, outcomes: list[Outcome]):
-        super().__init__()
-        self.outcomes = outcomes
+News = int | list[Outcome] | BaseException | None
+"""What a thread tells: that so many members begin to train, what came out, a fault, or
+that it has ended."""
 
 
 class LocalExecutor:
     """Trains on the devices of this process; see `executor.Executor`.
 
-    Whichever program exists runs next, while the others compile. A group is split into
+    Whichever programs exist run next, as many calls at once as the machine has workers,
+    of one group or of several, while other programs compile. A group is split into
     calls of the program's slots, and into smaller ones where a device's memory does not
     hold them.
     """
@@ -40,27 +38,39 @@ class LocalExecutor:
 
     def prefetch(self, groups: Sequence[Group]) -> None:
         """Start compiling the programs of some groups."""
-        for group in groups:
-            self.programs.prefetch(group.skeleton, group.members[0].candidate)
+        Calls(groups, self.programs)
 
     def run(
         self, groups: Sequence[Group], finish: Finish, announce: Announce
     ) -> Iterator[list[Outcome]]:
-        """Train some groups; yields the outcomes of one after another."""
-        left = list(groups)
-        self.prefetch(left)
-        while left:
-            waiting = [not self.programs.is_ready(g.skeleton) for g in left]
-            group = left.pop(int(np.argmin(waiting)))
-            if all(waiting):
-                announce('compiling', len(group.members))
-            program = self.programs.get(group.skeleton, group.members[0].candidate)
-            if program is None:
-                yield [_out_of_memory(member) for member in group.members]
-                continue
-            announce('training', len(group.members))
-            yield self._run(program, group, finish)
-            self.programs.count(group.skeleton, len(group.members))
+        """Train some groups; yields the outcomes of one call after another."""
+        calls = Calls(groups, self.programs)
+        news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        workers = self.programs.machine.workers
+        # XLA releases the interpreter: calls overlap on a CPU's cores.
+        pool = concurrent.futures.ThreadPoolExecutor(workers, 'train')
+        for _ in range(workers):
+            pool.submit(self._work, calls, finish, news)
+        running = 0
+        try:
+            while workers:
+                if not running and (waiting := calls.compiling()):
+                    announce('compiling', waiting)
+                told = news.get()
+                if isinstance(told, BaseException):
+                    raise told
+                if told is None:
+                    workers -= 1
+                elif isinstance(told, int):
+                    running += 1
+                    announce('training', told)
+                else:
+                    running -= 1
+                    yield told
+        finally:
+            # An interrupt does not wait for the trainings that run.
+            calls.drop()
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def slots(self, skeleton: Skeleton) -> int:
         """Candidates per call of a skeleton's program, as far as it is known."""
@@ -83,52 +93,38 @@ class LocalExecutor:
         """Whether smaller calls may succeed where one failed."""
         return device_memory.ran_out(error)
 
-    def _run(self, program: Program, group: Group, finish: Finish) -> list[Outcome]:
-        """Train one group in slices of the program's slots; fewer if they are too
-        many for a device's memory."""
-        begin, left = time.perf_counter(), group
-        outcomes: list[Outcome] = []
-        while left.members:
-            try:
-                outcomes += self._run_parts(program, left, finish)
-                break
-            except OutOfMemory as error:
-                outcomes += error.outcomes
-                smaller = self.programs.smaller(
-                    group.skeleton, group.members[0].candidate)
-                if smaller is None:
-                    failed = group.members[len(outcomes):][: program.slots]
-                    outcomes += [_out_of_memory(member) for member in failed]
-                program = smaller or program
-                left = part(group, slice(len(outcomes), None))
-        seconds = (time.perf_counter() - begin) / len(group.members)
-        return [outcome._replace(train_seconds=seconds) for outcome in outcomes]
-
-    def _run_parts(
-        self, program: Program, group: Group, finish: Finish
-    ) -> list[Outcome]:
-        def run(members: Sequence[Member]) -> list[Outcome]:
-            results = self.train(program, members, group.epochs)
-            return [finish(group.skeleton, member, result)
-                    for member, result in zip(members, results)]
-
-        outcomes: list[Outcome] = []
-        # XLA releases the interpreter: calls of one program overlap on a CPU's cores.
-        pool = concurrent.futures.ThreadPoolExecutor(self.programs.machine.workers)
-        futures = [pool.submit(run, members)
-                   for members in batching.parts(group, program.slots)]
+    def _work(
+        self, calls: Calls, finish: Finish, news: 'queue.SimpleQueue[News]'
+    ) -> None:
+        """Make one call after another; what happens goes to the reader's thread."""
         try:
-            for future in futures:
-                outcomes += future.result()
+            while (call := calls.take()) is not None:
+                news.put(len(call.group.members))
+                news.put(self._call(call, calls, finish))
+        except BaseException as error:
+            calls.drop()
+            news.put(error)
+        finally:
+            news.put(None)
+
+    def _call(self, call: Call, calls: Calls, finish: Finish) -> list[Outcome]:
+        """The outcomes of a call; none if it is to be done again in smaller ones."""
+        (program, group), begin = call, time.perf_counter()
+        if program is None:
+            return [_out_of_memory(member) for member in group.members]
+        try:
+            results = self.train(program, group.members, group.epochs)
         except jax.errors.JaxRuntimeError as error:
             if not self.can_retry(error):
                 raise
-            concurrent.futures.wait(futures)
-            raise OutOfMemory(outcomes) from None
-        finally:
-            # An interrupt does not wait for the trainings that run.
-            pool.shutdown(wait=False, cancel_futures=True)
-        return outcomes
+            calls.again(call, self.programs.smaller(
+                program, group.members[0].candidate))
+            return []
+        outcomes = [finish(group.skeleton, member, result)
+                    for member, result in zip(group.members, results)]
+        seconds = (time.perf_counter() - begin) / len(outcomes)
+        self.programs.count(group.skeleton, len(outcomes))
+        return [outcome._replace(train_seconds=seconds) for outcome in outcomes]
 
 
 def _out_of_memory(member: Member) -> Outcome:

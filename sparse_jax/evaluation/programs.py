@@ -97,16 +97,17 @@ class Programs:
             self._served = self._served[-MOST_KEPT:]
         return program
 
-    def smaller(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
+    def smaller(self, failed: Program, candidate: Candidate) -> Program | None:
         """The program of a skeleton for half as many candidates, after it ran out of
         memory; None if it has one candidate per device already."""
-        program = self.get(skeleton, candidate)
-        slots = None if program is None else self._fewer(program.slots)
+        slots, skeleton = self._fewer(failed.slots), failed.skeleton
         if slots is None:
             return None
         with self._lock:
-            self._slots[skeleton] = slots
-            del self._pending[skeleton]
+            # Another call may have failed, and asked, before.
+            if self._slots[skeleton] > slots:
+                self._slots[skeleton] = slots
+                del self._pending[skeleton]
         return self.get(skeleton, candidate)
 
     def call(self, program: Program, batch: Batch, epochs: int) -> Trained:
@@ -138,6 +139,13 @@ class Programs:
         """Whether the program has been compiled."""
         future = self._pending.get(skeleton)
         return future is not None and future.done()
+
+    def wait_for_any(self, skeletons: Sequence[Skeleton]) -> None:
+        """Until one of some programs has been compiled, of those that were begun."""
+        with self._lock:
+            futures = [self._pending[s] for s in skeletons if s in self._pending]
+        concurrent.futures.wait(
+            futures, return_when=concurrent.futures.FIRST_COMPLETED)
 
     def count(self, skeleton: Skeleton, candidates: int) -> None:
         """Record that a program served some candidates."""

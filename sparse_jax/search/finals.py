@@ -25,9 +25,9 @@ def most_epochs(settings: Settings) -> int:
 
 def plan(
     networks: Sequence[Record], settings: Settings, objectives: Objectives,
-    seconds: float | None, first: int,
+    seconds: float | None, first: int, at_once: float = 1.0,
 ) -> list[tuple[Trial, dict]]:
-    """The trainings of the end, with their points as the table has them.
+    """The next trainings of the end, with their points as the table has them.
 
     The best `search.finals` points are those of the networks of least validation error
     within the bounds. Of the `search.final_starts` of each a third, rounded up, goes on
@@ -37,19 +37,27 @@ def plan(
     taken, if need be for as many epochs as fit, at least those of the search.
 
     Args:
-      networks: of all rounds so far.
+      networks: of all rounds so far; an end that has begun goes on with points that it
+        has not trained yet.
       settings: of the search.
       objectives: its goals.
       seconds: that are left; None without a clock.
       first: number of the first training.
+      at_once: trainings that run side by side, see `side_by_side`.
     """
-    search, epochs = settings.search, epochs_of(settings)
+    search = settings.search
+    begun = _begun(networks)
+    epochs = begun[0].trial.epochs if begun else epochs_of(settings)
+    known = {row.trial.first for row in begun}
     rows = best(networks, objectives)[:search.finals]
+    rows = [row for row in rows if row.trial.first not in known]
     if not rows:
         return []
-    room = _epochs_left(networks, search.final_share) if seconds is None else seconds
+    room = seconds
+    if room is None:
+        room = _epochs_left(networks, search.final_share, begun)
     # Seconds, or epochs, of one epoch of all starts.
-    prices = [search.final_starts * (1.0 if seconds is None else _pace(row))
+    prices = [search.final_starts * (1.0 if seconds is None else _pace(row) / at_once)
               for row in rows]
     count, used = 0, 0.0
     for price in prices:
@@ -57,19 +65,45 @@ def plan(
         if used > room:
             break
         count += 1
-    if not count:
+    if not count and not begun:
         count = 1
         fitting = math.floor(room / prices[0]) if prices[0] > 0 else epochs
         epochs = min(epochs, max(settings.train.epochs, fitting))
+    return _trainings(rows[:count], search.final_starts, epochs, first)
+
+
+def side_by_side(networks: Sequence[Record], seconds: float) -> float:
+    """How many trainings of an end have run at once, on average; at least one.
+
+    Args:
+      networks: of all rounds; the last one had trainings of an end.
+      seconds: wall-clock of that round.
+    """
+    last = max(row.round for row in networks)
+    spent = sum(row.train_seconds or 0.0 for row in networks
+                if row.round == last and row.offset is None)
+    return max(spent / seconds, 1.0) if seconds > 0 else 1.0
+
+
+def _trainings(
+    rows: Sequence[Record], starts: int, epochs: int, first: int
+) -> list[tuple[Trial, dict]]:
     planned = []
-    for row in rows[:count]:
-        for start in range(search.final_starts):
-            inherits = 3 * start < search.final_starts
+    for row in rows:
+        for start in range(starts):
+            inherits = 3 * start < starts
             parent = row.trial.number if inherits else None
             planned.append((Trial(
                 first + len(planned), row.trial.row, epochs, parent, FINAL,
                 row.trial.first), row.point))
     return planned
+
+
+def _begun(networks: Sequence[Record]) -> list[Record]:
+    """The trainings of an end that has begun: all after the last round of a search."""
+    trials = [row for row in networks if row.offset is None]
+    searched = max((row.round for row in trials if row.trial.rung != FINAL), default=-1)
+    return [row for row in trials if row.round > searched]
 
 
 def best(networks: Sequence[Record], objectives: Objectives) -> list[Record]:
@@ -82,11 +116,17 @@ def best(networks: Sequence[Record], objectives: Objectives) -> list[Record]:
     return list(found.values())
 
 
-def _epochs_left(networks: Sequence[Record], share: float) -> float:
-    """What the end of a search may train, if it is this share of all its epochs."""
-    spent = sum(row.trial.epochs for row in networks
-                if row.offset is None and row.costs is not None)
-    return spent * share / (1.0 - share)
+def _epochs_left(
+    networks: Sequence[Record], share: float, begun: Sequence[Record]
+) -> float:
+    """What the end of a search may train yet, if it is this share of all its epochs.
+
+    begun: its trainings so far.
+    """
+    epochs = lambda rows: sum(row.trial.epochs for row in rows
+                              if row.offset is None and row.costs is not None)
+    used = epochs(begun)
+    return (epochs(networks) - used) * share / (1.0 - share) - used
 
 
 def _pace(row: Record) -> float:

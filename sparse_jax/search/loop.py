@@ -148,16 +148,22 @@ def _ending(setup: Setup, study: Study, timer: Clock) -> clock.End | None:
 
 
 def _plan_finals(setup: Setup, study: Study, timer: Clock, round_: int) -> bool:
-    """Store the trainings of the end of a search; False where there are none, or the
-    last round had them."""
+    """Store the next trainings of the end of a search; False where there are none.
+
+    With a clock further ones follow while they fit: how many run side by side is known
+    from the first.
+    """
     search, rounds = setup.settings.search, study.rounds()
-    if not search.final_share or (rounds and rounds[-1].is_end):
+    if not search.final_share:
         return False
-    networks, minutes = study.networks(), search.max_minutes
+    networks, minutes, at_once = study.networks(), search.max_minutes, 1.0
+    if rounds and rounds[-1].is_end:
+        at_once = finals.side_by_side(
+            networks, clock.durations(rounds, ends=True)[-1])
     planned = finals.plan(
         networks, setup.settings, setup.objectives,
         60.0 * minutes - timer.seconds() if minutes else None,
-        1 + max((row.trial.number for row in networks), default=-1))
+        1 + max((row.trial.number for row in networks), default=-1), at_once)
     if planned:
         study.add_round(
             round_, setup.settings.seed, [trial for trial, _ in planned],
@@ -222,13 +228,12 @@ def _evaluate(
     """Train and measure the trials of a round, and store what came out."""
     executor = setup.evaluator.executor
     before, begin = executor.stats(), time.perf_counter()
-    groups, measure_seconds = 0, 0.0
+    measure_seconds = 0.0
     for outcomes in setup.evaluator.evaluate(
             trials, parents,
             announce=lambda phase, n: told(phase, members=n)):
         study.finish_trials(outcomes)
         timer.save()
-        groups += any(o.costs is not None for o in outcomes)
         measure_seconds += sum(o.measure_seconds for o in outcomes)
         told('finished group', outcomes=tuple(outcomes))
     rows = study.networks()
@@ -243,7 +248,7 @@ def _evaluate(
         train_seconds=train_seconds, programs=after.programs - before.programs,
         hypervolume=hypervolume_of(rows, setup.objectives),
         info=setup.evaluator.padding(trials) | {
-            'groups': groups, 'trials': len(trials), 'measure_seconds': measure_seconds,
+            'trials': len(trials), 'measure_seconds': measure_seconds,
             'wall_seconds': time.perf_counter() - begin,
             clock.SECONDS: timer.seconds()})
     timer.save()

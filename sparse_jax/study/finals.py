@@ -53,8 +53,8 @@ def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
     """
     trials = [row for row in networks
               if row.offset is None and row.trial.rung == FINAL]
-    last = max((row.round for row in trials), default=None)
-    trials = [row for row in trials if row.round == last]
+    rounds = _last_end(trials)
+    trials = [row for row in trials if row.round in rounds]
     if any(row.status == PENDING for row in trials):
         return []
     of_trial: dict[int, list[Record]] = {row.trial.number: [] for row in trials}
@@ -69,6 +69,15 @@ def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
                       key=lambda row: (row.figures[0], row.trial.number))
         found.append(Final(first, starts, tuple(good)))
     return sorted(found, key=lambda final: (not final.holds, final.error, final.first))
+
+
+def _last_end(trials: Sequence[Record]) -> set[int]:
+    """The rounds of the last end: all that follow one another."""
+    rounds = {row.round for row in trials}
+    last = max(rounds, default=0)
+    while last - 1 in rounds:
+        last -= 1
+    return {round_ for round_ in rounds if round_ >= last}
 
 
 def chosen(networks: Sequence[Record], objectives: Objectives) -> Record | None:

@@ -108,7 +108,7 @@ class Outcome(NamedTuple):
     accuracy: tuple[float, ...] = ()
     """Training accuracy per epoch."""
     train_seconds: float = 0.0
-    """Wall-clock of its group divided by the group's members."""
+    """Wall-clock of its call divided by the members of the call."""
     curve: tuple[CurvePoint, ...] = ()
     float_error: float = float('nan')
     """Error before quantisation; the same as `error` unless that is of int8."""

@@ -262,4 +262,4 @@ def test_padding_by_hand(evaluator):
     found = evaluator.padding([Trial(0, row, EPOCHS)])
     assert found == {
         'padding_waste': (25 * 9 * 8 + 32 * 3) / (16 * 9 * 6 + 24 * 3),
-        'bucket_fill': 0.5}
+        'bucket_fill': 0.5, 'groups': 1}

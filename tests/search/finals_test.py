@@ -11,7 +11,7 @@ from sparse_jax.search.clock import Clock, End
 from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.study.finals import chosen, ranking
 from sparse_jax.study.names import FINALS
-from sparse_jax.study.outcome import FINAL
+from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.record import PENDING
 from sparse_jax.study.records import Study
 from sparse_jax.train_config import TrainConfig
@@ -23,12 +23,12 @@ SEARCHED = [row(0, 0.3), row(1, 0.1), row(2, 0.2), row(3, 0.01, size=500),
             row(0, 0.05, offset=-1.0)]
 
 
-def _plan(seconds=None, networks=SEARCHED, epochs=4, **search):
+def _plan(seconds=None, networks=SEARCHED, epochs=4, at_once=1.0, **search):
     search = {'final_share': 0.5, 'finals': 2, 'final_starts': 4, 'final_epochs': 1,
               **search}
     settings = Settings(train=dataclasses.replace(TrainConfig(), epochs=epochs),
                         search=Search(**search))
-    planned = finals.plan(networks, settings, AIMS, seconds, 7)
+    planned = finals.plan(networks, settings, AIMS, seconds, 7, at_once)
     return [(t.number, t.first, t.parent, t.epochs) for t, _ in planned]
 
 
@@ -60,8 +60,32 @@ def test_with_a_clock_seconds_are_shared():
     assert [p[3] for p in _plan(-3.0, final_epochs=20)] == [4] * 4
 
 
+def test_what_is_left_goes_to_further_networks():
+    """After four trainings of 3 epochs of point 0; point 1 is next, point 3 too large.
+    """
+    begun = [*SEARCHED, *(row(7 + i, 0.1, first=0, final=True, round_=1)._replace(
+        trial=Trial(7 + i, np.zeros(2), 3, None, FINAL, 0)) for i in range(4))]
+    plan = lambda *given, **more: [
+        p[1:] for p in _plan(*given, networks=begun, **more)]
+    # Four trainings of 3 epochs of a quarter of a second, as long as the first ones.
+    next_one = [(1, 1, 3), (1, 1, 3), (1, None, 3), (1, None, 3)]
+    assert plan(3.0) == next_one and plan(2.9) == [] and plan(1e6, finals=1) == []
+    assert plan(1.5, at_once=2.0) == next_one and plan(1.4, at_once=2.0) == []
+    # 24 of the 16 / (1 - 0.6) epochs are the end's, 12 of them are used.
+    assert plan(final_share=0.601) == next_one and plan(final_share=0.599) == []
+
+
+def test_trainings_side_by_side_are_counted():
+    """Four of one second each; the rounds before and other cuts do not count."""
+    ended = [*SEARCHED, *(row(i, 0.1, first=0, final=True, round_=2, offset=offset)
+                          for i in (7, 8, 9, 10) for offset in (None, 1.0))]
+    assert finals.side_by_side(ended, 2.5) == 1.6
+    assert finals.side_by_side(ended, 9.0) == 1.0 == finals.side_by_side(ended, 0.0)
+
+
 def test_a_second_end_goes_on_from_trainings_of_the_search():
-    again = [*SEARCHED, row(5, 0.01, first=2, final=True, round_=1)]
+    again = [*SEARCHED, row(5, 0.01, first=2, final=True, round_=1),
+             row(6, 0.9, round_=2)]
     assert [p[1:3] for p in _plan(networks=again, finals=1)] == [
         (0, 0), (0, 0), (0, None), (0, None)]
 

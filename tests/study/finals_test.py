@@ -51,6 +51,13 @@ def test_a_start_counts_with_its_best_cut_within_the_bounds():
     assert finals.chosen(networks, AIMS).name == '10@0.37'
 
 
+def test_an_end_may_take_several_rounds():
+    """Those that follow one another; what an earlier end had does not count."""
+    networks = [*SEARCHED, *_starts(0, 0.01, round_=1), row(11, 0.5, round_=2),
+                *_starts(1, 0.05, at=12, round_=3), *_starts(2, 0.04, at=13, round_=4)]
+    assert [final.first for final in finals.ranking(networks, AIMS)] == [2, 1]
+
+
 def test_networks_that_few_starts_give_come_last():
     networks = [*_starts(0, 0.01, 0.5, 0.5), *_starts(1, 0.3, 0.3, 0.3, at=13)]
     for i in (1, 2):
