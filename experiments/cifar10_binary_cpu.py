@@ -20,4 +20,4 @@ ROWS = {
 def get_config(argument: str = '') -> ml_collections.ConfigDict:
     """Networks that fill the budgets of a row."""
     return two_cores.preset(
-        argument, ROWS, data='cifar10_binary', epochs=30, error=0.3)
+        argument, ROWS, data='cifar10_binary', epochs=40, error=0.3)

@@ -23,4 +23,4 @@ ROWS = {
 def get_config(argument: str = '') -> ml_collections.ConfigDict:
     """Networks that fill the budgets of a row."""
     return two_cores.preset(
-        argument, ROWS, data='mnist', epochs=16, error=0.03)
+        argument, ROWS, data='mnist', epochs=20, error=0.03)

@@ -76,8 +76,9 @@ def preset(
     config.objectives.error = error
     config.budgets.model_size = config.objectives.model_size = row.model_size
     config.budgets.working_memory = row.working_memory
-    # The working memory is a limit alone: what is below it is no use to anybody.
+    # Costs are limits alone: what is below them is no use to anybody.
     config.objectives.names = ('error', 'model_size')
+    config.search.focus = 'error'
     config.objectives.quantized = True
     config.pruning.method = row.method
     config.pruning.bisect = row.method != 'none'
@@ -93,12 +94,16 @@ def preset(
     config.train.augment.shift = -1
     config.train.augment.flip = 'auto'
     config.search.initial_design = 'filled'
-    config.search.initial = 32
+    config.search.batch = 16
+    config.search.initial = 48
     config.search.initial_groups = 0
     config.search.max_groups = 0
-    config.search.new_groups = 4
-    config.search.rungs = (0.1, 0.3, 1.0)
+    config.search.new_groups = 8
+    config.search.rungs = (0.075, 0.25, 1.0)
+    config.search.promote = 1 / 3
     config.search.final_share = 0.3
+    # What fits into the minutes that are left.
+    config.search.finals = 16
     config.search.rounds = 1000
     config.search.max_minutes = minutes
     return config

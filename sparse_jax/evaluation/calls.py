@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sparse_jax.evaluation import batching
-from sparse_jax.evaluation.grouping import Group, Member, part
+from sparse_jax.evaluation.grouping import Group
 from sparse_jax.evaluation.programs import MOST_KEPT, Program, Programs
 from sparse_jax.objectives import graph_costs
 

@@ -58,18 +58,18 @@ Callback = Callable[[Progress], None]
 
 def replay(setup: Setup, networks: list[Record]) -> Archive:
     """What the finished rounds of a study, all its networks given, have evaluated."""
-    return seen.levelled(_replayed(setup, networks), setup.objectives)
+    return seen.levelled(_replayed(setup, networks), setup.sought)
 
 
 def _replayed(setup: Setup, networks: list[Record]) -> Seen:
-    found = seen.nothing(setup.domain.dim, setup.objectives)
+    found = seen.nothing(setup.domain.dim, setup.sought)
     rounds: dict[int, list[Record]] = {}
     for row in networks:
         rounds.setdefault(row.round, []).append(row)
     for round_ in sorted(rounds):
         if any(row.status == PENDING for row in rounds[round_]):
             break
-        found = seen.add(found, rounds[round_], setup.objectives)
+        found = seen.add(found, rounds[round_], setup.sought)
     return found
 
 
@@ -123,7 +123,7 @@ def run(
             return
         if not pending:
             told('suggesting')
-            if not _suggest(setup, study, seen.levelled(found, setup.objectives)):
+            if not _suggest(setup, study, seen.levelled(found, setup.sought)):
                 if _plan_finals(setup, study, timer, round_):
                     continue
                 return told('used up')
@@ -131,7 +131,7 @@ def run(
         _evaluate(
             setup, study, [row.trial for row in pending], round_, parents, told, timer)
         members = {row.trial.number for row in study.rows() if row.round == round_}
-        found = seen.add(found, study.networks(members), setup.objectives)
+        found = seen.add(found, study.networks(members), setup.sought)
         told('finished round')
 
 

@@ -53,7 +53,7 @@ def continued_trials(
         return []
     origins = {row.trial.number: row.trial for row in networks if row.offset is None}
     planned = []
-    chosen = rungs.promoted(networks, search, setup.objectives)
+    chosen = rungs.promoted(networks, search, setup.sought)
     for number, row in enumerate(chosen, first):
         before, rung = row.trial, row.trial.rung + 1
         whole = _whole(setup, origins[before.first].parent)

@@ -15,6 +15,12 @@ def further_costs(objectives: Objectives) -> tuple[str, ...]:
     return tuple(goal.name for goal in objectives.used[len(objectives.names):])
 
 
+def error_alone(objectives: Objectives) -> Objectives:
+    """The same hard budgets, and no objective but the error."""
+    return objectives._replace(
+        names=objectives.names[:1], bounds=objectives.bounds[:1])
+
+
 def problem_of(objectives: Objectives) -> Problem:
     """Bounds, reference and budgets of K objectives and C further costs; the error's
     reference is its soft bound."""

@@ -27,7 +27,7 @@ from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
 from sparse_jax.search.finals import most_epochs
-from sparse_jax.search.problem import problem_of
+from sparse_jax.search.problem import error_alone, problem_of
 from sparse_jax.search.stages import staged
 from sparse_jax.settings import reading
 from sparse_jax.settings.errors import ConfigError
@@ -53,6 +53,8 @@ class Setup(NamedTuple):
     evaluator: Evaluator
     root_key: jax.Array
     objectives: Objectives
+    sought: Objectives
+    """What the algorithm is told, see `search.focus`."""
     notes: tuple[str, ...] = ()
     """What a person should know before it starts, one line each."""
     lowering: Lowering = Lowering()
@@ -99,6 +101,7 @@ def build(
     reachable.check_restricted(settings, space)
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
+    sought = aims if settings.search.focus == 'front' else error_alone(aims)
     _check_goals(settings, aims, dataset)
     lowering = lowering or chosen(settings.runtime.conv, settings.runtime.mapping)
     recipe = _recipe(settings, dataset, aims)
@@ -122,12 +125,12 @@ def build(
     random = domain.sample(host_random.root_key(0), reachable.SCREENED)
     reachable.check_budgets(settings, aims, space, random, evaluator.refuses)
     make = functools.partial(
-        make_algorithm, settings, aims, space=space, evaluator=evaluator,
+        make_algorithm, settings, sought, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(prior))
     algorithm = staged(make, domain, space, starts=settings.search.stages)
     note = reachable.size_note(space, aims)
     return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims,
-                 (note,) if note else (), lowering)
+                 sought, (note,) if note else (), lowering)
 
 
 def fingerprint(built: Setup) -> str:

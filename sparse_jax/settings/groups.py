@@ -167,6 +167,10 @@ class Search:
     """Candidates of a round."""
     initial: int = 16
     """Random points before the surrogate takes over."""
+    focus: str = 'front'
+    """What the search looks for: front, the trade-offs between all objectives; error,
+    the least error within the hard budgets, which costs it no other gain. Fronts and
+    reports have all objectives either way."""
     initial_design: str = 'prior'
     """What random points are: prior, draws from the table; filled, structures of the
     table with widths and units grown until a cost is at its hard budget or, where there

@@ -169,7 +169,7 @@ def _objective_rules(settings: Settings) -> list[Rule]:
 
 def _search_rules(settings: Settings) -> list[Rule]:
     """Of the search algorithm."""
-    s = settings.search
+    s, hard = settings.search, settings.budgets.most.values()
     groups = {'max_groups': s.max_groups, 'initial_groups': s.initial_groups,
               'new_groups': s.new_groups}
     return [
@@ -189,6 +189,9 @@ def _search_rules(settings: Settings) -> list[Rule]:
         Rule('search.initial', s.initial, _at_least(s.initial, 0), '0 or more'),
         *(Rule(f'search.{name}', most, _at_least(most, 0), '0 (any) or more')
           for name, most in groups.items()),
+        Rule('search.focus', s.focus,
+             s.focus == 'front' or s.focus == 'error' and any(hard), 'front; error, '
+             'where config.budgets has one'),
         Rule('search.initial_design', s.initial_design, s.initial_design in DESIGNS,
              ', '.join(DESIGNS)),
         Rule('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
