@@ -76,10 +76,6 @@ def sentences(found: Summary, settings: Settings) -> list[str]:
                  'in every byte')
     if found.contradictions:
         lines.append(f'warning: {found.contradictions} images have two classes')
-    missing = [name for name, count in zip(found.class_names, found.counts['train'])
-               if not count]
-    if missing:
-        lines.append(f'warning: no training image of {", ".join(missing[:5])}')
     return lines + [f'note: {text}' for text in found.notes]
 
 

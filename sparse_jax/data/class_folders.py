@@ -83,7 +83,7 @@ def read(
     names = in_order({picture.label for picture in found['train']})
     usual = Counter(picture.size for picture in every).most_common(1)[0][0]
     return Pool(**arrays, class_names=tuple(names), notes=tuple(notes),
-                resized_from=None if size in (None, usual) else usual)
+                resized_from=None if size in (None, usual) else usual, by_class=True)
 
 
 def _folders(folder: pathlib.Path) -> Iterator[pathlib.Path]:

@@ -8,6 +8,7 @@ every place that can.
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ from sparse_jax.data.errors import DataError
 
 _CHUNK = 4096
 """Images per step of the statistics; bounds the float64 copy that a step makes."""
+
+_NAMED = 5
+"""Classes that a line names."""
 
 
 class Split(NamedTuple):
@@ -67,22 +71,34 @@ class Dataset:
 
 
 def largest_class(dataset: Dataset, *, balanced: bool = False) -> tuple[str, float]:
-    """The class that a guess without looking would name, and the error of that guess.
+    """The class that is best named without looking, and the error of always naming it.
 
     Args:
       dataset: at its labels alone is looked.
       balanced: the error as 1 - the mean recall of the classes.
 
     Returns:
-      Name of the largest class of the train part, and the share of the validation part
-      that is of another one: the error that any network has to beat.
+      Name of the largest class of the validation part, of equal ones of that with most
+      training images; and the share of the validation part that is of another one: the
+      error that any network has to beat.
     """
-    largest = int(np.bincount(dataset.train.labels).argmax())
-    present = np.unique(dataset.validation.labels)
-    if balanced:
-        return dataset.class_names[largest], 1.0 - (largest in present) / len(present)
-    wrong = float(np.mean(dataset.validation.labels != largest))
-    return dataset.class_names[largest], wrong
+    counts, training = (np.bincount(split.labels, minlength=dataset.num_classes)
+                        for split in (dataset.validation, dataset.train))
+    largest = int(np.lexsort((-training, -counts))[0])
+    share = (1.0 / np.count_nonzero(counts) if balanced
+             else counts[largest] / counts.sum())
+    return dataset.class_names[largest], float(1.0 - share)
+
+
+def missing_text(part: str, labels: np.ndarray, class_names: Sequence[str]) -> str:
+    """'no validation image of class cat': the classes without an image in a part; ''
+    if all are there."""
+    counts = np.bincount(labels, minlength=len(class_names))
+    missing = [name for name, count in zip(class_names, counts) if not count]
+    more = f' and {len(missing) - _NAMED} more' if len(missing) > _NAMED else ''
+    plural = 'es' if len(missing) > 1 else ''
+    return (f'no {part} image of class{plural} {", ".join(missing[:_NAMED])}{more}'
+            if missing else '')
 
 
 def digest(dataset: Dataset) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax.data import grouping, resizing, sources, splits
-from sparse_jax.data.dataset import Dataset, Split, assemble
+from sparse_jax.data.dataset import Dataset, Split, assemble, missing_text
 from sparse_jax.data.spec import DataSpec
 
 
@@ -65,7 +65,8 @@ def _parts(spec: DataSpec) -> _Parts:
     official = [0 if images is None else len(images)
                 for images in (pool.test_images, pool.val_images)]
     validation, test = splits.sizes(spec, len(pool.images), *official)
-    rows = splits.indices(len(pool.images), validation, test, spec.seed)
+    rows = splits.draw(pool.labels, validation, test, spec.seed, spec.split,
+                       by_class=pool.by_class)
     train_rows, validation_rows, test_rows = rows
     if spec.max_train:
         train_rows = train_rows[:spec.max_train]
@@ -79,9 +80,13 @@ def _parts(spec: DataSpec) -> _Parts:
         """A part that the source keeps apart, else the rows."""
         return take(rows) if images is None else _frozen(images.copy(), table[labels])
 
+    train = take(train_rows)
+    drawn = held(pool.val_images, pool.val_labels, validation_rows)
+    missing = [text for part, split in (('training', train), ('validation', drawn))
+               if (text := missing_text(part, split.labels, names))]
     return _Parts(
-        take(train_rows), held(pool.val_images, pool.val_labels, validation_rows),
-        held(pool.test_images, pool.test_labels, test_rows), names, pool.notes,
+        train, drawn, held(pool.test_images, pool.test_labels, test_rows), names,
+        (*pool.notes, *missing),
         raw.resized_from if pool is raw else raw.images.shape[1:3])
 
 

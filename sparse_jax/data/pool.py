@@ -28,6 +28,8 @@ class Pool(NamedTuple):
     """What was ignored or mapped while reading, one line each."""
     resized_from: tuple[int, int] | None = None
     """(H, W) that most of the source's images had, where reading resized them."""
+    by_class: bool = False
+    """Whether its parts are drawn class by class if nobody says otherwise."""
 
 
 def check(pool: Pool, where: str) -> Pool:
@@ -52,7 +54,7 @@ def check(pool: Pool, where: str) -> Pool:
     train, test, validation = found.parts
     assert train is not None
     return Pool(images, train, parts[1][1], test, parts[2][1], validation, found.names,
-                pool.notes + found.notes, pool.resized_from)
+                pool.notes + found.notes, pool.resized_from, pool.by_class)
 
 
 def with_channels(pool: Pool, channels: int, where: str) -> Pool:

@@ -60,7 +60,8 @@ def _from_path(spec: DataSpec) -> tuple[Pool, str]:
     if text and path.is_file():
         if path.suffix not in _FILES:
             raise DataError(f'path={text!r} is a file; {_ACCEPTED}, or a TFDS data_dir')
-        return _FILES[path.suffix](path), str(path)
+        pool = _FILES[path.suffix](path)
+        return pool._replace(by_class=path.suffix == csv_file.SUFFIX), str(path)
     if text:
         try:
             pool = _from_folder(path, spec)
@@ -79,7 +80,7 @@ def _from_folder(folder: pathlib.Path, spec: DataSpec) -> Pool | None:
     """What a folder holds; None where it is nothing but perhaps of TFDS."""
     for source in (idx, npy, csv_file):
         if source.is_folder(folder):
-            return source.read_folder(folder)
+            return source.read_folder(folder)._replace(by_class=source is not idx)
     if class_folders.is_folder(folder):
         return class_folders.read(folder, spec.channels, spec.size)
     return None

@@ -7,6 +7,8 @@ from sparse_jax.data.channels import CHANNELS
 from sparse_jax.data.errors import DataError
 
 _BINARY = '_binary'
+SPLITS = ('auto', 'stratified', 'random')
+"""How parts may be drawn."""
 IMAGE_SIZES = ('() or 0 (as they are), the side of a square, or (height, width), of '
                'at least 2 pixels')
 
@@ -54,6 +56,10 @@ class DataSpec:
     """Each only for sets that have no such part of their own."""
     seed: int = 0
     """Draws the split (and the images of `synthetic`)."""
+    split: str = 'auto'
+    """How parts are drawn: `stratified`, every class by its share; `random`; `auto` is
+    stratified for folders of pictures, CSV and .npy files, and wherever a random draw
+    would leave a class out of a part."""
     max_train: int = 0
     """Keep only this many train images, 0 = all; validation and test stay as they are.
     """
@@ -73,6 +79,8 @@ class DataSpec:
             value = getattr(self, field)
             if value < 0:
                 raise DataError(f'{field}={value}: accepted: 0 or a positive number')
+        if self.split not in SPLITS:
+            raise DataError(f'split={self.split!r}: accepted: {", ".join(SPLITS)}')
         if self.channels not in CHANNELS:
             raise DataError(f'channels={self.channels}: accepted: 0 (as they are), 1 '
                             '(grey) or 3 (colour)')

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.data.dataset import Split, largest_class
+from sparse_jax.data.dataset import Split, largest_class, missing_text
 from sparse_jax.data.loading import load, load_test
 from sparse_jax.data.spec import DataSpec
 
@@ -76,7 +76,8 @@ def summary(spec: DataSpec) -> Summary:
         dataset.std, float(images.min()), float(images.max()), guess, guess_error,
         tuple(_repeated(hashes)),
         _contradictions([(hashes[part], splits[part].labels) for part in PARTS[:2]]),
-        dataset.notes)
+        (*dataset.notes, *filter(None, [
+            missing_text('test', test.labels, dataset.class_names)])))
 
 
 def _hashes(split: Split) -> list[bytes]:

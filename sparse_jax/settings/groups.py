@@ -44,6 +44,10 @@ class Data:
     """Images; -1 for the default of the data set."""
     test_size: int = -1
     """Images; -1 for the default of the data set."""
+    split: str = 'auto'
+    """How parts are drawn: stratified, every class by its share; random; auto is
+    stratified for folders of pictures, CSV and .npy files, and wherever a random draw
+    would leave a class out of a part."""
     max_train: int = 0
     """Use only so many training images; 0 for all."""
     channels: int = 0

@@ -175,7 +175,8 @@ def data_spec(settings: Settings) -> data.DataSpec:
     return data.DataSpec(
         name=d.name, path=d.path, classes=d.classes, seed=d.seed,
         validation_size=size(d.validation_size), test_size=size(d.test_size),
-        max_train=d.max_train, image_size=tuple(d.image_size), channels=d.channels)
+        split=d.split, max_train=d.max_train, image_size=tuple(d.image_size),
+        channels=d.channels)
 
 
 def pruning_method(settings: Settings) -> pruning.PruningMethod:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sparse_jax.data.channels import CHANNELS
-from sparse_jax.data.spec import IMAGE_SIZES, is_image_size
+from sparse_jax.data.spec import IMAGE_SIZES, SPLITS, is_image_size
 from sparse_jax.objectives.goal import COSTS, ERROR
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import (
@@ -127,6 +127,7 @@ def _data_rules(settings: Settings) -> list[Rule]:
         *(Rule(f'data.{name}', size, size == -1 or _at_least(size, 1),
                '-1 (as the data set has it), or 1 or more')
           for name, size in sizes.items()),
+        Rule('data.split', d.split, d.split in SPLITS, ', '.join(SPLITS)),
         Rule('data.max_train', d.max_train, _at_least(d.max_train, 0),
              '0 (all) or more'),
         Rule('data.channels', d.channels, d.channels in CHANNELS,

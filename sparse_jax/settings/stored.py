@@ -14,11 +14,12 @@ from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import default_config, flatten, to_tree, tuples
 
 FREE = ('runtime', 'search.rounds', 'search.max_minutes', 'search.patience',
-        'data.path')
+        'data.path', 'data.split')
 """Settings that may differ when a study continues, and between hosts. What is at the
-path may not: a study keeps a digest of its data."""
+path and in its parts may not: a study keeps a digest of its data."""
 
-OLDER = {'objectives.fold_binary': False, 'pruning.bisect': False}
+OLDER = {'objectives.fold_binary': False, 'pruning.bisect': False,
+         'data.split': 'random'}
 """What settings that were added later are in studies without them, where that is not
 their default."""
 BINARY = ('objectives.fold_binary',)

@@ -103,7 +103,8 @@ def check_inputs(
       StudyError: some image, label or figure of a board or model is another one.
     """
     inputs = {DATA: (data.digest(dataset),
-                     f'the images or labels of {dataset.name!r} have')}
+                     f'the images or labels of {dataset.name!r}, or the draw of its '
+                     'parts (data.split), have')}
     if continues:
         inputs[RANDOM] = (host_random.digest(), 'the random numbers that jax draws '
                           '(JAX_THREEFRY_PARTITIONABLE, its version) have')

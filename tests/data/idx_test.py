@@ -11,7 +11,7 @@ from sparse_jax.data.idx import IMAGES_MAGIC, LABELS_MAGIC, read
 
 @pytest.mark.parametrize('gz', [True, False])
 def test_folder_round_trip(tmp_path, images, write_idx, gz):
-    spec = DataSpec(name='mnist', path=write_idx(tmp_path, images, gz), max_train=0)
+    spec = DataSpec(name='mnist', path=write_idx(tmp_path, images, gz), split='random')
     data, test = load(spec), load_test(spec)
     assert (len(data.train.labels), len(data.validation.labels)) == (54, 6)
     np.testing.assert_array_equal(test.images, images[2][..., None])

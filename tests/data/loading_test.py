@@ -8,6 +8,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from sparse_jax.data import DataError, DataSpec, load, load_test
+from sparse_jax.data.dataset import missing_text
 from sparse_jax.data.loading import _parts
 
 DIGITS = load_digits()
@@ -135,3 +136,37 @@ def test_a_folder_of_something_else_names_what_is_in_it(tmp_path, names):
         load(DataSpec(name='mine', path=str(tmp_path)))
     text = str(caught.value)
     assert names[0] in text and 'TensorFlow' not in text and '\n' not in text
+
+
+def _rare(folder):
+    """60 images, three of them of class 'rare', as .npy files; and as .npz."""
+    images = np.arange(60 * 9, dtype=np.uint16).reshape(60, 3, 3).astype(np.uint8)
+    labels = np.repeat(['usual', 'rare'], [57, 3])
+    folder.mkdir()
+    np.save(folder / 'images.npy', images)
+    np.save(folder / 'labels.npy', labels)
+    np.savez(folder.with_suffix('.npz'), x_train=images, y_train=labels)
+    return str(folder), str(folder.with_suffix('.npz'))
+
+
+def test_a_class_is_in_all_parts_of_a_small_folder(tmp_path):
+    folder, file = _rare(tmp_path / 'rare')
+    for path, split in ((folder, 'auto'), (file, 'auto'), (file, 'stratified')):
+        spec = DataSpec('mine', path, split=split)
+        dataset = load(spec)
+        assert not any('image of class' in note for note in dataset.notes)
+        for part in (dataset.train, dataset.validation, load_test(spec)):
+            assert np.bincount(part.labels)[0] == 1
+    spec = DataSpec('mine', folder, split='random', seed=2)
+    assert load(spec).notes[-1] == 'no validation image of class rare'
+    with pytest.raises(DataError, match="split='half': accepted: auto, stratified"):
+        DataSpec('mine', folder, split='half')
+
+
+def test_classes_that_are_in_no_part_are_named():
+    names = tuple('abcdefgh')
+    assert missing_text('test', np.array([0, 1]), names[:3]) == (
+        'no test image of class c')
+    assert missing_text('training', np.array([7]), names) == (
+        'no training image of classes a, b, c, d, e and 2 more')
+    assert missing_text('test', np.arange(3), names[:3]) == ''

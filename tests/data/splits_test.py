@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.data import DataError, DataSpec
-from sparse_jax.data.splits import indices, sizes
+from sparse_jax.data.splits import draw, indices, sizes, stratified
 
 
 def test_parts_are_disjoint_and_complete():
@@ -28,6 +28,71 @@ def test_split_is_the_documented_permutation():
 
 def test_test_rows_do_not_depend_on_the_validation_size():
     np.testing.assert_array_equal(indices(50, 5, 10, 0)[2], indices(50, 20, 10, 0)[2])
+
+
+def _counts(labels, rows):
+    return [np.bincount(labels[part], minlength=labels.max() + 1).tolist()
+            for part in rows]
+
+
+def _labels(*counts):
+    """So many of each class, shuffled."""
+    whole = np.repeat(np.arange(len(counts)), counts)
+    return np.random.default_rng(7).permutation(whole)
+
+
+@pytest.mark.parametrize('counts, validation, test, expected', [
+    # Exact shares.
+    ((50, 30, 20), 10, 20, ([35, 21, 14], [5, 3, 2], [10, 6, 4])),
+    # The largest remainders: 6.4 and 3.6 of the test part.
+    ((16, 9), 3, 10, ([8, 4], [2, 1], [6, 4])),
+    # Three images are for three parts, two for training and validation, one to train.
+    ((94, 3, 2, 1), 10, 20, ([67, 1, 1, 1], [8, 1, 1, 0], [19, 1, 0, 0])),
+    # An official test set: nothing is drawn for it.
+    ((96, 2), 10, 0, ([87, 1], [9, 1], [0, 0])),
+    # Parts with fewer places than classes: the larger ones have them.
+    ((5, 6, 7), 1, 2, ([5, 5, 5], [0, 0, 1], [0, 1, 1])),
+])
+def test_stratified_parts_by_hand(counts, validation, test, expected):
+    labels = _labels(*counts)
+    rows = stratified(labels, validation, test, seed=3)
+    assert sorted(np.concatenate(rows)) == list(range(len(labels)))
+    assert [len(part) for part in rows] == [
+        len(labels) - validation - test, validation, test]
+    assert _counts(labels, rows) == [list(some) for some in expected]
+
+
+def test_stratified_parts_are_random_and_reproducible():
+    labels = _labels(40, 20, 5)
+    first, again = (stratified(labels, 6, 13, seed=1) for _ in range(2))
+    for a, b in zip(first, again):
+        np.testing.assert_array_equal(a, b)
+    assert set(stratified(labels, 6, 13, seed=2)[2]) != set(first[2])
+    # The test part does not depend on the size of the validation part, and all parts
+    # are in the order of the permutation.
+    np.testing.assert_array_equal(stratified(labels, 20, 13, seed=1)[2], first[2])
+    order = np.random.default_rng(1).permutation(65)
+    for part in first:
+        np.testing.assert_array_equal(part, order[np.isin(order, part)])
+
+
+def test_a_random_draw_stays_unless_a_class_is_left_out():
+    same = lambda labels, how: [a.tolist() for a in draw(
+        labels, 3, 6, 1, how, by_class=False)]
+    plain = lambda labels: [a.tolist() for a in indices(len(labels), 3, 6, 1)]
+    whole = _labels(15, 15)
+    assert same(whole, 'auto') == plain(whole) != same(whole, 'stratified')
+    # Three of a class that the random draw has left out of a part.
+    order = np.random.default_rng(1).permutation(30)
+    rare = np.zeros(30, int)
+    rare[order[20:23]] = 1
+    assert same(rare, 'random') == plain(rare)
+    parts = draw(rare, 3, 6, 1, 'auto', by_class=False)
+    assert _counts(rare, parts) == [[20, 1], [2, 1], [5, 1]]
+    # Two cannot be in three parts: nothing is gained by another draw.
+    rare[order[20]] = 0
+    assert same(rare, 'auto') == plain(rare)
+    assert same(rare, 'stratified') != plain(rare)
 
 
 @pytest.mark.parametrize('name, count, official, expected', [

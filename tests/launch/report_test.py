@@ -99,10 +99,13 @@ def _dataset(train, validation):
                     ('few', 'many', 'none'))
 
 
-def test_the_largest_class_of_the_training_part_is_the_guess():
-    # 'many' leads in training; three of four validation images are others.
+def test_the_class_that_is_best_named_always_is_the_guess():
+    # 'many' leads in training, and half of the validation images are 'few'.
     dataset = _dataset([0, 1, 1, 1, 2], [0, 0, 1, 2])
-    assert data.largest_class(dataset) == ('many', 0.75)
+    assert data.largest_class(dataset) == ('few', 0.5)
+    assert data.largest_class(dataset, balanced=True)[1] == pytest.approx(2 / 3)
+    # Of two that are as large the one of more training images.
+    assert data.largest_class(_dataset([0, 1, 1], [0, 0, 1, 1])) == ('many', 0.5)
 
 
 def test_networks_that_do_not_beat_it_are_told(capsys):

@@ -77,6 +77,17 @@ def test_an_older_study_counts_two_output_units(tmp_path):
         'objectives.fold_binary: False -> True']
 
 
+def test_the_parts_of_an_older_study_are_drawn_at_random(tmp_path):
+    tree = json.loads(dumps(Settings()))
+    del tree['data']['split']
+    path = tmp_path / 'config.json'
+    path.write_text(json.dumps(tree))
+    older = from_tree(read_json(path).to_dict())
+    assert (older.data.split, Settings().data.split) == ('random', 'auto')
+    # The digest of the data tells whether that is another draw.
+    assert differences(older, Settings()) == []
+
+
 @pytest.mark.parametrize('tree, message', [
     ({'search': 3}, 'config.search: 3 is not allowed; allowed: a group of settings'),
     ({'search': {'x': 3}}, 'unknown setting config.search.x'),
