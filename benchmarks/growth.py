@@ -1,16 +1,18 @@
 """What grows with a study: disk, resuming, telling, suggesting, reporting.
 
-python -m benchmarks.growth [--trials=1000,5000] [--front=65]
+python -m benchmarks.growth [--trials=1000,5000] [--front=65] [--suggestions=4]
 
-The studies are made up: random points of the space over the digits with up to 8,000
-weights, as a search mostly trains, random numbers in place of trained weights, errors
-that fall with the size, six cuts each. Nothing is trained. Processor seconds; the front
-is rebuilt from its weights as launch.report does it, programs compiled from nothing.
-Random points share hardly any of them, those of a search do.
+The studies are made up: points over the digits with up to some 8,000 weights, of every
+batch one of a new structure and the others its siblings, as searches propose them,
+random numbers in place of trained weights, errors that fall with the size, six cuts
+each. Nothing is trained. Processor seconds; the front is rebuilt from its weights as
+launch.report does it, programs compiled from nothing.
 """
 
 import argparse
+import contextlib
 import pathlib
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,15 +25,17 @@ from benchmarks import timing
 from sparse_jax import default_config, ops, status
 from sparse_jax.objectives import graph_costs
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.search import loop, planning, setup
+from sparse_jax.search import loop, planning, setup, thinning
 from sparse_jax.search.standing import Standing
 from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
+from sparse_jax.study import glance
 from sparse_jax.study.folder import start_study
 from sparse_jax.study.opened import open_study
 from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
-from sparse_jax.study.records import Study
+from sparse_jax.study.records import FILE, Record, Study
+from sparse_jax.types import Archive
 
 BATCH, CUTS = 8, 6
 MOST_WEIGHTS = 8000
@@ -84,68 +88,116 @@ def outcome_of(trial: Trial, graph: Graph, rng: np.random.Generator) -> Outcome:
         float_error=points[0][0])
 
 
+def points_like_a_search(built: setup.Setup, count: int) -> np.ndarray:
+    """[count, D] points: of every batch one of a new structure, the others siblings of
+    earlier ones, as searches with `search.new_groups=1` propose them."""
+    few = -(-count // BATCH)
+    drawn = encoding.canonical(
+        built.space, built.domain.sample(jax.random.key(0), 8 * few))
+    bases = [row for row, graph in zip(drawn, encoding.graphs(built.space, drawn))
+             if graph.feasible()
+             and graph_costs.graph_totals(graph).model_size <= MOST_WEIGHTS][:few]
+    found: list[np.ndarray] = []
+    for number, base in enumerate(bases):
+        others = built.domain.resample(jax.random.key(number), base, 3 * BATCH)
+        fine = [row for row, graph in zip(others, encoding.graphs(built.space, others))
+                if graph_costs.graph_totals(graph).model_size <= 2 * MOST_WEIGHTS]
+        found += [base, *fine[:BATCH - 1]]
+    return np.stack(found)[:count]
+
+
 def fill(built: setup.Setup, folder: str, count: int) -> None:
     """A finished search of `count` trials in a folder."""
     rng = np.random.default_rng(0)
-    rows = encoding.canonical(
-        built.space, built.domain.sample(jax.random.key(0), 4 * count))
+    rows = points_like_a_search(built, count)
     graphs = encoding.graphs(built.space, rows)
-    fine = [i for i, graph in enumerate(graphs) if graph.feasible()
-            and graph_costs.graph_totals(graph).model_size <= MOST_WEIGHTS][:count]
     study = start_study(folder, built.settings, built.dataset, built.lowering)
-    for start in range(0, count, BATCH):
-        trials = [Trial(number, rows[fine[number]], built.settings.train.epochs)
-                  for number in range(start, min(start + BATCH, count))]
+    for start in range(0, len(rows), BATCH):
+        trials = [Trial(number, rows[number], built.settings.train.epochs)
+                  for number in range(start, min(start + BATCH, len(rows)))]
         points = [encoding.active_point(built.space, trial.row) for trial in trials]
         study.add_round(start // BATCH, 0, trials, points, {})
-        study.finish_trials([outcome_of(trial, graphs[fine[trial.number]], rng)
+        study.finish_trials([outcome_of(trial, graphs[trial.number], rng)
                              for trial in trials])
         study.finish_round(start // BATCH, compile_seconds=0.0, train_seconds=0.0,
                            programs=0, hypervolume=0.0, info={})
     study.close()
 
 
-def measure(count: int, front: int) -> list[str | int]:
+def thin(built: setup.Setup, study: Study, networks: list[Record]) -> None:
+    """Drop what a search drops after its last round."""
+    study.drop_weights(thinning.needed(
+        built.space, networks, built.settings.search, built.objectives,
+        built.settings.search.rounds))
+
+
+def size_of(folder: str, count: int) -> str:
+    """KB per trial."""
+    return f'{(pathlib.Path(folder) / FILE).stat().st_size / count / 1000:.1f}'
+
+
+def around(
+    built: setup.Setup, folder: str, count: int, suggestions: int
+) -> list[str]:
+    """What a search does beside trainings; of so many suggestions."""
+    def resume() -> tuple[Study, list[Record], Archive, Standing]:
+        study = Study(folder)
+        networks = study.networks()
+        return (study, networks, loop.replay(built, networks),
+                Standing(built.objectives, networks))
+
+    resumed, (study, networks, archive, standing) = timed(resume)
+    told, _ = timed(lambda: standing.add(study.networks({count - 1})))
+    points = built.domain.sample(jax.random.key(1), BATCH)
+    parents = lambda: planning.fresh_trials(
+        built, points, count, count, study.rows())
+    # What is remembered of every trial is made in the round that it comes in.
+    parents()
+    planned, _ = timed(parents)
+    thin(built, study, networks)
+    dropped, _ = timed(lambda: thin(built, study, networks))
+    suggest = lambda i: built.algorithm.suggest(jax.random.key(i), archive)
+    seconds = [timed(lambda i=i: suggest(i))[0] for i in range(suggestions)]
+    kept = study.stored_weights()
+    study.close()
+    seen, _ = timed(lambda: glance.look(folder))
+    return [f'{100 * len(kept) / count:.0f} %', f'{resumed:.2f}', f'{1000 * told:.1f}',
+            f'{planned:.2f}', f'{dropped:.2f}', f'{seen:.2f}',
+            *(f'{value:.1f}' for value in seconds[:1]),
+            *([timing.spread(np.array(seconds[1:]))] if seconds[1:] else [])]
+
+
+def measure(count: int, front: int, suggestions: int) -> list[str | int]:
     """A row of the table."""
     config = default_config()
     config.search.batch, config.search.rounds = BATCH, -(-count // BATCH)
     with tempfile.TemporaryDirectory() as folder:
         built = setup.build(read(config))
         fill(built, folder, count)
-        size = (pathlib.Path(folder) / 'study.sqlite').stat().st_size / count / 1000
-
-        def resume() -> tuple[Study, Any, Standing]:
-            study = Study(folder)
-            networks = study.networks()
-            return (study, loop.replay(built, networks),
-                    Standing(built.objectives, networks))
-
-        resumed, (study, archive, standing) = timed(resume)
-        told, _ = timed(lambda: standing.add(study.networks({count - 1})))
-        points = built.domain.sample(jax.random.key(1), BATCH)
-        planned, _ = timed(lambda: planning.fresh_trials(
-            built, points, count, count, study.rows()))
-        suggest = lambda i: built.algorithm.suggest(jax.random.key(i), archive)
-        first, _ = timed(lambda: suggest(0))
-        again = [timed(lambda i=i: suggest(i))[0] for i in (1, 2, 3)]
-        study.close()
+        whole = size_of(folder, count)
+        figures = around(built, folder, count, suggestions)
+        # Freed pages are used again by later trials.
+        with contextlib.closing(sqlite3.connect(pathlib.Path(folder) / FILE)) as db:
+            db.execute('VACUUM')
+        size = size_of(folder, count)
         rows = open_study(folder)
         chosen = rows.front()[:front]
         rebuilt, _ = timed(lambda: [rows.network(row) for row in chosen])
         rows.close()
-    return [count, f'{size:.1f}', f'{resumed:.2f}', f'{1000 * told:.1f}',
-            f'{planned:.2f}', f'{first:.1f}', timing.spread(np.array(again)),
-            f'{rebuilt:.1f} ({len(chosen)})']
+    return [count, whole, size, *figures, f'{rebuilt:.1f} ({len(chosen)})']
 
 
 def main() -> None:
     arguments: argparse.Namespace = timing.parser(
-        __doc__, trials='1000,5000', front=65).parse_args()
+        __doc__, trials='1000,5000', front=65, suggestions=4).parse_args()
     print(timing.machine())
     print(timing.table(
-        ['trials', 'disk, KB per trial', 'resume s', 'callback ms', 'parents of 8 s',
-         'first suggestion of 8 s', 'further ones s', 'front rebuilt s (networks)'],
-        [measure(count, arguments.front) for count in timing.whole(arguments.trials)]))
+        ['trials', 'KB per trial, all weights', 'KB, needed ones', 'needed', 'resume s',
+         'callback ms', 'parents of 8 s', 'thinning s', 'status s',
+         *['first suggestion of 8 s', 'further ones s'][:arguments.suggestions],
+         'front rebuilt s (networks)'],
+        [measure(count, arguments.front, arguments.suggestions)
+         for count in timing.whole(arguments.trials)]))
 
 
 if __name__ == '__main__':

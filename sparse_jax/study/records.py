@@ -223,16 +223,20 @@ class Study:
 
         self._db.write(store)
 
+    def stored_weights(self) -> set[int]:
+        """Numbers of the trials whose weights are in the file."""
+        rows = self._db.read('SELECT trial FROM weights WHERE length(npz) > 0')
+        return {row['trial'] for row in rows}
+
     def drop_weights(self, needed: Collection[int]) -> None:
         """Make room: of the weights that are stored keep those of some trials alone.
 
         What is dropped leaves an empty entry, so that nothing looks lost.
         """
-        stored = self._db.read('SELECT trial FROM weights WHERE length(npz) > 0')
-        dropped = [row['trial'] for row in stored if row['trial'] not in needed]
+        dropped = self.stored_weights().difference(needed)
 
         def store(db: sqlite3.Connection) -> None:
-            for number in dropped:
+            for number in sorted(dropped):
                 schema.update(db, 'weights', number, {'npz': DROPPED})
 
         if dropped:
