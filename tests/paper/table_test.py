@@ -143,7 +143,8 @@ def test_a_study_of_digits_becomes_its_row(tmp_path):
     row, = [line for line in text.splitlines() if line.startswith('| digits | digits-')]
     cells = row.split(' | ')
     assert cells[7:9] == [str(costs.working_memory), str(costs.working_memory_weights)]
-    assert 0 < int(cells[9]) <= costs.working_memory and int(cells[10].split()[0]) > 500
+    ram, flash = (int(cell.split()[0].replace(',', '')) for cell in cells[9:11])
+    assert 0 < ram <= costs.working_memory and flash > 500
     assert cells[13] == '2' and np.isfinite(float(cells[11]))
     # The command makes the same settings again.
     line, = [one for one in text.splitlines() if one.startswith('python -m launch.')]
