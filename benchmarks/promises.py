@@ -78,7 +78,7 @@ BREAKS = (
           '_check_place(module)', 'pass', 'tests/launch/trust_test.py'),
     Break('code that a stored study names needs consent', 'sparse_jax/study/opened.py',
           'if not trust_factories:', 'if False:', 'tests/launch/trust_test.py'),
-    Break('links in a workdir are replaced, not followed', 'sparse_jax/study/files.py',
+    Break('links in a workdir are replaced, not followed', 'sparse_jax/replacing.py',
           'os.replace(temporary, path)',
           'path.resolve().write_bytes(temporary.read_bytes())',
           'tests/study/files_test.py'),

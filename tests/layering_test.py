@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 LEVELS = (
     ('types', 'status', 'counter_noise', 'host_random', 'factories', 'paths',
-     'train_config', 'efforts'),
+     'replacing', 'train_config', 'efforts'),
     ('native',),
     ('ops',),
     ('space', 'data'),

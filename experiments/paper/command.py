@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
+from experiments.paper.stored import WinnerError
 from sparse_jax.baselines.rows import RowsError
 from sparse_jax.data import DataError
 from sparse_jax.export import ExportError
@@ -25,7 +26,7 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except (StudyError, ConfigError, DataError, PathError, RowsError,
-            ExportError) as error:
+            ExportError, WinnerError) as error:
         fail(str(error))
     except OSError as error:
         fail(f'{error.filename}: {error.strerror}')

@@ -1,14 +1,25 @@
 """Rows of the paper against networks found here: won, or by how much not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from experiments.paper.ours import Ours
 from experiments.paper.published import Published
+from sparse_jax.objectives.graph_costs import Totals
 
 WON = 'won'
 
 
-def costs_of(ours: Ours, table: str) -> dict[str, int]:
+class Counted(Protocol):
+    """A network whose costs are known as the paper counts them."""
+
+    @property
+    def costs(self) -> Totals:
+        """Of the network."""
+        ...
+
+
+def costs_of(ours: Counted, table: str) -> dict[str, int]:
     """{field of `Published`: figure} of what a table counts, as the paper counts it."""
     if table == 'A':
         return {'model_size': ours.costs.model_size}
@@ -40,17 +51,28 @@ def pick(row: Published, found: Sequence[Ours]) -> Ours | None:
 
 
 def verdict(row: Published, ours: Ours) -> str:
+    """`verdict_of` a network that was found here."""
+    return verdict_of(row, ours.test, costs_of(ours, row.table))
+
+
+def verdict_of(row: Published, test: float, costs: Mapping[str, int]) -> str:
     """'won' if every figure is at least as good, on test images and in int8; else what
-    is missing, or which figure of the row nobody knows."""
+    is missing, or which figure of the row nobody knows.
+
+    Args:
+      row: of the paper.
+      test: accuracy of the int8 network, 0 to 1.
+      costs: what `costs_of` gives for its table.
+    """
     missing = []
-    accuracy = round(100 * ours.test, 2)
+    accuracy = round(100 * test, 2)
     if row.accuracy is not None and accuracy < row.accuracy:
         missing.append(f'{row.accuracy - accuracy:.2f} points of accuracy')
     names = {'working_memory': 'B of working memory too many',
              'model_size': 'non-zeros too many' if row.table == 'A'
              else 'B of model too many'}
     unknown = [] if row.accuracy is not None else ['accuracy']
-    for field, value in costs_of(ours, row.table).items():
+    for field, value in costs.items():
         known = getattr(row, field)
         if known is None:
             unknown.append(field.replace('_', ' '))

@@ -1,0 +1,153 @@
+"""Winners: kept, read again, and held to what is claimed of them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from experiments.paper import check, published, stored, winner
+from sparse_jax import data
+from sparse_jax.export import MissingToolError, load_board
+from sparse_jax.export.chip.toolchain import check_tools
+from sparse_jax.quantize import classify, quantize
+from tests.paper import digits_study
+
+FILES = ('json', 'network.json', 'npz')
+
+
+def _has_tools():
+    try:
+        check_tools(load_board('microbit'), 'auto')
+    except MissingToolError:
+        return False
+    return True
+
+
+@pytest.fixture(scope='module', params=['', 'binary'])
+def kept(request, tmp_path_factory):
+    """A folder with the winner of a fresh search."""
+    workdir = tmp_path_factory.mktemp('winner') / 'study'
+    shutil.copytree(digits_study.folder(request.param), workdir)
+    folder = workdir.parent / 'winners'
+    winner.main([f'--workdir={workdir}', '--name=one', f'--folder={folder}'])
+    return folder
+
+
+def _states(folder, name='one', paths=None):
+    return [finding.state for finding in check.check(name, paths or {}, folder)]
+
+
+@pytest.mark.parametrize('name', stored.names())
+def test_committed_winners_are_what_they_claim(name):
+    found = list(check.check(name, {}))
+    assert not [finding for finding in found if finding.state == check.WRONG]
+    if name.startswith('digits'):
+        skipped = [f for f in found if f.state == check.SKIPPED]
+        assert not skipped or not _has_tools()
+
+
+def test_a_winner_on_embedded_images_is_committed():
+    assert 'digits' in stored.names()
+    sizes = [path.stat().st_size for path in stored.FOLDER.iterdir()]
+    assert sum(sizes) < 12_000 * len(stored.names())
+
+
+def test_a_winner_comes_back_bit_by_bit(kept):
+    assert sorted(path.name for path in kept.iterdir()) == [
+        f'one.{end}' for end in FILES]
+    first = stored.read('one', kept)
+    files = stored.files_of(first, 'one')
+    assert files == {path.name: path.read_bytes() for path in kept.iterdir()}
+    test = data.load_test(first.data)
+    right = classify(quantize(first.net, first.ranges), test.images) == test.labels
+    assert float(np.mean(right)) == first.claims['test']
+    assert set(_states(kept)) <= (
+        {check.GOOD} if _has_tools() else {check.GOOD, check.SKIPPED})
+
+
+def test_two_classes_are_counted_in_both_ways(kept):
+    first = stored.read('one', kept)
+    last = first.net.nodes[-1].weight
+    more = first.costs.model_size - first.own.model_size
+    if first.net.classes == 10:
+        assert more == 0
+    else:
+        # Each weight of the difference comes from one unit or from both.
+        assert 1 <= more <= np.count_nonzero(last) + 1
+
+
+def _tampered(kept, tmp_path, change):
+    folder = tmp_path / 'changed'
+    shutil.copytree(kept, folder)
+    path = folder / 'one.json'
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    return folder
+
+
+@pytest.mark.parametrize('change', [
+    lambda d: d['claims'].update(test=0.999),
+    lambda d: d['claims'].update(validation=0.0),
+    lambda d: d['claims'].update(ram=1.0),
+    lambda d: d['claims'].update(data_digest='0' * 32),
+    lambda d: d['claims'].update(row='B:SpArSe, both under 2 KB'),
+    lambda d: d['claims']['own'].update(model_size=1),
+    lambda d: d['claims']['costs'].update(model_size=1),
+    lambda d: d['claims']['space'].update(rows='nothing'),
+    lambda d: d['data'].update(seed=1),
+    lambda d: d['net'].update(mean=0.0),
+    lambda d: d['net']['nodes'].pop(0),
+    lambda d: d.update(net=3)])
+def test_what_is_not_as_claimed_is_found(kept, tmp_path, change, capsys):
+    folder = _tampered(kept, tmp_path, change)
+    with pytest.raises(SystemExit) as stop:
+        check.main([f'--folder={folder}'])
+    found = capsys.readouterr().out
+    assert stop.value.code == 1 and 'WRONG' in found and 'Traceback' not in found
+
+
+def test_other_weights_are_found(kept, tmp_path):
+    folder = tmp_path / 'changed'
+    shutil.copytree(kept, folder)
+    with np.load(folder / 'one.npz') as file:
+        arrays = {name: file[name] for name in file.files}
+    arrays['classifier/weight'] = -arrays['classifier/weight']
+    np.savez(folder / 'one.npz', **arrays)
+    assert check.WRONG in _states(folder)
+    (folder / 'one.npz').write_bytes(b'PK')
+    assert _states(folder) == [check.WRONG]
+    np.savez(folder / 'one.npz', **{'classifier/weight': np.array([object()])})
+    assert _states(folder) == [check.WRONG]
+
+
+def test_data_that_are_not_at_hand_are_said(kept, tmp_path):
+    folder = _tampered(kept, tmp_path, lambda d: d['data'].update(name='mnist'))
+    found = list(check.check('one', {}, folder))
+    assert found[-1].state == check.SKIPPED
+    assert '--data mnist=PATH' in found[-1].text
+    assert {finding.state for finding in found[:-1]} == {check.GOOD}
+    *_, last = check.check('one', {'mnist': str(tmp_path / 'none')}, folder)
+    assert last.state == check.SKIPPED and 'none' in last.text
+
+
+def test_rows_of_the_paper_have_names_of_their_own():
+    rows = [row for row in published.everything() if row.is_paper]
+    assert len({(row.set, winner.row_id(row)) for row in rows}) == len(rows)
+    assert winner.find_row('B:SpArSe, both under 2 KB', 'usps-2').accuracy == 96.21
+    with pytest.raises(stored.WinnerError, match='allowed for usps-2: B:SpArSe, mem'):
+        winner.find_row('C:x', 'usps-2')
+
+
+@pytest.mark.parametrize('main, words, line', [
+    (check.main, ['--folder={}'], 'has no winner'),
+    (check.main, ['--data', 'mnist'], '--data mnist: allowed: SET=PATH'),
+    (winner.main, ['--workdir={}'], 'no study here'),
+    (winner.main, ['--workdir={}', '--name=A b'], '--name=A b: allowed: ')])
+def test_mistakes_are_one_line(tmp_path, capsys, main, words, line):
+    with pytest.raises(SystemExit) as stop:
+        main([word.format(tmp_path) for word in words])
+    found = capsys.readouterr()
+    assert stop.value.code == 2 and not found.out
+    assert line in found.err and found.err.count('\n') == 1
