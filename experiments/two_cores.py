@@ -86,7 +86,7 @@ def preset(
         config.pruning.cuts = ()
     config.space.prior = 'scaled'
     # Both helped every training that was tried (docs/training.md); the norm is folded.
-    config.space.restrict = 'batch-norm=true, learning-rate=0.005:0.01'
+    config.space.restrict = 'batch-norm=true, learning-rate=0.007'
     config.train.epochs = epochs
     config.train.warmup = 0.05
     config.train.decay = 1.0

@@ -54,7 +54,7 @@ def _check_fields(method: PruningMethod) -> None:
     cut = method.default_cut
     if not isinstance(cut, numbers.Real) or not math.isfinite(cut):
         raise ValueError(f'default_cut is {cut!r:.40}; allowed: a finite number')
-    for field in ('structured', 'gated', 'thresholds'):
+    for field in ('structured', 'gated', 'thresholds', 'prunes'):
         given = getattr(method, field)
         if not isinstance(given, bool):
             raise ValueError(f'{field} is {given!r:.40}; allowed: True or False')

@@ -69,6 +69,9 @@ class PruningMethod(NamedTuple):
     thresholds: bool = True
     """Whether the table's pruning thresholds are searched. A method that learns where
     to cut does without: those rows are held at their lowest value."""
+    prunes: bool = True
+    """Whether anything is taken away. If not, no row of the table on pruning means
+    anything, and all are held."""
 
 
 def cached_factory(

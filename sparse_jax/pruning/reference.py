@@ -45,7 +45,8 @@ def no_pruning() -> PruningMethod:
 
     return PruningMethod(
         'none', False, 0.0, _no_aux, _no_noise,
-        lambda params, aux, valid: jnp.zeros(()), lambda params, aux: params, score)
+        lambda params, aux, valid: jnp.zeros(()), lambda params, aux: params, score,
+        thresholds=False, prunes=False)
 
 
 def _no_aux(params: Tree, valid: Tree) -> Tree:

@@ -18,6 +18,7 @@ from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import check_known
 from sparse_jax.space import sparse_space
+from sparse_jax.space.dimensions import Role
 from sparse_jax.space.restriction import hold, restrict
 from sparse_jax.train_config import TrainConfig
 from sparse_jax.training.augment import suited
@@ -75,7 +76,8 @@ def search_space(
 ) -> sparse_space.Space:
     """The search space over images of this shape.
 
-    A pruning method that learns its thresholds leaves none to search.
+    A pruning method that learns its thresholds leaves none to search; one that prunes
+    nothing leaves no row on pruning.
 
     Raises:
       ConfigError: a restriction that does not fit the table, or no such pruning method.
@@ -87,8 +89,10 @@ def search_space(
         found = restrict(whole, settings.space.restrict)
     except ValueError as error:
         raise ConfigError(f'config.space.restrict: {error}') from None
-    searched = pruning_method(settings).thresholds
-    return found if searched else hold(found, 'pruning-threshold-')
+    method = pruning_method(settings)
+    held = lambda row: row.role is Role.PRUNING and not method.prunes or (
+        not method.thresholds and row.name.startswith('pruning-threshold-'))
+    return hold(found, held)
 
 
 def objectives(settings: Settings, num_classes: int) -> Objectives:

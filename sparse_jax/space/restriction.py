@@ -2,6 +2,7 @@
 
 import dataclasses
 import fnmatch
+from collections.abc import Callable
 
 from sparse_jax.space.dimensions import Dimension, Value
 from sparse_jax.space.sparse_space import Space
@@ -42,9 +43,10 @@ def restrict(space: Space, text: str) -> Space:
     return dataclasses.replace(space, dimensions=tuple(rows))
 
 
-def hold(space: Space, prefix: str) -> Space:
-    """The space with the rows whose names begin with `prefix` at their lowest value."""
-    rows = tuple(narrow(row, repr(row.low)) if row.name.startswith(prefix) else row
+def hold(space: Space, which: Callable[[Dimension], bool]) -> Space:
+    """The space with some of its rows at their lowest value, or at their first."""
+    least = lambda row: str(row.options[0]) if row.options else repr(row.low)
+    rows = tuple(narrow(row, least(row)) if which(row) else row
                  for row in space.dimensions)
     return dataclasses.replace(space, dimensions=rows)
 

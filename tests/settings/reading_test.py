@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import jax
+import numpy as np
 import pytest
 
 from sparse_jax import pruning
@@ -10,6 +12,8 @@ from sparse_jax.settings import reading
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Search, Settings, Space
 from sparse_jax.settings.tree import default_config
+from sparse_jax.space import encoding
+from sparse_jax.space.dimensions import Role
 
 BAD = [
     ('seed', -1), ('seed', 2**32), ('space.prior', 'flat'), ('space.rows', 'all'),
@@ -124,6 +128,22 @@ def test_a_method_that_learns_thresholds_leaves_none_to_search(method):
         restrict='pruning-threshold-*=1e-5:1e-4'))
     space = reading.search_space(narrowed, (8, 8, 1), 2)
     assert space['pruning-threshold-block-1-layer-1'].decode(0.9) == pytest.approx(1e-5)
+
+
+def test_without_pruning_there_is_no_pruning_to_search():
+    """Nor two points of one network, apart from its learning rate."""
+    settings = reading.read({'pruning': {'method': 'none'}, 'space': {
+        'restrict': 'learning-rate=0.005'}})
+    space = reading.search_space(settings, (8, 8, 1), 2)
+    free = {row.name for row in space.dimensions if row.levels != 1}
+    assert not free & {'alpha', 'pretraining', 'log-alpha-offset', 'annealing-epochs',
+                       'zero-regularization-epochs', 'learning-rate',
+                       'pruning-threshold-block-1-layer-1'}
+    assert {row.role for row in space.dimensions if row.name in free} == set(Role) - {
+        Role.PRUNING, Role.TRAINING}
+    rows = encoding.sample(jax.random.key(0), space, 300)
+    assert len({encoding.graph(space, row) for row in rows}) == len(
+        np.unique(rows.round(9), axis=0))
 
 
 def test_default_tiers_are_those_of_the_library():
