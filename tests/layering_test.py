@@ -9,8 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 LEVELS = (
     ('types', 'status', 'counter_noise', 'host_random', 'factories', 'paths',
-     'replacing', 'train_config', 'efforts'),
-    ('native',),
+     'replacing', 'train_config', 'efforts', 'hashing'),
+    ('native', 'compiler'),
     ('ops',),
     ('space', 'data'),
     ('model',),

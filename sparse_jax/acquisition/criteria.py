@@ -17,6 +17,7 @@ from sparse_jax.acquisition import scalarize
 from sparse_jax.acquisition.scoring import Criterion, Facts, Pending
 from sparse_jax.host_random import generator
 from sparse_jax.surrogate.base import Surrogate
+from sparse_jax.surrogate.programs import cheap_jit
 from sparse_jax.types import Array, PRNGKey
 
 
@@ -197,12 +198,12 @@ def _fantasise(
             surrogate, key, state, pending.x, pending.active, pending.mask, num_draws)
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(cheap_jit, static_argnums=0)
 def _draw_jit(surrogate: Surrogate, key: PRNGKey, state: Any) -> Any:
     return surrogate.draw(key, state, 1)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 6))
+@functools.partial(cheap_jit, static_argnums=(0, 6))
 def _fantasise_jit(
     surrogate: Surrogate, key: PRNGKey, state: Any, x: Array, active: Array,
     mask: Array, num: int,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.surrogate.base import Surrogate
+from sparse_jax.surrogate.programs import cheap_jit
 from sparse_jax.types import Array, PRNGKey
 
 
@@ -71,7 +72,7 @@ class Criterion(NamedTuple):
     """[q, K] scalarization weights of the picks, where there are any."""
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(cheap_jit, static_argnums=(0, 1))
 def _score_jit(
     value: Value, surrogate: Surrogate, arrays: Any, x: Array, active: Array,
     facts: Facts,
@@ -102,7 +103,8 @@ def _fill(rows: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([rows, np.repeat(rows[-1:], short, 0)]) if short else rows
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1), static_argnames=('steps', 'rate'))
+@functools.partial(
+    cheap_jit, static_argnums=(0, 1), static_argnames=('steps', 'rate'))
 def _ascend_jit(
     value: Value, surrogate: Surrogate, arrays: Any, x: Array, active: Array,
     facts: Facts, *, steps: int, rate: float,

@@ -3,7 +3,6 @@
 Nothing here changes what a training means; results differ in rounding at most.
 """
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from sparse_jax import compiler
 from sparse_jax.efforts import Effort
 from sparse_jax.ops.lowering import Lowering
 
@@ -52,17 +52,7 @@ def compiler_options(
     on_cpu = mesh.devices.flat[0].platform == 'cpu'
     if not on_cpu:
         return {}
-    return {name: value for name, value in (SUMS_IN_ONE_PART | (effort or {})).items()
-            if _is_known(name, value)}
-
-
-@functools.cache
-def _is_known(name: str, value: str | bool) -> bool:
-    try:
-        jax.jit(lambda x: x).lower(0.0).compile(compiler_options={name: value})
-    except jax.errors.JaxRuntimeError:
-        return False
-    return True
+    return compiler.known(SUMS_IN_ONE_PART | (effort or {}))
 
 
 def make_mesh(devices: int = 0) -> Mesh:

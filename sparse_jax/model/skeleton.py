@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from sparse_jax import ops
+from sparse_jax.hashing import remembers_hash
 from sparse_jax.space.architecture import Graph
 
 
@@ -61,6 +62,7 @@ EXACT = TierPolicy(tuple(range(1, 101)), (), ((2, 2), (3, 3), (4, 4), (5, 5)))
 """No padding of convolutions: one program per architecture."""
 
 
+@remembers_hash
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
     """The padded graph: what decides the compiled program. A jit static argument."""

@@ -2,12 +2,14 @@
 
 import dataclasses
 
+from sparse_jax.hashing import remembers_hash
 from sparse_jax.ops import table
 
 CLASSIFIER = 'classifier'
 """Name of the last node, whose units are the classes."""
 
 
+@remembers_hash
 @dataclasses.dataclass(frozen=True)
 class Node:
     """One operation of a graph; its output tensor has the node's name.

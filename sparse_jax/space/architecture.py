@@ -9,6 +9,7 @@ import dataclasses
 import math
 
 from sparse_jax import ops
+from sparse_jax.hashing import remembers_hash
 from sparse_jax.ops import CLASSIFIER as CLASSIFIER
 from sparse_jax.ops import Node as Node
 from sparse_jax.ops.operation import Shape, Shapes
@@ -22,6 +23,7 @@ MOST_AVERAGED = 16
 window fits 16 bits."""
 
 
+@remembers_hash
 @dataclasses.dataclass(frozen=True)
 class Graph:
     """A network from the raw image (H, W, C) to `num_classes` logits; hashable.

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from sparse_jax.hashing import remembers_hash
+
 Kind = Literal['integer', 'real', 'boolean', 'categorical']
 Value = bool | int | float | str
 
@@ -61,6 +63,7 @@ class Condition:
     values: tuple[Value, ...]
 
 
+@remembers_hash
 @dataclasses.dataclass(frozen=True)
 class Dimension:
     """One row of the search-space table.

@@ -6,15 +6,18 @@ the same training to the same coordinates.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from sparse_jax.host_random import generator
-from sparse_jax.space import architecture, budget, representative, sides
-from sparse_jax.space.dimensions import Dimension, Role
-from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
+from sparse_jax.space import architecture, budget, levels, representative, trunks
+from sparse_jax.space.dimensions import Role
+from sparse_jax.space.sparse_space import Space
+from sparse_jax.space.trunks import feasible as feasible
+from sparse_jax.space.trunks import fits as fits
 
 MAX_REMEMBERED = 100_000
 MANY = 4096
@@ -31,24 +34,21 @@ class _Rule(NamedTuple):
 
 def activity(space: Space, rows: np.ndarray) -> np.ndarray:
     """[N, D] coordinates -> [N, D] bool: which dimensions matter."""
-    rows = np.asarray(rows)
-    active = np.zeros(rows.shape, bool)
-    rules, deciding = _rules(space)
-    index = {c: space.dimensions[c].index(rows[:, c]) for c in deciding}
-    for rule in rules:
+    index = levels.numbers(space, rows).T
+    # By columns: each is written and read as a whole.
+    active = np.zeros(index.shape, bool)
+    for rule in _rules(space):
         for clause in rule.clauses:
-            holds = np.ones(len(rows), bool)
+            holds = np.ones(index.shape[1], bool)
             for column, allowed in clause:
-                holds &= active[:, column] & allowed[index[column]]
-            active[:, rule.column] |= holds
-    return active
+                holds &= active[column] & allowed[index[column]]
+            active[rule.column] |= holds
+    return active.T
 
 
 def snap(space: Space, rows: np.ndarray) -> np.ndarray:
     """Coordinates on the grid with inactive dimensions at their neutral value."""
-    rows = np.asarray(rows, np.float64)
-    snapped = np.stack(
-        [d.snap(rows[:, i]) for i, d in enumerate(space.dimensions)], axis=1)
+    snapped = levels.centred(space, rows)
     return np.where(activity(space, snapped), snapped, _neutral(space))
 
 
@@ -60,28 +60,34 @@ def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
     number of maps it gives.
     """
     rows = snap(space, rows)
-    budgeted = activity(space, rows)[:, space.index('total-fc-layer-weights')]
-    reduce = space.having(Role.REDUCTION)
-    reduced = activity(space, rows)[:, reduce].any(axis=1)
+    active = activity(space, rows)
+    budgeted = active[:, space.index('total-fc-layer-weights')]
+    reduced = active[:, space.having(Role.REDUCTION)].any(axis=1)
     redundant = np.flatnonzero(budgeted | reduced)
-    for i, point in zip(redundant, decode_rows(space, rows[redundant])):
+    fine, fan_ins = trunks.measured(space, rows[redundant])
+    for i, point, fits_, fan_in in zip(
+            redundant, decode_rows(space, rows[redundant]), fine, fan_ins):
         before = dict(point)
-        representative.choose(space, point)
-        for name, value in point.items():
-            if value != before[name]:
-                rows[i, space.index(name)] = space[name].encode(value)
+        representative.choose(space, point, fan_in if fits_ else None)
+        _write(space, rows[i], before, point)
     return rows
+
+
+def _write(space: Space, row: np.ndarray, before: dict, after: dict) -> None:
+    """Put the values after a change that differ from those before into the row [D]."""
+    for name, value in after.items():
+        if value != before[name]:
+            row[space.index(name)] = space[name].encode(value)
 
 
 def decode_rows(space: Space, rows: np.ndarray) -> list[dict]:
     """Rows [N, D] -> points; inactive dimensions take the value of their coordinate."""
-    columns = []
-    for i, dimension in enumerate(space.dimensions):
-        if dimension.levels:
-            values = _level_values(dimension)
-            columns.append([values[j] for j in dimension.index(rows[:, i])])
-        else:
-            columns.append([dimension.decode(u) for u in rows[:, i]])
+    rows, columns = np.asarray(rows), []
+    index = levels.numbers(space, rows).T.tolist()
+    for i, (values, dimension) in enumerate(
+            zip(levels.values(space), space.dimensions)):
+        columns.append([values[j] for j in index[i]] if values
+                       else [dimension.decode(u) for u in rows[:, i]])
     return [dict(zip(space.names, values)) for values in zip(*columns)]
 
 
@@ -128,75 +134,6 @@ def _memory(space: Space) -> dict[bytes, architecture.Graph]:
     return {}
 
 
-def feasible(space: Space, rows: np.ndarray) -> np.ndarray:
-    """[N, D] -> [N] bool: every feature map has at least one pixel.
-
-    The same answer as `graph(...).feasible()`, for many rows at once.
-    """
-    rows = np.atleast_2d(rows)
-    value = lambda name: _numbers(space, rows, name)
-    level = lambda name: space[name].index(rows[:, space.index(name)])
-    rate = np.where(value('downsample-input') > 0,
-                    value('input-downsampling-rate'), 1)
-    size = np.stack([n // rate for n in space.input_shape[:2]])
-    fine = (size >= 1).all(axis=0)
-    for k in range(1, MAX_BLOCKS + 1):
-        exists = value('num-conv-blocks') >= k
-        layers = value(f'num-conv-layers-block-{k}')
-        for l in range(1, MAX_LAYERS + 1):
-            tag = f'block-{k}-layer-{l}'
-            after = _layer_sides(space, tag)[
-                level(f'layer-type-{tag}'), level(f'kernel-size-{tag}'), size]
-            size = np.where(exists & (layers >= l), after, size)
-            fine &= (size >= 1).all(axis=0)
-        pooled = exists & (value(f'pool-block-{k}') > 0)
-        name = f'pool-type-block-{k}'
-        after = _pool_sides(space, k)[level(name) if name in space else 0, size]
-        size = np.where(pooled, after, size)
-        fine &= (size >= 1).all(axis=0)
-    return np.asarray(fine)
-
-
-def _layer_sides(space: Space, tag: str) -> np.ndarray:
-    """[layer types, kernels, sides] by the levels of a layer's rows."""
-    return sides.after_layers(
-        _level_values(space[f'layer-type-{tag}']),
-        _level_values(space[f'kernel-size-{tag}']), max(space.input_shape[:2]))
-
-
-def _pool_sides(space: Space, k: int) -> np.ndarray:
-    """[pool types, sides] by the levels of a block's row, where the space has it."""
-    name = f'pool-type-block-{k}'
-    kinds = _level_values(space[name]) if name in space else ('max',)
-    return sides.after_pools(kinds, max(space.input_shape[:2]))
-
-
-@functools.lru_cache(maxsize=64)
-def fits(space: Space) -> bool:
-    """Whether any network of the space is feasible: the first levels of all rows have
-    the fewest layers, the smallest windows, and no pooling where that is allowed; of
-    the types of layers and pools the one that leaves most is taken."""
-    row = np.zeros((1, len(space.dimensions)))
-    for k in range(1, MAX_BLOCKS + 1):
-        for l in range(1, MAX_LAYERS + 1):
-            column = space.index(f'layer-type-block-{k}-layer-{l}')
-            left = _layer_sides(space, f'block-{k}-layer-{l}')[:, 0, -1]
-            row[0, column] = space.dimensions[column].centre(int(left.argmax()))
-        if f'pool-type-block-{k}' in space:
-            column = space.index(f'pool-type-block-{k}')
-            left = _pool_sides(space, k)[:, 1]
-            row[0, column] = space.dimensions[column].centre(int(left.argmax()))
-    return bool(feasible(space, row)[0])
-
-
-def _numbers(space: Space, rows: np.ndarray, name: str) -> np.ndarray:
-    """[N] integer values of a discrete numeric or boolean dimension."""
-    column = space.index(name)
-    dimension = space.dimensions[column]
-    values = np.array(_level_values(dimension), int)
-    return values[dimension.index(rows[:, column])]
-
-
 def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
     """Draw feasible networks, with their training settings, from the prior.
 
@@ -235,28 +172,22 @@ def _neutral(space: Space) -> np.ndarray:
     return np.array([d.encode(d.neutral_value()) for d in space.dimensions])
 
 
-@functools.lru_cache(maxsize=4096)
-def _level_values(dimension: Dimension) -> tuple:
-    return tuple(dimension.level(i) for i in range(dimension.levels))
-
-
 @functools.lru_cache(maxsize=64)
-def _rules(space: Space) -> tuple[tuple[_Rule, ...], tuple[int, ...]]:
-    """The table's conditions in evaluation order, and the columns they look at."""
-    rules, deciding = [], set()
+def _rules(space: Space) -> tuple[_Rule, ...]:
+    """The table's conditions in evaluation order."""
+    rules = []
     for column in _evaluation_order(space):
         clauses = []
         for clause in space.dimensions[column].when:
             resolved = []
             for condition in clause:
                 source = space.index(condition.name)
-                values = _level_values(space.dimensions[source])
-                allowed = np.array([v in condition.values for v in values])
+                allowed = np.array([v in condition.values
+                                    for v in levels.values(space)[source]])
                 resolved.append((source, allowed))
-                deciding.add(source)
             clauses.append(tuple(resolved))
         rules.append(_Rule(column, tuple(clauses)))
-    return tuple(rules), tuple(sorted(deciding))
+    return tuple(rules)
 
 
 def _evaluation_order(space: Space) -> list[int]:
@@ -274,20 +205,23 @@ def _evaluation_order(space: Space) -> list[int]:
     return order
 
 
-def keep_units(space: Space, row: np.ndarray, like: architecture.Graph) -> np.ndarray:
-    """A feasible row [D] whose FC branches have the units that they have in `like`.
+def keep_units(
+    space: Space, rows: np.ndarray, like: Sequence[architecture.Graph]
+) -> np.ndarray:
+    """Feasible rows [N, D] whose FC branches have the units that they have in N other
+    networks.
 
     The budget and its fractions follow; where no step of the table gives these units
     the branches have the next larger ones, or what the largest budget gives. A row
-    with other branches than `like` is returned as it is.
+    with other branches than its other network is returned as it is.
     """
-    point = decode(space, row)
-    names = architecture.branches(point)
-    theirs = {n.name: n.channels for n in like.nodes if n.name.endswith('-fc')}
-    if set(theirs) != {f'{b}-fc' for b in names} or not names:
-        return row
-    net = architecture.resolve(point, space.input_shape, space.num_classes)
-    fan_in = architecture.fan_ins(net, architecture.block_ends(point))
-    units = {b: theirs[f'{b}-fc'] for b in names}
-    point |= budget.of_units(space, point, units, fan_in)
-    return encode(space, point)
+    rows = np.array(rows)
+    _, fan_ins = trunks.measured(space, rows)
+    for row, point, fan_in, net in zip(
+            rows, decode_rows(space, rows), fan_ins, like):
+        names = architecture.branches(point)
+        theirs = {n.name: n.channels for n in net.nodes if n.name.endswith('-fc')}
+        if names and set(theirs) == {f'{b}-fc' for b in names}:
+            units = {b: theirs[f'{b}-fc'] for b in names}
+            _write(space, row, point, budget.of_units(space, point, units, fan_in))
+    return rows

@@ -71,9 +71,8 @@ def _keep_units(space: Space, rows: np.ndarray, edited: np.ndarray) -> np.ndarra
     budget = space.index('total-fc-layer-weights')
     follows = (edited != rows)[:, columns].any(axis=1) & encoding.activity(
         space, edited)[:, budget]
-    for i in np.flatnonzero(follows):
-        like = encoding.graph(space, rows[i])
-        edited[i] = encoding.keep_units(space, edited[i], like)
+    edited[follows] = encoding.keep_units(
+        space, edited[follows], encoding.graphs(space, rows[follows]))
     return edited
 
 

@@ -5,7 +5,7 @@ from sparse_jax.space.layer_types import LAYER_TYPES, reduced_channels
 from sparse_jax.space.sparse_space import Space
 
 
-def choose(space: Space, point: dict) -> None:
+def choose(space: Space, point: dict, fan_in: dict[str, int] | None) -> None:
     """Replace what the network depends on only through its sizes.
 
     Downsample fractions act through a number of maps, the FC budget and its fractions
@@ -15,9 +15,13 @@ def choose(space: Space, point: dict) -> None:
     Args:
       space: the table.
       point: every value by name; it is changed in place.
+      fan_in: what each FC branch reads, in elements; None of a network that is not
+        feasible, whose budget stays as it is.
     """
     _reductions(space, point)
-    _budget(space, point)
+    if fan_in is not None and architecture.branches(point):
+        units = architecture.fc_units(point, fan_in)
+        point.update(budget.of_units(space, point, units, fan_in))
 
 
 def _reductions(space: Space, point: dict) -> None:
@@ -35,14 +39,3 @@ def _reductions(space: Space, point: dict) -> None:
             channels = point[f'num-filters-{tag}']
         if architecture.residual(point, k):
             channels = max(channels, entering)
-
-
-def _budget(space: Space, point: dict) -> None:
-    """Replace total and fractions by one choice among those that give these units."""
-    net = architecture.resolve(point, space.input_shape, space.num_classes)
-    names = architecture.branches(point)
-    if not names or not net.feasible():
-        return
-    fan_in = architecture.fan_ins(net, architecture.block_ends(point))
-    units = architecture.fc_units(point, fan_in)
-    point.update(budget.of_units(space, point, units, fan_in))

@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 
+from sparse_jax.hashing import remembers_hash
 from sparse_jax.space.dimensions import Condition, Dimension, Role, Value
 from sparse_jax.space.layer_types import LAYER_TYPES
 
@@ -20,6 +21,7 @@ ROWS = ('table', 'extended')
 POOL_TYPES = ('max', 'average')
 
 
+@remembers_hash
 @dataclasses.dataclass(frozen=True)
 class Space:
     """The table for one kind of image; hashable.

@@ -49,28 +49,34 @@ def _learn(state: State, move: Array, turn: Array, learn: Array) -> Array:
 
 
 def _step(
-    gradient: Callable[[Array], tuple[Array, Array]], state: State, _: Any
-) -> tuple[State, None]:
+    gradient: Callable[[Array], tuple[Array, Array]], state: State, first: Array
+) -> State:
+    """One evaluation: of the start at `first`, which is taken as it is, and then of
+    one step from the best point so far."""
     direction = -state.inverse @ state.grad
     slope = state.grad @ direction
     t = state.length
     x = state.x + t * direction
     value, grad = gradient(x)
-    accept = (value <= state.value + SUFFICIENT * t * slope) & jnp.isfinite(grad).all()
+    enough = value <= state.value + SUFFICIENT * t * slope
+    accept = first | (enough & jnp.isfinite(grad).all())
+    grad = jnp.where(first, jnp.nan_to_num(grad), grad)
 
     move, turn = x - state.x, grad - state.grad
     # Pairs without positive curvature would spoil the Hessian.
     size = jnp.sqrt((move @ move) * (turn @ turn))
-    learn = accept & (move @ turn > 1e-10 * size) & (size > 0)
+    learn = accept & ~first & (move @ turn > 1e-10 * size) & (size > 0)
     # Minimum of the parabola through the value, the slope and the rejected value.
     shorter = -slope * t**2 / (2 * (value - state.value - t * slope))
     shorter = jnp.where(jnp.isfinite(shorter), shorter, 0.2 * t)
     shorter = jnp.clip(shorter, 0.1 * t, 0.5 * t)
     keep = lambda new, old: jnp.where(accept, new, old)
+    # The first step has length one at most: the parameters are of order one.
+    guess = jnp.eye(len(x), dtype=x.dtype) / jnp.maximum(jnp.linalg.norm(grad), 1.0)
     return State(
         keep(x, state.x), keep(value, state.value), keep(grad, state.grad),
-        _learn(state, move, turn, learn), state.fresh & ~learn,
-        keep(jnp.ones_like(t), shorter)), None
+        jnp.where(first, guess, _learn(state, move, turn, learn)),
+        state.fresh & ~learn, keep(jnp.ones_like(t), shorter))
 
 
 def minimise(loss: Callable[[Any], Array], start: Any, *, steps: int
@@ -81,12 +87,15 @@ def minimise(loss: Callable[[Any], Array], start: Any, *, steps: int
     """
     x, unravel = ravel_pytree(start)
     gradient = jax.value_and_grad(lambda x: loss(unravel(x)))
-    value, grad = gradient(x)
-    grad = jnp.nan_to_num(grad)
-    # The first step has length one at most: the parameters are of order one.
-    first = 1.0 / jnp.maximum(jnp.linalg.norm(grad), 1.0)
-    state = State(x, value, grad, first * jnp.eye(x.size, dtype=x.dtype),
-                  jnp.array(True), jnp.ones((), x.dtype))
-    state, _ = jax.lax.scan(
-        lambda state, step: _step(gradient, state, step), state, None, length=steps)
+    nothing = jnp.zeros_like(x)
+    state = State(x, jnp.array(jnp.inf, x.dtype), nothing,
+                  jnp.zeros((x.size, x.size), x.dtype), jnp.array(True),
+                  jnp.ones((), x.dtype))
+
+    def step(state: State, number: Array) -> tuple[State, None]:
+        return _step(gradient, state, number == 0), None
+
+    # The start is evaluated by the code of the steps: a second copy of the gradient
+    # would double what is compiled.
+    state, _ = jax.lax.scan(step, state, jnp.arange(steps + 1))
     return unravel(jnp.asarray(state.x)), state.value

@@ -17,6 +17,8 @@ leave-one-out densities of recorded trials.
 """
 
 import dataclasses
+import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -60,32 +62,57 @@ def unpack(layout: Layout, rows: Array) -> tuple[Array, Array, Array]:
     return rows[..., :dim], rows[..., dim:-1], rows[..., -1]
 
 
+class _Features(NamedTuple):
+    """Constants of the F coordinates of an embedding, [F] each."""
+
+    column: np.ndarray
+    """The dimension that a coordinate is of."""
+    levels: np.ndarray
+    """Levels of an unordered dimension, zero for others."""
+    level: np.ndarray
+    """The level whose indicator the coordinate is, where there are any."""
+    told: np.ndarray
+    """1 where the coordinate is the activity alone."""
+
+
+@functools.lru_cache
+def _features(layout: Layout) -> _Features:
+    """The coordinates that are linear in one over a length; those of `arc` are not."""
+    unordered, told = (np.array(a, bool) for a in (layout.categorical,
+                                                   layout.conditional))
+    line = np.flatnonzero(~unordered & ~(told & (layout.kind == 'arc')))
+    parts = [(i, 0, 0, 0) for i in line]
+    parts += [(i, layout.levels[i], code, 0) for i in np.flatnonzero(unordered)
+              for code in range(layout.levels[i])]
+    if layout.kind == 'indicator':
+        parts += [(i, 0, 0, 1) for i in np.flatnonzero(told)]
+    return _Features(*np.array(parts, int).reshape(-1, 4).T)
+
+
 def embed(
     layout: Layout, length: Array, activity: Array, angle: Array, rows: Array
-) -> Array:
+) -> jax.Array:
     """Packed rows [.., 2 D + 1] -> [.., F].
 
     `length` [D], `activity` [D] and `angle` [D] are positive; the last two matter to
-    one kind each.
+    one kind each. Few operations on all coordinates together: compiling this, and its
+    gradient, is most of what compiling a surrogate takes.
     """
     x, active, _ = unpack(layout, rows)
-    unordered = np.array(layout.categorical, bool)
-    told = np.array(layout.conditional, bool)
-    arc = told & ~unordered & (layout.kind == 'arc')
-    line, bent = np.flatnonzero(~unordered & ~arc), np.flatnonzero(arc)
-    parts = [active[..., line] * (x[..., line] - 0.5) / length[line]]
-    if len(bent):
+    f = _features(layout)
+    levels = np.maximum(f.levels, 1)
+    u = x[..., f.column]
+    code = jnp.clip(jnp.floor(u * levels), 0, levels - 1) == f.level
+    value = jnp.where(f.levels > 0, code / np.sqrt(2.0), u - 0.5)
+    value = active[..., f.column] * jnp.where(f.told > 0, 1.0, value)
+    scale = jnp.where(f.told > 0, activity[f.column], length[f.column])
+    parts = [value / scale]
+    bent = np.flatnonzero(np.array(layout.conditional, bool)
+                          & ~np.array(layout.categorical, bool))
+    if layout.kind == 'arc' and len(bent):
         turn = jnp.pi * angle[bent] * x[..., bent]
         radius = active[..., bent] / length[bent]
         parts += [radius * jnp.sin(turn), radius * jnp.cos(turn)]
-    for i in np.flatnonzero(layout.categorical):
-        level = jnp.clip(jnp.floor(x[..., i] * layout.levels[i]),
-                         0, layout.levels[i] - 1)
-        code = jax.nn.one_hot(level.astype(int), layout.levels[i], dtype=x.dtype)
-        parts.append(code * active[..., i, None] / (np.sqrt(2.0) * length[i]))
-    if layout.kind == 'indicator':
-        told = np.flatnonzero(told)
-        parts.append(active[..., told] / activity[told])
     return jnp.concatenate(parts, -1)
 
 

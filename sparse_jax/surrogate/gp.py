@@ -16,10 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from gpjax.kernels.computations import DenseKernelComputation
 
+from sparse_jax.efforts import PLAIN
 from sparse_jax.surrogate import fitting, posterior, warping
 from sparse_jax.surrogate.base import Posterior, Surrogate
 from sparse_jax.surrogate.embedding import Layout, embed, pack, squared_distance
 from sparse_jax.surrogate.posterior import JITTER, GPState, noise_of
+from sparse_jax.surrogate.programs import cheap_jit
 from sparse_jax.types import Array, PRNGKey
 
 Params = dict[str, Any]
@@ -183,7 +185,6 @@ def _fit_one(
             exact.representer_weights[:, 0], -evidence / jnp.maximum(count, 1))
 
 
-@functools.partial(jax.jit, static_argnames='config')
 def _fit(
     key: PRNGKey, x: Array, active: Array, y: Array, mask: Array, *, config: GPConfig
 ) -> GPState:
@@ -214,8 +215,11 @@ def _unwarp(state: GPState, f: Array) -> Array:
         return warping.inverse(state.warp, jnp.asarray(f, jnp.float64))
 
 
-_moments = jax.jit(posterior.moments, static_argnums=0)
-_sample = jax.jit(posterior.sample, static_argnums=(0, 5))
+_fit_few = cheap_jit(_fit, static_argnames='config')
+_fit_many = cheap_jit(_fit, effort=PLAIN, static_argnames='config')
+"""A step on many rows takes longer than what compiling it well costs."""
+_moments = cheap_jit(posterior.moments, static_argnums=0)
+_sample = cheap_jit(posterior.sample, static_argnums=(0, 5))
 
 
 @functools.lru_cache
@@ -230,9 +234,10 @@ def gp(config: GPConfig) -> Surrogate:
     def fit(key: PRNGKey, x: Array, active: Array, y: Array, mask: Array) -> GPState:
         with jax.enable_x64(True):
             wide = [jnp.asarray(a, jnp.float64) for a in (x, active, y)]
+            compiled = _fit_few if len(x) <= config.small else _fit_many
             # Ready before the caller's limits on threads end.
             return jax.block_until_ready(
-                _fit(key, *wide, jnp.asarray(mask, bool), config=config))
+                compiled(key, *wide, jnp.asarray(mask, bool), config=config))
 
     def predict(state: GPState, x: Array, active: Array) -> Posterior:
         with jax.enable_x64(True):

@@ -50,7 +50,7 @@ def _child(parent_point, change, *, edit=lambda graph, variables: None, follow=T
     edit(graph, theirs)
     expected = np.asarray(_logits(parent_point, theirs, images, EXACT))
     row = encoding.snap(SPACE, encoding.encode(SPACE, parent_point | change)[None])[0]
-    row = encoding.keep_units(SPACE, row, graph) if follow else row
+    row = encoding.keep_units(SPACE, row[None], [graph])[0] if follow else row
     point = encoding.decode(SPACE, row)
     child = architecture.resolve(point, SHAPE, CLASSES)
     skeleton, candidate = split(child, point, sampled.RANGES)

@@ -21,6 +21,6 @@ def test_coordinates_by_hand(kind):
         'neutral': [line, [[-1 / 12], [0]], code],
         'indicator': [line, [[-1 / 12], [0]], code, [[0.25], [0]]],
         # The angle is 0.5 pi / 3, a twelfth of a turn; the radius 1 / 2.
-        'arc': [line, [[0.25], [0]], [[3**0.5 / 4], [0]], code],
+        'arc': [line, code, [[0.25], [0]], [[3**0.5 / 4], [0]]],
     }[kind]
     np.testing.assert_allclose(found, np.concatenate(expected, 1), atol=1e-6)
