@@ -54,19 +54,20 @@ def asked() -> list[str]:
     return list(dict.fromkeys(METHODS.value))
 
 
-def known_rows(split: str) -> list[Row]:
+def known_rows(split: str, test_split: str) -> list[Row]:
     """What the folder has; nothing if it is new."""
     import pathlib
 
     from sparse_jax.baselines import rows
 
-    if not (pathlib.Path(WORKDIR.value) / rows.SUMS).exists():
+    if not (pathlib.Path(WORKDIR.value) / rows.JSON).exists():
         return []
     try:
         found = rows.read(WORKDIR.value)
     except rows.RowsError as error:
         cli.fail(error)
-    other = [row for row in found if row.split != split]
+    other = [row for row in found
+             if (row.split, row.test_split) != (split, test_split)]
     if other:
         cli.fail(f'--workdir={WORKDIR.value}: has rows of other data '
                  f'({other[0].data}); allowed: a folder of the same data, or a new one')
@@ -113,9 +114,10 @@ def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
         sizes.size(chosen.candidate.stored, rule) for rule in sizes.RULES)
     shown = f'{spec.name} {spec.classes}'.strip()
     return Row(
-        name, shown, images.num_classes, data.digest(images), chosen.validation,
-        float(right), published, one_byte, values, chosen.tried, round(seconds, 1),
-        SEED.value, chosen.candidate.settings, told())
+        name, shown, images.num_classes, data.digest(images),
+        data.split_digest(data.load_test(spec)), chosen.validation, float(right),
+        published, one_byte, values, chosen.tried, round(seconds, 1),
+        chosen.candidate.settings, told())
 
 
 def show(found: list[Row]) -> None:
@@ -144,7 +146,10 @@ def main(argv: list[str]) -> None:
     cli.check_folder('workdir', WORKDIR.value)
     spec = reading.data_spec(reading.read(CONFIG.value))
     images = data.load(spec)
-    found = known_rows(data.digest(images))
+    # The test part is read for its checksum; its labels wait for the chosen ones.
+    found = known_rows(data.digest(images), data.split_digest(data.load_test(spec)))
+    if found and not rows.is_whole(WORKDIR.value, found):
+        rows.write(WORKDIR.value, found)
     by = features.standard(features.flat(images.train).features)
     have = {row.method for row in found}
     for name in names:

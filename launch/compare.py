@@ -3,7 +3,8 @@
     python -m launch.compare runs/sweep
     python -m launch.compare runs/one runs/two runs/three --out=runs/compared
 
-Each argument is the folder of a study or of a sweep, all of whose studies are compared.
+Each argument is the folder of a study or of a sweep, all of whose studies are compared,
+or one of launch.baselines, whose competitors on the same images are listed beside them.
 Those that differ in their seeds alone are a group: medians and ranges are over its
 members. Only validation data count here. Studies of other objectives, soft bounds or
 data are refused: their figures mean something else.
@@ -11,7 +12,7 @@ data are refused: their figures mean something else.
 Written are compare.png and compare.svg (the fronts over each other; hypervolume over
 epochs and over seconds, and the least error within the soft bounds, with bands over
 seeds), compare_front.csv (the front of all networks and whose they are),
-compare_studies.csv and compare_rounds.csv.
+compare_studies.csv and compare_rounds.csv; compare_competitors.csv if there are any.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from launch import cli, tables
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sparse_jax.baselines.rows import Row
     from sparse_jax.comparison.studies import Comparison
     from sparse_jax.comparison.union import Member
 
@@ -35,6 +37,52 @@ OUT = cli.define_path(
     'out', 'Folder of what is written; that of the sweep if a single one is compared.',
     FLAGS)
 TRUST = cli.define_trust(FLAGS)
+
+
+def competitors_in(folders: Sequence[str]) -> list[str]:
+    """Those of the folders that launch.baselines has written."""
+    from sparse_jax.baselines import rows
+
+    return [folder for folder in folders
+            if (pathlib.Path(folder) / rows.JSON).is_file()]
+
+
+def competitors_of(folders: Sequence[str], comparison: Comparison) -> list[Row]:
+    """The competitors in some folders, on the data of the studies."""
+    from sparse_jax.baselines import rows
+    from sparse_jax.study.folder import DATA
+
+    try:
+        return [row for folder in folders
+                for row in rows.of_data(folder, comparison.studies[0].inputs[DATA])]
+    except rows.RowsError as error:
+        cli.fail(error)
+
+
+def competitors_table(found: Sequence[Row]) -> Table:
+    """A line per competitor; validation alone, as for the studies."""
+    from rich.table import Table
+
+    table = Table(title='competitors on the same images')
+    table.add_column('method')
+    for name in ('valid. %', 'KB', '1-byte KB', 'values', 'seed'):
+        table.add_column(name, justify='right')
+    for row in found:
+        table.add_row(
+            row.method, f'{100 * row.validation:.2f}',
+            *(f'{size / 1024:.2f}' for size in (row.published_bytes,
+                                                row.one_byte_bytes)),
+            str(row.values), str(row.seed))
+    return table
+
+
+def competitor_rows(found: Sequence[Row]) -> Iterable[list[Any]]:
+    """The competitors as rows of a CSV file."""
+    yield ['method', 'validation_accuracy', 'published_bytes', 'one_byte_bytes',
+           'values', 'tried', 'seed']
+    for row in found:
+        yield [row.method, row.validation, row.published_bytes, row.one_byte_bytes,
+               row.values, row.tried, row.seed]
 
 
 def studies_of(folders: Sequence[str]) -> list[pathlib.Path]:
@@ -140,7 +188,8 @@ def round_rows(comparison: Comparison) -> Iterable[list[Any]]:
 
 
 def write(
-    out: pathlib.Path, comparison: Comparison, union: Sequence[Member]
+    out: pathlib.Path, comparison: Comparison, union: Sequence[Member],
+    competitors: Sequence[Row] = (),
 ) -> list[str]:
     """All files; their names."""
     from launch import compare_figure
@@ -149,9 +198,12 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     files.drop_abandoned(out)
     written = []
-    for name, rows in (('compare_front.csv', front_rows(comparison, union)),
-                       ('compare_studies.csv', study_rows(comparison)),
-                       ('compare_rounds.csv', round_rows(comparison))):
+    tables_of = {'compare_front.csv': front_rows(comparison, union),
+                 'compare_studies.csv': study_rows(comparison),
+                 'compare_rounds.csv': round_rows(comparison)}
+    if competitors:
+        tables_of['compare_competitors.csv'] = competitor_rows(competitors)
+    for name, rows in tables_of.items():
         buffer = io.StringIO(newline='')
         csv.writer(buffer).writerows(rows)
         files.write(out / name, buffer.getvalue())
@@ -166,16 +218,20 @@ def write(
 def main(argv: list[str]) -> None:
     from sparse_jax.comparison import studies, union
 
-    folders = argv[1:]
+    beside = competitors_in(argv[1:])
+    folders = [folder for folder in argv[1:] if folder not in beside]
     paths = studies_of(folders)
     out = target(folders, paths)
     cli.check_folder('out', out)
     comparison = studies.compare(paths, trust_factories=TRUST.value)
+    competitors = competitors_of(beside, comparison)
     found, console = union.front(comparison), tables.console()
     tables.show(console, groups_table(comparison))
+    if competitors:
+        tables.show(console, competitors_table(competitors))
     for text in front_lines(comparison, found):
         tables.line(console, text)
-    written = write(out, comparison, found)
+    written = write(out, comparison, found, competitors)
     tables.line(console, f'written: {out}/{", ".join(written)}')
 
 

@@ -25,6 +25,7 @@ from launch import cli, tables
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sparse_jax.baselines.rows import Row
     from sparse_jax.objectives.goals import Objectives
     from sparse_jax.report.facts import Facts
     from sparse_jax.study.convergence import Point
@@ -44,6 +45,10 @@ TREE = flags.DEFINE_bool(
 SURROGATE = flags.DEFINE_bool(
     'surrogate', True, 'Also fit the surrogate, for predicted against observed.',
     flag_values=FLAGS)
+
+COMPETITORS = cli.define_path(
+    'competitors', 'Folder of launch.baselines on the same images, for a section of '
+    'the page.', FLAGS)
 
 PICTURES = ('png', 'svg')
 """Forms of every picture."""
@@ -123,13 +128,28 @@ def write_front(folder: pathlib.Path, facts: Facts, title: str) -> list[str]:
     return [f'front.{form}' for form in PICTURES]
 
 
-def write_page(folder: pathlib.Path, facts: Facts) -> str:
+def competitors_of(study: OpenStudy) -> list[Row]:
+    """The competitors on the images of a study, if some were asked for."""
+    from sparse_jax.baselines import rows
+    from sparse_jax.study.folder import DATA
+
+    if not COMPETITORS.value:
+        return []
+    try:
+        return rows.of_data(COMPETITORS.value, study.records.meta(DATA) or '')
+    except rows.RowsError as error:
+        cli.fail(error)
+
+
+def write_page(
+    folder: pathlib.Path, facts: Facts, beside: Sequence[Row] = (),
+) -> str:
     """The page; the name of its file."""
     from sparse_jax.report import page, prediction
     from sparse_jax.study import files
 
     predicted = prediction.leave_one_out(facts) if SURROGATE.value else None
-    files.write(folder / page.NAME, page.render(facts, predicted))
+    files.write(folder / page.NAME, page.render(facts, predicted, beside))
     return page.NAME
 
 
@@ -204,7 +224,9 @@ def say(
             tables.line(console, text)
 
 
-def write(workdir: pathlib.Path, facts: Facts) -> list[str]:
+def write(
+    workdir: pathlib.Path, facts: Facts, beside: Sequence[Row] = (),
+) -> list[str]:
     """Everything that is a file; the names of what was written."""
     from sparse_jax.study import convergence, files
 
@@ -216,7 +238,8 @@ def write(workdir: pathlib.Path, facts: Facts) -> list[str]:
     write_networks(workdir / 'networks', facts.members)
     progress = write_progress(
         workdir, convergence.history(facts.study.records), title)
-    return [write_page(workdir, facts), 'front.csv', *pictures, 'networks/', *progress]
+    return [write_page(workdir, facts, beside), 'front.csv', *pictures, 'networks/',
+            *progress]
 
 
 def explain_nothing(workdir: pathlib.Path, study: OpenStudy) -> NoReturn:
@@ -255,6 +278,7 @@ def main(argv: list[str]) -> None:
     workdir, console = pathlib.Path(WORKDIR.value), tables.console()
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         tables.notes(console, study.dataset)
+        beside = competitors_of(study)
         members = [study.network(row) for row in shown(study)]
         if not members:
             explain_nothing(workdir, study)
@@ -262,7 +286,7 @@ def main(argv: list[str]) -> None:
         say(console, study, members, tests)
         try:
             written = write(workdir, facts.gather(
-                study, members, tests, running=lock.is_held(workdir)))
+                study, members, tests, running=lock.is_held(workdir)), beside)
         except OSError as error:
             # What there is to know was printed; the disk may be read-only or full.
             cli.fail(f'not written: the files of the report in {str(workdir)!r}: '

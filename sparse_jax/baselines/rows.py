@@ -1,4 +1,4 @@
-"""Results of competitors on disk: JSON, CSV and their checksums."""
+"""Results of competitors on disk: JSON that is sealed, CSV and checksums for people."""
 
 import csv
 import dataclasses
@@ -6,8 +6,12 @@ import hashlib
 import io
 import json
 import pathlib
+from typing import Any
+
+from sparse_jax import replacing
 
 JSON, CSV, SUMS = 'baselines.json', 'baselines.csv', 'SHA256SUMS'
+_ROWS, _SEAL = 'rows', 'digest'
 
 
 class RowsError(ValueError):
@@ -23,7 +27,9 @@ class Row:
     """Name of the data set, and its grouping if it has one."""
     classes: int
     split: str
-    """Checksum of the training and validation parts."""
+    """Checksum of the training and validation parts, as `data.digest` has it."""
+    test_split: str
+    """Of the test part, as `data.split_digest` has it."""
     validation: float
     """Accuracy in 0 to 1."""
     test: float
@@ -34,15 +40,22 @@ class Row:
     tried: int
     """Candidates of the grid."""
     seconds: float
-    seed: int
     settings: dict[str, float | int]
     """Of the chosen candidate."""
-    asked: dict[str, float | int | str] = dataclasses.field(default_factory=dict)
+    asked: dict[str, float | int | str]
     """What the tuning was told: the limit, the grid, the epochs, the seed."""
+
+    @property
+    def seed(self) -> int:
+        """Of weights and of the order of images."""
+        return int(self.asked['seed'])
 
 
 def write(folder: str | pathlib.Path, rows: list[Row]) -> None:
     """Write the rows of a folder, in place of those that it has.
+
+    The JSON alone is read again, and is replaced at once: a kill leaves the rows of
+    before or the new ones. CSV and checksums follow it.
 
     Args:
       folder: made if it is not there.
@@ -50,6 +63,71 @@ def write(folder: str | pathlib.Path, rows: list[Row]) -> None:
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    replacing.drop_abandoned(folder)
+    for name, text in _texts(rows).items():
+        replacing.write(folder / name, text)
+
+
+def is_whole(folder: str | pathlib.Path, rows: list[Row]) -> bool:
+    """Whether all files of a folder are those of its rows."""
+    try:
+        return all((pathlib.Path(folder) / name).read_text() == text
+                   for name, text in _texts(rows).items())
+    except (OSError, ValueError):
+        return False
+
+
+def read(folder: str | pathlib.Path) -> list[Row]:
+    """The rows of a folder.
+
+    Raises:
+      RowsError: it has none, or they are not as they were written.
+    """
+    path = pathlib.Path(folder) / JSON
+    try:
+        text = path.read_text()
+    except (OSError, ValueError):
+        raise RowsError(f'{str(folder)!r} has no rows of competitors; allowed: a '
+                        'folder that launch.baselines has written') from None
+    try:
+        tree = json.loads(text)
+        plain, seal = tree[_ROWS], tree[_SEAL]
+    except (ValueError, TypeError, KeyError):
+        raise RowsError(f'{str(path)!r} is of another version or no JSON; allowed: '
+                        'what this version of launch.baselines writes') from None
+    if seal != _digest(plain):
+        raise RowsError(f'{str(path)!r} is not as it was written; allowed: rows with '
+                        'the digest that they were written with')
+    try:
+        rows = [Row(**row) for row in plain]
+        _ = [row.seed for row in rows]
+        return rows
+    except (ValueError, TypeError, KeyError):
+        raise RowsError(f'{str(path)!r} is of another version; allowed: what this '
+                        'version of launch.baselines writes') from None
+
+
+def of_data(folder: str | pathlib.Path, split: str) -> list[Row]:
+    """The rows of a folder, which are of the data of a study.
+
+    Args:
+      folder: written by `write`.
+      split: checksum of the training and validation parts.
+
+    Raises:
+      RowsError: it has none, or some are of other images or labels.
+    """
+    rows = read(folder)
+    other = [row for row in rows if row.split != split]
+    if other:
+        raise RowsError(f'{str(folder)!r} has {other[0].method} on other data '
+                        f'({other[0].data}); allowed: competitors on the same training '
+                        'and validation images')
+    return rows
+
+
+def _texts(rows: list[Row]) -> dict[str, str]:
+    """{file name: its content}, the JSON first."""
     plain = [dataclasses.asdict(row) for row in rows]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator='\n')
@@ -58,36 +136,14 @@ def write(folder: str | pathlib.Path, rows: list[Row]) -> None:
     for row in plain:
         writer.writerow([json.dumps(row[n]) if isinstance(row[n], dict) else row[n]
                          for n in names])
-    texts = {JSON: json.dumps({'rows': plain}, indent=1) + '\n', CSV: table.getvalue()}
+    sealed = {_ROWS: plain, _SEAL: _digest(plain)}
+    texts = {JSON: json.dumps(sealed, indent=1) + '\n', CSV: table.getvalue()}
     sums = ''.join(f'{hashlib.sha256(text.encode()).hexdigest()}  {name}\n'
                    for name, text in texts.items())
-    for name, text in (texts | {SUMS: sums}).items():
-        temporary = folder / f'.{name}.new'
-        temporary.write_text(text)
-        temporary.replace(folder / name)
+    return texts | {SUMS: sums}
 
 
-def read(folder: str | pathlib.Path) -> list[Row]:
-    """The rows of a folder.
-
-    Raises:
-      RowsError: it has none, or their files are not as they were written.
-    """
-    folder = pathlib.Path(folder)
-    try:
-        lines = [line.split('  ', 1)
-                 for line in (folder / SUMS).read_text().splitlines()]
-        sums = {name: digest for digest, name in lines}
-        texts = {name: (folder / name).read_bytes() for name in (JSON, CSV)}
-    except (OSError, ValueError):
-        raise RowsError(f'{str(folder)!r} has no rows of competitors; allowed: a '
-                        'folder that launch.baselines has written') from None
-    for name, text in texts.items():
-        if hashlib.sha256(text).hexdigest() != sums.get(name):
-            raise RowsError(f'{str(folder / name)!r} is not as it was written; allowed:'
-                            ' a file with the checksum in SHA256SUMS')
-    try:
-        return [Row(**row) for row in json.loads(texts[JSON])['rows']]
-    except (ValueError, TypeError, KeyError):
-        raise RowsError(f'{str(folder / JSON)!r} is of another version; allowed: what '
-                        'this version of launch.baselines writes') from None
+def _digest(plain: Any) -> str:
+    """Of rows as plain values."""
+    text = json.dumps(plain, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -3,7 +3,9 @@
 import pathlib
 from collections.abc import Sequence
 
+from sparse_jax.baselines.rows import Row
 from sparse_jax.report import (
+    competitors,
     finals,
     front_table,
     network,
@@ -23,12 +25,15 @@ HERE = pathlib.Path(__file__).parent
 NAME = 'report.html'
 
 
-def render(facts: Facts, predicted: Prediction | None = None) -> str:
+def render(
+    facts: Facts, predicted: Prediction | None = None, beside: Sequence[Row] = (),
+) -> str:
     """A study as a page of HTML with its own pictures, styles and script.
 
     Args:
       facts: of `facts.gather`.
       predicted: of `prediction.leave_one_out`; without it the page leaves that out.
+      beside: competitors on the same images.
 
     Returns:
       The text of the file, for encoding as UTF-8. It names no other resource, so it
@@ -40,6 +45,7 @@ def render(facts: Facts, predicted: Prediction | None = None) -> str:
     networks = [] if not facts.members else [network.section(facts)]
     sections = [
         *front, finals.section(facts), published.section(others),
+        competitors.section(beside, tested=bool(facts.tests)),
         progress.section(facts), *networks,
         refused.section(facts), sensitivity.section(facts),
         prediction.section(facts, predicted), time_split.section(facts)]

@@ -9,8 +9,8 @@ from experiments.paper import competitors
 from sparse_jax.baselines import rows
 from tests.launch.command_line import ENVIRONMENT, ROOT
 
-ROW = rows.Row('knn', 'mnist_binary 0-4/5-9', 2, 'abc', 0.9, 0.9123, 4096, 1024, 1024,
-               3, 1.5, 7, {'neighbours': 3})
+ROW = rows.Row('knn', 'mnist_binary 0-4/5-9', 2, 'abc', 'def', 0.9, 0.9123, 4096, 1024,
+               1024, 3, 1.5, {'neighbours': 3}, {'seed': 7})
 
 
 def _run(*words):

@@ -2,14 +2,18 @@
 
 import contextlib
 import csv
+import dataclasses
 import shutil
 import sqlite3
 
 import pytest
 
+from sparse_jax.baselines import rows
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study import schema
+from sparse_jax.study.folder import DATA
 from sparse_jax.study.names import CONFIG_FILE, FILE
+from sparse_jax.study.records import Study
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -73,3 +77,22 @@ def test_mistakes(arguments, words, tmp_path, capsys):
     found = command_line.run(
         capsys, 'compare', *(a.format(dir=tmp_path) for a in arguments))
     assert found.code == 2 and words in found.err and found.err.count('\n') == 1
+
+
+def test_competitors_on_the_same_images_stand_beside(sweep, tmp_path, capsys):
+    with contextlib.closing(Study(next(sweep.iterdir()), create=False)) as study:
+        split = study.meta(DATA)
+    row = rows.Row('knn', 'tiny', 3, split, 'def', 0.9, 0.1, 2048, 512, 500, 3, 1.0, {},
+                   {'seed': 5})
+    rows.write(tmp_path / 'beside', [row])
+    found = command_line.run(capsys, 'compare', str(sweep), str(tmp_path / 'beside'))
+    assert found.code == 0, found.err
+    made, = _rows(sweep / 'compare_competitors.csv')
+    assert made == {'method': 'knn', 'validation_accuracy': '0.9', 'seed': '5',
+                    'published_bytes': '2048', 'one_byte_bytes': '512',
+                    'values': '500', 'tried': '3'}
+    assert '│ knn    │    90.00 │ 2.00 │' in found.out
+    rows.write(tmp_path / 'beside', [dataclasses.replace(row, split='other')])
+    found = command_line.run(capsys, 'compare', str(sweep), str(tmp_path / 'beside'))
+    assert found.code == 2 and found.err.count('\n') == 1
+    assert 'has knn on other data (tiny)' in found.err

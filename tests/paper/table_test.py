@@ -110,8 +110,8 @@ def test_goals_and_budgets_decide_the_table(objectives, name):
 
 
 def test_competitors_run_here_stand_beside_the_published_ones():
-    row = rows.Row('bonsai', 'cifar10_binary', 2, 'abc', 0.7, 0.7123, 2048, 512, 500, 3,
-                   1.0, 0, {}, {'kilobytes': 2.0})
+    row = rows.Row('bonsai', 'cifar10_binary', 2, 'abc', 'def', 0.7, 0.7123, 2048, 512,
+                   500, 3, 1.0, {}, {'kilobytes': 2.0, 'seed': 0})
     found = markdown.table('A', 'cifar10-2', [row], [])
     line, = [one for one in found.splitlines() if one.startswith('| Bonsai, 2 KB ')]
     assert line.split(' | ')[1:5] == ['73.02', '507', '71.23', '500']
