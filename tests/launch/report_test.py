@@ -136,19 +136,20 @@ def _rows(workdir):
 
 def test_competitors_on_the_same_images_are_a_section(folder, tmp_path, capsys):
     with contextlib.closing(Study(folder, create=False)) as study:
-        split = study.meta('data')
+        split = study.meta('data') or ''
     rows.write(tmp_path / 'beside', [rows.Row(
         'knn', 'tiny', 3, split, 'def', 0.9125, 0.1234, 2048, 512, 500, 3, 1.0, {},
         {'seed': 5})])
     words = [f'--workdir={folder}', f'--competitors={tmp_path / "beside"}',
              '--nosurrogate']
     found = command_line.run(capsys, 'report', '--notest', *words)
+    assert found.code == 0, found.err
     page = (folder / 'report.html').read_text()
-    assert found.code == 0 and 'Competitors on these images' in page, found.err
+    assert 'Competitors on these images' in page
     assert '91.25' in page and '12.34' not in page
     found = command_line.run(capsys, 'report', *words)
     assert found.code == 0 and '12.34' in (folder / 'report.html').read_text()
     found = command_line.run(
-        capsys, 'report', *words, f'--competitors={tmp_path / "none"}')
+        capsys, 'report', words[0], f'--competitors={tmp_path / "none"}')
     assert found.code == 2 and found.err.count('\n') == 1
     assert 'has no rows of competitors' in found.err
