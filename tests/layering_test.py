@@ -17,7 +17,7 @@ LEVELS = (
     ('pruning', 'quantize'),
     ('training',),
     ('objectives', 'baselines'),
-    ('export',),
+    ('export', 'differentiable'),
     ('surrogate',),
     ('acquisition',),
     ('settings',),

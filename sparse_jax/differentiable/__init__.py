@@ -1,0 +1,1 @@
+"""Search by gradient: relaxed networks, their expected costs, and what they become."""

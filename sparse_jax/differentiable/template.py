@@ -1,0 +1,211 @@
+"""What a search by gradient decides, and what stays as it is: templates.
+
+A template is static: the types of the layers, and how many blocks there are. All else
+that the table says of a network is a decision: a distribution over a few choices while
+weights and decisions are trained, one of them in the end.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
+
+TYPES = {'c': 'Conv2D', 's': 'SeparableConv2D'}
+"""{letter of a template: type of a layer}. Others of the table's types have sizes
+that no expectation gives exactly; they are left to other searches."""
+HEAD, NEXT = '+', '-'
+SYNTAX = (f'1 to {MAX_LAYERS} letters of {", ".join(TYPES)} for a block, up to '
+          f'{MAX_BLOCKS} blocks with {NEXT} between them, {HEAD} at the end for a '
+          'fully connected layer')
+KERNELS, RATES = (2, 3, 4, 5), (1, 2, 3, 4)
+WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100)
+UNITS = (4, 8, 16, 32, 64)
+LEAST_SIDE = 4
+"""Pixels of the shorter side that a down-sampling of the image leaves at least."""
+_NEVER = -1e9
+"""Logit of a choice that the space does not have."""
+
+
+class Decisions(NamedTuple):
+    """One array per kind of decision, its last axis over the choices: logits, shares
+    that sum to one, or one-hot. L layers, K blocks, R rates; of two choices the second
+    is 'yes'."""
+
+    rate: jax.Array | np.ndarray
+    """[R] down-sampling of the image, of `Template.rates`."""
+    squeeze: jax.Array | np.ndarray
+    """[2] whether the image has one channel, the maximum of its channels."""
+    width: jax.Array | np.ndarray
+    """[L, W] maps, of `Template.widths`."""
+    kernel: jax.Array | np.ndarray
+    """[L, 4] side of the window, of `KERNELS`."""
+    exists: jax.Array | np.ndarray
+    """[L, 2] whether the layer is there; what is not passes its input on."""
+    pool: jax.Array | np.ndarray
+    """[K, 2] whether the block ends in a pool."""
+    units: jax.Array | np.ndarray
+    """[U] of the fully connected layer, of `Template.units`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Template:
+    """A family of networks that one program relaxes; hashable.
+
+    Attributes:
+      input_shape: (height, width, channels) of the images.
+      num_classes: units of the classifier.
+      blocks: types of the layers of every block, values of `TYPES`; all layers but
+        the first of a block can be left out.
+      head: whether a fully connected layer comes before the classifier.
+      widths: the choices of every layer's maps.
+      fold_binary: whether two classes are counted as one unit.
+    """
+
+    input_shape: tuple[int, int, int]
+    num_classes: int
+    blocks: tuple[tuple[str, ...], ...]
+    head: bool = False
+    widths: tuple[int, ...] = WIDTHS[:8]
+    fold_binary: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuses what no program relaxes.
+
+        Raises:
+          ValueError: a type of layer without expected costs, or no layer.
+        """
+        kinds = [kind for block in self.blocks for kind in block]
+        unknown = [kind for kind in kinds if kind not in TYPES.values()]
+        if unknown or not kinds or not self.widths:
+            raise ValueError(f'blocks {self.blocks}, widths {self.widths}: allowed: '
+                             f'layers of {", ".join(TYPES.values())}')
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Types of all layers in their order."""
+        return tuple(kind for block in self.blocks for kind in block)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Of every block, the number of layers up to its end."""
+        return tuple(int(n) for n in np.cumsum([len(b) for b in self.blocks]))
+
+    @property
+    def counted_classes(self) -> int:
+        """Output units as costs count them."""
+        return 1 if self.fold_binary and self.num_classes == 2 else self.num_classes
+
+    @property
+    def rates(self) -> tuple[int, ...]:
+        """Rates of down-sampling that leave an image."""
+        least = min(self.input_shape[:2])
+        return tuple(r for r in RATES if r == 1 or least // r >= LEAST_SIDE)
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """Choices of the fully connected layer; (0,) where there is none."""
+        return UNITS if self.head else (0,)
+
+
+def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], bool]:
+    """Blocks and head of a template's text, as in 'cs-c+'.
+
+    Raises:
+      ValueError: what is allowed.
+    """
+    head = text.endswith(HEAD)
+    parts = text.removesuffix(HEAD).split(NEXT)
+    fine = len(parts) <= MAX_BLOCKS and all(
+        1 <= len(part) <= MAX_LAYERS and set(part) <= set(TYPES) for part in parts)
+    if not fine:
+        raise ValueError(f'{text!r:.40}: allowed: {SYNTAX}')
+    return tuple(tuple(TYPES[letter] for letter in part) for part in parts), head
+
+
+def of_space(space: Space, text: str, widest: int) -> Template:
+    """The template of a text over the images of a space.
+
+    Args:
+      space: the table.
+      text: see `SYNTAX`.
+      widest: the most maps that a layer can have.
+
+    Raises:
+      ValueError: what is allowed.
+    """
+    blocks, head = parse(text)
+    widths = tuple(n for n in WIDTHS if n <= widest)
+    return Template(space.input_shape, space.num_classes, blocks, head, widths,
+                    space.fold_binary)
+
+
+@functools.lru_cache(maxsize=64)
+def allowed(template: Template, space: Space | None) -> Decisions:
+    """Which choices there are, as bool arrays.
+
+    Args:
+      template: the family.
+      space: the table, whose restrictions hold; None for the whole one. Where it has
+        none of a decision's choices all of them are tried: what comes nearest to it is
+        taken in the end.
+    """
+    rows = _rows(template)
+    has = lambda name, value: space is None or space[name].problem(value) is None
+    grid = lambda names, values: _some(np.array(
+        [[has(name, value) for value in values] for name in names]))
+    rate = np.array([has('downsample-input', rate > 1) and (
+        rate == 1 or has('input-downsampling-rate', rate)) for rate in template.rates])
+    colour = template.input_shape[2] > 1
+    squeeze = grid(['downsample-input-in-depth'], (False, True))[0] & [True, colour]
+    exists = np.ones((len(rows), 2), bool)
+    exists[[0, *template.ends[:-1]], 0] = False
+    return Decisions(
+        _some(rate[None])[0], _some(squeeze[None])[0],
+        grid([f'num-filters-{row}' for row in rows], template.widths),
+        grid([f'kernel-size-{row}' for row in rows], KERNELS),
+        exists,
+        grid([f'pool-block-{k + 1}' for k in range(len(template.blocks))],
+             (False, True)),
+        np.ones(len(template.units), bool))
+
+
+def initial(template: Template) -> Decisions:
+    """Logits before training: every choice is as likely."""
+    sizes = allowed(template, None)
+    return Decisions(*(jnp.zeros(mask.shape, jnp.float32) for mask in sizes))
+
+
+def masked(logits: Decisions, allow: Decisions) -> Decisions:
+    """The logits, those of choices that there are not far below all others."""
+    return jax.tree.map(lambda a, m: jnp.where(m, a, _NEVER), logits, allow)
+
+
+def hard(logits: Decisions) -> Decisions:
+    """One-hot of the likeliest choices, without a gradient."""
+    return jax.tree.map(
+        lambda a: jax.nn.one_hot(a.argmax(-1), a.shape[-1], dtype=jnp.float32), logits)
+
+
+def relaxed(key: jax.Array, logits: Decisions, temperature: jax.Array) -> Decisions:
+    """A draw of the Gumbel-softmax of every decision (Jang et al., 2017)."""
+    leaves, tree = jax.tree.flatten(logits)
+    keys = jax.random.split(key, len(leaves))
+    return tree.unflatten([
+        jax.nn.softmax((a + jax.random.gumbel(k, a.shape)) / temperature, axis=-1)
+        for k, a in zip(keys, leaves)])
+
+
+def _rows(template: Template) -> list[str]:
+    """The tags of the table's rows, one per layer."""
+    return [f'block-{k}-layer-{l}' for k, block in enumerate(template.blocks, 1)
+            for l in range(1, len(block) + 1)]
+
+
+def _some(mask: np.ndarray) -> np.ndarray:
+    """[N, choices] bool: rows without a choice have all of them."""
+    return mask | ~mask.any(axis=1, keepdims=True)

@@ -1,0 +1,53 @@
+"""The weights of one network, cut out of those of the relaxed one."""
+
+import math
+
+import numpy as np
+
+from sparse_jax import ops
+from sparse_jax.differentiable.discretise import Network
+from sparse_jax.differentiable.network import Linear
+from sparse_jax.differentiable.template import Template
+from sparse_jax.ops.operation import Shape, Shapes
+
+
+def exact_weights(
+    params: tuple[Linear, ...], network: Network, template: Template
+) -> dict[str, dict[str, np.ndarray]]:
+    """{node: {'kernel', 'bias'?}} of a network, as trainings have them.
+
+    Args:
+      params: of one search.
+      network: what `discretise` made of its decisions.
+      template: the family.
+    """
+    shapes, found = network.graph.shapes(), {}
+    layers = iter([
+        (params[i], part) for i in np.flatnonzero(network.choice.exists)
+        for part in (('taps', 'kernel') if params[i].taps.size else ('kernel',))]
+        + [(layer, 'kernel') for layer in params[len(template.layers):]])
+    for node, (layer, part) in zip(network.graph.weighted_nodes, layers, strict=True):
+        shape = ops.weights(node).shape(node, shapes)
+        whole = np.asarray(getattr(layer, part))
+        if len(shape) == 4 and whole.ndim == 2:
+            whole = whole[:, :, None, None]
+        if len(shape) == 2:
+            whole = _flat(whole, node, shapes, template)
+        leaf = {'kernel': whole[tuple(slice(n) for n in shape)]}
+        if node.biased:
+            leaf['bias'] = np.asarray(layer.bias)[:node.channels]
+        found[node.name] = leaf
+    return found
+
+
+def _flat(
+    kernel: np.ndarray, node: ops.Node, shapes: Shapes, template: Template
+) -> np.ndarray:
+    """[O, inputs] of the network's own inputs, in (map, row, column) order."""
+    (read,) = (shapes[name] for name in node.inputs)
+    if len(read) == 1:
+        return kernel
+    height, width, _ = template.input_shape
+    whole: Shape = (len(kernel), kernel.shape[1] // (height * width), height, width)
+    cut = kernel.reshape(whole)[(slice(None), *(slice(n) for n in read))]
+    return cut.reshape(len(kernel), math.prod(read))

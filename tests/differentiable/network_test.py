@@ -1,0 +1,96 @@
+"""The relaxed network at made decisions is the network that they stand for."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sparse_jax.differentiable import network
+from sparse_jax.differentiable.discretise import Network
+from sparse_jax.differentiable.geometry import geometry
+from sparse_jax.differentiable.template import Decisions, allowed
+from sparse_jax.differentiable.weights import exact_weights
+from sparse_jax.model.network import SparseNet, prepare_images
+from sparse_jax.model.skeleton import EXACT, split
+from sparse_jax.ops import lowering
+from tests.differentiable.relaxed_networks import (
+    IMAGE,
+    TEMPLATES,
+    base_of,
+    draw,
+    graph_of,
+    one_hot,
+    space_of,
+    template_of,
+)
+
+SPACE = space_of()
+BASE = base_of(SPACE)
+
+
+def _shaken(params):
+    """Weights with biases that are not zero."""
+    keys = jax.random.split(jax.random.key(8), len(params))
+    return tuple(layer._replace(bias=0.1 * jax.random.normal(key, layer.bias.shape))
+                 for key, layer in zip(keys, params))
+
+
+@pytest.mark.parametrize('text', TEMPLATES[2:])
+def test_made_decisions_are_the_exact_network(text):
+    template, rng = template_of(text, SPACE), np.random.default_rng(4)
+    params = _shaken(network.init(jax.random.key(1), template))
+    images = jax.random.normal(jax.random.key(2), (3, *IMAGE))
+    turned = jnp.moveaxis(images, (3, 0), (0, 3))
+    relaxed = jax.jit(lambda choice: network.apply(
+        params, choice, geometry(choice, template), turned, template=template,
+        conv='patches'))
+    done = 0
+    while done < 2:
+        choice = draw(rng, template, SPACE)
+        graph = graph_of(choice, template, SPACE, BASE)
+        if not graph.feasible() or (
+                template.head
+                and graph.nodes[-2].channels != template.units[choice.units]):
+            continue
+        params_of = exact_weights(params, Network(choice, {}, graph, 0.0), template)
+        skeleton, candidate = split(graph, BASE, EXACT)
+        exact = jax.jit(SparseNet(skeleton).apply)(
+            {'params': params_of}, candidate,
+            jnp.moveaxis(prepare_images(skeleton, images), 0, -1))
+        np.testing.assert_allclose(relaxed(one_hot(choice, template)), exact,
+                                   rtol=2e-4, atol=2e-4)
+        done += 1
+
+
+def test_open_decisions_mix_networks():
+    """An open width is the mean of its maps; the classifier is linear in them."""
+    template = template_of('c', SPACE, widest=2)
+    params = _shaken(network.init(jax.random.key(1), template))
+    images = jax.random.normal(jax.random.key(2), (*IMAGE[::-1], 2)).swapaxes(1, 2)
+    one = one_hot(draw(np.random.default_rng(0), template, SPACE), template)
+
+    @jax.jit
+    def logits(shares):
+        choice = one._replace(width=shares[None], pool=np.float32([[1, 0]]))
+        return network.apply(params, choice, geometry(choice, template), images,
+                             template=template, conv='patches')
+
+    np.testing.assert_allclose(
+        logits(np.float32([0.3, 0.7])),
+        0.3 * logits(np.float32([1, 0])) + 0.7 * logits(np.float32([0, 1])),
+        rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not lowering.runs_here('direct'), reason='no C++ compiler')
+def test_lowerings_agree():
+    template = template_of('cs', SPACE)
+    params = _shaken(network.init(jax.random.key(1), template))
+    images = jax.random.normal(jax.random.key(2), (IMAGE[2], *IMAGE[:2], 4))
+    shares = jax.tree.map(lambda mask: mask / mask.sum(-1, keepdims=True),
+                          allowed(template, SPACE))
+    shares = Decisions(*(jnp.float32(share) for share in shares))
+    logits = lambda conv: jax.jit(lambda shares: network.apply(
+        params, shares, geometry(shares, template), images, template=template,
+        conv=conv))(shares)
+    found = [logits(conv) for conv in ('patches', 'direct')]
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-4)

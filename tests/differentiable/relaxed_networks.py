@@ -1,0 +1,47 @@
+"""Random networks of templates, as decisions and as graphs of the table."""
+
+import jax
+import numpy as np
+
+from sparse_jax.differentiable import discretise
+from sparse_jax.differentiable.template import Decisions, Template, allowed, of_space
+from sparse_jax.space import encoding
+from sparse_jax.space.restriction import restrict
+from sparse_jax.space.sparse_space import Space, sparse_space
+
+IMAGE, CLASSES = (15, 14, 3), 5
+TEMPLATES = ('c', 'cc', 'cs-c', 'sc-s+', 'ccc+')
+
+
+def space_of(image=IMAGE, classes=CLASSES) -> Space:
+    """The table without batch norm, which the relaxed network does not have."""
+    return restrict(sparse_space(image, classes), 'batch-norm=false')
+
+
+def template_of(text: str, space: Space, widest: int = 6) -> Template:
+    return of_space(space, text, widest)
+
+
+def base_of(space: Space) -> dict:
+    """A point with settings of a training."""
+    return encoding.decode(space, encoding.sample(jax.random.key(5), space, 1)[0])
+
+
+def draw(rng: np.random.Generator, template: Template, space: Space) -> Decisions:
+    """Index of every choice, each as likely."""
+    pick = lambda row: rng.choice(np.flatnonzero(row))
+    return Decisions(*(
+        np.apply_along_axis(pick, -1, mask) for mask in allowed(template, space)))
+
+
+def one_hot(choice: Decisions, template: Template) -> Decisions:
+    """The same as shares."""
+    return Decisions(*(
+        np.eye(mask.shape[-1], dtype=np.float32)[index]
+        for index, mask in zip(choice, allowed(template, None))))
+
+
+def graph_of(choice, template, space, base):
+    """Its exact graph, as a row of the table has it."""
+    row = encoding.encode(space, discretise.point_of(choice, template, space, base))
+    return encoding.graph(space, encoding.canonical(space, row[None])[0])

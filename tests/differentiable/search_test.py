@@ -1,0 +1,111 @@
+"""A front of budgets is one program, and its networks are within them."""
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax import data
+from sparse_jax.differentiable import search as searching
+from sparse_jax.differentiable.costs import Budgets
+from sparse_jax.differentiable.discretise import discretise, excess_of
+from sparse_jax.differentiable.search import Config, front, stacked
+from sparse_jax.differentiable.template import allowed
+from sparse_jax.differentiable.weights import exact_weights
+from sparse_jax.objectives.graph_costs import graph_totals
+from sparse_jax.ops import lowering
+from sparse_jax.training.data import TrainData, train_data
+from tests.differentiable.relaxed_networks import base_of, space_of, template_of
+
+SPACE = space_of((8, 8, 1), 10)
+TEMPLATE = template_of('cc', SPACE, widest=4)
+CONFIG = Config(TEMPLATE, steps=12, batch_size=16, conv=lowering.chosen().conv)
+ALLOW = allowed(TEMPLATE, SPACE)
+
+
+@pytest.fixture(scope='module')
+def digits():
+    dataset = data.load(data.DataSpec('digits', max_train=64))
+    return train_data(dataset.train, dataset)
+
+
+def _budgets(number):
+    rng = np.random.default_rng(number)
+    low, high = np.log([60, 60]), np.log([2000, 600])
+    return [Budgets(*map(float, np.exp(rng.uniform(low, high)))) for _ in range(number)]
+
+
+def _front(digits, budgets, key=0, chunk=1, config=CONFIG):
+    return front(jax.random.key(key), digits, stacked(budgets),
+                 np.zeros(len(budgets), np.int32), config, ALLOW, chunk)
+
+
+def test_a_front_is_one_trace(digits, monkeypatch):
+    traced, real = [], searching.loss_of
+    monkeypatch.setattr(
+        searching, 'loss_of', lambda *args: (traced.append(1), real(*args))[1])
+    # Of other steps than elsewhere, so that it is not compiled yet.
+    config = Config(TEMPLATE, steps=2, batch_size=16, conv=CONFIG.conv)
+    for shift in range(3):
+        budgets = _budgets(16 + shift)[:16]
+        _front(digits, budgets, key=shift, config=config)
+    assert len(traced) == 1
+
+
+def test_every_network_of_a_front_is_within_its_budgets(digits):
+    budgets = _budgets(56)
+    found, base = _front(digits, budgets), base_of(SPACE)
+    assert np.isfinite(found.entropy).all()
+    made = [discretise(jax.tree.map(lambda a, i=i: np.asarray(a)[i], found.logits),
+                       TEMPLATE, SPACE, excess_of(most), base)
+            for i, most in enumerate(budgets)]
+    # No template of these meets a few of the tightest.
+    assert sum(network is not None for network in made) >= 50
+    for network, most in zip(made, budgets):
+        if network is not None:
+            totals = graph_totals(network.graph)
+            assert totals.model_size <= most.model_size
+            assert totals.working_memory <= most.working_memory
+
+
+def test_chunks_and_neighbours_change_nothing(digits):
+    budgets = _budgets(4)
+    one, pair = (_front(digits, budgets, chunk=chunk) for chunk in (1, 2))
+    alone = _front(digits, budgets[2:3])
+    for a, b, c in zip(*(jax.tree.leaves(found) for found in (one, pair, alone))):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+        np.testing.assert_array_equal(a[2], c[0])
+
+
+def test_seeds_differ(digits):
+    budgets = stacked(_budgets(1) * 2)
+    found = front(jax.random.key(0), digits, budgets, np.arange(2), CONFIG, ALLOW, 1)
+    assert not np.array_equal(found.logits.width[0], found.logits.width[1])
+
+
+def test_decisions_follow_budgets_and_weights_the_images():
+    """Two classes by the brightness of a quarter: learned within a small budget."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(2, size=256).astype(np.int32)
+    images = rng.normal(size=(256, 8, 8, 1)).astype(np.float32)
+    images[:, :4, :4, 0] += 2.0 * labels[:, None, None]
+    space = space_of((8, 8, 1), 2)
+    template = template_of('cc', space, widest=8)
+    config = Config(template, steps=120, batch_size=32, conv=CONFIG.conv)
+    budgets = [Budgets(60.0, 100.0), Budgets(np.inf, np.inf)]
+    found = front(jax.random.key(0), TrainData(images, labels), stacked(budgets),
+                  np.zeros(2, np.int32), config, allowed(template, space), 1)
+    assert (np.asarray(found.entropy) < 0.3).all()
+    made = [discretise(jax.tree.map(lambda a, i=i: np.asarray(a)[i], found.logits),
+                       template, space, excess_of(most), base_of(space))
+            for i, most in enumerate(budgets)]
+    small, large = (graph_totals(network.graph).model_size for network in made)
+    assert small <= 60 < large
+    weights = exact_weights(
+        jax.tree.map(lambda a: np.asarray(a)[0], found.params), made[0], template)
+    assert set(weights) == {node.name for node in made[0].graph.weighted_nodes}
+
+
+@pytest.mark.parametrize('steps, batch', [(0, 8), (8, 0)])
+def test_runs_without_a_step_or_an_image_are_refused(steps, batch):
+    with pytest.raises(ValueError, match='allowed: 1 or more'):
+        Config(TEMPLATE, steps=steps, batch_size=batch)
