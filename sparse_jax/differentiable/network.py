@@ -30,8 +30,8 @@ class Linear(NamedTuple):
     separable layer."""
     bias: jax.Array
     """[O]."""
-    taps: jax.Array
-    """[C, 5, 5] the first half of a separable layer; [0] of others."""
+    taps: jax.Array | None = None
+    """[C, 5, 5] the first half of a separable layer; None of others."""
 
 
 def init(key: jax.Array, template: Template) -> tuple[Linear, ...]:
@@ -45,8 +45,7 @@ def init(key: jax.Array, template: Template) -> tuple[Linear, ...]:
         whole = kind == 'Conv2D'
         shape = (widest, maps, _LARGEST, _LARGEST) if whole else (widest, maps)
         kernel = _uniform(key_kernel, shape, 9 * maps if whole else maps)
-        taps = jnp.zeros(0) if whole else _uniform(
-            key_taps, (maps, _LARGEST, _LARGEST), 9)
+        taps = None if whole else _uniform(key_taps, (maps, _LARGEST, _LARGEST), 9)
         found.append(Linear(kernel, jnp.zeros(widest), taps))
         maps = widest
     read = maps * height * width
@@ -54,7 +53,7 @@ def init(key: jax.Array, template: Template) -> tuple[Linear, ...]:
         if out:
             found.append(Linear(
                 _uniform(key_layer, (out, read), min(read, 4 * height * width)),
-                jnp.zeros(out), jnp.zeros(0)))
+                jnp.zeros(out)))
             read = out
     return tuple(found)
 
@@ -99,7 +98,7 @@ def _layer(
     x, passage = source
     pixels = inside(passage.target.share)[None, :, :, None]
     taps = jnp.tensordot(choice.kernel[i], _TAPS, 1)
-    if layer.taps.size:
+    if layer.taps is not None:
         x = _convolved(x, layer.taps * taps, conv) * pixels
         y = product(layer.kernel, x.reshape(len(x), -1)).reshape(-1, *x.shape[1:])
     else:

@@ -24,7 +24,7 @@ def exact_weights(
     shapes, found = network.graph.shapes(), {}
     layers = iter([
         (params[i], part) for i in np.flatnonzero(network.choice.exists)
-        for part in (('taps', 'kernel') if params[i].taps.size else ('kernel',))]
+        for part in (('kernel',) if params[i].taps is None else ('taps', 'kernel'))]
         + [(layer, 'kernel') for layer in params[len(template.layers):]])
     for node, (layer, part) in zip(network.graph.weighted_nodes, layers, strict=True):
         shape = ops.weights(node).shape(node, shapes)

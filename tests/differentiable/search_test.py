@@ -20,6 +20,7 @@ SPACE = space_of((8, 8, 1), 10)
 TEMPLATE = template_of('cc', SPACE, widest=4)
 CONFIG = Config(TEMPLATE, steps=12, batch_size=16, conv=lowering.chosen().conv)
 ALLOW = allowed(TEMPLATE, SPACE)
+AT_ONCE = 8
 
 
 @pytest.fixture(scope='module')
@@ -34,51 +35,61 @@ def _budgets(number):
     return [Budgets(*map(float, np.exp(rng.uniform(low, high)))) for _ in range(number)]
 
 
-def _front(digits, budgets, key=0, chunk=1, config=CONFIG):
+def _front(digits, budgets, key=0, chunk=1):
+    assert len(budgets) == AT_ONCE
     return front(jax.random.key(key), digits, stacked(budgets),
-                 np.zeros(len(budgets), np.int32), config, ALLOW, chunk)
+                 np.zeros(AT_ONCE, np.int32), CONFIG, ALLOW, chunk)
 
 
-def test_a_front_is_one_trace(digits, monkeypatch):
-    traced, real = [], searching.loss_of
-    monkeypatch.setattr(
-        searching, 'loss_of', lambda *args: (traced.append(1), real(*args))[1])
-    # Of other steps than elsewhere, so that it is not compiled yet.
-    config = Config(TEMPLATE, steps=2, batch_size=16, conv=CONFIG.conv)
-    for shift in range(3):
-        budgets = _budgets(16 + shift)[:16]
-        _front(digits, budgets, key=shift, config=config)
-    assert len(traced) == 1
-
-
-def test_every_network_of_a_front_is_within_its_budgets(digits):
-    budgets = _budgets(56)
-    found, base = _front(digits, budgets), base_of(SPACE)
-    assert np.isfinite(found.entropy).all()
-    made = [discretise(jax.tree.map(lambda a, i=i: np.asarray(a)[i], found.logits),
-                       TEMPLATE, SPACE, excess_of(most), base)
+def _made(found, budgets, template, space):
+    base = base_of(space)
+    return [discretise(jax.tree.map(lambda a, i=i: np.asarray(a)[i], found.logits),
+                       template, space, excess_of(most), base)
             for i, most in enumerate(budgets)]
-    # No template of these meets a few of the tightest.
-    assert sum(network is not None for network in made) >= 50
-    for network, most in zip(made, budgets):
+
+
+def test_every_network_is_within_its_budgets_and_all_are_one_program(digits):
+    budgets, networks, programs = _budgets(8 * AT_ONCE), [], front._cache_size()
+    for start in range(0, len(budgets), AT_ONCE):
+        some = budgets[start:start + AT_ONCE]
+        found = _front(digits, some, key=start)
+        assert np.isfinite(found.entropy).all()
+        networks += _made(found, some, TEMPLATE, SPACE)
+    assert front._cache_size() <= programs + 1
+    # No network of the template meets a few of the tightest.
+    assert sum(network is not None for network in networks) >= 50
+    for network, most in zip(networks, budgets, strict=True):
         if network is not None:
             totals = graph_totals(network.graph)
             assert totals.model_size <= most.model_size
             assert totals.working_memory <= most.working_memory
 
 
+def test_a_front_is_traced_once(digits, monkeypatch):
+    traced, real = [], searching.loss_of
+    monkeypatch.setattr(
+        searching, 'loss_of', lambda *args: (traced.append(1), real(*args))[1])
+    # Not compiled: shapes are enough, of steps that nothing else has.
+    config = Config(TEMPLATE, steps=13, batch_size=16, conv=CONFIG.conv)
+    run = lambda budgets: front.trace(
+        jax.random.key(0), digits, budgets, np.zeros(64, np.int32), config, ALLOW, 1)
+    run(stacked(_budgets(64)))
+    assert len(traced) == 1
+
+
 def test_chunks_and_neighbours_change_nothing(digits):
-    budgets = _budgets(4)
+    budgets = _budgets(AT_ONCE)
     one, pair = (_front(digits, budgets, chunk=chunk) for chunk in (1, 2))
-    alone = _front(digits, budgets[2:3])
-    for a, b, c in zip(*(jax.tree.leaves(found) for found in (one, pair, alone))):
+    others = _front(digits, [budgets[2]] * AT_ONCE)
+    for a, b, c in zip(*(jax.tree.leaves(found) for found in (one, pair, others))):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
         np.testing.assert_array_equal(a[2], c[0])
 
 
 def test_seeds_differ(digits):
-    budgets = stacked(_budgets(1) * 2)
-    found = front(jax.random.key(0), digits, budgets, np.arange(2), CONFIG, ALLOW, 1)
+    budgets = stacked(_budgets(1) * AT_ONCE)
+    seeds = np.arange(AT_ONCE, dtype=np.int32)
+    found = front(jax.random.key(0), digits, budgets, seeds, CONFIG, ALLOW, 1)
     assert not np.array_equal(found.logits.width[0], found.logits.width[1])
 
 
@@ -95,9 +106,7 @@ def test_decisions_follow_budgets_and_weights_the_images():
     found = front(jax.random.key(0), TrainData(images, labels), stacked(budgets),
                   np.zeros(2, np.int32), config, allowed(template, space), 1)
     assert (np.asarray(found.entropy) < 0.3).all()
-    made = [discretise(jax.tree.map(lambda a, i=i: np.asarray(a)[i], found.logits),
-                       template, space, excess_of(most), base_of(space))
-            for i, most in enumerate(budgets)]
+    made = _made(found, budgets, template, space)
     small, large = (graph_totals(network.graph).model_size for network in made)
     assert small <= 60 < large
     weights = exact_weights(
