@@ -164,3 +164,7 @@ class SearchAlgorithm(NamedTuple):
     suggest: Callable[[PRNGKey, Archive], tuple[np.ndarray, SuggestInfo]]
     """(key, archive) -> ([B, D] canonical points, info): distinct and new; fewer, or
     none, where the space is used up."""
+    prepare: Callable[[int], None] | None = None
+    """(number of trials) -> nothing: compile what `suggest` will need for an archive of
+    so many, which changes nothing of what it suggests. It may be called in a thread,
+    but never beside `suggest`. None where there is nothing to compile."""

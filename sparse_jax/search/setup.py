@@ -22,7 +22,7 @@ from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.objectives.target import Target
 from sparse_jax.ops.lowering import Lowering, chosen
-from sparse_jax.search import algorithms, reachable, starts
+from sparse_jax.search import ahead, algorithms, reachable, starts
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
@@ -127,7 +127,8 @@ def build(
     make = functools.partial(
         make_algorithm, settings, sought, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(prior))
-    algorithm = staged(make, domain, space, starts=settings.search.stages)
+    algorithm = ahead.prepared(
+        staged(make, domain, space, starts=settings.search.stages), settings.search)
     note = reachable.size_note(space, aims)
     return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims,
                  sought, (note,) if note else (), lowering)

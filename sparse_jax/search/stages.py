@@ -73,4 +73,4 @@ def staged(
         # A stage that is used up does not end the search.
         return (x, info) if len(x) else free.suggest(key, archive)
 
-    return SearchAlgorithm(suggest)
+    return SearchAlgorithm(suggest, free.prepare)

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax.acquisition import criteria, maximize, scalarize
+from sparse_jax.acquisition import criteria, maximize, scalarize, scoring
 from sparse_jax.acquisition.admission import Admission
 from sparse_jax.acquisition.budgets import capped, within_budgets
 from sparse_jax.acquisition.propose import random_and_morphs
-from sparse_jax.acquisition.scoring import Criterion
-from sparse_jax.host_random import generator
+from sparse_jax.acquisition.scoring import Criterion, Facts, Pending
+from sparse_jax.host_random import generator, root_key
 from sparse_jax.objectives import pareto
 from sparse_jax.search.algorithms.common import (
     RULES,
@@ -83,7 +83,8 @@ def _bayesian(
         return finish(chosen, weights=criterion.weights,
                       nll=np.asarray(models.surrogate.nll(fitted.state)))
 
-    return SearchAlgorithm(suggest)
+    return SearchAlgorithm(
+        suggest, _compiler(domain, batch, model, models, criterion_of))
 
 
 class _Models(NamedTuple):
@@ -93,6 +94,8 @@ class _Models(NamedTuple):
     """Of K objectives and C further costs."""
     single: Surrogate
     """Of one column."""
+    objectives: int
+    """K."""
     width: int
     """K + C."""
     chunk: int
@@ -104,8 +107,40 @@ def _models_of(domain: Domain, problem: Problem, model: Model) -> _Models:
     make, layout = model.make or default_gp, model.layout or layout_of(domain)
     log = model.log_objectives or (False,) * problem.num_objectives
     log += (True,) * problem.num_further
-    return _Models(make(layout, log), make(layout, (False,)), len(log),
-                   model.maximize.chunk)
+    return _Models(make(layout, log), make(layout, (False,)), problem.num_objectives,
+                   len(log), model.maximize.chunk)
+
+
+def _compiler(
+    domain: Domain, batch: int, model: Model, models: _Models, criterion_of: CriterionOf
+) -> Callable[[int], None]:
+    """(number of trials) -> nothing: runs the programs of a suggestion on two made up
+    points, which compiles them for every archive of that capacity."""
+    done: set[int] = set()
+
+    def compile_(trials: int) -> None:
+        size = capacity.tier(trials, model.tiers)
+        if size in done:
+            return
+        done.add(size)
+        key, x = root_key(0), np.full((size, domain.dim), 0.5)
+        y = np.full((size, models.width), np.nan)
+        y[:2] = [[1.0], [2.0]]
+        points = np.full((models.chunk, domain.dim), 0.5)
+        nothing = Facts.nothing(models.chunk, models.width)
+        pending = Pending(np.zeros((batch, domain.dim)), np.zeros((batch, domain.dim)),
+                          Facts.nothing(batch, models.width), np.zeros(batch, bool))
+        with one_blas_thread():
+            state = models.surrogate.fit(
+                key, x, np.ones_like(x), y, np.arange(size) < 2)
+            known = y[:2, : models.objectives]
+            criterion = criterion_of(
+                key, Fitted(models.surrogate, state, known, known))
+            scoring.score(criterion, criterion.prepare(key, 0, pending), points,
+                          np.ones_like(points), nothing, chunk=models.chunk)
+            models.surrogate.predict(state, points, np.ones_like(points))
+
+    return compile_
 
 
 def _informed(

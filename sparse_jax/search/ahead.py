@@ -1,0 +1,43 @@
+"""Programs of the next suggestion compile while the networks of this round train."""
+
+import concurrent.futures
+
+import numpy as np
+
+from sparse_jax.settings.groups import Search
+from sparse_jax.types import Archive, PRNGKey, SearchAlgorithm, SuggestInfo
+
+
+def prepared(algorithm: SearchAlgorithm, search: Search) -> SearchAlgorithm:
+    """An algorithm that suggests the same and prepares what comes next in a thread.
+
+    Args:
+      algorithm: returned as it is where it has nothing to prepare.
+      search: how large the archive will be, and whether there is another round.
+    """
+    prepare = algorithm.prepare
+    if prepare is None:
+        return algorithm
+    pool = concurrent.futures.ThreadPoolExecutor(1, 'prepare')
+    running: list[concurrent.futures.Future[None]] = []
+
+    def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
+        while running:
+            running.pop().result()
+        x, info = algorithm.suggest(key, archive)
+        size = next_size(archive, len(x), search)
+        if size is not None:
+            running.append(pool.submit(prepare, size))
+        return x, info
+
+    return SearchAlgorithm(suggest, prepare)
+
+
+def next_size(archive: Archive, fresh: int, search: Search) -> int | None:
+    """Trials in the archive when a model is next asked, given that a round of `fresh`
+    points begins; None if no round is left for that."""
+    size, rounds = archive.size + fresh, archive.rounds + 1
+    random = max(0, -(-(search.initial - size) // search.batch))
+    if not fresh or rounds + random >= search.most_rounds:
+        return None
+    return size + random * search.batch
