@@ -17,7 +17,7 @@ from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
 from sparse_jax.settings import reading
 from sparse_jax.study.lineage import latest
-from sparse_jax.surrogate import capacity
+from sparse_jax.surrogate import capacity, installed
 from sparse_jax.surrogate.threads import one_blas_thread
 
 FEWEST, MOST = 12, 512
@@ -37,8 +37,10 @@ def leave_one_out(facts: Facts) -> Prediction | None:
     all trials).
 
     Returns:
-      Both in the objectives' own units; None with too few trials.
+      Both in the objectives' own units; None with too few trials, or without gpjax.
     """
+    if not installed.has_gpjax():
+        return None
     # Importing gpjax starts the devices.
     from sparse_jax.surrogate.gp import GPConfig, gp
 

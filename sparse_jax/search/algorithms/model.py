@@ -8,7 +8,8 @@ import numpy as np
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Propose
 from sparse_jax.host_random import root_key
-from sparse_jax.surrogate import capacity
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.surrogate import capacity, installed
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.types import Domain
@@ -45,7 +46,14 @@ def layout_of(domain: Domain, kind: str = 'neutral') -> Layout:
 
 
 def default_gp(layout: Layout, log: tuple[bool, ...]) -> Surrogate:
-    """The Gaussian process with its default settings."""
+    """The Gaussian process with its default settings.
+
+    Raises:
+      ConfigError: gpjax is not installed.
+    """
+    if not installed.has_gpjax():
+        raise ConfigError(f'search.algorithm: {installed.HOW}; allowed without it: '
+                          'aging_evolution, nsga2, random')
     # Importing gpjax starts the devices; several hosts must have been joined before.
     from sparse_jax.surrogate.gp import GPConfig, gp
 
