@@ -19,7 +19,8 @@ $(BIN)/python:
 		|| (echo "error: $(PYTHON) is older than Python 3.11; use PYTHON=python3.11" && false)
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: requirements.txt requirements-mcu.txt pyproject.toml | $(BIN)/python
+$(VENV)/.installed: requirements-core.txt requirements-search.txt \
+		requirements-mcu.txt pyproject.toml | $(BIN)/python
 	$(PIP) --upgrade pip setuptools wheel
 	$(PIP) -e '.[mcu]'
 	touch $@

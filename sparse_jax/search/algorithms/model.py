@@ -52,8 +52,8 @@ def default_gp(layout: Layout, log: tuple[bool, ...]) -> Surrogate:
       ConfigError: gpjax is not installed.
     """
     if not installed.has_gpjax():
-        raise ConfigError(f'search.algorithm: {installed.HOW}; allowed without it: '
-                          'aging_evolution, nsga2, random')
+        raise ConfigError(f'{installed.HOW}; allowed without it: aging_evolution, '
+                          'nsga2, random')
     # Importing gpjax starts the devices; several hosts must have been joined before.
     from sparse_jax.surrogate.gp import GPConfig, gp
 
