@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax import data
+from sparse_jax import compiler, data
 from sparse_jax.efforts import CHEAP
 from sparse_jax.model import compact
 from sparse_jax.model import weights as weight_trees
@@ -84,7 +84,7 @@ def as_two_units(member: Member) -> Totals | None:
 @functools.lru_cache(maxsize=64)
 def _pruner(procedure: Procedure) -> Callable[..., tuple[Live, dict]]:
     """`prune`, compiled as a search does it, once for all cuts of a network."""
-    cheap = dict(CHEAP) if jax.default_backend() == 'cpu' else None
+    cheap = compiler.known(CHEAP) if jax.default_backend() == 'cpu' else None
     return jax.jit(
         functools.partial(prune, procedure=procedure), compiler_options=cheap)
 
