@@ -15,8 +15,11 @@ from experiments.two_cores import Row
 ROWS = {
     'narrow': Row(20_582, 399),
     '2kb': Row(2048, 2048),
+    'small': Row(164, 1679),
+    'small-5': Row(471, 737, memory_model='input+weights'),
 }
-"""The paper's network of least working memory under model (6); two kilobytes."""
+"""The paper's network of least working memory under model (6); two kilobytes; its
+smallest networks under model (6) and under model (5)."""
 
 
 def get_config(argument: str = '') -> ml_collections.ConfigDict:

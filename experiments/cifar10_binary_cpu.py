@@ -14,8 +14,10 @@ ROWS = {
     'wide': Row(4045, 1157),
     'small': Row(1925, 1434),
     'nonzeros': Row(1400, method='sparse_vd'),
+    'small-5': Row(799, 1311, memory_model='input+weights'),
 }
-"""Bonsai's limits; the paper's two networks under model (6); single weights."""
+"""Bonsai's limits; the paper's two networks under model (6); single weights; the one
+under model (5)."""
 
 def get_config(argument: str = '') -> ml_collections.ConfigDict:
     """Networks that fill the budgets of a row."""

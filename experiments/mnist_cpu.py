@@ -16,8 +16,11 @@ ROWS = {
     'wide': Row(15_360, 1413),
     'small': Row(1802, 635),
     'nonzeros': Row(1450, method='sparse_vd'),
+    'wide-5': Row(2836, 2007, memory_model='input+weights'),
+    'small-5': Row(1475, 1362, memory_model='input+weights'),
 }
-"""The paper's two networks under model (6); single weights, as in the authors' talk."""
+"""The paper's two networks under model (6); single weights, as in the authors' talk;
+the two under model (5)."""
 
 
 def get_config(argument: str = '') -> ml_collections.ConfigDict:

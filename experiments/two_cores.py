@@ -23,10 +23,12 @@ class Row(NamedTuple):
     model_size: int
     """Most weights and biases, bytes in int8."""
     working_memory: int = ANY
-    """Most bytes of activations in int8, model (6)."""
+    """Most bytes in int8, under the model of memory."""
     method: str = 'none'
     """Of pruning. Filled structures need none, and plain steps take a third of the
     time of variational ones."""
+    memory_model: str = 'input+output'
+    """Of the working memory: (6) of the paper, or 'input+weights' for (5)."""
 
 
 def options(argument: str | None, rows: Mapping[str, Row]) -> tuple[int, Row]:
@@ -76,6 +78,7 @@ def preset(
     config.objectives.error = error
     config.budgets.model_size = config.objectives.model_size = row.model_size
     config.budgets.working_memory = row.working_memory
+    config.objectives.memory_model = row.memory_model
     # Costs are limits alone: what is below them is no use to anybody.
     config.objectives.names = ('error', 'model_size')
     config.search.focus = 'error'

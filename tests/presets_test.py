@@ -8,7 +8,8 @@ from launch import config_flag
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.reading import read
 
-NAMES = ('mnist', 'fashion_mnist', 'cifar10_binary', 'chars4k', 'chars4k_binary')
+NAMES = ('mnist', 'fashion_mnist', 'cifar10_binary', 'chars4k', 'chars4k_binary',
+         'curet', 'curet_binary', 'usps_binary')
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -23,6 +24,7 @@ def test_every_row_is_a_search_by_the_clock(name):
         assert settings.budgets.most['working_memory'] == wanted.working_memory
         assert settings.objectives.names == ('error', 'model_size')
         assert settings.pruning.method == wanted.method
+        assert settings.objectives.memory_model == wanted.memory_model
         assert settings.data.name == name
 
 
@@ -35,5 +37,5 @@ def test_other_arguments_are_refused(argument, said):
 
 
 def test_a_wrong_row_is_one_line_of_the_command():
-    with pytest.raises(ConfigError, match='row=x: allowed: wide, small, nonzeros'):
+    with pytest.raises(ConfigError, match='row=x: allowed: wide, small, nonzeros, wi'):
         config_flag.load('experiments/mnist_cpu.py:row=x')

@@ -24,7 +24,7 @@ from experiments.paper import command, published, stored, verdict, winner
 from experiments.paper.stored import Winner
 from sparse_jax import data
 from sparse_jax.data import DataError, Dataset, Split
-from sparse_jax.data.known import EMBEDDED
+from sparse_jax.data.known import EMBEDDED, SOURCES
 from sparse_jax.evaluation.chip import board_costs
 from sparse_jax.export import (
     ExportData,
@@ -83,8 +83,8 @@ def check(
 
 
 def where(name: str) -> str:
-    """Where the images of a data set come from."""
-    return f'see docs/data.md for {name}'
+    """Where the images of a data set come from, or in which form they are read."""
+    return SOURCES.get(name, 'docs/data.md says in which forms')
 
 
 def _counted(kept: Winner) -> Iterator[Finding]:

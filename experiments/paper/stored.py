@@ -21,8 +21,8 @@ from sparse_jax.quantize import Ranges
 FOLDER = pathlib.Path(__file__).parent / 'winners'
 _ARRAYS = ('weight', 'bias', 'gather')
 _RANGE = 'range'
-_DATA = ('name', 'classes', 'validation_size', 'test_size', 'seed', 'max_train',
-         'channels', 'image_size')
+_DATA = tuple(field.name for field in dataclasses.fields(DataSpec)
+              if field.name != 'path')
 """What of a `DataSpec` is kept; where the files lie is not."""
 
 

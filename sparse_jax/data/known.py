@@ -25,15 +25,26 @@ class Published(NamedTuple):
     """Images of the test part drawn here; None where the set has an official one."""
 
 
-# MNIST 55000/5000/10000, CIFAR-10 45000/5000/10000 and Chars4K 3897/500/1886 are the
-# paper's. Digits is ours (it is not in the paper): 1197/300/300.
+# MNIST 55000/5000/10000, CIFAR-10 45000/5000/10000, Chars4K 3897/500/1886 and CUReT
+# 3704/500/1408 are the paper's. Digits is ours (it is not in the paper): 1197/300/300.
 PUBLISHED = {
     'mnist': Published(60000, 5000, None),
     'fashion_mnist': Published(60000, 5000, None),
     'cifar10': Published(50000, 5000, None),
     'chars4k': Published(6283, 500, 1886),
+    'curet': Published(5612, 500, 1408),
     'digits': Published(1797, 300, 300),
 }
+
+SOURCES = {
+    'chars4k': 'the 6283 labelled pictures of 20 x 20 of "First Steps With Julia" '
+               '(Kaggle), as an .npz with X and y',
+    'curet': 'the 61 folders of 92 pictures each of curetgrey.zip (Visual Geometry '
+             'Group, Oxford: texture classification)',
+    'usps': '7291 and 2007 images of 16 x 16 (LIBSVM data sets: usps and usps.t), as '
+            'an .npz with x_train, y_train, x_test and y_test',
+}
+"""Where sets come from that nothing here downloads, and in which form."""
 
 CLASS_NAMES = {
     'digits': DIGIT_NAMES,

@@ -9,7 +9,7 @@ import numpy as np
 from sparse_jax import paths
 from sparse_jax.data import class_folders, csv_file, idx, npy, npz, pictures
 from sparse_jax.data.errors import DataError
-from sparse_jax.data.known import CLASS_NAMES, EMBEDDED, PREPARED
+from sparse_jax.data.known import CLASS_NAMES, EMBEDDED, PREPARED, SOURCES
 from sparse_jax.data.pool import Pool, check, with_channels
 from sparse_jax.data.spec import DataSpec
 from sparse_jax.data.synthetic import POOL_CLASSES, POOL_SHAPE, POOL_SIZE, draw
@@ -46,6 +46,9 @@ def read(spec: DataSpec) -> Pool:
 
 def _from_path(spec: DataSpec) -> tuple[Pool, str]:
     name, text = spec.base_name, spec.path
+    if not text and name in SOURCES:
+        raise DataError(f'name={name!r}: nothing downloads it; accepted: data.path of '
+                        f'{SOURCES[name]}')
     try:
         path = paths.local(text)
         exists = not text or path.exists()
