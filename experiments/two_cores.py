@@ -88,8 +88,10 @@ def preset(
     if row.method == 'none':
         config.pruning.cuts = ()
     config.space.prior = 'scaled'
-    # Both helped every training that was tried (docs/training.md); the norm is folded.
-    config.space.restrict = 'batch-norm=true, learning-rate=0.007'
+    # All helped every training that was tried (docs/training.md); the norm is folded.
+    config.space.rows = 'extended'
+    config.space.restrict = ('batch-norm=true, learning-rate=0.007, '
+                             'input-downsampling-type=average, residual-block-*=false')
     config.train.epochs = epochs
     config.train.warmup = 0.05
     config.train.decay = 1.0

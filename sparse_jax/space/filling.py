@@ -16,6 +16,7 @@ import numpy as np
 from sparse_jax.host_random import generator, root_key
 from sparse_jax.space import architecture, budget, encoding
 from sparse_jax.space.architecture import Graph
+from sparse_jax.space.dimensions import Dimension, Value
 from sparse_jax.space.layer_types import LAYER_TYPES
 from sparse_jax.space.sparse_space import Space
 
@@ -36,6 +37,9 @@ _ENOUGH = 8
 """Of them, as many have to fit."""
 _PATIENCE = 64
 """Structures drawn per row before the next weaker demand holds."""
+_RARE = 16
+"""Draws per structure that is a network, at most."""
+_BLOCKS = 'num-conv-blocks'
 
 
 class Demand(NamedTuple):
@@ -101,7 +105,7 @@ def demand(space: Space, fits: Fits) -> Demand | None:
     """The strongest of `DEMANDS` that about one in a hundred structures meets within
     the budget; of none as many, the strongest that one meets; None where none does."""
     count = lambda wanted, most: len(list(itertools.islice(
-        _starts(root_key(0), space, _SCREENED, fits, wanted), most)))
+        _starts(root_key(0), space, _SCREENED, fits, wanted, {}), most)))
     # What meets no demand is found with the weakest alone.
     if not count(DEMANDS[-1], 1):
         return None
@@ -119,7 +123,9 @@ def sample(
     """Random structures with widths and units grown until the budget is full.
 
     No draw reads the image by a fully connected branch of its own (right-branch), past
-    all convolutions, where the table allows to leave it out.
+    all convolutions, where the table allows to leave it out. Networks of one block and
+    of two, with and without a pool after each, come in turns, as far as they fit: of
+    the prior's draws a budget hardly lets any through that has two blocks and pools.
 
     Args:
       key: consumed.
@@ -137,7 +143,7 @@ def sample(
     key_rest, key_grow, *keys = jax.random.split(key, len(weaker) + 2)
     rng, found = generator(key_grow), np.empty((0, len(space.dimensions)))
     for key_draw, least in zip(keys, weaker):
-        starts = _starts(key_draw, space, _PATIENCE * num, fits, least)
+        starts = _in_turns(key_draw, space, _PATIENCE * num, fits, least)
         rows = [_grown(rng, start, fits)
                 for start in itertools.islice(starts, num - len(found))]
         found = np.concatenate([found, np.array(rows).reshape(-1, found.shape[1])])
@@ -145,14 +151,55 @@ def sample(
     return np.concatenate([encoding.canonical(space, found), rest])
 
 
-def _starts(
+def _in_turns(
     key: jax.Array, space: Space, most: int, fits: Fits, least: Demand
 ) -> Iterator[_Structure]:
-    """Of `most` random structures those that fit at their least sizes."""
-    for start in range(0, most, _CHUNK):
-        rows = encoding.sample(
-            jax.random.fold_in(key, start), space, min(_CHUNK, most - start))
-        rows = _indirect(space, rows)
+    """Random structures that fit at their least sizes, of each of `_shapes` in turn;
+    one that gives none among as many draws as it is due is left out."""
+    shapes = _shapes(space)
+    due = -(-most // len(shapes))
+    turns = [_starts(jax.random.fold_in(key, i), space, due, fits, least, shape)
+             for i, shape in enumerate(shapes)]
+    while turns:
+        for starts in list(turns):
+            start = next(starts, None)
+            if start is None:
+                turns.remove(starts)
+            else:
+                yield start
+
+
+def _shapes(space: Space) -> list[dict[str, Value]]:
+    """Numbers of blocks, with and without a pool after each, that the table allows."""
+    shapes: list[dict[str, Value]] = []
+    for blocks in map(int, _values(space[_BLOCKS])):
+        pools = [f'pool-block-{k}' for k in range(1, blocks + 1)]
+        for chosen in itertools.product(*(_values(space[name]) for name in pools)):
+            shapes.append({_BLOCKS: blocks} | dict(zip(pools, chosen)))
+    return shapes
+
+
+def _values(row: Dimension) -> tuple[Value, ...]:
+    return row.options or tuple(row.level(i) for i in range(row.levels))
+
+
+def _starts(
+    key: jax.Array, space: Space, most: int, fits: Fits, least: Demand,
+    shape: dict[str, Value],
+) -> Iterator[_Structure]:
+    """Of about `most` random structures with the values of `shape` those that fit at
+    their least sizes."""
+    rng, seen = generator(key), 0
+    # Few draws of the table may be networks at all.
+    for _ in range(_RARE * -(-most // _CHUNK)):
+        if seen >= most:
+            break
+        rows = rng.random((_CHUNK, len(space.dimensions)))
+        for name, value in shape.items():
+            rows[:, space.index(name)] = space[name].encode(value)
+        rows = encoding.snap(space, rows)
+        rows = _indirect(space, rows[encoding.feasible(space, rows)])
+        seen += len(rows)
         for row, point in zip(rows, encoding.decode_rows(space, rows)):
             knobs = _knobs(space, point, least)
             structure = _Structure(space, row, point, knobs, least.maps)

@@ -90,6 +90,21 @@ def test_structures_are_many_and_widths_unlike(drawn):
     assert min(widths) <= 6 and max(widths) >= 12
 
 
+def test_blocks_and_pools_come_in_turns():
+    """Of two kilobytes for colour images the prior lets one in a hundred of two blocks
+    with two pools through."""
+    space = sparse_space((32, 32, 3), 2)
+    draw = lambda space, num: [
+        (p['num-conv-blocks'], p['pool-block-1'], p['num-conv-blocks'] == 2 and (
+            p['pool-block-2'])) for p in encoding.decode_rows(space, filling.sample(
+                jax.random.key(0), space, num, KILOBYTES, filling.DEMANDS[0]))]
+    shapes = [(1, False, False), (1, True, False), (2, False, False), (2, False, True),
+              (2, True, False), (2, True, True)]
+    assert draw(space, 12) == 2 * shapes
+    narrow = restrict(space, 'num-conv-blocks=2, pool-block-2=false')
+    assert draw(narrow, 4) == 2 * [shapes[2], shapes[4]]
+
+
 def test_a_key_is_all_that_a_draw_depends_on():
     space = sparse_space((8, 8, 1), 10)
     draw = lambda seed: filling.sample(
@@ -101,7 +116,7 @@ def test_a_key_is_all_that_a_draw_depends_on():
 
 
 @pytest.mark.parametrize('size, memory, wanted', [
-    (2048, 2048, filling.Demand(4, 2)), (40, 70, filling.Demand(2, 2)),
+    (2048, 2048, filling.Demand(4, 2)), (60, 70, filling.Demand(2, 2)),
     (3, 3, None)])
 def test_the_budget_forces_thin_layers_where_nothing_else_fits(size, memory, wanted):
     space = sparse_space((8, 8, 1), 2)
