@@ -43,8 +43,8 @@ TREE = flags.DEFINE_bool(
     'tree', False, 'Also print which trial inherited from which.', flag_values=FLAGS)
 
 SURROGATE = flags.DEFINE_bool(
-    'surrogate', True, 'Also fit the surrogate, for predicted against observed.',
-    flag_values=FLAGS)
+    'surrogate', False, 'Fit the default surrogate and predict each trial from all '
+    'others, in place of what the search predicted itself.', flag_values=FLAGS)
 
 COMPETITORS = cli.define_path(
     'competitors', 'Folder of launch.baselines on the same images, for a section of '
@@ -148,7 +148,13 @@ def write_page(
     from sparse_jax.report import page, prediction
     from sparse_jax.study import files
 
-    predicted = prediction.leave_one_out(facts) if SURROGATE.value else None
+    if SURROGATE.value:
+        # Importing and fitting take longer than all the rest.
+        from sparse_jax.report import left_out
+
+        predicted = left_out.leave_one_out(facts)
+    else:
+        predicted = prediction.of_the_search(facts)
     files.write(folder / page.NAME, page.render(facts, predicted, beside))
     return page.NAME
 

@@ -141,6 +141,9 @@ class SuggestInfo(NamedTuple):
     nll: np.ndarray | None = None
     """[K] negative log likelihood of the surrogate, per observation."""
     extra: dict[str, Any] | None = None
+    predicted: np.ndarray | None = None
+    """[B, K] what a model expected of the objectives of every suggested point, in their
+    own units; None without a model."""
 
 
 class SearchAlgorithm(NamedTuple):

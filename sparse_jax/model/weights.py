@@ -33,6 +33,24 @@ def extract(skeleton: Skeleton, exact: Graph, tree: Params) -> HostTree:
             for name, leaves in tree.items() if name.removesuffix(NORM) in ours.nodes}
 
 
+def widen(skeleton: Skeleton, exact: Graph, tree: Params) -> HostTree:
+    """An exact tree in the padded shapes of its skeleton: the inverse of `extract`.
+
+    Args:
+      skeleton: of the graph.
+      exact: the graph at its true sizes.
+      tree: {node: {variable: array}} at true sizes.
+
+    Returns:
+      The same, zero where the network has no weight.
+    """
+    ours, wide = _Sized(exact), _Sized(skeleton.graph)
+    return {name: {variable: _widened(variable, np.asarray(leaf), ours.of(name),
+                                      wide.of(name))
+                   for variable, leaf in leaves.items()}
+            for name, leaves in tree.items()}
+
+
 def embed(
     skeleton: Skeleton, child: Graph, parent: Graph, tree: Params,
     padded: dict[str, Any], *, preserve: bool = False,
@@ -218,6 +236,21 @@ def _copy(
         window = (slice(0, count), *_window(shape))
         views[0][mine][window] = blocks[its][window]
         views[1][mine][window] = True
+
+
+def _widened(
+    variable: str, array: np.ndarray, ours: _Leaf, wide: _Leaf
+) -> np.ndarray:
+    """One true array -> padded; one number of a layer is all of it."""
+    if array.ndim == 0:
+        return array
+    shape = wide.weights.shape(wide.node, wide.shapes)
+    if array.ndim == 1:
+        by_input = len(shape) == 2 and variable.startswith('group_')
+        shape = shape[1:] if by_input else (wide.node.channels,)
+    values, mask = np.zeros(shape, array.dtype), np.zeros(shape, bool)
+    _copy(variable, (values, mask), array, (wide, ours, ours))
+    return values
 
 
 def _cut(

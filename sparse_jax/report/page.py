@@ -32,7 +32,8 @@ def render(
 
     Args:
       facts: of `facts.gather`.
-      predicted: of `prediction.leave_one_out`; without it the page leaves that out.
+      predicted: of `prediction.of_the_search` or `left_out.leave_one_out`; without it
+        the page leaves that out.
       beside: competitors on the same images.
 
     Returns:

@@ -1,27 +1,23 @@
-"""How well the surrogate predicts what a trial gave, from all other trials."""
+"""How well a search predicted what its trials gave, before it trained them."""
 
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from sparse_jax.host_random import root_key
 from sparse_jax.objectives.goal import ERROR, Goal
-from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.report.axes import Axis, percent_axis, size_axis
 from sparse_jax.report.chart import SIZE, chart, dots, line
 from sparse_jax.report.elements import Element, element, sentence
 from sparse_jax.report.facts import Facts
-from sparse_jax.search.algorithms import layout_of
-from sparse_jax.search.domain import sparse_domain
-from sparse_jax.search.facts import facts_of
-from sparse_jax.settings import reading
+from sparse_jax.search.credit import best_cut, figures_of
 from sparse_jax.study.lineage import latest
-from sparse_jax.surrogate import capacity, installed
-from sparse_jax.surrogate.threads import one_blas_thread
+from sparse_jax.study.record import Record
 
-FEWEST, MOST = 12, 512
-"""Trials that are fitted: with fewer there is nothing to say, of more the last ones."""
+FEWEST = 12
+"""Trials: of fewer there is nothing to say."""
+HOW = ('each predicted by the model of the search when it suggested the trial, from '
+       'the trials before it; on the line both are equal.')
 
 
 class Prediction(NamedTuple):
@@ -29,51 +25,35 @@ class Prediction(NamedTuple):
 
     observed: np.ndarray
     predicted: np.ndarray
+    how: str = HOW
+    """Where the predictions come from, in words."""
 
 
-def leave_one_out(facts: Facts) -> Prediction | None:
-    """Fit the default surrogate to the trials within the budgets, and predict each from
-    all others (Rasmussen and Williams 2006, eqs. 5.10-12: hyperparameters stay those of
-    all trials).
+def of_the_search(facts: Facts) -> Prediction | None:
+    """What the search stored when it suggested its trials, beside what it then learnt
+    of them: of every point the figures of its longest training.
 
     Returns:
-      Both in the objectives' own units; None with too few trials, or without gpjax.
+      Both in the objectives' own units; None with too few trials that the search had a
+      model for, as in a study that is older than these predictions.
     """
-    if not installed.has_gpjax():
+    count = len(facts.objectives.names)
+    told = {row.trial.number: row.predicted for row in facts.trials
+            if row.predicted is not None and len(row.predicted) == count}
+    cuts: dict[int, list[Record]] = {}
+    for row in facts.networks:
+        if row.offset is not None:
+            cuts.setdefault(row.trial.number, []).append(row)
+    rows = [row for row in latest([row for row in facts.trials if row.trained])
+            if row.trial.first in told]
+    observed = [figures_of(best_cut(row, cuts.get(row.trial.number, []),
+                                    facts.objectives), facts.objectives)[:count]
+                for row in rows]
+    good = [i for i, figures in enumerate(observed) if np.isfinite(figures).all()]
+    if len(good) < FEWEST:
         return None
-    # Importing gpjax starts the devices.
-    from sparse_jax.surrogate.gp import GPConfig, gp
-
-    study, objectives = facts.study, facts.objectives
-    # Of a point that was trained further its other trials would tell too much.
-    rows = [row for row in latest(facts.trials) if row.ok][-MOST:]
-    observed = np.array([objectives_of(row, objectives) for row in rows])
-    if len(rows) < FEWEST or not np.isfinite(observed).all():
-        return None
-    domain = sparse_domain(study.space, reading.tier_policy(study.settings))
-    x = np.array([row.trial.row for row in rows])
-    count = len(objectives.names)
-    prunes = study.settings.pruning.method != 'none'
-    scale = facts_of(study.space, objectives, x, prunes=prunes).scale[:, :count]
-    size = capacity.tier(len(x))
-    surrogate = gp(GPConfig(layout_of(domain), (True,) * count))
-    with one_blas_thread():
-        state = surrogate.fit(
-            root_key(0), capacity.pad(x, size),
-            capacity.pad(np.asarray(domain.activity(x), float), size),
-            capacity.pad(observed / scale, size, np.nan), np.arange(size) < len(x))
-    target = np.asarray(state.residual) + np.asarray(state.params['mean'])[:, None]
-    means = target - _left_out(np.asarray(state.factor), np.asarray(state.weights))
-    # All objectives are modelled as standardised logarithms.
-    logs = means * np.asarray(state.warp.scale)[:, None] + np.asarray(
-        state.warp.shift)[:, None]
-    return Prediction(observed, np.exp(np.minimum(logs.T[:len(x)], 80.0)) * scale)
-
-
-def _left_out(factor: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """[K, N] what each observation lies above its prediction from all others."""
-    root = np.linalg.inv(factor)
-    return weights / (root ** 2).sum(axis=-2)
+    return Prediction(np.array([observed[i] for i in good]),
+                      np.array([told[rows[i].trial.first] for i in good]))
 
 
 def section(facts: Facts, found: Prediction | None) -> Element | None:
@@ -87,10 +67,7 @@ def section(facts: Facts, found: Prediction | None) -> Element | None:
     return element(
         'section', element('h2', 'Predicted and observed'),
         element('div', *charts, class_='planes'), element(
-            'p', f'{len(found.observed)} trials, each predicted by the default '
-            'surrogate (a Gaussian process) from all others; on the line both are '
-            'equal. Costs are modelled as shares of those before pruning. The search '
-            'itself knew less: only the trials before.', class_='note'),
+            'p', f'{len(found.observed)} trials, {found.how}', class_='note'),
         id='prediction')
 
 

@@ -17,7 +17,7 @@ from sparse_jax.search.seen import Seen
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.search.standing import Standing
-from sparse_jax.search.suggestion import suggestion
+from sparse_jax.search.suggestion import expected, suggestion
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
 from sparse_jax.study.names import FINALS
@@ -180,6 +180,7 @@ def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
     points, info = suggestion(setup, key, found)
     # An algorithm of one's own need not know which settings build the same network.
     points = encoding.canonical(setup.space, points)
+    told = expected(setup, points, info)
     seconds = time.perf_counter() - begin
     networks = study.networks()
     rows = [row for row in networks if row.offset is None]
@@ -197,7 +198,7 @@ def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
         extra |= {'promoted': len(continued)}
     study.add_round(
         round_, setup.settings.seed, [*trials, *(trial for trial, _ in continued)],
-        [*described, *(point for _, point in continued)], extra)
+        [*described, *(point for _, point in continued)], extra, told or ())
     return True
 
 

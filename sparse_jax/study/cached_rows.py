@@ -74,4 +74,5 @@ class CachedRows:
             changes = {name: value for name, value in point._asdict().items()
                        if name != 'trial'}
             self._points.setdefault(point.trial, []).append(
-                self._rows[point.trial]._replace(float_error=None, **changes))
+                self._rows[point.trial]._replace(
+                    float_error=None, predicted=None, **changes))

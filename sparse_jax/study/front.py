@@ -31,7 +31,6 @@ from sparse_jax.study.records import Record, Study, StudyError, StudyWarning
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.prune import prune
 from sparse_jax.training.step import TrainState
-from sparse_jax.training.train import initialise
 
 _CHUNK = 500
 TESTS, TEST_DATA = 'test_accuracy', 'test_data'
@@ -96,12 +95,9 @@ def repruned(
     """The same posterior pruned at another shift of the log alpha cut."""
     skeleton, candidate = split(graph, point, policy)
     procedure = Procedure(skeleton, method)
-    padded = jax.eval_shape(
-        functools.partial(initialise, procedure=procedure), jax.random.key(0),
-        candidate).variables
     params, aux, stats = (
-        weight_trees.embed(skeleton, graph, graph, tree, wide)[0] for tree, wide
-        in zip((weights.params, weights.aux, weights.stats), padded))
+        weight_trees.widen(skeleton, graph, tree)
+        for tree in (weights.params, weights.aux, weights.stats))
     state = TrainState(params, aux, stats, (), jnp.int32(0))
     pruned, folded = jax.device_get(
         _pruner(procedure)(state, candidate, offset=offset))

@@ -92,7 +92,17 @@ def record(values: Values) -> Record:
         trial, values['round'], values['status'], point, _error(values['error']),
         _totals(values, COSTS), _totals(values, UNPRUNED),
         _number(values['train_seconds']), None, _measured(values),
-        _error(values['float_error']))
+        _error(values['float_error']), _predicted(values.get('predicted')))
+
+
+def _predicted(text: str | None) -> tuple[float, ...] | None:
+    """What was expected of the objectives; older studies do not have it."""
+    if text is None:
+        return None
+    found = json.loads(text)
+    _require(isinstance(found, list) and all(
+        isinstance(value, int | float) and math.isfinite(value) for value in found))
+    return tuple(map(float, found))
 
 
 def _trial(values: Values, coordinates: np.ndarray) -> Trial:

@@ -34,6 +34,9 @@ class Record(NamedTuple):
     float_error: float | None = None
     """Error before quantisation, where `error` is that of the int8 network; None for
     points of threshold curves."""
+    predicted: tuple[float, ...] | None = None
+    """What the search expected of its objectives when it suggested the point, in their
+    order; None if it had no model, or the study is older."""
 
     @property
     def name(self) -> str:

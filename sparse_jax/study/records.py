@@ -7,6 +7,7 @@ checksum; what is damaged is named, what is left can be read.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ import sqlite3
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sparse_jax.study import damage, database, learning, parsing, schema, storing
 from sparse_jax.study.cached_rows import CachedRows
@@ -170,19 +171,20 @@ class Study:
             db.write(store)
 
     def add_round(self, round_: int, seed: int, trials: list[Trial],
-                  points: list[dict], info: dict) -> None:
-        """Record the suggestions of a round, all or none."""
+                  points: list[dict], info: dict,
+                  predicted: Sequence[Sequence[float]] = ()) -> None:
+        """Record the suggestions of a round, all or none.
+
+        predicted: what was expected of the objectives of the first of the trials.
+        """
         info = dict(info)
         seconds = info.pop('suggest_seconds', None)
 
         def store(db: sqlite3.Connection) -> None:
-            for trial, point in zip(trials, points):
+            for trial, point, told in itertools.zip_longest(trials, points, predicted):
                 schema.put(db, 'trials', {
-                    'number': trial.number, 'round': round_, 'status': PENDING,
-                    'coordinates': json.dumps(list(map(float, trial.row))),
-                    'point': json.dumps(point), 'seed': seed, 'parent': trial.parent,
-                    'rung': trial.rung, 'origin': trial.origin,
-                    'epochs': trial.epochs})
+                    'round': round_, 'seed': seed,
+                    **storing.suggested_values(trial, point, told)})
             schema.put(db, 'rounds', {
                 'round': round_, 'trials': len(trials), 'suggest_seconds': seconds,
                 'info': json.dumps(info)})

@@ -27,7 +27,7 @@ KEYS = {'meta': ('key',), 'trials': ('number',), 'curves': ('trial', 'offset'),
 """{table: its primary key}."""
 _WHOLE = (*COSTS, *UNPRUNED, 'rung', 'origin')
 """Columns of whole numbers, beside those of goals."""
-_TEXTS = ('learning',)
+_TEXTS = ('learning', 'predicted')
 _COUNTED = ', '.join(f'{name} INTEGER' for name in COSTS)
 _TABLES = f"""
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, {CHECK} TEXT);
@@ -37,7 +37,7 @@ CREATE TABLE trials (
   parent INTEGER, rung INTEGER, origin INTEGER, epochs INTEGER NOT NULL,
   error REAL, float_error REAL,
   {_COUNTED}, {', '.join(f'{name} INTEGER' for name in UNPRUNED)},
-  learning TEXT, train_seconds REAL, finished TEXT, {CHECK} TEXT);
+  learning TEXT, predicted TEXT, train_seconds REAL, finished TEXT, {CHECK} TEXT);
 CREATE TABLE curves (
   trial INTEGER NOT NULL REFERENCES trials(number), offset REAL NOT NULL,
   status TEXT NOT NULL, error REAL NOT NULL, {_COUNTED}, {CHECK} TEXT,

@@ -1,10 +1,28 @@
 """Outcomes of trials -> the values of their columns."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from sparse_jax import status
 from sparse_jax.study import learning, schema
-from sparse_jax.study.outcome import CurvePoint, Outcome
+from sparse_jax.study.outcome import CurvePoint, Outcome, Trial
+from sparse_jax.study.record import PENDING
+
+_DIGITS = 5
+"""Of a prediction."""
+
+
+def suggested_values(
+    trial: Trial, point: dict, predicted: Sequence[float] | None
+) -> dict[str, Any]:
+    """The columns of a trial that is to be trained."""
+    return {'number': trial.number, 'status': PENDING,
+            'coordinates': json.dumps(list(map(float, trial.row))),
+            'point': json.dumps(point), 'parent': trial.parent, 'rung': trial.rung,
+            'origin': trial.origin, 'epochs': trial.epochs,
+            'predicted': None if predicted is None else json.dumps(
+                [float(f'{value:.{_DIGITS}g}') for value in predicted])}
 
 
 def trial_values(outcome: Outcome) -> dict[str, Any]:

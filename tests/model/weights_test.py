@@ -58,6 +58,8 @@ def test_extract_undoes_embed(shape, policy):
             exact = weights.extract(group.skeleton, graph, padded)
             values, mask = weights.embed(
                 group.skeleton, graph, graph, exact, padded)
+            widened = weights.widen(group.skeleton, graph, exact)
+            jax.tree.map(np.testing.assert_array_equal, widened, values)
             again = weights.extract(group.skeleton, graph, values)
             jax.tree.map(np.testing.assert_array_equal, again, exact)
             inside = weights.extract(group.skeleton, graph, mask)

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.report import facts, page, prediction
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study.opened import open_study
@@ -175,6 +176,30 @@ def test_a_study_without_a_front_tells_why():
         whole = structure.check(page.render(found))
     assert 'over its budget of multiply-accumulates' in whole.text
     assert 'none is chosen' in whole.text and 'Networks of the front' not in whole.text
+
+
+def test_predictions_are_those_of_the_search(monkeypatch):
+    monkeypatch.setattr(prediction, 'FEWEST', 3)
+    with opened() as study:
+        found = gathered(study)
+        assert prediction.of_the_search(found) is None
+        told = [(0.1 * i, 10.0 * i, 20.0 * i) for i in range(1, 4)]
+        # Of the first trial the search expected nothing.
+        trials = [row._replace(predicted=values)
+                  for row, values in zip(found.trials, [None, *told])]
+        # A longer training of the last point is what came of it.
+        longer = trials[-1]._replace(
+            trial=trials[-1].trial._replace(number=4, rung=1, origin=3), error=0.01,
+            predicted=None)
+        pair = prediction.of_the_search(
+            found._replace(trials=[*trials, longer]))
+        text = page.render(found, pair)
+    assert pair is not None
+    np.testing.assert_allclose(pair.predicted, told)
+    observed = [objectives_of(row, found.objectives)
+                for row in (*trials[1:3], longer)]
+    np.testing.assert_allclose(pair.observed, observed)
+    assert '3 trials, each predicted by the model of the search' in text
 
 
 def test_the_prediction_is_drawn():

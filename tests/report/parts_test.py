@@ -16,7 +16,7 @@ from sparse_jax.report import (
     elements,
     frame,
     layered,
-    prediction,
+    left_out,
     published,
     sensitivity,
 )
@@ -178,7 +178,7 @@ def test_leaving_one_out_is_what_solving_without_it_gives():
     rng = np.random.default_rng(1)
     x, y = rng.random(6), rng.normal(size=6)
     cov = np.exp(-8 * (x[:, None] - x) ** 2) + 0.1 * np.eye(6)
-    above = prediction._left_out(
+    above = left_out._left_out(
         np.linalg.cholesky(cov)[None], np.linalg.solve(cov, y)[None])[0]
     for i in range(6):
         rest = np.arange(6) != i

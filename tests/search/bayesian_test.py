@@ -1,5 +1,7 @@
 """What the model-based algorithms hand to their model and to their criterion."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from sparse_jax import status
 from sparse_jax.acquisition import criteria
 from sparse_jax.acquisition.maximize import MaximizeConfig
+from sparse_jax.acquisition.scoring import Facts
 from sparse_jax.search import algorithms as lib
 from sparse_jax.search import archive
 from sparse_jax.search.algorithms import bayesian
@@ -88,6 +91,33 @@ def test_many_rows_have_a_model_of_failures_of_their_own(tier, fits, key):
     # Failures have no objectives; a label of their own model each row has.
     assert fitted[0][3] == 3 and (fits[1] == 2 or fitted[1][3] == 4)
     assert x.shape == (1, 2) and np.isfinite(info.score).all()
+
+
+def test_a_suggestion_says_what_the_model_expects(key):
+    """Of more points than are predicted at once, in the objectives' own units."""
+    states = []
+
+    def make(layout, log):
+        surrogate = MODEL.make(layout, log)
+
+        def fit(*data):
+            states.append((surrogate, surrogate.fit(*data)))
+            return states[-1][1]
+
+        return surrogate._replace(fit=fit)
+
+    scale = lambda x: Facts.nothing(len(x), 2)._replace(scale=1.0 + 9.0 * x)
+    algorithm = lib.qnparego(
+        DOMAIN, Problem((1.0, 1.0)), batch=3, num_draws=4,
+        rules=lib.Rules(num_initial=2, facts=scale), model=MODEL._replace(
+            make=make, maximize=dataclasses.replace(MODEL.maximize, chunk=2)))
+    x, info = algorithm.suggest(key, _state(
+        [[0.1, 0.9], [0.9, 0.1], [0.5, 0.4], [0.6, 0.6]]))
+    surrogate, state = states[0]
+    mean = surrogate.predict(state, x, np.ones(x.shape)).mean
+    expected = np.asarray(surrogate.unwarp(state, mean)).T * (1.0 + 9.0 * x)
+    assert info.predicted.shape == (3, 2) and np.isfinite(info.predicted).all()
+    np.testing.assert_allclose(info.predicted, expected, rtol=1e-9)
 
 
 def test_padded_rows_by_hand():

@@ -1,9 +1,11 @@
 """A search algorithm from outside the library, as --config.search.algorithm."""
 
+import jax
 import numpy as np
 import pytest
 
-from sparse_jax.search import algorithms, loop, setup
+from sparse_jax.search import algorithms, archive, loop, setup
+from sparse_jax.search.suggestion import expected, suggestion
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.study.records import Study
 from sparse_jax.types import SuggestInfo
@@ -40,6 +42,23 @@ lost = _broken(lambda points: points + 1)
 unsure = _broken(lambda points: points * np.nan)
 
 
+def _foresees(what):
+    def factory(domain, problem, **settings):
+        clean = careless(domain, problem, **settings)
+
+        def suggest(key, state):
+            points = clean.suggest(key, state)[0]
+            return points, SuggestInfo(predicted=what(points))
+
+        return clean._replace(suggest=suggest)
+    return factory
+
+
+sure = _foresees(lambda points: np.arange(3.0 * len(points)).reshape(-1, 3) / 7)
+vague = _foresees(lambda points: np.full((len(points), 3), np.nan))
+vain = _foresees(lambda points: 'everything')
+
+
 def nothing(domain, problem, **settings):
     """No algorithm."""
 
@@ -51,6 +70,31 @@ def test_it_runs_and_its_points_become_canonical(tmp_path):
     loop.run(done.setup._replace(algorithm=built.algorithm), study)
     rows = lambda s: [tiny_study.comparable(row) for row in s.networks()]
     assert rows(study) == rows(Study(done.workdir, create=False))
+
+
+def test_what_it_expects_is_stored(tmp_path):
+    done = tiny_study.finished()
+    built = tiny_study.build(search__algorithm=f'{HERE}sure')
+    study = Study(tmp_path)
+    loop.run(done.setup._replace(algorithm=built.algorithm), study)
+    assert [row.predicted for row in study.rows()] == 2 * [
+        (0.0, 0.14286, 0.28571), (0.42857, 0.57143, 0.71429)]
+    assert {row.predicted for row in study.curve_rows()} == {None}
+    others = Study(done.workdir, create=False).rows()
+    assert [row._replace(predicted=None) for row in map(
+        tiny_study.comparable, study.rows())] == [
+            tiny_study.comparable(row) for row in others]
+
+
+@pytest.mark.parametrize('name, stored', [('sure', True), ('vague', False),
+                                          ('vain', False), ('careless', False)])
+def test_what_is_no_expectation_is_left_out(name, stored):
+    built = tiny_study.build(search__algorithm=f'{HERE}{name}')
+    points, info = suggestion(built, jax.random.key(0), archive.empty(
+        built.domain.dim, 3))
+    found = expected(built, points, info)
+    assert (found is not None) == stored
+    assert not stored or found[1] == (3 / 7, 4 / 7, 5 / 7)
 
 
 @pytest.mark.parametrize('name, reason', [

@@ -80,8 +80,10 @@ def _bayesian(
             chosen = maximize.select(
                 key_select, criterion, admission, propose(key_pool, archive),
                 scored=scored, config=model.maximize)
+            expected = _expected(models, fitted, admission, chosen.points)
         return finish(chosen, weights=criterion.weights,
-                      nll=np.asarray(models.surrogate.nll(fitted.state)))
+                      nll=np.asarray(models.surrogate.nll(fitted.state)),
+                      predicted=expected[:, :problem.num_objectives])
 
     return SearchAlgorithm(
         suggest, _compiler(domain, batch, model, models, criterion_of))
@@ -171,6 +173,21 @@ def _informed(
 
     return admission._replace(
         feasible=feasible, facts=lambda x: capped(facts(x), budgets))
+
+
+def _expected(
+    models: _Models, fitted: Fitted, admission: Admission, x: np.ndarray
+) -> np.ndarray:
+    """[B, K + C] what the models expect of a batch x [B, D], in the figures' own units;
+    medians of those that are modelled as logarithms."""
+    active = np.asarray(admission.domain.activity(x), np.float64)
+    values = np.zeros((len(x), models.width))
+    for start in range(0, len(x), models.chunk):
+        # As many rows as budgets and failures are predicted for: one program.
+        rows = np.arange(start, start + models.chunk) % len(x)
+        mean = models.surrogate.predict(fitted.state, x[rows], active[rows]).mean
+        values[rows] = np.asarray(models.surrogate.unwarp(fitted.state, mean)).T
+    return values * admission.facts(x).scale
 
 
 class _Data(NamedTuple):

@@ -67,11 +67,13 @@ def random_batch(key: PRNGKey, admission: Admission, batch: int) -> Batch:
 
 
 def finish(
-    batch: Batch, *, weights: np.ndarray | None = None, nll: np.ndarray | None = None
+    batch: Batch, *, weights: np.ndarray | None = None, nll: np.ndarray | None = None,
+    predicted: np.ndarray | None = None,
 ) -> tuple[np.ndarray, SuggestInfo]:
     """The value that `suggest` returns."""
     extra = {
         'refused': int(sum(map(bool, batch.refused.values()))),
         'considered': len(batch.refused), 'overflow': batch.overflow,
         'groups': list(dict.fromkeys(batch.groups))}
-    return batch.points, SuggestInfo(weights, np.array(batch.score), nll, extra)
+    return batch.points, SuggestInfo(
+        weights, np.array(batch.score), nll, extra, predicted)
