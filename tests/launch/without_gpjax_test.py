@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from sparse_jax.report import prediction
+from sparse_jax.report import left_out
 from sparse_jax.surrogate import installed
 from tests import tiny_study
 from tests.launch import command_line
@@ -42,7 +42,7 @@ def test_others_do_without(without, algorithm):
 
 def test_a_report_leaves_the_prediction_out(without):
     facts: object = None  # Not looked at.
-    assert prediction.leave_one_out(facts) is None
+    assert left_out.leave_one_out(facts) is None
 
 
 def test_the_requirements_of_a_search_are_those_of_the_core_and_gpjax():
