@@ -2,6 +2,7 @@
 
 import dataclasses
 
+CLASS_WEIGHTS = ('none', 'balanced')
 SCHEDULES = ('linear', 'cosine')
 FLIPS = ('auto', 'on', 'off')
 AS_KNOWN = -1
@@ -73,6 +74,8 @@ class TrainConfig:
         unit of the rate (AdamW); 0 for none.
       clip_norm: global norm that gradients are clipped to; 0 leaves them alone.
       augment: what happens to the images.
+      class_weights: 'none', or 'balanced': images weigh in the loss so that every class
+        counts as much in all, whatever its images are.
     """
 
     epochs: int = 40
@@ -85,6 +88,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     augment: Augment = Augment()
     variational_travel: float = 0.0
+    class_weights: str = 'none'
 
     def __post_init__(self) -> None:
         checks = {
@@ -97,12 +101,14 @@ class TrainConfig:
             'schedule': self.schedule in SCHEDULES,
             'weight_decay': 0 <= self.weight_decay <= 1,
             'variational_travel': 0 <= self.variational_travel <= 1000,
+            'class_weights': self.class_weights in CLASS_WEIGHTS,
         }
         allowed = {'epochs': 'at least 1', 'batch_size': '1 to 4096',
                    'variational_rate': 'above 0', 'decay': '0 to 1',
                    'clip_norm': '0 (off) or above', 'warmup': '0 (none) to 1',
                    'schedule': ', '.join(SCHEDULES), 'weight_decay': '0 (none) to 1',
-                   'variational_travel': '0 (by variational_rate) to 1000'}
+                   'variational_travel': '0 (by variational_rate) to 1000',
+                   'class_weights': ', '.join(CLASS_WEIGHTS)}
         for name, fine in checks.items():
             if not fine:
                 raise ValueError(

@@ -100,9 +100,11 @@ def loss_fn(
     """Cross-entropy plus penalty; coefficients = (candidate, noise scale, KL weight).
 
     seed: [2] uint32, of the noise (`counter_noise`).
+    batch: images [C, H, W, B], labels [B] and, where classes are weighted, the weights
+      of the images [B].
     Returns (loss, (cross-entropy, accuracy, new batch-norm moments)).
     """
-    (params, aux), (images, labels) = trained, batch
+    (params, aux), (images, labels, *weights) = trained, batch
     candidate, noise_scale, weight = coefficients
     method = procedure.method
     variables: dict[str, dict] = {
@@ -115,7 +117,8 @@ def loss_fn(
     logits, updated = procedure.net.apply(
         variables, candidate, images, noise_scale=noise_scale, train=True, valid=valid,
         seed=seed, mutable=['batch_stats'])
-    entropy = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels).mean()
+    each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
+    entropy = (weights[0] * each).mean() if weights else each.mean()
     accuracy = (logits.argmax(0) == labels).mean()
     loss = entropy + weight * method.penalty(params, aux, valid)
     return loss, (entropy, accuracy, updated.get('batch_stats', {}))
@@ -125,7 +128,7 @@ def train_step(
     seed: jax.Array, state: TrainState, batch: tuple, candidate: Candidate, valid: dict,
     *, procedure: Procedure, schedule: Schedule,
 ) -> tuple[TrainState, TrainInfo]:
-    """One Adam step on a batch (images [C, H, W, B], labels [B]).
+    """One Adam step on a batch, see `loss_fn`.
 
     seed: [2] uint32, of this step's noise (`counter_noise`).
     """

@@ -10,6 +10,7 @@ from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.training.aim import aimed
 from sparse_jax.training.augment import taken
+from sparse_jax.training.class_weights import weights_of
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.schedules import with_price
@@ -95,6 +96,7 @@ def train(
     noise_seed, order_seed = (counter_noise.seeds(k) for k in (key, order_key))
     batch_of = _batches(procedure, data.images, order_seed)
     labels = jnp.asarray(data.labels)
+    weights = weights_of(labels, procedure)
     if valid is None:
         valid = sizes.valid_weights(procedure.skeleton, candidate)
     candidate = with_price(candidate, valid, num_images)
@@ -108,9 +110,12 @@ def train(
         chosen = batch_of(state.step, rows)
         state = aimed(state, candidate, state.step / schedule.total,
                       1.0 / schedule.total, procedure=procedure)
+        batch = (chosen, labels[rows])
+        if weights is not None:
+            batch = (*batch, weights[labels[rows]])
         return train_step(
-            counter_noise.at(noise_seed, state.step), state, (chosen, labels[rows]),
-            candidate, valid, procedure=procedure, schedule=schedule)
+            counter_noise.at(noise_seed, state.step), state, batch, candidate, valid,
+            procedure=procedure, schedule=schedule)
 
     def run_epoch(
         state: TrainState, epoch: jax.Array
