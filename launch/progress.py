@@ -129,8 +129,8 @@ def _within_text(front: Sequence[Record], objectives: Objectives) -> str:
     """What `--trial=best` stands for now."""
     best = best_under(front, objectives)
     if best is None:
-        return 'none within the budgets yet'
-    return f'best within the budgets {100 * (1 - best.figures[0]):.1f} % ({best.name})'
+        return 'none within the bounds yet'
+    return f'best within the bounds {100 * (1 - best.figures[0]):.1f} % ({best.name})'
 
 
 def _round_text(record: RoundRecord) -> str:

@@ -121,7 +121,8 @@ def write_front(folder: pathlib.Path, facts: Facts, title: str) -> list[str]:
         [goal.axis_label for goal in objectives.costs],
         [budgets.get(goal.name) for goal in objectives.costs], f'{title}: front',
         None if best is None else (best.name, matrix([best], objectives)[0]),
-        frame.zoom(facts.values, front, objectives, facts.guess))
+        frame.zoom(facts.values, front, objectives, facts.guess, None if best is None
+                   else matrix([best], objectives)[0]))
     for form in PICTURES:
         with files.replacing(folder / f'front.{form}') as file:
             picture.draw(file, shown, form)

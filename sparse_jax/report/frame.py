@@ -82,20 +82,24 @@ def whole(values: np.ndarray, objectives: Objectives) -> Frame:
 
 
 def zoom(
-    values: np.ndarray, front: np.ndarray, objectives: Objectives, guess: float
+    values: np.ndarray, front: np.ndarray, objectives: Objectives, guess: float,
+    chosen: np.ndarray | None = None,
 ) -> Frame:
-    """Around the networks of the front that are worth deploying; around all networks
-    if none is.
+    """Around the networks of the front that are worth deploying, and the chosen one;
+    around all networks if none is.
 
     Args:
       values: [N, K] objectives of all networks.
       front: [F, K] of those of the front.
       objectives: what they are.
       guess: error of naming the largest class.
+      chosen: [K] of the network that is chosen, which may be none of the front.
     """
     near = worth(front, objectives, guess)
     if not near.any():
         return whole(values, objectives)
+    if chosen is not None:
+        front, near = np.vstack([front, chosen]), np.append(near, True)
     shown, front = (drawn(v, objectives, floor_of(values[:, 0])) for v in (
         values, front))
     found = _around(front[near], limits(objectives), SLACK)

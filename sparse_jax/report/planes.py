@@ -46,7 +46,8 @@ def section(facts: Facts, published: Sequence[Published]) -> Element:
     """All planes: what is worth deploying, and everything behind a switch."""
     objectives, values = facts.objectives, facts.values
     front = matrix(facts.shown, objectives)
-    near = frames.zoom(values, front, objectives, facts.guess)
+    chosen = None if facts.best is None else matrix([facts.best], objectives)[0]
+    near = frames.zoom(values, front, objectives, facts.guess, chosen)
     least = frames.floor_of(values[:, 0])
     whole = View(frames.drawn(values, objectives, least),
                  frames.drawn(front, objectives, least),

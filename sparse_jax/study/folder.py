@@ -137,6 +137,10 @@ def read_settings(workdir: str | os.PathLike[str]) -> Settings:
     """
     path = pathlib.Path(workdir) / CONFIG_FILE
     if not path.is_file():
+        if any(path.parent.glob(f'*/{study.FILE}')):
+            raise study.StudyError(
+                f'workdir {str(workdir)!r}: has several studies and is none; allowed: '
+                'one of its folders, or launch.compare for all of them')
         raise study.StudyError(
             f'workdir {str(workdir)!r}: no study here ({CONFIG_FILE} missing); '
             'allowed: a folder made by launch.search')

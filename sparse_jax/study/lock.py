@@ -11,12 +11,16 @@ import json
 import os
 import pathlib
 import socket
+import time
 from collections.abc import Iterator
+from typing import IO
 
 from sparse_jax.study.errors import StudyError
 
 FILE = '.lock'
 OWNER_FILE = '.lock-owner'
+_LOOK = 0.4
+"""Seconds: `is_held` has the lock of a free workdir for much less."""
 _held: set[str] = set()
 """Owner files of this process."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
@@ -35,7 +39,7 @@ def check_free(workdir: str | pathlib.Path) -> None:
 
 def is_held(workdir: str | pathlib.Path) -> bool:
     """Whether a process holds the workdir now; makes and changes nothing."""
-    import fcntl  # As in `hold`.
+    import fcntl  # As in `_take`.
 
     path = pathlib.Path(workdir)
     with contextlib.suppress(OSError), os.fdopen(os.open(
@@ -55,8 +59,6 @@ def hold(workdir: str | pathlib.Path) -> Iterator[None]:
     Raises:
       StudyError: another process holds it, or it cannot be written.
     """
-    import fcntl  # POSIX only; imported where it is needed.
-
     path = pathlib.Path(workdir)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -67,7 +69,7 @@ def hold(workdir: str | pathlib.Path) -> Iterator[None]:
         raise StudyError(f'workdir {str(workdir)!r}: {error.strerror}') from None
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(handle)
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise StudyError(f'workdir {str(workdir)!r}: another search is running '
@@ -76,6 +78,24 @@ def hold(workdir: str | pathlib.Path) -> Iterator[None]:
                 yield
             return
         yield
+
+
+def _take(handle: IO[str]) -> None:
+    """Lock a file, unless another process holds it for longer than a look takes.
+
+    Raises:
+      OSError: it is held, or there are no locks.
+    """
+    import fcntl  # POSIX only; imported where it is needed.
+
+    end = time.monotonic() + _LOOK
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_LOOK / 20)
 
 
 @contextlib.contextmanager

@@ -154,7 +154,7 @@ def test_elsewhere_there_is_one_line_for_a_group_and_one_for_a_round(
         monkeypatch, tmp_path):
     first, *lines = _watch(monkeypatch, tmp_path, io.StringIO()).splitlines()
     assert re.fullmatch(r'expected: about \d+ s for 2 rounds, by a rough .*', first)
-    assert all('best within the budgets ' in line for line in lines[::2])
+    assert all('best within the bounds ' in line for line in lines[::2])
     assert len(lines) == 2 * tiny_study.ROUNDS
     assert all(line.startswith('round ') and len(line) > 80 for line in lines)
     assert 'left' in lines[0] and 'left' not in lines[-2]

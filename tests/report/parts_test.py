@@ -108,6 +108,9 @@ def test_the_frame_holds_what_is_worth_it_and_the_bounds_nearby():
     everything = frame.whole(values, SIZES)
     assert not everything.zoomed and everything.holds(values).all()
     assert everything.holds(_values([0.5, 2048, 2048])).all()
+    # The chosen network is seen, worth it or not.
+    assert not found.holds(values[2:3]).any()
+    assert frame.zoom(values, values[:3], SIZES, 0.9, values[2]).holds(values[:3]).all()
     nothing = frame.zoom(values, values[2:3], SIZES, 0.5)
     np.testing.assert_allclose(nothing.high, everything.high)
 

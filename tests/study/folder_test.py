@@ -101,3 +101,13 @@ def test_an_unknown_network_is_named_with_those_there_are(tmp_path):
     with pytest.raises(StudyError, match='soft bounds of 2048 B and 2048 B yet'):
         find_network(records, 'best', setup.objectives)
     records.close()
+
+
+def test_a_folder_of_several_studies_names_what_reads_them(tmp_path):
+    (tmp_path / 'sweep' / 'one').mkdir(parents=True)
+    (tmp_path / 'sweep' / 'one' / 'study.sqlite').write_text('')
+    with pytest.raises(StudyError, match='sweep.: has several studies and is none; '
+                                         'allowed: .* launch.compare for all'):
+        workdir.read_settings(tmp_path / 'sweep')
+    with pytest.raises(StudyError, match='no study here'):
+        workdir.read_settings(tmp_path)

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -29,6 +30,18 @@ def test_only_one_process_holds_a_workdir(tmp_path):
     lock.check_free(folder)
     with lock.hold(folder):
         pass
+
+
+def test_a_look_at_a_free_workdir_keeps_nobody_out(tmp_path):
+    with lock.hold(tmp_path):
+        pass
+    looking = open(tmp_path / lock.FILE)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    ends = threading.Timer(0.1, looking.close)
+    ends.start()
+    with lock.hold(tmp_path):
+        assert looking.closed
+    ends.join()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
