@@ -1,13 +1,15 @@
 """Random networks that live at the budget: what a search may start from."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
+from sparse_jax.host_random import generator
 from sparse_jax.objectives.goal import Goal
 from sparse_jax.objectives.goals import Objectives, before_pruning
+from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.objectives.lower_bounds import bound_of
 from sparse_jax.space import encoding, filling
 from sparse_jax.space.architecture import Graph
@@ -18,6 +20,9 @@ Draw = Callable[[jax.Array, int], np.ndarray]
 SPARE = 1.5
 """How many times its target a cost may be before pruning: of the weights of a network
 that trains well two thirds survive (docs/starts.md)."""
+RIVALS = 4
+"""Of networks that fill a budget those that multiply more err less, in short trainings
+(docs/starts.md)."""
 WHOLE_MAPS = ('working_memory', 'ram')
 """Costs that pruning lowers only by removing whole maps: mostly by nothing."""
 
@@ -36,8 +41,10 @@ def filled(
       refuses: networks that are not worth training whatever their costs.
 
     Returns:
-      A function of a key and a number of rows, see `space.filling.sample`. Where no
-      network of the table is within the targets it draws from the prior.
+      A function of a key and a number of rows, see `space.filling.sample`. Of every
+      `RIVALS` rows, in random order, that comes first which multiplies most: whoever
+      takes a few takes the first. Where no network of the table is within the targets
+      it draws from the prior.
     """
     spare = lambda goal: SPARE if prunes and goal.name not in WHOLE_MAPS else 1.0
     most = tuple((goal, spare(goal) * at_most) for goal, at_most in targets(objectives))
@@ -46,7 +53,22 @@ def filled(
     wanted = filling.demand(space, fits)
     if wanted is None:
         return lambda key, num: encoding.sample(key, space, num)
-    return lambda key, num: filling.sample(key, space, num, fits, wanted)
+
+    def draw(key: jax.Array, num: int) -> np.ndarray:
+        key_draw, key_order = jax.random.split(key)
+        rows = filling.sample(key_draw, space, num, fits, wanted)
+        macs = [graph_totals(graph).macs for graph in encoding.graphs(space, rows)]
+        return rows[_order(key_order, macs)]
+
+    return draw
+
+
+def _order(key: jax.Array, macs: Sequence[int]) -> list[int]:
+    """Indices in random order, but of every `RIVALS` the largest first."""
+    shuffled = generator(key).permutation(len(macs)).tolist()
+    first = [max(shuffled[i:i + RIVALS], key=macs.__getitem__)
+             for i in range(0, len(macs), RIVALS)]
+    return [*first, *(i for i in shuffled if i not in set(first))]
 
 
 def targets(objectives: Objectives) -> tuple[tuple[Goal, float], ...]:

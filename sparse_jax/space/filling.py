@@ -154,10 +154,12 @@ def sample(
 def _in_turns(
     key: jax.Array, space: Space, most: int, fits: Fits, least: Demand
 ) -> Iterator[_Structure]:
-    """Random structures that fit at their least sizes, of each of `_shapes` in turn;
-    one that gives none among as many draws as it is due is left out."""
+    """Random structures that fit at their least sizes, of each of `_shapes` in turn, in
+    random order; one that gives none among as many draws as it is due is left out."""
     shapes = _shapes(space)
     due = -(-most // len(shapes))
+    key, key_order = jax.random.split(key)
+    shapes = [shapes[i] for i in generator(key_order).permutation(len(shapes))]
     turns = [_starts(jax.random.fold_in(key, i), space, due, fits, least, shape)
              for i, shape in enumerate(shapes)]
     while turns:

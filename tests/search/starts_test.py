@@ -102,3 +102,17 @@ def test_designs_have_names():
     with pytest.raises(ConfigError, match=(
             "^config.search.initial_design: 'full' is not allowed; allowed: prior")):
         tiny_study.settings(search__initial_design='full')
+
+
+def test_of_every_four_draws_the_busiest_comes_first():
+    """Of ten: two fours and two more."""
+    macs = [5, 3, 9, 1, 7, 2, 8, 4, 6, 0]
+    orders = [starts._order(jax.random.key(seed), macs) for seed in range(50)]
+    for order in orders:
+        assert sorted(order) == list(range(10))
+        # The largest of all is first of its four, and so among the first three.
+        assert 2 in order[:3] and order.index(9) > 1
+        # Each of the seven others is in some four that one of the three leads.
+        assert all(sum(macs[i] <= macs[j] for j in order[:3]) for i in order[3:])
+    assert len({tuple(order) for order in orders}) > 40
+    assert starts._order(jax.random.key(0), []) == []
