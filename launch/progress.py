@@ -63,6 +63,9 @@ class Reporter:
         if news.phase == 'used up':
             tables.line(self.console, f'the space is used up: all of its {news.done} '
                                       'points are evaluated, the search ends here')
+        if news.phase == 'all trained':
+            tables.line(self.console, f'all {news.done} networks of the strategy are '
+                                      'trained, the search ends here')
         if news.end is not None:
             tables.line(self.console, end_text(news.end, news.seconds))
         if news.phase == 'finished round':

@@ -25,9 +25,9 @@ _LOOSE = 1e9
 class Budgets(NamedTuple):
     """The most that a network may have, in elements; [] each, infinite for any."""
 
-    model_size: jax.Array | float
-    working_memory: jax.Array | float
-    macs: jax.Array | float = np.inf
+    model_size: jax.Array | np.ndarray | float
+    working_memory: jax.Array | np.ndarray | float
+    macs: jax.Array | np.ndarray | float = np.inf
 
 
 class Expected(NamedTuple):

@@ -169,7 +169,7 @@ def _neighbours(choice: Decisions, logits: Decisions) -> Iterator[Decisions]:
     for field, a in zip(Decisions._fields, logits):
         chosen = np.asarray(getattr(choice, field))
         for place in np.ndindex(chosen.shape):
-            for i in np.flatnonzero(_possible(a[place])):
+            for i in np.flatnonzero(_possible(np.asarray(a)[place])):
                 if i != chosen[place]:
                     other = chosen.copy()
                     other[place] = i
@@ -186,7 +186,7 @@ def _thinnest(logits: Decisions) -> Iterator[Decisions]:
     open_ = [name for name in ('exists', 'squeeze', 'rate', 'pool', 'kernel')]
     places = [(name, place) for name in open_
               for place in np.ndindex(getattr(logits, name).shape[:-1])]
-    options = [np.flatnonzero(_possible(getattr(logits, name)[place]))
+    options = [np.flatnonzero(_possible(np.asarray(getattr(logits, name))[place]))
                for name, place in places]
     start = Decisions(*(np.zeros(a.shape[:-1], int) for a in logits))._replace(**thin)
     for chosen in itertools.product(*options):

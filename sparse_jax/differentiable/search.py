@@ -75,7 +75,8 @@ class _State(NamedTuple):
     optimisers: tuple[Any, Any]
 
 
-_WEIGHTS, _LOGITS = optax.scale_by_adam(), optax.scale_by_adam(b1=0.5)
+_WEIGHTS: Any = optax.scale_by_adam()
+_LOGITS: Any = optax.scale_by_adam(b1=0.5)
 
 
 def search(

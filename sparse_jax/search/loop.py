@@ -10,7 +10,7 @@ import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.objectives.goals import front_of, hypervolume_of
-from sparse_jax.search import clock, finals, rungs, seen, thinning
+from sparse_jax.search import clock, finals, rungs, seen, strategies, thinning
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.planning import continued_trials, fresh_trials
 from sparse_jax.search.seen import Seen
@@ -23,7 +23,7 @@ from sparse_jax.study import checkpoints
 from sparse_jax.study.names import FINALS
 from sparse_jax.study.outcome import FINAL, Outcome, Parent, Trial
 from sparse_jax.study.records import PENDING, Record, Study, StudyError
-from sparse_jax.types import Archive
+from sparse_jax.types import Archive, SuggestInfo
 
 SUGGEST_STREAM = 3
 
@@ -33,8 +33,8 @@ class Progress(NamedTuple):
 
     phase: str
     """'suggesting', 'compiling', 'training', 'finished group', 'finished round', and
-    at last 'used up' where the space has no further point, or 'ended' where the clock
-    or the patience ends the search."""
+    at last 'used up' where the space has no further point, 'all trained' where the
+    strategy has none, or 'ended' where the clock or the patience ends the search."""
     round: int
     rounds: int
     """At most, as configured."""
@@ -126,7 +126,7 @@ def run(
             if not _suggest(setup, study, seen.levelled(found, setup.sought)):
                 if _plan_finals(setup, study, timer, round_):
                     continue
-                return told('used up')
+                return told(strategies.last_phase(setup))
             pending = [r for r in study.rows() if r.status == PENDING]
         _evaluate(
             setup, study, [row.trial for row in pending], round_, parents, told, timer)
@@ -177,7 +177,9 @@ def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
     begin, round_ = time.perf_counter(), found.rounds
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
-    points, info = suggestion(setup, key, found)
+    points, info = strategies.first_batch(setup, study, round_), SuggestInfo()
+    if points is None:
+        points, info = suggestion(setup, key, found)
     # An algorithm of one's own need not know which settings build the same network.
     points = encoding.canonical(setup.space, points)
     told = expected(setup, points, info)

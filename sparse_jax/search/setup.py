@@ -22,7 +22,7 @@ from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.objectives.target import Target
 from sparse_jax.ops.lowering import Lowering, chosen
-from sparse_jax.search import ahead, algorithms, reachable, starts
+from sparse_jax.search import ahead, algorithms, reachable, starts, strategies
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
@@ -65,7 +65,7 @@ def check(settings: Settings) -> None:
     """Refuse settings that need more than this machine and its modules have.
 
     Raises:
-      ConfigError: too many devices, or no such search algorithm.
+      ConfigError: too many devices, or no such search algorithm or strategy.
     """
     devices, most = settings.runtime.devices, jax.local_device_count()
     if devices > most:
@@ -75,6 +75,7 @@ def check(settings: Settings) -> None:
         algorithms.find(settings.search.algorithm)
     except ValueError as error:
         raise ConfigError(f'config.search.algorithm: {error}') from None
+    strategies.check(settings)
 
 
 def build(
@@ -185,7 +186,9 @@ def make_algorithm(
     """
     s = settings.search
     rules = Rules(
-        s.initial, max_groups=s.max_groups or None, new_groups=s.new_groups or None,
+        # After a front that was found by other means the surrogate takes over at once.
+        min(s.initial, 1) if s.initial_from else s.initial,
+        max_groups=s.max_groups or None, new_groups=s.new_groups or None,
         initial_groups=s.initial_groups or None, refuse=evaluator.refuse,
         facts=functools.partial(
             facts_of, space, aims, prunes=settings.pruning.method != 'none'))

@@ -175,6 +175,12 @@ class Search:
     """What the search looks for: front, the trade-offs between all objectives; error,
     the least error within the hard budgets, which costs it no other gain. Fronts and
     reports have all objectives either way."""
+    strategy: str = 'suggest'
+    """suggest: the algorithm suggests every round; differentiable: all networks are
+    found by gradient before any is trained (docs/strategies.md)."""
+    initial_from: str = ''
+    """differentiable: what the search by gradient finds takes the place of the random
+    points, and the algorithm goes on from there; '' for random points."""
     initial_design: str = 'prior'
     """What random points are: prior, draws from the table; filled, structures of the
     table with widths and units grown until a cost is at its hard budget or, where there
@@ -207,6 +213,25 @@ class Search:
         if self.max_minutes:
             return self.rounds
         return max(1, math.ceil(self.rounds * (1.0 - self.final_share) - 1e-9))
+
+
+@dataclasses.dataclass(frozen=True)
+class Differentiable:
+    """The search by gradient, where `search.strategy` or `search.initial_from` asks for
+    it."""
+
+    templates: tuple[str, ...] = ('cc', 'cs-c')
+    """Families of networks, one program each: letters for the layers of a block, c
+    Conv2D and s SeparableConv2D, - between two blocks, + at the end for a fully
+    connected layer. All layers but the first of a block can be left out."""
+    budgets: int = 8
+    """Sets of budgets of every template, from those of the search downwards."""
+    seeds: int = 1
+    """Searches of every set."""
+    steps: int = 600
+    """Batches that one search trains on."""
+    widest: int = 16
+    """Maps of a layer, at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,6 +290,7 @@ class Settings:
       budgets: hard budgets; 0 for none.
       limits: candidates that are refused before training.
       search: algorithm, rounds, batch, surrogate, inheritance.
+      differentiable: the search by gradient.
       tiers: how sizes are padded to share programs.
       runtime: what the machine is used for; it changes no result.
 
@@ -285,5 +311,6 @@ class Settings:
     budgets: Budgets = _group(Budgets)
     limits: Limits = _group(Limits)
     search: Search = _group(Search)
+    differentiable: Differentiable = _group(Differentiable)
     tiers: Tiers = _group(Tiers)
     runtime: Runtime = _group(Runtime)

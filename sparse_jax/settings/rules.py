@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from sparse_jax.data.channels import CHANNELS
 from sparse_jax.data.spec import IMAGE_SIZES, SPLITS, is_image_size
+from sparse_jax.differentiable.template import SYNTAX, WIDTHS, parse
 from sparse_jax.objectives.goal import COSTS, ERROR
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import (
@@ -84,6 +85,7 @@ def rules_of(settings: Settings) -> list[Rule]:
     """The rules of all settings that can be judged by themselves."""
     return [*_data_rules(settings), *_method_rules(settings),
             *_objective_rules(settings), *_search_rules(settings),
+            *_gradient_rules(settings),
             *_runtime_rules(settings)]
 
 
@@ -224,6 +226,27 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
         Rule('runtime.weights', r.weights, r.weights in ('needed', 'all'),
              'needed, all'),
     ]
+
+
+def _gradient_rules(settings: Settings) -> list[Rule]:
+    """Of the search by gradient."""
+    d = settings.differentiable
+    counts = {'budgets': d.budgets, 'seeds': d.seeds, 'steps': d.steps}
+    return [
+        Rule('differentiable.templates', d.templates, _is_templates(d.templates),
+             f'a tuple of one or more texts: {SYNTAX}'),
+        *(Rule(f'differentiable.{name}', count, _at_least(count, 1), '1 or more')
+          for name, count in counts.items()),
+        Rule('differentiable.widest', d.widest,
+             _at_least(d.widest, 1) and d.widest <= WIDTHS[-1], f'1 to {WIDTHS[-1]}'),
+    ]
+
+
+def _is_templates(texts: tuple[Any, ...]) -> bool:
+    try:
+        return bool([parse(text) for text in texts])
+    except (ValueError, AttributeError, TypeError):
+        return False
 
 
 def _is_stages(starts: Sequence[Any]) -> bool:

@@ -1,0 +1,108 @@
+"""How a search comes by its networks: a table of strategies.
+
+A strategy may know networks before any training. They are the first rounds of the
+search, batch by batch; after them its algorithm goes on, or nothing. They are found
+once and kept in the study, so that a search that was killed goes on with them.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import numpy as np
+
+from sparse_jax.search import gradient
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.groups import Settings
+from sparse_jax.study.records import Study
+
+if TYPE_CHECKING:
+    from sparse_jax.search.setup import Setup
+
+PLANNED = 'planned'
+"""What a study remembers under this name: the networks known before any training."""
+STREAM = 5
+
+
+class Strategy(NamedTuple):
+    """A way to search."""
+
+    points: 'Callable[[Setup, jax.Array], np.ndarray] | None'
+    """(setup, key) -> [N, D] canonical rows that are trained first; None for none."""
+    suggests: bool
+    """Whether the search algorithm suggests further ones from what was found."""
+
+
+STRATEGIES: dict[str, Strategy] = {
+    'suggest': Strategy(None, True),
+    'differentiable': Strategy(gradient.points, False),
+}
+"""Values of `search.strategy`; of those with points, of `search.initial_from` too. An
+entry is all that a strategy needs."""
+
+
+def check(settings: Settings) -> None:
+    """Refuse strategies that there are not.
+
+    Raises:
+      ConfigError: one line.
+    """
+    search = settings.search
+    if search.strategy not in STRATEGIES:
+        raise ConfigError(f'config.search.strategy: {search.strategy!r} is not '
+                          f'allowed; allowed: {", ".join(STRATEGIES)}')
+    first = [name for name, entry in STRATEGIES.items() if entry.points is not None]
+    if search.initial_from not in ('', *first):
+        raise ConfigError(
+            f'config.search.initial_from: {search.initial_from!r} is not allowed; '
+            f"allowed: '' (random points), {', '.join(first)}")
+    if search.initial_from and not STRATEGIES[search.strategy].suggests:
+        raise ConfigError(
+            f'config.search.initial_from: {search.initial_from!r} is not allowed with '
+            f"config.search.strategy {search.strategy!r}; allowed: ''")
+
+
+def first_batch(setup: 'Setup', study: Study, round_: int) -> np.ndarray | None:
+    """The points of a round that were known before any training.
+
+    Args:
+      setup: the objects of the search.
+      study: open for writing; the points are kept there as they are first asked for.
+      round_: from 0.
+
+    Returns:
+      [N, D] canonical rows, at most a batch; none where the strategy has no further
+      ones. None where the search algorithm suggests the round.
+    """
+    search = setup.settings.search
+    name = search.initial_from or search.strategy
+    strategy = STRATEGIES[name]
+    if strategy.points is None:
+        return None
+    rows = _planned(setup, study, strategy.points)
+    rows = rows[round_ * search.batch:(round_ + 1) * search.batch]
+    return None if not len(rows) and STRATEGIES[search.strategy].suggests else rows
+
+
+def last_phase(setup: 'Setup') -> str:
+    """What the search is told that ends without a further point."""
+    suggests = STRATEGIES[setup.settings.search.strategy].suggests
+    return 'used up' if suggests else 'all trained'
+
+
+def _planned(
+    setup: 'Setup', study: Study,
+    points: 'Callable[[Setup, jax.Array], np.ndarray]',
+) -> np.ndarray:
+    """[N, D] as the study has them, or as they are found now."""
+    dim = setup.domain.dim
+    try:
+        rows = np.array(json.loads(study.meta(PLANNED) or ''), float).reshape(-1, dim)
+        if ((rows >= 0) & (rows <= 1)).all():
+            return rows
+    except (ValueError, TypeError):
+        pass
+    rows = points(setup, jax.random.fold_in(setup.root_key, STREAM))
+    study.set_meta(PLANNED, json.dumps(rows.tolist()))
+    return rows

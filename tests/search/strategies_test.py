@@ -1,0 +1,147 @@
+"""Strategies: networks known before any training, and what comes after them."""
+
+import jax
+import numpy as np
+import pytest
+
+from sparse_jax.search import gradient, loop, strategies
+from sparse_jax.search.strategies import STRATEGIES, Strategy
+from sparse_jax.settings.errors import ConfigError
+from sparse_jax.space import encoding
+from sparse_jax.study.records import Study
+from tests import tiny_study
+
+FEW = {'differentiable__templates': ('c',), 'differentiable__budgets': 3,
+       'differentiable__steps': 6, 'differentiable__widest': 4,
+       'search__strategy': 'differentiable'}
+
+
+def _points(setup, key):
+    """Three networks of one program, in place of a search."""
+    return setup.domain.sample(key, 3)
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Searches by gradient find these at once."""
+    monkeypatch.setitem(STRATEGIES, 'differentiable', Strategy(_points, False))
+
+
+def _run(built, folder, callback=lambda news: None):
+    study = Study(folder)
+    try:
+        loop.run(built, study, callback)
+        return study.rows()
+    finally:
+        study.close()
+
+
+def _expected(built):
+    key = jax.random.fold_in(built.root_key, strategies.STREAM)
+    return STRATEGIES['differentiable'].points(built, key)
+
+
+def test_points_are_different_rows_of_the_table_within_the_targets():
+    built = tiny_study.build(
+        **FEW, objectives__model_size=400, objectives__working_memory=120)
+    rows = gradient.points(built, jax.random.key(0))
+    assert 1 <= len(rows) <= 3
+    np.testing.assert_array_equal(rows, encoding.canonical(built.space, rows))
+    assert len({row.tobytes() for row in rows}) == len(rows)
+    whole = gradient._Share(1.0, 1.0)
+    for row in rows:
+        graph = encoding.graph(built.space, row)
+        assert gradient._excess(graph, setup=built, share=whole) == 0
+        assert not encoding.decode(built.space, row)['batch-norm']
+    # The same seed finds the same.
+    np.testing.assert_array_equal(rows, gradient.points(built, jax.random.key(0)))
+
+
+def test_budgets_fall_from_those_of_the_search():
+    built = tiny_study.build(
+        **FEW, budgets__model_size=800, objectives__working_memory=300)
+    shares = gradient._shares(8)
+    budgets = [gradient._budgets(built, share) for share in shares]
+    assert budgets[0].model_size == 800 * gradient.SPARE
+    assert budgets[0].working_memory == 300 and budgets[1].working_memory == 150
+    sizes = [most.model_size for most in budgets]
+    assert sizes == sorted(sizes, reverse=True)
+    assert np.isinf(budgets[0].macs)
+    assert min(share.size for share in shares) == pytest.approx(gradient.SMALLEST)
+
+
+def test_all_known_networks_are_trained_and_no_others(known, tmp_path):
+    built, phases = tiny_study.build(**FEW), []
+    rows = _run(built, tmp_path, lambda news: phases.append(news.phase))
+    np.testing.assert_array_equal([row.trial.row for row in rows], _expected(built))
+    assert [row.round for row in rows] == [0, 0, 1]
+    assert all(row.trained for row in rows)
+    assert phases[-1] != 'used up'
+
+
+def test_a_killed_search_goes_on_with_what_was_found(known, tmp_path, monkeypatch):
+    built = tiny_study.build(**FEW)
+
+    def kill(news):
+        if news.phase == 'finished round':
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _run(built, tmp_path / 'killed', kill)
+    with monkeypatch.context() as other:
+        # It is not searched again.
+        other.setitem(STRATEGIES, 'differentiable',
+                      Strategy(lambda setup, key: 1 / 0, False))
+        rows = _run(built, tmp_path / 'killed')
+    whole = _run(built, tmp_path / 'whole')
+    assert list(map(tiny_study.comparable, rows)) == list(
+        map(tiny_study.comparable, whole))
+
+
+def test_damaged_points_are_found_again(known, tmp_path):
+    built, study = tiny_study.build(**FEW), Study(tmp_path)
+    for text in ('[[0.1, 0.2]]', 'null', '[2.0]', '{'):
+        study.set_meta(strategies.PLANNED, text)
+        batch = strategies.first_batch(built, study, 0)
+        np.testing.assert_array_equal(batch, _expected(built)[:tiny_study.BATCH])
+    study.close()
+
+
+def test_the_algorithm_goes_on_from_a_front(known, tmp_path):
+    built = tiny_study.build(
+        **FEW | {'search__strategy': 'suggest', 'search__rounds': 3},
+        search__initial_from='differentiable')
+    rows = _run(built, tmp_path)
+    np.testing.assert_array_equal([row.trial.row for row in rows[:3]], _expected(built))
+    assert [row.round for row in rows] == [0, 0, 1, 2, 2]
+    assert len({row.trial.row.tobytes() for row in rows}) == 5
+
+
+def test_a_strategy_more_is_an_entry_more(monkeypatch, tmp_path):
+    monkeypatch.setitem(STRATEGIES, 'third', Strategy(_points, True))
+    built = tiny_study.build(search__strategy='third', search__rounds=3)
+    assert [row.round for row in _run(built, tmp_path)] == [0, 0, 1, 2, 2]
+
+
+def test_without_a_strategy_nothing_is_known(tmp_path):
+    study = Study(tmp_path)
+    assert strategies.first_batch(tiny_study.build(), study, 0) is None
+    study.close()
+
+
+@pytest.mark.parametrize('changes, line', [
+    ({'search__strategy': 'darts'},
+     "config.search.strategy: 'darts' is not allowed; allowed: suggest, differentiabl"),
+    ({'search__initial_from': 'suggest'},
+     "config.search.initial_from: 'suggest' is not allowed; allowed: '' .random"),
+    ({'search__initial_from': 'differentiable', 'search__strategy': 'differentiable'},
+     "'differentiable' is not allowed with config.search.strategy 'differentiable'"),
+    ({'differentiable__templates': ('cx',)},
+     r"config.differentiable.templates: \('cx',\) is not allowed; allowed: a tuple"),
+    ({'differentiable__templates': ()}, 'one or more texts'),
+    ({'differentiable__steps': 0}, 'config.differentiable.steps: 0 is not allowed'),
+    ({'differentiable__widest': 101}, 'allowed: 1 to 100'),
+])
+def test_what_there_is_not_is_refused(changes, line):
+    with pytest.raises(ConfigError, match=line):
+        tiny_study.build(**changes)
