@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax import efforts
+from sparse_jax import compiler, efforts
 from sparse_jax.differentiable import search as relaxed
 from sparse_jax.differentiable import template as templates
 from sparse_jax.differentiable.costs import Budgets
@@ -111,7 +111,7 @@ def _trained(
              for part in slices]
     chunk = 1 if on_cpu else None
     program = relaxed.front.lower(*given[0], config, allow, chunk).compile(
-        compiler_options=efforts.PLAIN if on_cpu else None)
+        compiler_options=compiler.known(efforts.PLAIN) if on_cpu else None)
     run = lambda part: jax.device_get(program(*part, allow).logits)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(run, given))
