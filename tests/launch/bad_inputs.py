@@ -54,7 +54,7 @@ CASES = (
     _search('empty workdir', workdir='--workdir=',
             words=('--workdir', 'is empty; allowed: a folder')),
     _search('flag without its value', '--config.search.rounds', words=('rounds',)),
-    _setting('unknown setting', 'search.bogus=3', 'config.search.bogus',
+    _setting('unknown setting', 'search.xyzzy=3', 'config.search.xyzzy',
              'search.batch, ', 'search.rounds, '),
     _setting('misspelt setting', 'search.ruonds=3', 'mean search.rounds'),
     _setting('unknown group', 'serach.rounds=3', 'mean search.rounds'),

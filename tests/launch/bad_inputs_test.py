@@ -53,7 +53,7 @@ def test_a_folder_of_someone_else_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize('module, arguments, word', [
-    ('search', ['--config.search.bogus=3', '--workdir=x'], 'search.bogus'),
+    ('search', ['--config.search.xyzzy=3', '--workdir=x'], 'search.xyzzy'),
     ('report', [], '--workdir is missing')])
 def test_the_real_command_line(module, arguments, word, tmp_path):
     done = subprocess.run(
