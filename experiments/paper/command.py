@@ -11,6 +11,7 @@ from sparse_jax.data import DataError
 from sparse_jax.export import ExportError
 from sparse_jax.paths import PathError
 from sparse_jax.settings.errors import ConfigError
+from sparse_jax.space.network_file import NetworkFileError
 from sparse_jax.study.errors import StudyError
 
 
@@ -26,7 +27,7 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except (StudyError, ConfigError, DataError, PathError, RowsError,
-            ExportError, WinnerError) as error:
+            ExportError, WinnerError, NetworkFileError) as error:
         fail(str(error))
     except OSError as error:
         fail(f'{error.filename}: {error.strerror}')

@@ -18,7 +18,8 @@ from sparse_jax.baselines import rows
 
 FILE = pathlib.Path(__file__).parent / 'competitors.json'
 NAMES = {'bonsai': 'Bonsai', 'protonn': 'ProtoNN', 'knn': 'kNN', 'svm': 'RBF-SVM',
-         'gbdt': 'GBDT'}
+         'gbdt': 'GBDT', 'lenet-5': 'LeNet', 'lenet-5+sparse_vd': 'LeNet + SpVD',
+         'lenet-300-100': 'LeNet-300-100', 'modc': 'MODC'}
 """Of our methods, as the papers write them."""
 FILLED = ('bonsai', 'protonn')
 """Those that fill a number of bytes."""

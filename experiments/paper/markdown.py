@@ -40,9 +40,9 @@ def table(
     """
     rows = published.rows(name, set_)
     here = [row for row in run if competitors.set_of(row) == set_]
-    parts = [f'### {set_}', _against(rows, here, found) if name == 'A' else
-             _systems(rows, here, [
-                 ours for ours in found if (ours.table, ours.set) == (name, set_)])]
+    own = [ours for ours in found if (ours.table, ours.set) == (name, set_)]
+    parts = [f'### {set_}', _against(rows, here, own) if name == 'A' else
+             _systems(rows, here, own)]
     notes = _verdicts(rows, found) if name != 'A' else []
     return '\n\n'.join([*parts, *filter(None, ['\n'.join(notes)])])
 
@@ -65,6 +65,10 @@ def _against(
             number(mark and mark.gpu_days),
             *_pair(ours and 100 * ours.test, ours and ours.costs.model_size),
             verdict(mark, ours) if mark and ours else NONE])
+    for ours in found:
+        if ours.is_random:
+            ran = _pair(100 * ours.test, ours.costs.model_size)
+            lines.append([title(ours), *[NONE] * 2, *ran, *[NONE] * 6])
     return grid(['competitor', 'published %', 'non-zeros', 'run here %', 'non-zeros',
                  'SpArSe %', 'non-zeros', 'GPU days', 'here, int8 %', 'non-zeros',
                  'result'], lines)
@@ -82,6 +86,11 @@ def label(row: Row, known: Sequence[str]) -> str:
     return next((n for n in (name, limit) if n in known), limit if sized else name)
 
 
+def title(ours: Ours) -> str:
+    """A search as a system of a table."""
+    return f'{"random search" if ours.is_random else "here"}: {ours.name}'
+
+
 def _systems(
     rows: Sequence[Published], run: Sequence[Row], found: Sequence[Ours],
 ) -> str:
@@ -93,7 +102,7 @@ def _systems(
               for row in run]
     for ours in found:
         costs = costs_of(ours, ours.table)
-        lines.append([f'here: {ours.name}', f'{100 * ours.test:.2f}',
+        lines.append([title(ours), f'{100 * ours.test:.2f}',
                       number(costs['working_memory']), number(costs['model_size']),
                       f'trial {ours.network}, int8, seed {ours.seed}'])
     return grid(['system', 'test %', 'working memory (B)', 'model (B)', 'from'], lines)

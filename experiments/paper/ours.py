@@ -59,6 +59,13 @@ class Ours(NamedTuple):
     ended: str
     """Date of the last training, UTC."""
     command: str
+    algorithm: str = 'bayesian'
+    """Of the search."""
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it is a competitor: random search over the same networks."""
+        return self.algorithm == 'random'
 
 
 def read(
@@ -96,7 +103,7 @@ def read(
             cores * seconds / 3600,
             sum(r.offset is None and r.trial.origin is None for r in networks),
             study.settings.seed, glance.look(folder).last.split(' ')[0],
-            command(study.settings))
+            command(study.settings), study.settings.search.algorithm)
 
 
 def table_of(objectives: Objectives) -> str:

@@ -39,11 +39,12 @@ def pick(row: Published, found: Sequence[Ours]) -> Ours | None:
     """The network that is held against a row of the paper, by validation and costs.
 
     Returns:
-      Of the networks of its table and data within its costs that of the best validation
-      accuracy; if none is, that which is least above them; None without any.
+      Of the networks of its table and data, random searches left out, that of the best
+      validation accuracy within its costs; if none is within them, that which is least
+      above them; None without any.
     """
     same = [ours for ours in found
-            if (ours.table, ours.set) == (row.table, row.set)]
+            if (ours.table, ours.set) == (row.table, row.set) and not ours.is_random]
     within = [ours for ours in same if excess(row, ours) <= 1]
     if within:
         return max(within, key=lambda ours: (ours.validation, ours.name))

@@ -120,6 +120,16 @@ def test_competitors_run_here_stand_beside_the_published_ones():
         'A', 'cifar10-2', [odd], [])
 
 
+def test_random_search_is_a_competitor():
+    chance = OURS._replace(name='chance', algorithm='random', validation=1.0)
+    assert verdict.pick(ROW, [chance]) is None
+    assert verdict.pick(ROW, [chance, OURS]) is OURS
+    assert '| random search: chance | 95.81 | 630 | 1,800 |' in markdown.table(
+        'B', 'mnist-10', [], [chance])
+    assert '| random search: chance | – | – | 95.81 | 1,800 | –' in markdown.table(
+        'A', 'mnist-10', [], [chance._replace(table='A')])
+
+
 def test_two_classes_are_told_in_both_ways():
     own = COSTS._replace(model_size=1700)
     assert '| 1,800 (1,700) |' in markdown.details([OURS._replace(own=own)])
@@ -138,7 +148,8 @@ def test_a_study_of_digits_becomes_its_row(tmp_path):
         stored = json.loads(study.records.meta(TESTS))
     assert list(stored) == [best.row.name] and stored[best.row.name] == accuracy
     costs = best.row.costs
-    assert f'| here: digits | {100 * accuracy:.2f} | {costs.working_memory} | ' \
+    assert f'| random search: digits | {100 * accuracy:.2f} | ' \
+           f'{costs.working_memory} | ' \
            f'{costs.model_size} | trial {best.row.name}, int8, seed 0 |' in text
     row, = [line for line in text.splitlines() if line.startswith('| digits | digits-')]
     cells = row.split(' | ')

@@ -37,6 +37,15 @@ def test_costs_are_at_their_targets_but_for_what_pruning_leaves(prunes, spare):
     assert np.median(share) > 0.9 * spare
 
 
+def test_the_model_of_memory_decides_what_fits():
+    """Input + weights of the largest layer, model (5) of the paper."""
+    objectives = Objectives(
+        ('error', 'model_size'), (0.1, 2000.0), memory='working_memory_weights',
+        budgets=(('working_memory', 700.0),))
+    weights = _costs(objectives, prunes=False)[:, 2]
+    assert 0.9 * 700 < weights.max() <= 700
+
+
 def test_networks_that_are_refused_are_not_drawn():
     costs = _costs(Objectives(), prunes=False,
                    refuses=lambda graph: graph_totals(graph).macs > 20_000)
