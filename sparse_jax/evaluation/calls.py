@@ -46,6 +46,8 @@ class Calls:
                     self._prefetch()
                 if self._ready:
                     return self._ready.pop(0)
+                # What was dropped from memory meanwhile is compiled again.
+                self._prefetch()
                 waiting = [g.skeleton for g in self._waiting]
             if not waiting:
                 return None

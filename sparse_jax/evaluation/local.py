@@ -66,7 +66,8 @@ class LocalExecutor:
                     announce('training', told)
                 else:
                     running -= 1
-                    yield told
+                    if told:
+                        yield told
         finally:
             # An interrupt does not wait for the trainings that run.
             calls.drop()

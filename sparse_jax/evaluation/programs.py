@@ -76,20 +76,22 @@ class Programs:
             min(MOST_COMPILING, os.cpu_count() or 1), 'compile')
         self._lock = threading.Lock()
 
-    def prefetch(self, skeleton: Skeleton, candidate: Candidate) -> None:
-        """Start compiling a skeleton unless that has been done."""
+    def prefetch(
+        self, skeleton: Skeleton, candidate: Candidate
+    ) -> concurrent.futures.Future[Program | None]:
+        """Start compiling a skeleton unless that has been done; what comes of it."""
         with self._lock:
             if skeleton not in self._pending:
                 self._pending[skeleton] = self._pool.submit(
                     self._compile, skeleton, candidate)
+            return self._pending[skeleton]
 
     def get(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
         """The program of a skeleton; waits for its compilation.
 
         None if the compiler runs out of memory with one candidate per device.
         """
-        self.prefetch(skeleton, candidate)
-        program = self._pending[skeleton].result()
+        program = self.prefetch(skeleton, candidate).result()
         with self._lock:
             self._served = [s for s in self._served if s != skeleton] + [skeleton]
             for old in self._served[:-MOST_KEPT]:
@@ -107,7 +109,7 @@ class Programs:
             # Another call may have failed, and asked, before.
             if self._slots[skeleton] > slots:
                 self._slots[skeleton] = slots
-                del self._pending[skeleton]
+                self._pending.pop(skeleton, None)
         return self.get(skeleton, candidate)
 
     def call(self, program: Program, batch: Batch, epochs: int) -> Trained:
@@ -149,7 +151,8 @@ class Programs:
 
     def count(self, skeleton: Skeleton, candidates: int) -> None:
         """Record that a program served some candidates."""
-        self.uses[skeleton] = self.uses.get(skeleton, 0) + candidates
+        with self._lock:
+            self.uses[skeleton] = self.uses.get(skeleton, 0) + candidates
 
     def slots(self, skeleton: Skeleton) -> int:
         """Candidates per call of the program of a skeleton, as far as it is known."""

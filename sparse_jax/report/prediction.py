@@ -21,7 +21,7 @@ HOW = ('each predicted by the model of the search when it suggested the trial, f
 
 
 class Prediction(NamedTuple):
-    """Observed and predicted objectives of N trials, [N, K] each."""
+    """Observed and predicted objectives of N trials, [N, K] each; the first K."""
 
     observed: np.ndarray
     predicted: np.ndarray
@@ -37,9 +37,11 @@ def of_the_search(facts: Facts) -> Prediction | None:
       Both in the objectives' own units; None with too few trials that the search had a
       model for, as in a study that is older than these predictions.
     """
-    count = len(facts.objectives.names)
     told = {row.trial.number: row.predicted for row in facts.trials
-            if row.predicted is not None and len(row.predicted) == count}
+            if row.predicted is not None}
+    # A search for the least error has a model of nothing else.
+    count = max(map(len, told.values()), default=0)
+    told = {number: values for number, values in told.items() if len(values) == count}
     cuts: dict[int, list[Record]] = {}
     for row in facts.networks:
         if row.offset is not None:
@@ -61,7 +63,7 @@ def section(facts: Facts, found: Prediction | None) -> Element | None:
     if found is None:
         return None
     charts = []
-    for column, name in enumerate(facts.objectives.names):
+    for column, name in enumerate(facts.objectives.names[:found.predicted.shape[1]]):
         charts.append(_picture(facts.objectives.goal(name), found.observed[:, column],
                                found.predicted[:, column]))
     return element(

@@ -23,7 +23,8 @@ def prepared(algorithm: SearchAlgorithm, search: Search) -> SearchAlgorithm:
 
     def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
         while running:
-            running.pop().result()
+            # What it could not prepare `suggest` compiles, and says what is wrong.
+            running.pop().exception()
         x, info = algorithm.suggest(key, archive)
         size = next_size(archive, len(x), search)
         if size is not None:

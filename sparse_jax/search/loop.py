@@ -26,6 +26,9 @@ from sparse_jax.study.records import PENDING, Record, Study, StudyError
 from sparse_jax.types import Archive, SuggestInfo
 
 SUGGEST_STREAM = 3
+THINS = 'thins'
+"""In the meta of studies that began with `runtime.weights='needed'`: earlier ones lose
+nothing."""
 
 
 class Progress(NamedTuple):
@@ -101,6 +104,8 @@ def run(
     networks = study.networks()
     found = _replayed(setup, networks)
     standing = Standing(setup.objectives, networks)
+    if not networks and setup.settings.runtime.weights == 'needed':
+        study.set_meta(THINS, '1')
     if found.archive.rounds:
         _keep(setup, study, networks, found.archive.rounds)
     for record in study.rounds():
@@ -265,7 +270,7 @@ def _keep(
     front = front_of(networks, setup.objectives)
     checkpoints.sync_front(
         study.workdir, sorted({row.trial.number for row in front}), study.weights)
-    if setup.settings.runtime.weights == 'needed':
+    if setup.settings.runtime.weights == 'needed' and study.meta(THINS):
         study.drop_weights(thinning.needed(
             setup.space, networks, setup.settings.search, setup.objectives, round_))
 

@@ -81,7 +81,9 @@ def first_batch(setup: 'Setup', study: Study, round_: int) -> np.ndarray | None:
     if strategy.points is None:
         return None
     rows = _planned(setup, study, strategy.points)
-    rows = rows[round_ * search.batch:(round_ + 1) * search.batch]
+    # The end of a search has rounds of its own, which have no points of these.
+    done = sum(r.round < round_ and not r.is_end for r in study.rounds())
+    rows = rows[done * search.batch:(done + 1) * search.batch]
     return None if not len(rows) and STRATEGIES[search.strategy].suggests else rows
 
 

@@ -69,13 +69,14 @@ def _checked(setup: Setup, given: Any) -> np.ndarray:
 def expected(
     setup: Setup, points: np.ndarray, info: SuggestInfo
 ) -> list[tuple[float, ...]] | None:
-    """What the algorithm expected of the objectives of its points [N, D]; None where it
-    does not say so in finite numbers, as an algorithm of one's own need not."""
+    """What the algorithm expected of the objectives of its points [N, D], of the error
+    alone if it looks for that; None where it does not say so in finite numbers, as an
+    algorithm of one's own need not."""
     try:
         values = np.asarray(info.predicted, float)
     except (TypeError, ValueError):
         return None
-    if values.shape != (len(points), len(setup.objectives.names)) or not np.isfinite(
+    if values.shape != (len(points), len(setup.sought.names)) or not np.isfinite(
             values).all():
         return None
     return [tuple(row) for row in values.tolist()]

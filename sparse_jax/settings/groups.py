@@ -264,7 +264,7 @@ class Runtime:
     weights: str = 'needed'
     """Whose weights a study keeps. needed: of the front, of the best eight points
     within the soft bounds, of the end, and of all that later trainings may start from;
-    all: of every training."""
+    all: of every training, as in a study that began before there was a choice."""
 
 
 def _group(kind: type) -> Any:

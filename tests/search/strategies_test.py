@@ -8,6 +8,7 @@ from sparse_jax.search import gradient, loop, strategies
 from sparse_jax.search.strategies import STRATEGIES, Strategy
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.space import encoding
+from sparse_jax.study.names import FINALS
 from sparse_jax.study.records import Study
 from tests import tiny_study
 
@@ -104,6 +105,18 @@ def test_damaged_points_are_found_again(known, tmp_path):
         study.set_meta(strategies.PLANNED, text)
         batch = strategies.first_batch(built, study, 0)
         np.testing.assert_array_equal(batch, _expected(built)[:tiny_study.BATCH])
+    study.close()
+
+
+def test_the_end_of_a_search_uses_up_no_points(known, tmp_path):
+    """Round 1 trained finals: round 2 is the second one of the strategy."""
+    built, study = tiny_study.build(**FEW), Study(tmp_path)
+    study.add_round(0, 0, [], [], {})
+    study.add_round(1, 0, [], [], {FINALS: 2})
+    batch = strategies.first_batch(built, study, 2)
+    size = tiny_study.BATCH
+    np.testing.assert_array_equal(batch, _expected(built)[size: 2 * size])
+    assert len(batch)
     study.close()
 
 

@@ -223,6 +223,17 @@ def test_a_thinned_search_equals_one_that_keeps_all(thinned):
         assert tiny_study.same_weights(study.weights(number), whole.weights(number))
 
 
+def test_a_study_from_before_the_rule_loses_nothing(tmp_path, thinned):
+    built, whole, _ = thinned
+    study = Study(tmp_path / 'old')
+    loop.run(built._replace(settings=tiny_study.settings(
+        search__rounds=1, runtime__weights='all')), study)
+    before = _stored(study)
+    loop.run(built, study)
+    assert before < _stored(study) == _stored(whole)
+    study.close()
+
+
 @pytest.mark.parametrize('phase, round_', [
     ('finished group', 1), ('finished round', 2), ('suggesting', 3)])
 def test_a_killed_search_drops_the_same(tmp_path, thinned, phase, round_):

@@ -142,7 +142,9 @@ class Worker:
             kept[member.trial.number] = trained
             return Outcome(member.trial, status.OK)
 
-        self._executor.prefetch([group, ahead] if ahead else [group])
+        self._executor.prefetch([group])
+        if ahead:
+            self._executor.prefetch([ahead])
         results = [
             Result(outcome.trial.number, kept.get(outcome.trial.number),
                    outcome.train_seconds)
