@@ -57,8 +57,10 @@ class Winner(NamedTuple):
 
 
 def names(folder: pathlib.Path = FOLDER) -> list[str]:
-    """Of all winners of a folder."""
-    return sorted(path.stem for path in folder.glob('*.npz'))
+    """Of all winners of a folder, those that lack a file too."""
+    found = {path.name.removesuffix('.json').removesuffix('.network')
+             for path in folder.glob('*.json')}
+    return sorted(found | {path.stem for path in folder.glob('*.npz')})
 
 
 def files_of(winner: Winner, name: str) -> dict[str, bytes]:

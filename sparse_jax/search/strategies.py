@@ -106,5 +106,11 @@ def _planned(
     except (ValueError, TypeError):
         pass
     rows = points(setup, jax.random.fold_in(setup.root_key, STREAM))
+    search = setup.settings.search
+    if not len(rows) and not STRATEGIES[search.strategy].suggests:
+        raise ConfigError(
+            f'config.search.strategy: {search.strategy!r} finds no network within the '
+            'budgets; allowed: larger budgets, other config.differentiable.templates, '
+            "or 'suggest'")
     study.set_meta(PLANNED, json.dumps(rows.tolist()))
     return rows

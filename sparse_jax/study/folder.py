@@ -121,7 +121,24 @@ def check_inputs(
             raise study.StudyError(
                 f'workdir {str(records.workdir)!r}: {what} changed since this study '
                 f'began; allowed: the same {name}, or another workdir')
+    _check_table(records, settings, dataset)
     return {name: value for name, (value, _) in inputs.items()}
+
+
+def _check_table(
+    records: study.Study, settings: Settings, dataset: data.Dataset
+) -> None:
+    """Refuse points of a table that had other rows, as of another version."""
+    rows = reading.search_space(
+        settings, dataset.input_shape, dataset.num_classes).dimensions
+    for row in records.rows():
+        if len(row.trial.row) != len(rows):
+            records.close()
+            raise study.StudyError(
+                f'workdir {str(records.workdir)!r}: trial {row.trial.number} is a '
+                f'point of a table of {len(row.trial.row)} rows, that of '
+                f'config.space.rows={settings.space.rows!r} has {len(rows)}; allowed: '
+                'the version that made it, or another workdir')
 
 
 def mark_finished(records: study.Study) -> None:

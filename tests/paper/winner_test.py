@@ -47,6 +47,16 @@ def test_committed_winners_are_what_they_claim(name):
         assert not skipped or not _has_tools()
 
 
+def test_a_winner_without_its_numbers_is_missed(tmp_path):
+    for ends in ('json', 'network.json', 'npz'):
+        name = f'digits.{ends}'
+        shutil.copy(stored.FOLDER / name, tmp_path / name)
+    (tmp_path / 'digits.npz').unlink()
+    assert stored.names(tmp_path) == ['digits']
+    found, = check.check('digits', {}, tmp_path)
+    assert found.state == check.WRONG
+
+
 def test_a_winner_on_embedded_images_is_committed():
     assert 'digits' in stored.names()
     for name in stored.names():

@@ -108,6 +108,13 @@ def test_damaged_points_are_found_again(known, tmp_path):
     study.close()
 
 
+def test_a_strategy_without_a_network_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(STRATEGIES, 'differentiable', Strategy(
+        lambda setup, key: np.zeros((0, setup.domain.dim)), False))
+    with pytest.raises(ConfigError, match='finds no network within the budgets'):
+        _run(tiny_study.build(**FEW), tmp_path)
+
+
 def test_the_end_of_a_search_uses_up_no_points(known, tmp_path):
     """Round 1 trained finals: round 2 is the second one of the strategy."""
     built, study = tiny_study.build(**FEW), Study(tmp_path)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from launch import config_flag
@@ -10,6 +11,7 @@ from sparse_jax.export.chip import boards
 from sparse_jax.settings.reading import read
 from sparse_jax.study import folder as workdir
 from sparse_jax.study.opened import find_network, open_study
+from sparse_jax.study.outcome import Trial
 from sparse_jax.study.records import StudyError
 from tests import tiny_study
 from tests.launch import command_line
@@ -72,6 +74,21 @@ def test_the_configuration_of_a_study_is_an_experiment_file(tmp_path, capsys):
                              f'--workdir={tmp_path}')
     assert found.code == 2 and 'another configuration' in found.err
     assert found.err.count(' -> ') == 2 and 'seed: 0 -> 1' in found.err
+
+
+def test_points_of_another_table_are_one_line(tmp_path):
+    """As of a version whose table had a row less."""
+    images = tiny_study.finished().setup.dataset
+    study = workdir.start_study(str(tmp_path), tiny_study.settings(), images)
+    rows = len(tiny_study.finished().setup.space.dimensions)
+    study.add_round(0, 0, [Trial(0, np.full(rows - 1, 0.5), 1)], [{}], {})
+    study.close()
+    line = (f'trial 0 is a point of a table of {rows - 1} rows, that of '
+            f"config.space.rows='table' has {rows}; allowed: the version")
+    with pytest.raises(StudyError, match=line):
+        open_study(tmp_path)
+    with pytest.raises(StudyError, match=line):
+        workdir.start_study(str(tmp_path), tiny_study.settings(), images)
 
 
 def test_a_study_keeps_its_board(tmp_path, monkeypatch):
