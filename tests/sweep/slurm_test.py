@@ -77,7 +77,8 @@ def _waiting(tmp_path):
     """A task whose search waits for SIGTERM, and ends as searches do."""
     program = ('import os, signal, time\n'
                'def end(*_):\n'
-               '    time.sleep(0.3); print("stopped", flush=True); os._exit(143)\n'
+               # The signal may come within the print below.
+               '    time.sleep(0.3); os.write(1, b"stopped\\n"); os._exit(143)\n'
                'signal.signal(signal.SIGTERM, end)\n'
                'print("started", flush=True); time.sleep(60)')
     tools = tmp_path / 'tools'
