@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.paper import command, published, stored, verdict, winner
+from experiments.paper.chip import BOARD
 from experiments.paper.stored import Winner
 from sparse_jax import data
 from sparse_jax.data import DataError, Dataset, Split
@@ -100,7 +101,7 @@ def _counted(kept: Winner) -> Iterator[Finding]:
     yield Finding(GOOD if inside else WRONG,
                   f'{size:,} values as the paper counts, {own.model_size:,} as built')
     qnet = quantize(kept.net, kept.ranges)
-    yield _equal('buffers', board_costs(qnet, load_board('microbit'))['ram'],
+    yield _equal('buffers', board_costs(qnet, load_board(BOARD))['ram'],
                  claims['ram'])
     yield _described(kept)
     if claims['row']:
@@ -157,7 +158,7 @@ def _on_chip(kept: Winner, images: Dataset, test: Split) -> Finding:
     with tempfile.TemporaryDirectory(prefix='sparse_jax_check_') as folder:
         try:
             export_network(
-                kept.net, ExportData(images.validation.images[:1], *test), 'microbit',
+                kept.net, ExportData(images.validation.images[:1], *test), BOARD,
                 folder, ranges=kept.ranges)
             found = verify(folder)
         except MissingToolError as error:

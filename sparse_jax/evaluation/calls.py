@@ -43,11 +43,10 @@ class Calls:
                     self._waiting.remove(group)
                     self._ready += _split(group, self._programs.get(
                         group.skeleton, group.members[0].candidate))
-                    self._prefetch()
+                # The next ones, and what was dropped from memory meanwhile.
+                self._prefetch()
                 if self._ready:
                     return self._ready.pop(0)
-                # What was dropped from memory meanwhile is compiled again.
-                self._prefetch()
                 waiting = [g.skeleton for g in self._waiting]
             if not waiting:
                 return None

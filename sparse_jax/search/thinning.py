@@ -121,13 +121,8 @@ def _waiting(rows: Sequence[Record], search: Search) -> list[Record]:
     """Trials of the highest rung of their point that may go on to the next."""
     if len(search.rungs) < 2:
         return []
-    searched = [row for row in rows if row.trial.rung != FINAL]
-    highest: dict[int, int] = {}
-    for row in searched:
-        first = row.trial.first
-        highest[first] = max(highest.get(first, 0), row.trial.rung)
-    return [row for row in searched if row.trained
-            and row.trial.rung == highest[row.trial.first] < len(search.rungs) - 1]
+    return [row for row in latest(rows)
+            if row.trained and row.trial.rung < len(search.rungs) - 1]
 
 
 def _extents(space: Space, rows: Sequence[Record]) -> list[Extent]:
