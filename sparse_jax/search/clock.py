@@ -76,7 +76,7 @@ def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End
     done = _finished(rounds)
     if len(done) >= search.most_rounds:
         return End(len(done), ROUNDS, search.rounds)
-    if search.patience and idle_rounds(done) >= search.patience:
+    if search.patience and idle_rounds(rounds) >= search.patience:
         return End(len(done), PATIENCE, search.patience)
     if done and seconds + seconds_of_next(done) > _limit(search):
         return End(len(done), MINUTES, search.max_minutes)
@@ -100,11 +100,17 @@ def remember(study: Study, end: End) -> None:
 
 
 def idle_rounds(rounds: Sequence[RoundRecord]) -> int:
-    """How many of the last rounds brought no hypervolume; none while there is none."""
-    volumes = [r.hypervolume for r in _finished(rounds) if r.hypervolume is not None]
-    if not volumes or volumes[-1] <= 0:
-        return 0
-    return len(volumes) - 1 - volumes.index(max(volumes))
+    """How many of the last rounds brought no hypervolume; none while there is none.
+
+    What the trainings of an end bring is no gain of the round after it.
+    """
+    best, idle = 0.0, 0
+    for record in _finished(rounds, ends=True):
+        volume = record.hypervolume or 0.0
+        if not record.is_end:
+            idle = 0 if volume > best or not best else idle + 1
+        best = max(best, volume)
+    return idle
 
 
 def durations(rounds: Sequence[RoundRecord], *, ends: bool = False) -> list[float]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sparse_jax.objectives.goals import Objectives, ranked_under
 from sparse_jax.settings.groups import Settings
+from sparse_jax.study.finals import current_end
 from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.record import Record
 
@@ -46,7 +47,7 @@ def plan(
       at_once: trainings that run side by side, see `side_by_side`.
     """
     search = settings.search
-    begun = _begun(networks)
+    begun = current_end(networks)
     epochs = begun[0].trial.epochs if begun else epochs_of(settings)
     known = {row.trial.first for row in begun}
     rows = best(networks, objectives)[:search.finals]
@@ -97,13 +98,6 @@ def _trainings(
                 first + len(planned), row.trial.row, epochs, parent, FINAL,
                 row.trial.first), row.point))
     return planned
-
-
-def _begun(networks: Sequence[Record]) -> list[Record]:
-    """The trainings of an end that has begun: all after the last round of a search."""
-    trials = [row for row in networks if row.offset is None]
-    searched = max((row.round for row in trials if row.trial.rung != FINAL), default=-1)
-    return [row for row in trials if row.round > searched]
 
 
 def best(networks: Sequence[Record], objectives: Objectives) -> list[Record]:

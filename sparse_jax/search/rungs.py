@@ -15,6 +15,7 @@ from sparse_jax.objectives.goals import Objectives
 from sparse_jax.search.credit import excess, figures_of
 from sparse_jax.search.problem import problem_of
 from sparse_jax.settings.groups import Search
+from sparse_jax.study.lineage import latest
 from sparse_jax.study.outcome import FINAL
 from sparse_jax.study.records import Record
 
@@ -68,10 +69,7 @@ def promoted(
       Trials, the lowest rung first and the best of it first.
     """
     own = [row for row in networks if row.offset is None and row.trial.rung != FINAL]
-    highest: dict[int, int] = {}
-    for row in own:
-        first = row.trial.first
-        highest[first] = max(highest.get(first, 0), row.trial.rung)
+    highest = {row.trial.first: row.trial.rung for row in latest(own)}
     chosen: list[Record] = []
     for rung in range(len(search.rungs) - 1):
         rows = [row for row in own if row.trial.rung == rung and row.trained]

@@ -36,6 +36,35 @@ class Final(NamedTuple):
         return 2 * len(self.networks) >= len(self.starts) and bool(self.networks)
 
 
+def last_end(networks: Sequence[Record]) -> list[Record]:
+    """The trainings of the last end of a search, at their own cut.
+
+    An end takes one round, or several that follow one another. A search that goes on
+    after it has its figures until the next end begins.
+
+    Args:
+      networks: trials of a study; their networks at other cuts are left out.
+
+    Returns:
+      In their order; none if the search has had no end.
+    """
+    trials = [row for row in networks
+              if row.offset is None and row.trial.rung == FINAL]
+    rounds = {row.round for row in trials}
+    first = max(rounds, default=0)
+    while first - 1 in rounds:
+        first -= 1
+    return [row for row in trials if row.round >= first]
+
+
+def current_end(networks: Sequence[Record]) -> list[Record]:
+    """The trainings of the last end, unless the search has gone on since: the end that
+    further finals would belong to."""
+    found = last_end(networks)
+    last = max((row.round for row in networks), default=0)
+    return found if any(row.round == last for row in found) else []
+
+
 def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
     """The finals of the last end of a search, the most trusted first.
 
@@ -51,10 +80,7 @@ def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
       One entry for every point; none before all trainings of the end have finished, or
       if the search had none.
     """
-    trials = [row for row in networks
-              if row.offset is None and row.trial.rung == FINAL]
-    rounds = _last_end(trials)
-    trials = [row for row in trials if row.round in rounds]
+    trials = last_end(networks)
     if any(row.status == PENDING for row in trials):
         return []
     of_trial: dict[int, list[Record]] = {row.trial.number: [] for row in trials}
@@ -69,15 +95,6 @@ def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
                       key=lambda row: (row.figures[0], row.trial.number))
         found.append(Final(first, starts, tuple(good)))
     return sorted(found, key=lambda final: (not final.holds, final.error, final.first))
-
-
-def _last_end(trials: Sequence[Record]) -> set[int]:
-    """The rounds of the last end: all that follow one another."""
-    rounds = {row.round for row in trials}
-    last = max(rounds, default=0)
-    while last - 1 in rounds:
-        last -= 1
-    return {round_ for round_ in rounds if round_ >= last}
 
 
 def chosen(networks: Sequence[Record], objectives: Objectives) -> Record | None:

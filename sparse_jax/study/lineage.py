@@ -37,7 +37,9 @@ def latest(rows: Sequence[Record]) -> list[Record]:
     found: dict[int, Record] = {}
     for row in rows:
         if row.trial.rung != FINAL:
-            found[row.trial.first] = row
+            before = found.get(row.trial.first, row)
+            found[row.trial.first] = max(
+                before, row, key=lambda r: (r.trial.rung, r.trial.number))
     return sorted(found.values(), key=lambda row: row.trial.number)
 
 

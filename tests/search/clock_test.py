@@ -70,6 +70,19 @@ def test_rounds_without_a_gain_are_counted_from_the_first_network_on():
     assert idle(1.0, 1.0, 1.0 + 1e-9) == 0
 
 
+def test_what_finals_bring_is_no_gain_of_the_next_round():
+    """Volumes of rounds, the third and the sixth one of finals."""
+    def idle(*volumes):
+        rounds = _rounds(*volumes)
+        return clock.idle_rounds([
+            record._replace(info=record.info | {FINALS: 2} if i in (2, 5) else
+                            record.info) for i, record in enumerate(rounds)])
+
+    assert idle(1.0, 1.0, 2.0) == 1 and idle(1.0, 1.0, 2.0, 2.0) == 2
+    assert idle(1.0, 1.0, 2.0, 2.5) == 0 and idle(1.0, 1.0, 2.0, 2.5, 2.5, 3.0) == 1
+    assert idle(0.0, 0.0, 0.0, 0.0) == 0 and idle(0.0, 0.0, 1.0, 1.0) == 1
+
+
 @pytest.mark.parametrize('search, seconds, expected', [
     (Search(rounds=4), 1e9, None),
     (Search(rounds=3), 0.0, End(3, 'rounds', 3)),

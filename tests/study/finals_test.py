@@ -92,6 +92,25 @@ def test_the_last_end_decides():
     assert finals.chosen(networks, AIMS).name == '12'
 
 
+def test_the_trainings_of_the_end_as_a_study_goes_on():
+    """Two searches, each with an end, the second one of two rounds."""
+    networks, told = [], []
+    for more in (SEARCHED, _starts(0, 0.03, 0.04), [row(20, 0.06, round_=2)],
+                 _starts(20, 0.05, at=30, round_=3), _starts(1, 0.02, at=31, round_=4),
+                 [row(30, 0.01, first=20, round_=3, final=True, offset=-1.0)],
+                 [row(40, 0.5, round_=5)]):
+        networks = [*networks, *more]
+        numbers = lambda found: [r.trial.number for r in found]
+        told.append((numbers(finals.last_end(networks)),
+                     numbers(finals.current_end(networks))))
+    # As long as the search is at its end both say the same; one that goes on keeps
+    # what the last end has decided, and its next end begins anew.
+    assert told == [
+        ([], []), ([10, 11], [10, 11]), ([10, 11], []), ([30], [30]),
+        ([30, 31], [30, 31]), ([30, 31], [30, 31]), ([30, 31], [])]
+    assert finals.last_end([]) == finals.current_end([]) == []
+
+
 class _Records:
     def __init__(self, rows):
         self._rows = rows

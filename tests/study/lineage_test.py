@@ -169,5 +169,6 @@ def test_the_latest_trial_of_every_point():
     for number, rung in ((1, 1), (2, 2), (4, FINAL)):
         rows[number] = rows[number]._replace(trial=rows[number].trial._replace(
             rung=rung, origin=0, parent=0))
-    assert [row.trial.number for row in lineage.latest(rows)] == [2, 3]
+    for given in (rows, rows[::-1], [rows[i] for i in (2, 4, 0, 3, 1)]):
+        assert [row.trial.number for row in lineage.latest(given)] == [2, 3]
     assert lineage.latest(rows[:1]) == rows[:1] and lineage.latest([]) == []
