@@ -3,20 +3,16 @@
     python -m experiments.paper.competitors --set=mnist-10
     python -m experiments.paper.competitors runs/mnist runs/chars4k > competitors.md
 
-Arguments are folders that launch.baselines has written; competitors.json has the
-published figures and their sources. Non-zeros of a published row are its bytes over
-four, as in table A. Published groupings into two classes, and the 400 features of
-CIFAR-10 in two groups, are not ours: such rows stand beside each other, no more.
+Arguments are folders that launch.baselines has written. Non-zeros of a published row
+are its bytes over four, as in table A. Published groupings into two classes, and the
+400 features of CIFAR-10 in two groups, are not ours: such rows stand beside each other,
+no more.
 """
 
 import argparse
-import json
-import pathlib
-from typing import NamedTuple
 
-from sparse_jax.baselines import rows
+from sparse_jax.baselines import published, rows
 
-FILE = pathlib.Path(__file__).parent / 'competitors.json'
 NAMES = {'bonsai': 'Bonsai', 'protonn': 'ProtoNN', 'knn': 'kNN', 'svm': 'RBF-SVM',
          'gbdt': 'GBDT', 'lenet-5': 'LeNet', 'lenet-5+sparse_vd': 'LeNet + SpVD',
          'lenet-300-100': 'LeNet-300-100', 'modc': 'MODC'}
@@ -25,22 +21,9 @@ FILLED = ('bonsai', 'protonn')
 """Those that fill a number of bytes."""
 
 
-class Published(NamedTuple):
-    """One published figure."""
-
-    set: str
-    """Data set and number of classes, as in mnist-10."""
-    name: str
-    accuracy: float
-    """Per cent on test data."""
-    kilobytes: float
-    """Of 1024 bytes, four a value."""
-    source: str
-
-
-def published() -> list[Published]:
-    """All of the file."""
-    return [Published(**entry) for entry in json.loads(FILE.read_text())]
+def competitors() -> list[published.Published]:
+    """What others than the paper have published."""
+    return [entry for entry in published.everything() if not entry.is_paper]
 
 
 def set_of(row: rows.Row) -> str:
@@ -57,11 +40,12 @@ def table(name: str, found: list[rows.Row]) -> str:
     """
     lines = [f'### {name}', '',
              '| competitor | test % | KB | non-zeros | from |', '|---|---|---|---|---|']
-    for entry in published():
+    for entry in competitors():
         if entry.set == name:
-            lines.append(f'| {entry.name} | {entry.accuracy:.2f} | '
-                         f'{entry.kilobytes:,.2f} | {entry.kilobytes * 256:,.0f} | '
-                         f'{entry.source} |')
+            cells = [_number(entry.accuracy, '.2f'),
+                     _number(entry.size and entry.size / 1024, ',.2f'),
+                     _number(entry.values, ',')]
+            lines.append(f'| {entry.system} | {" | ".join(cells)} | {entry.source} |')
     for row in found:
         if set_of(row) == name:
             lines.append(
@@ -71,9 +55,13 @@ def table(name: str, found: list[rows.Row]) -> str:
     return '\n'.join(lines)
 
 
+def _number(value: float | None, form: str) -> str:
+    return '–' if value is None else f'{value:{form}}'
+
+
 def main() -> None:
     """Print a table for every set."""
-    known = list(dict.fromkeys(entry.set for entry in published()))
+    known = list(dict.fromkeys(entry.set for entry in competitors()))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folders', nargs='*', help='written by launch.baselines')

@@ -1,26 +1,21 @@
-"""What has been published for the paper's tables: `published.json`, with sources.
+"""The published rows of the paper's tables, of `sparse_jax.baselines.published`.
 
 Tables: A counts non-zero values of unstructured networks, B bytes and working memory as
 input + output (model 6) of structured int8 networks, C the same with working memory as
-input + weights (model 5). KB of the sources are 1024 bytes, rounded to bytes here.
+input + weights (model 5).
 """
 
 import functools
-import json
-import pathlib
 from typing import NamedTuple
 
-from experiments.paper import competitors
+from sparse_jax.baselines import published
 
-FILE = pathlib.Path(__file__).parent / 'published.json'
 TABLES = {'A': 'non-zero values', 'B': 'working memory as input + output, model (6)',
           'C': 'working memory as input + weights, model (5)'}
-PAPER = 'SpArSe'
-"""How rows of the paper itself begin."""
 
 
 class Published(NamedTuple):
-    """One published row."""
+    """A published result as a row of one table."""
 
     table: str
     """A, B or C."""
@@ -33,7 +28,7 @@ class Published(NamedTuple):
     model_size: int | None = None
     """Bytes at one a value; in table A non-zero values."""
     working_memory: int | None = None
-    """Bytes, under the model of the table."""
+    """Bytes, under the model of the table or under the source's own."""
     gpu_days: float | None = None
     against: str = ''
     """The competitor that a row of table A is held against."""
@@ -41,27 +36,31 @@ class Published(NamedTuple):
     @property
     def is_paper(self) -> bool:
         """Whether it is a row of the paper, which ours are held against."""
-        return self.system.startswith(PAPER)
+        return self.system.startswith(published.PAPER)
 
 
 @functools.cache
 def everything() -> tuple[Published, ...]:
-    """All rows of the file."""
-    return tuple(Published(**entry) for entry in json.loads(FILE.read_text()))
+    """All rows of all tables."""
+    return tuple(_row(entry, table) for entry in published.everything()
+                 for table in entry.tables)
+
+
+def _row(entry: published.Published, table: str) -> Published:
+    memory = {'A': None, 'B': entry.working_memory,
+              'C': entry.working_memory_weights}[table]
+    if table != 'A' and memory is None:
+        memory = entry.other_memory
+    size = entry.values if table == 'A' else entry.model_size
+    return Published(table, entry.set, entry.system, entry.source, entry.accuracy, size,
+                     memory, entry.gpu_days, entry.against)
 
 
 def rows(table: str, name: str) -> list[Published]:
-    """Those of a table and a data set; in table A all known competitors too, whose
-    values are their bytes over four, as the paper counts them."""
-    found = [row for row in everything() if (row.table, row.set) == (table, name)]
-    if table != 'A':
-        return found
-    return found + [
-        Published('A', name, entry.name, entry.source, entry.accuracy,
-                  round(entry.kilobytes * 256))
-        for entry in competitors.published() if entry.set == name]
+    """Those of a table and a data set."""
+    return [row for row in everything() if (row.table, row.set) == (table, name)]
 
 
 def sets() -> list[str]:
-    """All data sets with a published row, in the order of the file."""
+    """All data sets with a row in a table, in the order of the file."""
     return list(dict.fromkeys(row.set for row in everything()))

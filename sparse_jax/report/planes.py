@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparse_jax.baselines.published import Published
 from sparse_jax.objectives import pareto
 from sparse_jax.objectives.goal import ERROR, Goal
 from sparse_jax.objectives.goals import matrix
@@ -26,7 +27,7 @@ from sparse_jax.report.chart import (
 from sparse_jax.report.elements import Element, element, sentence, text
 from sparse_jax.report.facts import Facts, anchor, brief, mark_of
 from sparse_jax.report.frame import Frame
-from sparse_jax.report.published import Published, plotted
+from sparse_jax.report.published import figures_of, plotted
 
 _ALONE = Size(470.0, 330.0)
 """Of the only plane of two objectives."""
@@ -185,7 +186,7 @@ def _published(
         up = up if pair[1] else 100 * up
         if x.holds(across) and y.holds(up):
             marks.append(diamond(float(x.at(across)), float(y.at(up)), 'published',
-                                 f'{entry.name} (published): {entry.text()}'))
+                                 f'{entry.system} (published): {figures_of(entry)}'))
     return marks
 
 

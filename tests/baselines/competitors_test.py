@@ -19,19 +19,6 @@ def _run(*words):
         env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
 
 
-def test_published_sizes_are_what_they_count():
-    found = {(p.set, p.name): p for p in competitors.published()}
-    assert len(found) == len(competitors.published())
-    # 60,000 images of 784 values, labels of ten classes too; 7291 of 256.
-    assert found['mnist-2', 'kNN'].kilobytes == 60_000 * 784 * 4 / 1024
-    assert abs(found['mnist-10', 'kNN'].kilobytes - 60_000 * 785 * 4 / 1024) < 0.1
-    assert found['usps-2', 'kNN'].kilobytes == 7291
-    # Two outputs and no biases.
-    hidden = found['mnist-2', '1-hidden NN'].kilobytes * 1024 / 4 / (784 + 2)
-    assert round(hidden) == 1000
-    assert all(p.source and 30 < p.accuracy < 100 for p in found.values())
-
-
 def test_a_row_stands_beside_its_set():
     text = competitors.table('mnist-2', [ROW])
     assert '| kNN | 96.90 | 183,750.00 | 47,040,000 | Kumar' in text
