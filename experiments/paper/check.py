@@ -10,7 +10,7 @@ test images, where every logit must agree. What cannot be checked is named with 
 reason. Exit code 1 says that something is not as claimed.
 """
 
-import argparse
+import contextlib
 import dataclasses
 import pathlib
 import sys
@@ -180,24 +180,44 @@ def _equal(what: str, found: object, claimed: object) -> Finding:
     return Finding(WRONG, f'{what}: {found}, not {claimed}')
 
 
+def paths_of(given: Sequence[str], folder: pathlib.Path) -> dict[str, str]:
+    """{data set: where its files lie} of what a person gave as SET=PATH.
+
+    Raises:
+      WinnerError: it has another form, or no winner of the folder is of the data set.
+    """
+    sets = set()
+    for name in stored.names(folder):
+        # A winner that cannot be read is told of by its check.
+        with contextlib.suppress(stored.WinnerError):
+            sets.add(stored.read(name, folder).data.base_name)
+    allowed, paths = ', '.join(sorted(sets - set(EMBEDDED))) or 'none, leave it out', {}
+    for words in given:
+        name, equals, path = words.partition('=')
+        if not equals:
+            raise stored.WinnerError(
+                f'--data {words}: allowed: SET=PATH, as in mnist=DIR')
+        if name not in sets - set(EMBEDDED):
+            raise stored.WinnerError(
+                f'--data {words}: no winner needs images of {name!r}; allowed as SET: '
+                f'{allowed}')
+        paths[name] = str(local(path))
+    return paths
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Check all winners of a folder."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('--data', action='append', default=[], metavar='SET=PATH')
     parser.add_argument('--folder', default=str(stored.FOLDER))
     args = parser.parse_args(argv)
     with command.one_line():
-        folder, paths = local(args.folder), {}
-        for words in args.data:
-            name, equals, path = words.partition('=')
-            if not equals:
-                command.fail(f'--data {words}: allowed: SET=PATH, as in mnist=DIR')
-            paths[name] = str(local(path))
+        folder = local(args.folder)
         known = stored.names(folder)
         if not known:
             command.fail(f'{str(folder)!r} has no winner; allowed: a folder that '
                          'experiments.paper.winner has written')
+        paths = paths_of(args.data, folder)
         states = []
         for name in known:
             print(name)

@@ -1,5 +1,6 @@
 """What the commands of this folder have in common: mistakes are one line."""
 
+import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,19 @@ def fail(line: str) -> NoReturn:
     """End with one line and exit code 2."""
     print(f'error: {line}', file=sys.stderr)
     raise SystemExit(2)
+
+
+class Parser(argparse.ArgumentParser):
+    """Flags whose mistakes are one line and exit code 2."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(
+            description=description, allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def error(self, message: str) -> NoReturn:
+        """In place of argparse's usage and its line."""
+        fail(f'{" ".join(message.split())}; --help lists all flags')
 
 
 @contextlib.contextmanager

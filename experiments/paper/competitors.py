@@ -9,8 +9,8 @@ are its bytes over four, as in table A. Published groupings into two classes, an
 no more.
 """
 
-import argparse
 
+from experiments.paper import command
 from sparse_jax.baselines import published, rows
 
 NAMES = {'bonsai': 'Bonsai', 'protonn': 'ProtoNN', 'knn': 'kNN', 'svm': 'RBF-SVM',
@@ -62,19 +62,16 @@ def _number(value: float | None, form: str) -> str:
 def main() -> None:
     """Print a table for every set."""
     known = list(dict.fromkeys(entry.set for entry in competitors()))
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('folders', nargs='*', help='written by launch.baselines')
     parser.add_argument('--set', choices=known, help='print its published rows')
     args = parser.parse_args()
-    try:
+    with command.one_line():
         found = [row for folder in args.folders for row in rows.read(folder)]
-    except rows.RowsError as error:
-        parser.exit(2, f'error: {error}\n')
     sets = list(dict.fromkeys([*filter(None, [args.set]), *map(set_of, found)]))
     if not sets:
-        parser.exit(2, 'error: nothing to print; allowed: folders of launch.baselines, '
-                       f'or --set, one of {", ".join(known)}\n')
+        command.fail('nothing to print; allowed: folders of launch.baselines, or --set,'
+                     f' one of {", ".join(known)}')
     print('\n\n'.join(table(name, found) for name in sets))
 
 

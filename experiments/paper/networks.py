@@ -140,8 +140,7 @@ def asked(args: argparse.Namespace) -> dict[str, float | int | str]:
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('network', help='lenet-5, lenet-300-100, modc, or a path')
     parser.add_argument('--method', choices=METHODS, default='none', help='of pruning')
     parser.add_argument('--set', default='mnist', help='name of the data set')

@@ -43,7 +43,8 @@ class Winner(NamedTuple):
     claims: dict[str, Any]
     """'row', 'set', 'validation' and 'test' (int8 accuracies in 0 to 1), 'costs' (as
     the paper counts), 'own' (as built), 'ram', 'data_digest', 'test_digest', 'space'
-    (that its network file is of), 'trial', 'command', 'date'."""
+    (that its network file is of), 'trial', 'command', 'study' (what tells it from
+    others), 'date'."""
 
     @property
     def costs(self) -> Totals:

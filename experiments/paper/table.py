@@ -84,8 +84,7 @@ def text(given: Read, *, hardware: str, sets: Sequence[str] = ()) -> str:
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; what is wrong with it ends in one line and exit code 2."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('--workdirs', default='', metavar='DIR,DIR,...')
     parser.add_argument('--sets', default='', metavar='SET,SET,...',
                         help='print their published rows too, such as mnist-10')

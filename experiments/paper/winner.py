@@ -9,15 +9,18 @@ and NAME.npz (its numbers) in experiments/paper/winners, or in --folder.
 `python -m experiments.paper.check` holds them to what they claim.
 
 --row names the row of the paper that it is held against, TABLE:SYSTEM, in table A
-A:COMPETITOR; without it the network is held against none.
+A:COMPETITOR; without it the network is held against none. --trial names another network
+of the study. The winner of another study of the same name is kept, unless --replace.
 """
 
-import argparse
+import hashlib
+import json
 import pathlib
 import re
 from collections.abc import Sequence
 
 from experiments.paper import command, ours, published, stored
+from experiments.paper.chip import BOARD
 from experiments.paper.stored import Winner
 from sparse_jax import data
 from sparse_jax.evaluation.chip import CALIBRATION, board_costs
@@ -28,7 +31,7 @@ from sparse_jax.quantize import calibrate, classify, quantize
 from sparse_jax.replacing import replacing
 from sparse_jax.study import front as fronts
 from sparse_jax.study import glance
-from sparse_jax.study.opened import open_study
+from sparse_jax.study.opened import OpenStudy, open_study
 
 _NAME = re.compile(r'[a-z0-9][a-z0-9_.-]{0,60}')
 
@@ -52,37 +55,71 @@ def find_row(name: str, set_: str) -> published.Published:
     return rows[name]
 
 
-def winner_of(
-    folder: str | pathlib.Path, row: str = '', *, trust_factories: bool = False,
-) -> Winner:
-    """The network that a study stands for, and what is claimed of it.
+def study_id(study: OpenStudy) -> str:
+    """What tells a study from all others, its repetitions too, however far it is.
+
+    Its images, and what its first network took and gave.
+    """
+    first = study.records.networks()[0]
+    text = json.dumps([data.digest(study.dataset), study.settings.seed, first.name,
+                       first.train_seconds, first.error])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def check_free(name: str, folder: pathlib.Path, study: OpenStudy) -> None:
+    """Refuse to replace the winner of another study.
 
     Raises:
-      StudyError: the study cannot be read, or no network is within its bounds.
+      WinnerError: the folder has one of this name, or files that hold none.
+    """
+    if name not in stored.names(folder):
+        return
+    if not study.records.networks():
+        return  # Nothing can be written.
+    try:
+        claims = stored.read(name, folder).claims
+    except stored.WinnerError:
+        claims = {}
+    if claims.get('study') != study_id(study):
+        raise stored.WinnerError(
+            f'--name={name}: {str(folder)!r} has a winner of this name that is not of '
+            'this study; allowed: another --name, or --replace')
+
+
+def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
+    """A network of a study, and what is claimed of it.
+
+    Args:
+      study: open.
+      row: of the paper, as on the command line; '' for none.
+      trial: name of the network; 'best' for that which the study stands for.
+
+    Raises:
+      StudyError: there is no such network, or none within the bounds.
       WinnerError: the row is none of its data set.
     """
-    with open_study(folder, trust_factories=trust_factories) as study:
-        member, spec, images = study.network(), study.data_spec, study.dataset
-        set_ = f'{spec.base_name}-{images.num_classes}'
-        if row:
-            find_row(row, set_)
-        ranges = calibrate(member.net, images.train.images[:CALIBRATION])
-        qnet = quantize(member.net, ranges)
-        own = compact_costs.costs(member.net)
-        right = classify(qnet, images.validation.images) == images.validation.labels
-        claims = {
-            'row': row, 'set': set_, 'validation': float(right.mean()),
-            'test': ours.int8_test(study, member),
-            'costs': (fronts.as_two_units(member) or own)._asdict(),
-            'own': own._asdict(),
-            'ram': board_costs(qnet, load_board('microbit'))['ram'],
-            'data_digest': data.digest(images),
-            'test_digest': data.split_digest(data.load_test(spec)),
-            'space': {'prior': study.settings.space.prior,
-                      'rows': study.settings.space.rows},
-            'trial': member.row.name, 'command': ours.command(study.settings),
-            'date': glance.look(folder).last.split(' ')[0]}
-        return Winner(member.net, ranges, member.row.point, spec, claims)
+    member, spec, images = study.network(trial), study.data_spec, study.dataset
+    set_ = f'{spec.base_name}-{images.num_classes}'
+    if row:
+        find_row(row, set_)
+    ranges = calibrate(member.net, images.train.images[:CALIBRATION])
+    qnet = quantize(member.net, ranges)
+    own = compact_costs.costs(member.net)
+    right = classify(qnet, images.validation.images) == images.validation.labels
+    claims = {
+        'row': row, 'set': set_, 'validation': float(right.mean()),
+        'test': ours.int8_test(study, member),
+        'costs': (fronts.as_two_units(member) or own)._asdict(),
+        'own': own._asdict(),
+        'ram': board_costs(qnet, load_board(BOARD))['ram'],
+        'data_digest': data.digest(images),
+        'test_digest': data.split_digest(data.load_test(spec)),
+        'space': {'prior': study.settings.space.prior,
+                  'rows': study.settings.space.rows},
+        'trial': member.row.name, 'command': ours.command(study.settings),
+        'study': study_id(study),
+        'date': glance.look(study.folder).last.split(' ')[0]}
+    return Winner(member.net, ranges, member.row.point, spec, claims)
 
 
 def write(winner: Winner, name: str, folder: pathlib.Path) -> list[str]:
@@ -97,11 +134,14 @@ def write(winner: Winner, name: str, folder: pathlib.Path) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Choose, test, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('--workdir', required=True, help='folder of a study')
     parser.add_argument('--row', default='', help='of the paper, as TABLE:SYSTEM')
+    parser.add_argument('--trial', default='best', metavar='N',
+                        help='the network, as launch.report names it')
     parser.add_argument('--name', default='', help='by default that of the workdir')
+    parser.add_argument('--replace', action='store_true',
+                        help='the winner of another study of this name')
     parser.add_argument('--folder', default=str(stored.FOLDER))
     parser.add_argument('--trust_factories', action='store_true',
                         help='run code that the study names')
@@ -112,8 +152,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not _NAME.fullmatch(name):
             command.fail(f'--name={name}: allowed: up to 61 lower-case letters, digits,'
                          ' _, . and -')
-        winner = winner_of(workdir, args.row, trust_factories=args.trust_factories)
-        files = write(winner, name, local(args.folder))
+        folder = local(args.folder)
+        with open_study(workdir, trust_factories=args.trust_factories) as study:
+            if not args.replace:
+                check_free(name, folder, study)
+            winner = winner_of(study, args.row, args.trial)
+        files = write(winner, name, folder)
         claims = winner.claims
         print(f'trial {claims["trial"]}: validation {100 * claims["validation"]:.2f} %,'
               f' test {100 * claims["test"]:.2f} % in int8')

@@ -180,7 +180,9 @@ def test_the_command_of_a_row_gives_its_settings():
 @pytest.mark.parametrize('words, line', [
     ([], 'nothing to print'), (['--sets=mnist'], '--sets=mnist: allowed: '),
     (['--workdirs=/nowhere'], 'no study here'), (['--sets=usps-2', '--cores=0'],
-                                                 '--cores=0: allowed: ')])
+                                                 '--cores=0: allowed: '),
+    (['--cores=two'], "argument --cores: invalid int value: 'two'"),
+    (['--workdir=runs'], 'unrecognized arguments: --workdir=runs')])
 def test_mistakes_are_one_line(capsys, words, line):
     with pytest.raises(SystemExit) as stop:
         table.main(words)

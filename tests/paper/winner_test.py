@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+import sparse_jax
 from experiments.paper import check, published, stored, winner
 from sparse_jax import data
 from sparse_jax.export import MissingToolError, load_board
@@ -13,6 +14,8 @@ from sparse_jax.export.chip.toolchain import check_tools
 from sparse_jax.quantize import classify, quantize
 from tests.paper import digits_study
 
+ONE = pytest.mark.parametrize('kept', [''], indirect=True)
+"""Where one winner is enough."""
 FILES = ('json', 'network.json', 'npz')
 
 
@@ -112,14 +115,22 @@ def _tampered(kept, tmp_path, change):
     lambda d: d['net'].update(mean=0.0),
     lambda d: d['net']['nodes'].pop(0),
     lambda d: d.update(net=3)])
-def test_what_is_not_as_claimed_is_found(kept, tmp_path, change, capsys):
+def test_what_is_not_as_claimed_is_found(kept, tmp_path, change):
     folder = _tampered(kept, tmp_path, change)
+    # The first is enough: nothing is run on the chip.
+    assert any(f.state == check.WRONG for f in check.check('one', {}, folder))
+
+
+@ONE
+def test_the_exit_code_says_that_something_is_wrong(kept, tmp_path, capsys):
+    folder = _tampered(kept, tmp_path, lambda d: d.update(net=3))
     with pytest.raises(SystemExit) as stop:
         check.main([f'--folder={folder}'])
     found = capsys.readouterr().out
     assert stop.value.code == 1 and 'WRONG' in found and 'Traceback' not in found
 
 
+@ONE
 def test_other_weights_are_found(kept, tmp_path):
     folder = tmp_path / 'changed'
     shutil.copytree(kept, folder)
@@ -134,6 +145,7 @@ def test_other_weights_are_found(kept, tmp_path):
     assert _states(folder) == [check.WRONG]
 
 
+@ONE
 def test_data_that_are_not_at_hand_are_said(kept, tmp_path):
     folder = _tampered(kept, tmp_path, lambda d: d['data'].update(name='mnist'))
     found = list(check.check('one', {}, folder))
@@ -152,9 +164,58 @@ def test_rows_of_the_paper_have_names_of_their_own():
         winner.find_row('C:x', 'usps-2')
 
 
+@ONE
+def test_the_winner_of_another_study_is_kept(kept, tmp_path, capsys):
+    folder, workdir = tmp_path / 'winners', tmp_path / 'study'
+    shutil.copytree(kept, folder)
+    grouping = stored.read('one', folder).data.grouping
+    shutil.copytree(digits_study.folder(grouping), workdir)
+    other = tmp_path / 'other'
+    shutil.copytree(digits_study.folder('' if grouping else 'binary'), other)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    words = ['--name=one', f'--folder={folder}']
+    # The same study again.
+    winner.main([f'--workdir={workdir}', *words])
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir()}
+    capsys.readouterr()
+    for break_first in (False, True):
+        if break_first:
+            (folder / 'one.npz').unlink()
+        with pytest.raises(SystemExit) as stop:
+            winner.main([f'--workdir={other}', *words])
+        found = capsys.readouterr()
+        assert stop.value.code == 2 and not found.out and found.err.count('\n') == 1
+        assert '--replace' in found.err
+        assert (folder / 'one.json').read_bytes() == before['one.json']
+    winner.main([f'--workdir={other}', *words, '--replace'])
+    assert stored.read('one', folder).data.grouping != grouping
+
+
+@ONE
+def test_a_network_is_kept_by_name(kept, tmp_path, capsys):
+    grouping = stored.read('one', kept).data.grouping
+    workdir = tmp_path / 'study'
+    shutil.copytree(digits_study.folder(grouping), workdir)
+    with sparse_jax.open_study(workdir) as study:
+        name = study.records.networks()[-1].name
+    words = [f'--workdir={workdir}', f'--folder={tmp_path / "winners"}']
+    winner.main([*words, '--name=named', f'--trial={name}'])
+    assert stored.read('named', tmp_path / 'winners').claims['trial'] == name
+    with pytest.raises(SystemExit) as stop:
+        winner.main([*words, '--name=none', '--trial=99'])
+    assert stop.value.code == 2
+    assert '--trial=99: no such trial; allowed: best' in capsys.readouterr().err
+    assert 'none' not in stored.names(tmp_path / 'winners')
+
+
 @pytest.mark.parametrize('main, words, line', [
     (check.main, ['--folder={}'], 'has no winner'),
     (check.main, ['--data', 'mnist'], '--data mnist: allowed: SET=PATH'),
+    (check.main, ['--data=nosuch={}'],
+     "no winner needs images of 'nosuch'; allowed as SET: chars4k, cifar10, mnist"),
+    (check.main, ['--data=digits={}'], 'allowed as SET: chars4k, cifar10, mnist'),
+    (check.main, ['--dta=mnist={}'], 'unrecognized arguments: --dta=mnist='),
+    (winner.main, [], 'required: --workdir; --help lists all flags'),
     (winner.main, ['--workdir={}'], 'no study here'),
     (winner.main, ['--workdir={}', '--name=A b'], '--name=A b: allowed: ')])
 def test_mistakes_are_one_line(tmp_path, capsys, main, words, line):
