@@ -58,12 +58,15 @@ def matrix_table(matrix: np.ndarray, names: Sequence[str]) -> Table | None:
     return table
 
 
-def as_json(matrix: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """Names, matrix and recalls (null for a class without images) as plain values."""
+def as_json(matrix: np.ndarray | None, names: Sequence[str]) -> dict[str, Any]:
+    """Names, matrix and recalls (null for a class without images) as plain values; the
+    names alone where the matrix is not known."""
     import numpy as np
 
     from sparse_jax.objectives.confusion import recalls
 
+    if matrix is None:
+        return {'names': list(names)}
     return {'names': list(names), 'confusion': matrix.tolist(),
             'recall': [None if np.isnan(r) else float(r) for r in recalls(matrix)]}
 

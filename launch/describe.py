@@ -25,6 +25,8 @@ from launch import classes, cli, tables
 from sparse_jax.objectives.goal import BOARD
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from sparse_jax.objectives import graph_costs
     from sparse_jax.space import architecture
     from sparse_jax.study.opened import OpenStudy
@@ -164,19 +166,23 @@ def describe_network(console: Console) -> None:
 
 def describe_trial(console: Console) -> None:
     """A trained member of a study, before and after pruning."""
-    from sparse_jax.evaluation.predictions import confusion_of
+    from sparse_jax.evaluation.predictions import confusions_of
     from sparse_jax.objectives import compact_costs, graph_costs
     from sparse_jax.objectives.goals import costs_text, exceeded
     from sparse_jax.study.front import as_two_units
     from sparse_jax.study.opened import open_study
 
-    study = open_study(WORKDIR.value, trust_factories=TRUST.value)
+    study = open_study(
+        WORKDIR.value, trust_factories=TRUST.value, needs_images=False)
+    if study.missing and not JSON.value:
+        tables.line(console, f'note: without the images: {study.missing}')
     member = study.network(TRIAL.value or 'best')
     before = graph_costs.layer_rows(member.graph)
     after = compact_costs.layer_rows(member.net)
     pairs = [('before', before, graph_costs.as_two_units(member.graph)),
              ('after', after, as_two_units(member))]
-    told_apart, names = confusion_of(study, member.net), study.dataset.class_names
+    told_apart = confusions_of(study, [member], keep=False).get(member.row.name)
+    names = study.about.class_names
     if JSON.value:
         found = {name: as_json(rows, as_two) for name, rows, as_two in pairs}
         json.dump(found | {'classes': classes.as_json(told_apart, names)},
@@ -187,9 +193,7 @@ def describe_trial(console: Console) -> None:
         print_rows(console, f'trial {member.row.name}, {name} pruning', rows,
                    graph_costs.totals(rows))
     print_two_units(console, {f'{name} pruning': two for name, _, two in pairs})
-    tables.show(console, classes.recall_table(told_apart, names))
-    if (table := classes.matrix_table(told_apart, names)) is not None:
-        tables.show(console, table)
+    print_classes(console, told_apart, names)
     accuracy = 100 * (1 - (member.row.error or 0.0))
     balanced = 'balanced ' if study.settings.objectives.balanced else ''
     tables.line(console, f'{balanced}validation accuracy after pruning: {accuracy:.2f} '
@@ -203,6 +207,18 @@ def describe_trial(console: Console) -> None:
     if not member.row.ok:
         over = ', '.join(exceeded(member.row, study.objectives))
         tables.line(console, f'over its budget of {over or "what can be generated"}')
+
+
+def print_classes(
+    console: Console, told_apart: np.ndarray | None, names: Sequence[str]
+) -> None:
+    """Which classes are taken for which; their names alone where that is unknown."""
+    if told_apart is None:
+        tables.line(console, f'classes: {", ".join(names)}')
+        return
+    tables.show(console, classes.recall_table(told_apart, names))
+    if (table := classes.matrix_table(told_apart, names)) is not None:
+        tables.show(console, table)
 
 
 def _in_float(study: OpenStudy, row: Record) -> str:

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from launch import ahead, tables
 from sparse_jax import status
+from sparse_jax.data.description import describe
 from sparse_jax.objectives.goals import Objectives, best_under, figure, front_of
 from sparse_jax.search import clock, loop
 from sparse_jax.search.clock import End
@@ -170,7 +171,7 @@ def print_summary(setup: Setup, study: Study) -> None:
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
     for text in (*tables.finals_texts(study.networks(), aims), tables.rungs_text(rows),
                  tables.no_better_text(
-                     study.networks(), setup.dataset,
+                     study.networks(), describe(setup.dataset),
                      balanced=setup.settings.objectives.balanced)):
         if text:
             tables.line(console, text)

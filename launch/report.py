@@ -6,21 +6,22 @@ report.html is the page; it needs no network and can be mailed. The front is cho
 validation data. Its networks meet the test data here, once;
 the accuracies are stored and later reports read them. --notest leaves test data alone,
 as does a report of a search that is still running, unless --test asks for it.
+
+--watch rewrites the page while the search runs in another process, and writes the rest
+when it has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
-import json
 import pathlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from absl import flags
 
-from launch import cli, tables
+from launch import cli, report_files, tables
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from sparse_jax.baselines.rows import Row
     from sparse_jax.objectives.goals import Objectives
     from sparse_jax.report.facts import Facts
-    from sparse_jax.study.convergence import Point
     from sparse_jax.study.front import Member
     from sparse_jax.study.opened import OpenStudy
     from sparse_jax.study.records import Record
@@ -46,87 +46,12 @@ SURROGATE = flags.DEFINE_bool(
     'surrogate', False, 'Fit the default surrogate and predict each trial from all '
     'others, in place of what the search predicted itself.', flag_values=FLAGS)
 
+WATCH = flags.DEFINE_bool(
+    'watch', False, 'Rewrite report.html while a search runs in the folder, at most '
+    'every ten seconds; the full report when it has ended.', flag_values=FLAGS)
 COMPETITORS = cli.define_path(
     'competitors', 'Folder of launch.baselines on the same images, for a section of '
     'the page.', FLAGS)
-
-PICTURES = ('png', 'svg')
-"""Forms of every picture."""
-
-
-def write_csv(
-    path: pathlib.Path, members: Sequence[Member], objectives: Objectives,
-    tests: Mapping[str, float],
-) -> None:
-    """One line per network of the front; `tests` {row name: test accuracy}."""
-    from sparse_jax.objectives.goals import figure
-    from sparse_jax.study import files
-
-    columns = ['trial', 'validation_accuracy', 'test_accuracy', 'model_size',
-               objectives.memory, 'macs', 'unpruned_model_size',
-               *(goal.name for goal in objectives.measured)]
-    buffer = io.StringIO(newline='')
-    writer = csv.writer(buffer)
-    writer.writerow(columns)
-    for row in (m.row for m in members):
-        error, costs, unpruned = row.figures
-        writer.writerow([
-            row.name, 1 - error, tests.get(row.name, ''), costs.model_size,
-            getattr(costs, objectives.memory), costs.macs, unpruned.model_size,
-            *(figure(row, goal.name, objectives) for goal in objectives.measured)])
-    files.write(path, buffer.getvalue())
-
-
-def write_networks(folder: pathlib.Path, members: Sequence[Member]) -> None:
-    """The network file of every trial on the front, for launch.describe: what was
-    trained, whatever the cut."""
-    from sparse_jax.study import files
-
-    files.make_folder(folder, folder.parent)
-    for number, point in {m.row.trial.number: m.row.point for m in members}.items():
-        path = folder / f'trial_{number:06d}.json'
-        files.write(path, json.dumps(point, indent=2) + '\n')
-
-
-def write_progress(folder: pathlib.Path, points: list[Point], title: str) -> list[str]:
-    """What the search had reached after every round; the names of the files."""
-    from launch import figure as picture
-    from sparse_jax.study import convergence, files
-
-    if len(points) < 2:
-        return []
-    convergence.write(folder / 'progress.csv', points)
-    for form in PICTURES:
-        with files.replacing(folder / f'progress.{form}') as file:
-            picture.draw_progress(
-                file, [p.epochs for p in points], [p.hypervolume for p in points],
-                f'{title}: progress', form)
-    return ['progress.csv', *(f'progress.{form}' for form in PICTURES)]
-
-
-def write_front(folder: pathlib.Path, facts: Facts, title: str) -> list[str]:
-    """Error against every cost as pictures; the names of the files."""
-    import numpy as np
-
-    from launch import figure as picture
-    from sparse_jax.objectives.goals import matrix
-    from sparse_jax.report import frame
-    from sparse_jax.study import files
-
-    objectives, budgets = facts.objectives, dict(facts.objectives.budgets)
-    best = facts.best
-    front = matrix(facts.front, objectives)
-    shown = picture.Front(
-        facts.values, front, np.array(objectives.bounds[1:]),
-        [goal.axis_label for goal in objectives.costs],
-        [budgets.get(goal.name) for goal in objectives.costs], f'{title}: front',
-        None if best is None else (best.name, matrix([best], objectives)[0]),
-        frame.zoom(facts.values, front, objectives, facts.guess, None if best is None
-                   else matrix([best], objectives)[0]))
-    for form in PICTURES:
-        with files.replacing(folder / f'front.{form}') as file:
-            picture.draw(file, shown, form)
-    return [f'front.{form}' for form in PICTURES]
 
 
 def competitors_of(study: OpenStudy) -> list[Row]:
@@ -149,7 +74,7 @@ def write_page(
     from sparse_jax.report import page, prediction
     from sparse_jax.study import files
 
-    if SURROGATE.value:
+    if SURROGATE.value and not facts.running:
         # Importing and fitting take longer than all the rest.
         from sparse_jax.report import left_out
 
@@ -181,22 +106,28 @@ def best_text(
             f'{", ".join([costs, *percent])}')
 
 
-def looks_at_test(workdir: pathlib.Path) -> bool:
+def looks_at_test(study: OpenStudy, test: bool | None) -> bool:
     """Whether test data are evaluated; while a search runs, only if it is asked for."""
     from sparse_jax.study import lock
 
-    if TEST.value is None and lock.is_held(workdir):
+    if test is None and lock.is_held(study.folder):
         tables.line(tables.console(), 'test data are left alone while the search runs; '
                                       '--test evaluates the front of now')
         return False
-    return TEST.value is not False
+    return test is not False
 
 
-def test_accuracies(study: OpenStudy, members: list[Member]) -> dict[str, float]:
-    """{row name: test accuracy}."""
+def test_accuracies(
+    study: OpenStudy, members: list[Member], test: bool | None,
+) -> dict[str, float]:
+    """{row name: test accuracy}; without images those that are known."""
     from sparse_jax.evaluation.predictions import accuracy_of
     from sparse_jax.study import front as fronts
 
+    if study.missing:
+        return {} if test is False else fronts.known_tests(study.records, members)
+    if not looks_at_test(study, test):
+        return {}
     return fronts.test_accuracies(
         study.records, members, study.data_spec, accuracy_of(study))
 
@@ -221,7 +152,7 @@ def say(
     for text in (*tables.finals_texts(rows, objectives),
                  tables.two_units_text({m.row.name: as_two_units(m) for m in members}),
                  tables.rungs_text(trials),
-                 tables.no_better_text(rows, study.dataset,
+                 tables.no_better_text(rows, study.about,
                                        balanced=study.settings.objectives.balanced),
                  convergence.text(convergence.history(study.records))):
         if text:
@@ -231,31 +162,14 @@ def say(
             tables.line(console, text)
 
 
-def write(
-    workdir: pathlib.Path, facts: Facts, beside: Sequence[Row] = (),
-) -> list[str]:
-    """Everything that is a file; the names of what was written."""
-    from sparse_jax.study import convergence, files
-
-    for folder in (workdir, workdir / 'networks'):
-        files.drop_abandoned(folder)
-    write_csv(workdir / 'front.csv', facts.members, facts.objectives, facts.tests)
-    title = facts.study.settings.data.name
-    pictures = write_front(workdir, facts, title)
-    write_networks(workdir / 'networks', facts.members)
-    progress = write_progress(
-        workdir, convergence.history(facts.study.records), title)
-    return [write_page(workdir, facts, beside), 'front.csv', *pictures, 'networks/',
-            *progress]
-
-
-def explain_nothing(workdir: pathlib.Path, study: OpenStudy) -> NoReturn:
+def explain_nothing(study: OpenStudy) -> NoReturn:
     """A study without a front ends in one line; its page says what became of the
     trials, if there are any."""
     from sparse_jax.report import facts
     from sparse_jax.study import lock
     from sparse_jax.study.records import StudyError
 
+    workdir = study.folder
     nothing = tables.nothing_text(study.records.networks(), study.objectives)
     if any(row.status != 'pending' for row in study.records.rows()):
         with contextlib.suppress(OSError):
@@ -276,29 +190,68 @@ def shown(study: OpenStudy) -> list[Record]:
     return [*rows, best]
 
 
-def main(argv: list[str]) -> None:
-    from sparse_jax.report import facts
+def gathered(study: OpenStudy, members: list[Member], test: bool | None) -> Facts:
+    """What the report is of; the test data are met here."""
+    from sparse_jax.evaluation import predictions
+    from sparse_jax.report import facts, network
     from sparse_jax.study import lock
+
+    tests, running = test_accuracies(study, members, test), lock.is_held(study.folder)
+    found = facts.gather(study, members, tests, running=running)
+    return found._replace(confusions=predictions.confusions_of(
+        study, network.described(found), keep=not running))
+
+
+def watch(study: OpenStudy, console: Console, beside: Sequence[Row]) -> bool:
+    """Rewrite the page until the search in the folder stops; whether it has ended."""
+    from launch import following
+
+    def write_now(found: Facts) -> None:
+        done = sum(row.status != 'pending' for row in found.trials)
+        name = write_page(study.folder, found, beside)
+        tables.line(console, f'{time.strftime("%H:%M:%S")} {done} trials, '
+                             f'{len(found.front)} on the front: {study.folder}/{name}')
+
+    return following.follow(study, following.Follower(study, shown), write_now)
+
+
+def report(
+    study: OpenStudy, console: Console, beside: Sequence[Row], test: bool | None,
+) -> None:
+    """Print and write everything; `test`: whether test data are looked at, None where
+    that is not said."""
+    members = [study.network(row) for row in shown(study)]
+    if not members:
+        explain_nothing(study)
+    found = gathered(study, members, test)
+    say(console, study, members, found.tests)
+    try:
+        written = [write_page(study.folder, found, beside),
+                   *report_files.write(study.folder, found)]
+    except OSError as error:
+        # What there is to know was printed; the disk may be read-only or full.
+        cli.fail(f'not written: the files of the report in {str(study.folder)!r}: '
+                 f'{error.strerror}')
+    tables.line(console, f'written: {study.folder}/{", ".join(written)}')
+
+
+def main(argv: list[str]) -> None:
     from sparse_jax.study.opened import open_study
 
     del argv
-    workdir, console = pathlib.Path(WORKDIR.value), tables.console()
-    with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
-        tables.notes(console, study.dataset)
-        beside = competitors_of(study)
-        members = [study.network(row) for row in shown(study)]
-        if not members:
-            explain_nothing(workdir, study)
-        tests = test_accuracies(study, members) if looks_at_test(workdir) else {}
-        say(console, study, members, tests)
-        try:
-            written = write(workdir, facts.gather(
-                study, members, tests, running=lock.is_held(workdir)), beside)
-        except OSError as error:
-            # What there is to know was printed; the disk may be read-only or full.
-            cli.fail(f'not written: the files of the report in {str(workdir)!r}: '
-                     f'{error.strerror}')
-    tables.line(console, f'written: {workdir}/{", ".join(written)}')
+    console = tables.console()
+    with open_study(WORKDIR.value, trust_factories=TRUST.value,
+                    needs_images=False) as study:
+        if study.missing:
+            tables.line(console, f'note: without the images: {study.missing}')
+        else:
+            tables.notes(console, study.dataset)
+        beside, test = competitors_of(study), TEST.value
+        if WATCH.value and not watch(study, console, beside) and test is None:
+            tables.line(console, 'the search has not ended by itself: test data are '
+                                 'left alone; --test evaluates the front of now')
+            test = False
+        report(study, console, beside, test)
 
 
 if __name__ == '__main__':

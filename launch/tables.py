@@ -16,7 +16,7 @@ from rich.text import Text
 from launch import log
 
 if TYPE_CHECKING:
-    from sparse_jax.data import Dataset
+    from sparse_jax.data import Dataset, Description
     from sparse_jax.export.chip.boards import Board
     from sparse_jax.objectives.goals import Objectives
     from sparse_jax.objectives.graph_costs import Totals
@@ -64,12 +64,10 @@ def notes(out: Console, dataset: Dataset) -> None:
 
 
 def no_better_text(
-    rows: Sequence[Record], dataset: Dataset, *, balanced: bool = False
+    rows: Sequence[Record], about: Description, *, balanced: bool = False
 ) -> str:
     """That no network beats naming the largest class; '' if one does, or none is ok."""
-    from sparse_jax.data import largest_class
-
-    name, error = largest_class(dataset, balanced=balanced)
+    name, error = about.largest_class(balanced=balanced)
     errors = [row.error for row in rows if row.ok and row.error is not None]
     if not errors or min(errors) < error:
         return ''
@@ -223,6 +221,7 @@ def front_table(
                  *(cost(row, name, objectives) for name in shown),
                  unpruned.model_size, *([epochs[row.name]] if epochs else [])]
         if tests:
-            cells.append(f'{100 * tests[row.name]:.2f}')
+            test = tests.get(row.name)
+            cells.append('' if test is None else f'{100 * test:.2f}')
         table.add_row(*map(str, cells))
     return table

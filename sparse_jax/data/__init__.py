@@ -9,6 +9,7 @@ from sparse_jax.data.dataset import (
     normalise,
     split_digest,
 )
+from sparse_jax.data.description import Description
 from sparse_jax.data.errors import DataError
 from sparse_jax.data.loading import load, load_test
 from sparse_jax.data.spec import DataSpec
@@ -19,6 +20,7 @@ __all__ = [
     'DataError',
     'DataSpec',
     'Dataset',
+    'Description',
     'Split',
     'load',
     'load_test',

@@ -25,7 +25,7 @@ def dataset(arrays: Mapping[str, ArrayLike], name: str = 'own', **spec: Any) -> 
         are missing are drawn from the training images, as those of a file are.
       name: of the data set, for messages.
       **spec: further fields of `DataSpec`: `classes`, `validation_size`, `test_size`,
-        `split`, `max_train`, `seed`, `image_size`, `channels`.
+        `split`, `max_train`, `seed`, `image_size`, `channels`, `class_names`.
 
     Returns:
       The data set without its test part, which a search never sees.

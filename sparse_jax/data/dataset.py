@@ -82,12 +82,20 @@ def largest_class(dataset: Dataset, *, balanced: bool = False) -> tuple[str, flo
       training images; and the share of the validation part that is of another one: the
       error that any network has to beat.
     """
-    counts, training = (np.bincount(split.labels, minlength=dataset.num_classes)
-                        for split in (dataset.validation, dataset.train))
-    largest = int(np.lexsort((-training, -counts))[0])
-    share = (1.0 / np.count_nonzero(counts) if balanced
-             else counts[largest] / counts.sum())
-    return dataset.class_names[largest], float(1.0 - share)
+    training, counts = (np.bincount(split.labels, minlength=dataset.num_classes)
+                        for split in (dataset.train, dataset.validation))
+    largest, error = best_guess(training, counts, balanced=balanced)
+    return dataset.class_names[largest], error
+
+
+def best_guess(
+    training: np.ndarray, validation: np.ndarray, *, balanced: bool = False,
+) -> tuple[int, float]:
+    """`largest_class` of the images of each class, [K] each; the index of the class."""
+    largest = int(np.lexsort((-training, -validation))[0])
+    share = (1.0 / np.count_nonzero(validation) if balanced
+             else validation[largest] / validation.sum())
+    return largest, float(1.0 - share)
 
 
 def missing_text(part: str, labels: np.ndarray, class_names: Sequence[str]) -> str:

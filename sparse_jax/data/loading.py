@@ -7,7 +7,11 @@ import numpy as np
 
 from sparse_jax.data import grouping, resizing, sources, splits
 from sparse_jax.data.dataset import Dataset, Split, assemble, missing_text
+from sparse_jax.data.errors import DataError
 from sparse_jax.data.spec import DataSpec
+
+_NAMED = 5
+"""Classes that a line names."""
 
 
 class _Parts(NamedTuple):
@@ -62,6 +66,7 @@ def _parts(spec: DataSpec) -> _Parts:
     raw = sources.read(spec)
     pool = resizing.resized(raw, spec.size, repr(spec.name))
     table, names = grouping.parse(spec.grouping, pool.class_names or ())
+    names = _named(spec, names)
     official = [0 if images is None else len(images)
                 for images in (pool.test_images, pool.val_images)]
     validation, test = splits.sizes(spec, len(pool.images), *official)
@@ -88,6 +93,22 @@ def _parts(spec: DataSpec) -> _Parts:
         train, drawn, held(pool.test_images, pool.test_labels, test_rows), names,
         (*pool.notes, *missing),
         raw.resized_from if pool is raw else raw.images.shape[1:3])
+
+
+def _named(spec: DataSpec, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names that a person gave the classes, else their own.
+
+    Raises:
+      DataError: they are not one for each class.
+    """
+    given = spec.class_names
+    if given and len(given) != len(names):
+        shown = ', '.join(f'{name:.40}' for name in names[:_NAMED])
+        more = ', ...' if len(names) > _NAMED else ''
+        raise DataError(
+            f'class_names={given!r:.100}: {len(given)} names; accepted: one for each '
+            f'of the {len(names)} classes, in the order {shown}{more}')
+    return given or names
 
 
 def _frozen(images: np.ndarray, labels: np.ndarray) -> Split:

@@ -68,6 +68,9 @@ class DataSpec:
     image_size: tuple[int, ...] = ()
     """(height, width) that all images are resized to, by means over areas; one number
     for squares; () or 0 = as they are. Never larger than the source's."""
+    class_names: tuple[str, ...] = ()
+    """Of the classes as a search sees them, after any grouping; () = as the source
+    names them."""
 
     def __post_init__(self) -> None:
         """Checks the fields that can be checked without the data."""

@@ -1,6 +1,6 @@
 """What a network of a study says of images, as the study measures it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from sparse_jax.model import compact
 from sparse_jax.model.compact import CompactNet
 from sparse_jax.objectives.confusion import balanced_error, confusion
 from sparse_jax.quantize import classify
+from sparse_jax.study import confusions
+from sparse_jax.study.front import Member
 from sparse_jax.study.opened import OpenStudy
 
 _CHUNK = 500
@@ -39,6 +41,30 @@ def confusion_of(study: OpenStudy, net: CompactNet) -> np.ndarray:
     part = study.dataset.validation
     return confusion(
         part.labels, predictions(study, net, part.images), study.dataset.num_classes)
+
+
+def confusions_of(
+    study: OpenStudy, members: Sequence[Member], *, keep: bool,
+) -> dict[str, np.ndarray]:
+    """{row name: confusion matrix} of networks of a study: those that it keeps, others
+    measured.
+
+    Args:
+      study: without its images only what it keeps is there.
+      members: networks of it.
+      keep: store what was measured, for whoever reads the study without its images.
+    """
+    known = confusions.stored(study.records, study.dataset.num_classes)
+    found = {}
+    for member in members:
+        name = member.row.name
+        if name in known:
+            found[name] = known[name]
+        elif not study.missing:
+            found[name] = confusion_of(study, member.net)
+    if keep:
+        confusions.keep(study.records, found)
+    return found
 
 
 def accuracy_of(study: OpenStudy) -> Callable[[CompactNet, data.Split], float]:

@@ -80,7 +80,8 @@ def verify_front(
         return Verification(board, [], 0, 0)
     images = data.load_test(study.data_spec).images
     export = ExportData(study.dataset.train.images[:CALIBRATION], images[:limit],
-                        resized_from=study.dataset.resized_from)
+                        resized_from=study.dataset.resized_from,
+                        class_names=study.dataset.class_names)
     checked = [_check(member, study.dataset, export, board,
                       member.row.measured if board == wanted else None,
                       study.folder / FOLDER / member.row.name, compiler)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax import data
 from sparse_jax.objectives.goals import Objectives, figure, front_of, matrix
 from sparse_jax.study.finals import chosen
 from sparse_jax.study.front import Member
@@ -32,6 +31,9 @@ class Facts(NamedTuple):
     guess: float
     """Validation error of always naming the largest class."""
     running: bool
+    confusions: Mapping[str, np.ndarray] = {}
+    """{row name: [K, K] validation images of class i that are taken for class j}; of
+    networks that are not named the page measures them, if it can."""
 
     @property
     def error_title(self) -> str:
@@ -85,8 +87,8 @@ def gather(
     return Facts(
         study, study.records.rows(), study.records.networks(), study.records.rounds(),
         list(members), chosen(study.records.networks(), study.objectives), tests,
-        data.largest_class(
-            study.dataset, balanced=study.settings.objectives.balanced)[1], running)
+        study.about.largest_class(balanced=study.settings.objectives.balanced)[1],
+        running)
 
 
 def brief(row: Record) -> str:

@@ -51,7 +51,6 @@ def network(facts: Facts, member: Member, *, is_open: bool) -> Element:
     bars = [layers.memory_bars(member, facts.objectives), layers.size_bars(member)]
     pruned = None if row.error is None else 1 - row.error
     trained = curve.draw(study.records.learning(row.trial.number), pruned)
-    matrix = confusion_of(study, member.net)
     return element(
         'details', element('summary', element('b', title), ' ', element(
             'span', headline(row, facts))),
@@ -60,12 +59,32 @@ def network(facts: Facts, member: Member, *, is_open: bool) -> Element:
                         class_='drawing'),
                 element('div', *bars, class_='stack'),
                 element('div', trained, _origin(row, facts), class_='stack'),
-                element('div', confusion.show(matrix, study.dataset.class_names)),
-                element('div', element('h4', 'On a board'), ledger.show(study, member)),
+                element('div', _confusion(facts, member)),
+                element('div', element('h4', 'On a board'), _ledger(facts, member)),
                 element('div', element('h4', 'Use it'), *_commands(row, facts),
                         _point(row)),
                 class_='parts'),
         id=anchor(row), class_='network', open=is_open, data_network=mark_of(row))
+
+
+def _confusion(facts: Facts, member: Member) -> Element:
+    """Which classes it takes for which, as far as that is known."""
+    study, matrix = facts.study, facts.confusions.get(member.row.name)
+    if matrix is None and study.missing:
+        return element('p', 'Its confusion matrix is not known: the images are not '
+                            'here.', class_='note')
+    if matrix is None:
+        matrix = confusion_of(study, member.net)
+    return confusion.show(matrix, study.about.class_names)
+
+
+def _ledger(facts: Facts, member: Member) -> Element:
+    """Its bytes on the board of the study."""
+    if facts.study.missing:
+        return element('p', 'Its bytes on a board are not known: the training images '
+                            'that set the ranges of its int8 network are not here.',
+                       class_='note')
+    return ledger.show(facts.study, member)
 
 
 def headline(row: Record, facts: Facts) -> str:

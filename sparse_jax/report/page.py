@@ -1,6 +1,7 @@
 """The whole page: one file that needs nothing else."""
 
 import pathlib
+import time
 from collections.abc import Sequence
 
 from sparse_jax.baselines.rows import Row
@@ -80,23 +81,34 @@ def _title(facts: Facts) -> str:
 def _about(facts: Facts) -> Element:
     """What was searched, and how far it is."""
     settings = facts.study.settings
-    data = facts.study.dataset
-    shape = 'x'.join(map(str, data.input_shape))
+    data = facts.study.about
+    shape = 'x'.join(map(str, data.shape))
     rounds = sum(found.hypervolume is not None and not found.is_end
                  for found in facts.rounds)
     words = (
-        f'{shape} images of {data.num_classes} classes, {len(data.train.labels)} to '
-        f'train and {len(data.validation.labels)} to validate. {len(facts.trials)} '
+        f'{shape} images of {len(data.class_names)} classes, {sum(data.train)} to '
+        f'train and {sum(data.validation)} to validate. {len(facts.trials)} '
         f'trials in {rounds} of {settings.search.most_rounds} rounds of '
         f'{settings.search.algorithm}, pruned by {settings.pruning.method}; '
         f'{len(facts.networks)} networks with all cuts, {len(facts.front)} on the '
         'front.')
     state: list[Child] = []
     if facts.running:
-        state.append(element('b', 'The search is still running', class_='badge'))
+        now = time.strftime('%H:%M:%S')
+        state += [element('b', f'The search is still running; written {now}',
+                          class_='badge'), _again()]
+    if facts.study.missing:
+        state.append(element('span', 'Written without the images.', class_='badge'))
     if not facts.tests:
         state.append(element('span', 'Test data were not looked at.', class_='badge'))
     return element('div', element('p', words), element('p', *state) if state else None)
+
+
+def _again() -> Element:
+    """A box that makes a page of a running search read itself again; its script shows
+    it."""
+    return element('label', element('input', type='checkbox', id='again'),
+                   ' reload by itself', class_='again', hidden=True)
 
 
 def _links(sections: Sequence[Element]) -> Element:

@@ -31,6 +31,32 @@ document.querySelectorAll('.mark').forEach(mark => {
   mark.addEventListener('blur', leave);
 });
 
+// What this window had open when it read its page of a running search again.
+const again = document.getElementById('again');
+let kept = null;
+try { kept = again && JSON.parse(window.name).open; } catch (other) { kept = null; }
+
+function follow() {
+  window.name = '';
+  if (!again.checked) return;
+  setTimeout(() => {
+    if (!again.checked) return;
+    const open = [...document.querySelectorAll('details[open][id]')].map(d => d.id);
+    window.name = JSON.stringify({ open });
+    location.reload();
+  }, 15000);
+}
+
+if (again) {
+  again.parentElement.hidden = false;
+  again.checked = Boolean(kept);
+  document.querySelectorAll('details[id]').forEach(d => {
+    if (kept) d.open = kept.includes(d.id);
+  });
+  again.addEventListener('change', follow);
+  follow();
+}
+
 // A link to a network opens its part of the page.
 function open() {
   const id = decodeURIComponent(location.hash.slice(1));
@@ -41,7 +67,7 @@ function open() {
   light(target.dataset.network);
 }
 window.addEventListener('hashchange', open);
-open();
+if (!kept) open();
 
 // A click on a heading sorts, a second one turns the order around.
 function value(row, column) {

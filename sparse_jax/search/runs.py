@@ -101,6 +101,7 @@ def _own(
     dataset = arrays.dataset(
         data, name, classes=spec.classes, validation_size=spec.validation_size,
         test_size=spec.test_size, max_train=spec.max_train, seed=spec.seed,
-        image_size=spec.image_size, channels=spec.channels)
+        image_size=spec.image_size, channels=spec.channels,
+        class_names=spec.class_names)
     return dataclasses.replace(settings, data=dataclasses.replace(
         chosen, name=name, path=str(path))), dataset

@@ -55,6 +55,9 @@ class Data:
     image_size: tuple[int, ...] = ()
     """(height, width) that images are resized to as they are read, by means over areas;
     one number for squares; () or 0 as they are."""
+    class_names: tuple[str, ...] = ()
+    """Of the classes that are searched, in their order, after any grouping; () as the
+    data have them."""
     seed: int = 0
     """Of the split: the same for all searches to compare."""
 

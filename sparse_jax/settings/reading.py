@@ -180,7 +180,7 @@ def data_spec(settings: Settings) -> data.DataSpec:
         name=d.name, path=d.path, classes=d.classes, seed=d.seed,
         validation_size=size(d.validation_size), test_size=size(d.test_size),
         split=d.split, max_train=d.max_train, image_size=tuple(d.image_size),
-        channels=d.channels)
+        channels=d.channels, class_names=tuple(d.class_names))
 
 
 def pruning_method(settings: Settings) -> pruning.PruningMethod:

@@ -135,10 +135,19 @@ def _data_rules(settings: Settings) -> list[Rule]:
         Rule('data.channels', d.channels, d.channels in CHANNELS,
              '0 (as they are), 1 (grey), 3 (colour)'),
         Rule('data.image_size', d.image_size, is_image_size(d.image_size), IMAGE_SIZES),
+        Rule('data.class_names', d.class_names, _are_names(d.class_names),
+             "() (as the data have them), or a name for each class, as in "
+             "('cat', 'dog')"),
         Rule('data.seed', d.seed, _at_least(d.seed, 0), '0 or more'),
         Rule('space.prior', prior, prior in PRIORS, ', '.join(PRIORS)),
         Rule('space.rows', rows, rows in ROWS, ', '.join(ROWS)),
     ]
+
+
+def _are_names(names: Sequence[Any]) -> bool:
+    """Whether these are texts that tell classes apart; none at all are fine."""
+    return (all(isinstance(name, str) and name.strip() for name in names)
+            and len(set(names)) == len(names) != 1)
 
 
 def _method_rules(settings: Settings) -> list[Rule]:

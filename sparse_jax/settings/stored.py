@@ -14,9 +14,10 @@ from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import default_config, flatten, to_tree, tuples
 
 FREE = ('runtime', 'search.rounds', 'search.max_minutes', 'search.patience',
-        'data.path', 'data.split')
+        'data.path', 'data.split', 'data.class_names')
 """Settings that may differ when a study continues, and between hosts. What is at the
-path and in its parts may not: a study keeps a digest of its data."""
+path and in its parts may not: a study keeps a digest of its data. Names of classes
+change no figure."""
 
 OLDER = {'objectives.fold_binary': False, 'pruning.bisect': False,
          'data.split': 'random'}

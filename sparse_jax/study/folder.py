@@ -6,7 +6,7 @@ import os
 import pathlib
 
 from sparse_jax import data, host_random, paths
-from sparse_jax.data import arrays
+from sparse_jax.data import arrays, description
 from sparse_jax.export.cost_model.measure import models_digest
 from sparse_jax.ops.lowering import Lowering, chosen
 from sparse_jax.settings import reading
@@ -19,6 +19,8 @@ from sparse_jax.study.glance import settings_digest
 from sparse_jax.study.names import CONFIG_FILE, FINISHED
 
 DATA, BOARD, MODELS, RANDOM = 'data', 'board', 'cost models', 'random numbers'
+DESCRIPTION = 'data description'
+"""Entry of the database: names and counts of the classes, the form of the images."""
 
 
 def check_settings(workdir: str, settings: Settings, num_classes: int = 0) -> None:
@@ -72,6 +74,8 @@ def start_study(
     for name, value in check_inputs(
             records, settings, dataset, continues=True).items():
         records.set_meta(name, value)
+    records.set_meta(
+        DESCRIPTION, description.as_text(description.describe(dataset)))
     runtime = settings.runtime
     numerics.keep(records, lowering or chosen(runtime.conv, runtime.mapping))
     # Again, as rounds and runtime settings may change; not before the study opened.
@@ -95,16 +99,18 @@ def check_inputs(
     records: study.Study, settings: Settings, dataset: data.Dataset, *,
     continues: bool = False,
 ) -> dict[str, str]:
-    """What a study remembers of its data, its board and, where it `continues`, its
-    random numbers and the models that predict costs on the board; refused if they were
-    others.
+    """What a study remembers of its data (if the images are there), its board and,
+    where it `continues`, its random numbers and the models that predict costs on the
+    board; refused if they were others.
 
     Raises:
       StudyError: some image, label or figure of a board or model is another one.
     """
-    inputs = {DATA: (data.digest(dataset),
-                     f'the images or labels of {dataset.name!r}, or the draw of its '
-                     'parts (data.split), have')}
+    inputs = {}
+    if len(dataset.train.labels):
+        inputs[DATA] = (data.digest(dataset),
+                        f'the images or labels of {dataset.name!r}, or the draw of its '
+                        'parts (data.split), have')
     if continues:
         inputs[RANDOM] = (host_random.digest(), 'the random numbers that jax draws '
                           '(JAX_THREEFRY_PARTITIONABLE, its version) have')
@@ -139,6 +145,11 @@ def _check_table(
                 f'point of a table of {len(row.trial.row)} rows, that of '
                 f'config.space.rows={settings.space.rows!r} has {len(rows)}; allowed: '
                 'the version that made it, or another workdir')
+
+
+def described(records: study.Study) -> data.Description | None:
+    """What a study remembers of its data; None of one that is older than that."""
+    return description.parse(records.meta(DESCRIPTION) or '')
 
 
 def mark_finished(records: study.Study) -> None:

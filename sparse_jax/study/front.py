@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -123,6 +123,13 @@ def int8_accuracy_on(
     """Accuracy of the int8 network, calibrated on training images [N, H, W, C]."""
     return lambda net, split: int8_accuracy(
         net, calibration, split.images, split.labels)
+
+
+def known_tests(study: Study, members: Sequence[Member]) -> dict[str, float]:
+    """{row name: test accuracy} of those that have met the test data before; looks at
+    no image."""
+    stored = json.loads(study.meta(TESTS) or '{}')
+    return {m.row.name: stored[m.row.name] for m in members if m.row.name in stored}
 
 
 def test_accuracies(

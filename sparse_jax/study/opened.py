@@ -6,6 +6,7 @@ import pathlib
 from typing import Self
 
 from sparse_jax import data
+from sparse_jax.data.description import describe
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.objectives.goals import (
     Objectives,
@@ -39,6 +40,8 @@ class OpenStudy:
       space: the searched space over these images.
       objectives: what was minimised, and the budgets.
       records: every trial, round and weight that is stored.
+      missing: why the images could not be read; '' if they are there. Without them the
+        parts of `dataset` are empty.
     """
 
     folder: pathlib.Path
@@ -47,6 +50,7 @@ class OpenStudy:
     space: Space
     objectives: Objectives
     records: Study
+    missing: str = ''
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +66,13 @@ class OpenStudy:
     def data_spec(self) -> data.DataSpec:
         """Which images, split how."""
         return reading.data_spec(self.settings)
+
+    @property
+    def about(self) -> data.Description:
+        """Names and counts of the classes, the form of the images, also without them.
+        """
+        remembered = folder.described(self.records) if self.missing else None
+        return remembered or describe(self.dataset)
 
     @property
     def method(self) -> PruningMethod:
@@ -125,6 +136,7 @@ class OpenStudy:
 
 def open_study(
     workdir: str | os.PathLike[str], *, trust_factories: bool = False,
+    needs_images: bool = True,
 ) -> OpenStudy:
     """Open a study to read it.
 
@@ -137,6 +149,9 @@ def open_study(
       trust_factories: run code that the study names (a pruning method as
         MODULE:FACTORY). Without it such a study is refused: whoever wrote the folder
         would decide what runs here.
+      needs_images: refuse a study whose images are not where they were. Otherwise it
+        is opened with what it remembers of them, see `OpenStudy.missing`; a study that
+        remembers nothing is refused all the same.
 
     Returns:
       The study; close it, or use it in a `with` statement.
@@ -153,15 +168,32 @@ def open_study(
     settings = reading.read(stored)
     records = Study(pathlib.Path(workdir), create=False)
     try:
-        dataset = data.load(reading.data_spec(settings))
+        dataset, missing = _dataset(records, settings, needs_images)
         folder.check_inputs(records, settings, dataset)
         return OpenStudy(
             pathlib.Path(workdir), settings, dataset,
             reading.search_space(settings, dataset.input_shape, dataset.num_classes),
-            reading.objectives(settings, dataset.num_classes), records)
+            reading.objectives(settings, dataset.num_classes), records, missing)
     except BaseException:
         records.close()
         raise
+
+
+def _dataset(
+    records: Study, settings: Settings, needs_images: bool,
+) -> tuple[data.Dataset, str]:
+    """The images of a study, or what it remembers of them; and why they are missing.
+
+    Raises:
+      DataError: they are missing, and needed or not remembered.
+    """
+    try:
+        return data.load(reading.data_spec(settings)), ''
+    except data.DataError as error:
+        remembered = folder.described(records)
+        if needs_images or remembered is None:
+            raise
+        return remembered.without_images(), str(error)
 
 
 def check_own_code(workdir: str | os.PathLike[str], settings: Settings) -> None:

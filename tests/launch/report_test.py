@@ -14,6 +14,7 @@ from sparse_jax import data
 from sparse_jax.baselines import rows
 from sparse_jax.data import Split
 from sparse_jax.data.dataset import assemble
+from sparse_jax.data.description import describe
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study import lock, schema
 from sparse_jax.study.records import FILE, Study
@@ -113,13 +114,13 @@ def test_networks_that_do_not_beat_it_are_told(capsys):
     dataset = _dataset([1, 1, 1, 0, 1], [1, 1, 1, 0])
     rows = [row._replace(error=error) for row, error in zip(
         _rows(tiny_study.finished().workdir), (0.25, 0.5), strict=True)]
-    text = tables.no_better_text(rows, dataset)
+    text = tables.no_better_text(rows, describe(dataset))
     assert text == ("no network is better than always naming the largest class, 'many' "
                     '(validation error 25.0 %)')
     better = [rows[0]._replace(error=0.24), rows[1]]
-    assert not tables.no_better_text(better, dataset)
+    assert not tables.no_better_text(better, describe(dataset))
     assert not tables.no_better_text(
-        [r._replace(status='over-budget') for r in rows], dataset)
+        [r._replace(status='over-budget') for r in rows], describe(dataset))
     tables.notes(tables.console(), dataset)
     assert "always naming 'many' has a validation error of 25.0 %" in (
         capsys.readouterr().out)
