@@ -132,7 +132,8 @@ def search(settings: Any, folder: str, seconds: float) -> None:
 
         def callback(news: Progress) -> None:
             if news.phase == 'finished group':
-                finished.update((str(o.trial.number), news.seconds) for o in news.outcomes)
+                finished.update(
+                    (str(o.trial.number), news.seconds) for o in news.outcomes)
                 keep(False)
                 if news.seconds >= seconds:
                     raise UsedUp

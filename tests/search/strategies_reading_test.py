@@ -12,7 +12,8 @@ from sparse_jax.study.records import Study
 from tests import tiny_study
 
 TASK = reading.Task('a task', (99, 99), 0.5, (0.2, 50, 50), 'a row')
-FIRST = reading.Search(np.array([1.0, 4.0]), np.array([[0.4, 9, 9], [0.2, 50, 9]]), 3, 2)
+FIRST = reading.Search(
+    np.array([1.0, 4.0]), np.array([[0.4, 9, 9], [0.2, 50, 9]]), 3, 2)
 SECOND = reading.Search(np.array([2.0]), np.array([[0.3, 9, 9]]), 1, 1)
 NONE = reading.Search(np.zeros(0), np.zeros((0, 3)), 0, 0)
 PART = math.log10(100 / 9)
