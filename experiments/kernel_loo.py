@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 from sparse_jax.objectives.goals import objectives_of
-from sparse_jax.search.algorithms.bayesian import layout_of
+from sparse_jax.search.algorithms.model import layout_of
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
 from sparse_jax.settings import reading

@@ -29,6 +29,11 @@ class Admission(NamedTuple):
     groups: GroupRules
     """How many compiled programs the batch may use."""
 
+    def inputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, Facts]:
+        """x [N, D], its activity [N, D] and what is known of it, for a criterion."""
+        x = np.asarray(x, np.float64)
+        return x, np.asarray(self.domain.activity(x), np.float64), self.facts(x)
+
 
 def identity(x: np.ndarray) -> list[bytes]:
     """One comparable identity per row of x [N, D]."""

@@ -4,6 +4,8 @@ A criterion is a pair. `prepare`, on the host, makes the arrays that one pick of
 batch needs (its own weights, posterior draw, fantasies of the earlier picks);
 `value` is a pure traceable function of those arrays and of candidate points.
 Picks have different arrays of equal shapes, so one compiled program serves all.
+What the fitted surrogate says of a candidate is the same for all picks: `_solved` and
+`_moments` compute it once.
 """
 
 import functools
@@ -14,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.acquisition import scalarize
-from sparse_jax.acquisition.scoring import Criterion, Facts, Pending
+from sparse_jax.acquisition.scoring import Criterion, Facts, Pending, Points
 from sparse_jax.host_random import generator
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.programs import cheap_jit
@@ -31,11 +33,9 @@ def _known(facts: Facts, f: Array, num_objectives: int) -> Array:
 # Thompson sampling: SpArSe's own.
 
 
-def _thompson_value(
-    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
-) -> Array:
-    f = surrogate.evaluate(arrays['paths'], x, active)[0]
-    f = _known(facts, f, len(arrays['weights']))
+def _thompson_value(surrogate: Surrogate, arrays: Any, points: Points) -> Array:
+    f = surrogate.evaluate(arrays['paths'], points.x, points.active)[0]
+    f = _known(points.facts, f, len(arrays['weights']))
     return scalarize.chebyshev(arrays['weights'][:, None], f, axis=0)
 
 
@@ -53,12 +53,17 @@ def thompson(surrogate: Surrogate, state: Any, weights: np.ndarray) -> Criterion
 # Lower confidence bound ("UCB" of a maximiser).
 
 
-def _bound_value(
-    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
-) -> Array:
-    mean, var = surrogate.moments(arrays['state'], x, active)
+def _moments(
+    surrogate: Surrogate, state: Any, x: Array, active: Array
+) -> tuple[Array, ...]:
+    """Mean and variance of K models, [Q, K] each."""
+    return tuple(part.T for part in surrogate.moments(state, x, active))
+
+
+def _bound_value(surrogate: Surrogate, arrays: Any, points: Points) -> Array:
+    mean, var = (part.T for part in points.fixed)
     low = surrogate.unwarp(arrays['state'], mean - arrays['beta'] * jnp.sqrt(var))
-    low = _known(facts, low, len(arrays['weights']))
+    low = _known(points.facts, low, len(arrays['weights']))
     return scalarize.chebyshev(arrays['weights'][:, None], low, axis=0)
 
 
@@ -71,26 +76,27 @@ def lower_bound(
         del key, pending
         return {'state': state, 'weights': weights[pick], 'beta': np.float64(beta)}
 
-    return Criterion(surrogate, prepare, _bound_value, False, weights)
+    return Criterion(
+        surrogate, prepare, _bound_value, False, weights, _moments, state)
 
 
 # Monte Carlo criteria that know the earlier picks of the batch.
 
 
-def _draws(
-    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts, num: int
-) -> Array:
+def _solved(surrogate: Surrogate, state: Any, x: Array, active: Array) -> Any:
+    return surrogate.solve(state, x, active)
+
+
+def _draws(surrogate: Surrogate, arrays: Any, points: Points, num: int) -> Array:
     """Marginal draws [S, K, Q] of `num` objectives given the fantasies, common random
     numbers."""
-    mean, var = surrogate.conditional(arrays['fantasies'], x, active)
+    mean, var = surrogate.conditional(arrays['fantasies'], points.fixed)
     z = mean + jnp.sqrt(var) * arrays['normal'][:, :, None]
-    return _known(facts, surrogate.unwarp(arrays['fantasies'].state, z), num)
+    return _known(points.facts, surrogate.unwarp(arrays['state'], z), num)
 
 
-def _improvement_value(
-    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
-) -> Array:
-    f = _draws(surrogate, arrays, x, active, facts, len(arrays['weights']))
+def _improvement_value(surrogate: Surrogate, arrays: Any, points: Points) -> Array:
+    f = _draws(surrogate, arrays, points, len(arrays['weights']))
     scaled = (f - arrays['low'][:, None]) / arrays['span'][:, None]
     g = scalarize.augmented_chebyshev(arrays['weights'][:, None], scaled, axis=1)
     return -jnp.maximum(arrays['best'][:, None] - g, 0.0).mean(0)
@@ -116,16 +122,15 @@ def expected_improvement(
         best = scalarize.augmented_chebyshev(weights[pick], scaled).min()
         g = scalarize.augmented_chebyshev(weights[pick], (values - low) / span)
         best = np.minimum(best, np.where(pending.mask, g, np.inf).min(1))
-        return {'fantasies': fantasies, 'normal': normal, 'weights': weights[pick],
-                'low': low, 'span': span, 'best': best}
+        return {'state': state, 'fantasies': fantasies, 'normal': normal,
+                'weights': weights[pick], 'low': low, 'span': span, 'best': best}
 
-    return Criterion(surrogate, prepare, _improvement_value, True, weights)
+    return Criterion(
+        surrogate, prepare, _improvement_value, True, weights, _solved, state)
 
 
-def _hypervolume_value(
-    surrogate: Surrogate, arrays: Any, x: Array, active: Array, facts: Facts
-) -> Array:
-    f = _draws(surrogate, arrays, x, active, facts, len(arrays['reference']))
+def _hypervolume_value(surrogate: Surrogate, arrays: Any, points: Points) -> Array:
+    f = _draws(surrogate, arrays, points, len(arrays['reference']))
     gain = (arrays['reference'][:, None] - f) / arrays['span'][:, None]
     gain = jnp.maximum(gain, 0.0).astype(jnp.float32)
     # min_k gain_k / direction_k, one objective at a time: [S, Q, L] stays fused.
@@ -163,12 +168,13 @@ def hypervolume_improvement(
         best = scalars(front, rays).max(0, initial=0.0)
         taken = scalars(values[..., :num_objectives], rays) * pending.mask[:, None]
         return {
-            'fantasies': fantasies, 'normal': normal, 'reference': reference,
-            'span': span, 'inverse': 1.0 / np.maximum(rays, 1e-9),
+            'state': state, 'fantasies': fantasies, 'normal': normal,
+            'reference': reference, 'span': span,
+            'inverse': 1.0 / np.maximum(rays, 1e-9),
             'best': np.maximum(best, taken.max(1)),
         }
 
-    return Criterion(surrogate, prepare, _hypervolume_value, True)
+    return Criterion(surrogate, prepare, _hypervolume_value, True, None, _solved, state)
 
 
 def _imagine(
@@ -178,7 +184,7 @@ def _imagine(
     [S, K + C]."""
     key, key_normal = jax.random.split(key)
     fantasies, values = _fantasise(surrogate, key, state, pending, num_draws)
-    low, high, scale = pending.facts
+    low, high, scale = pending.points.facts
     values = np.clip(np.swapaxes(np.asarray(values), 1, 2) * scale, low, high)
     normal = scalarize.quasi_normal(
         generator(key_normal), num_draws, values.shape[2])
@@ -195,7 +201,7 @@ def _fantasise(
 ) -> tuple[Any, Array]:
     with jax.enable_x64(True):
         return _fantasise_jit(
-            surrogate, key, state, pending.x, pending.active, pending.mask, num_draws)
+            surrogate, key, state, pending.points.fixed, pending.mask, num_draws)
 
 
 @functools.partial(cheap_jit, static_argnums=0)
@@ -203,10 +209,9 @@ def _draw_jit(surrogate: Surrogate, key: PRNGKey, state: Any) -> Any:
     return surrogate.draw(key, state, 1)
 
 
-@functools.partial(cheap_jit, static_argnums=(0, 6))
+@functools.partial(cheap_jit, static_argnums=(0, 5))
 def _fantasise_jit(
-    surrogate: Surrogate, key: PRNGKey, state: Any, x: Array, active: Array,
-    mask: Array, num: int,
+    surrogate: Surrogate, key: PRNGKey, state: Any, solved: Any, mask: Array, num: int
 ) -> tuple[Any, Array]:
-    fantasies, values = surrogate.fantasise(key, state, x, active, mask, num)
+    fantasies, values = surrogate.fantasise(key, state, solved, mask, num)
     return fantasies, surrogate.unwarp(state, values)

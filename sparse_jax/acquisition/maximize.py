@@ -9,7 +9,8 @@ import numpy as np
 from sparse_jax.acquisition import scoring
 from sparse_jax.acquisition.admission import Admission
 from sparse_jax.acquisition.batch import Batch
-from sparse_jax.acquisition.scoring import Criterion, Facts, Pending
+from sparse_jax.acquisition.known import Known
+from sparse_jax.acquisition.scoring import Criterion, Pending, Points
 from sparse_jax.host_random import generator
 from sparse_jax.types import PRNGKey
 
@@ -21,7 +22,8 @@ class MaximizeConfig:
     chunk: int = 256
     """Rows scored at once."""
     children: int = 64
-    """Rows made per round of evolution, and random rows per group."""
+    """Rows made per round of evolution, and random rows per group; as many are solved
+    at once."""
     rounds: int = 3
     """Rounds of evolution on the criterion; each perturbs the best candidates."""
     elite: int = 16
@@ -33,53 +35,44 @@ class MaximizeConfig:
     part of the way from the best score to the pool's median."""
 
 
-def inputs_of(
-    admission: Admission, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, Facts]:
-    """x [N, D], its activity [N, D] and what is known of it, for a criterion."""
-    x = np.asarray(x, np.float64)
-    active = np.asarray(admission.domain.activity(x), np.float64)
-    return x, active, admission.facts(x)
-
-
 class Scorer(NamedTuple):
-    """One pick's criterion, bound to its arrays and to the admission."""
+    """One pick's criterion, bound to its arrays and to what is known of candidates."""
 
     criterion: Criterion
     arrays: Any
-    admission: Admission
+    known: Known
     config: MaximizeConfig
-
-    def inputs(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, Facts]:
-        """x, its activity and what is known of it."""
-        return inputs_of(self.admission, x)
 
     def __call__(self, x: np.ndarray, level: float | None) -> tuple[np.ndarray, float]:
         """Scores [N], weighted by feasibility, and the level they shrink towards."""
-        x, active, facts = self.inputs(x)
-        value = scoring.score(self.criterion, self.arrays, x, active, facts,
-                              chunk=self.config.chunk)
+        points, chance = self.known(x)
+        value = scoring.score(
+            self.criterion, self.arrays, points, chunk=self.config.chunk)
         value = np.nan_to_num(value, nan=np.inf, posinf=np.finfo(float).max)
         if level is None:
             level = 0.0 if self.criterion.improvement else float(np.median(value))
-        chance = np.asarray(self.admission.feasible(x, active))
         gain = np.maximum(level - value, 0.0)
         return np.where(value < level, level - chance * gain, value), level
 
 
-def pick(key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray) -> bool:
-    """Adds the best point found from pool [Q, D], and from what earlier picks found,
-    by evolution and ascent; False if the space is used up."""
-    config = scorer.config
-    key, key_draw = jax.random.split(key)
+def candidates(
+    key: PRNGKey, batch: Batch, pool: np.ndarray, config: MaximizeConfig
+) -> np.ndarray:
+    """What a pick starts from [M, D]: the admissible rows of pool [Q, D] and of what
+    earlier picks found, and random ones if these are few; none if the space is used
+    up."""
     x = batch.admissible(np.concatenate([pool, *batch.spare]))
     if len(x) < config.children:
-        more = batch.draw(key_draw, config.children)
+        more = batch.draw(key, config.children)
         batch.spare.append(more)
         # Not admitted again: they may be of a group opened for want of others.
         x = np.concatenate([x, more])
-    if not len(x):
-        return False
+    return x
+
+
+def pick(key: PRNGKey, batch: Batch, scorer: Scorer, x: np.ndarray) -> None:
+    """Adds the best point found from candidates x [M, D], by evolution and ascent."""
+    config = scorer.config
     value, level = scorer(x, None)
     tolerance = config.reuse * max(float(np.median(value) - value.min()), 0.0)
     for _ in range(config.rounds):
@@ -88,7 +81,6 @@ def pick(key: PRNGKey, batch: Batch, scorer: Scorer, pool: np.ndarray) -> bool:
     x, value = _climb(batch, scorer, x, value, level)
     best = _prefer_seen(batch, x, value, tolerance)
     batch.append(x[best], float(value[best]))
-    return True
 
 
 Scored = tuple[np.ndarray, np.ndarray]
@@ -119,11 +111,12 @@ def _climb(
         return x, value
     order = np.argsort(value, kind='stable')[: config.elite]
     start = np.resize(x[order], (config.elite, x.shape[1]))
-    start, active, facts = scorer.inputs(start)
-    if not active.all() or np.isfinite([facts.low, facts.high]).any():
+    points = Points(*batch.admission.inputs(start))
+    if not np.all(points.active) or np.isfinite(
+            [points.facts.low, points.facts.high]).any():
         return x, value
-    climbed = scoring.ascend(scorer.criterion, scorer.arrays, start, active, facts,
-                             steps=config.ascent_steps)
+    climbed = scoring.ascend(
+        scorer.criterion, scorer.arrays, points, steps=config.ascent_steps)
     return _join(batch, scorer, x, value, level, climbed)
 
 
@@ -162,30 +155,28 @@ def select(
     """A batch of len(scored) points: by the criterion where scored [q] is true, at
     random elsewhere; of fewer where the space is used up. pool [Q, D] holds the first
     candidates of every pick."""
-    batch = Batch(admission)
-    width = admission.facts(pool[:1]).scale.shape[1]
+    batch, known = Batch(admission), Known(criterion, admission, config.children)
     for i, by_score in enumerate(scored):
         key, key_prepare, key_pick = jax.random.split(key, 3)
         if not by_score:
-            found = batch.pick_random(key_pick)
-        else:
-            pending = _pending(batch, Facts.nothing(len(scored), width))
-            arrays = criterion.prepare(key_prepare, i, pending)
-            found = pick(key_pick, batch, Scorer(criterion, arrays, admission, config),
-                         pool)
-        if not found:
+            if not batch.pick_random(key_pick):
+                break
+            continue
+        key_pick, key_draw = jax.random.split(key_pick)
+        x = candidates(key_draw, batch, pool, config)
+        if not len(x):
             break
+        arrays = criterion.prepare(
+            key_prepare, i, _pending(batch, known, x, len(scored)))
+        pick(key_pick, batch, Scorer(criterion, arrays, known, config), x)
     return batch
 
 
-def _pending(batch: Batch, facts: Facts) -> Pending:
-    """The points of the batch, at the fixed size of `facts`, which are filled in."""
-    size, taken = len(facts.scale), len(batch.x)
-    x = np.zeros((size, batch.admission.domain.dim))
-    pending = Pending(x, np.zeros_like(x), facts, np.arange(size) < taken)
-    if taken:
-        x[:taken], pending.active[:taken], known = inputs_of(
-            batch.admission, batch.points)
-        for whole, part in zip(facts, known):
-            whole[:taken] = part
-    return pending
+def _pending(batch: Batch, known: Known, x: np.ndarray, size: int) -> Pending:
+    """The points of the batch at a fixed size, filled up by candidates x [M, D]."""
+    taken = len(batch.x)
+    # Together, so that few calls solve for all of them.
+    every = np.concatenate([batch.points, x])
+    known.learn(every)
+    points, _ = known(np.resize(every, (size, every.shape[1])))
+    return Pending(points, np.arange(size) < taken)

@@ -30,21 +30,32 @@ class Facts(NamedTuple):
         return cls(np.full(shape, -np.inf), np.full(shape, np.inf), np.ones(shape))
 
 
+class Points(NamedTuple):
+    """Q candidates as a criterion sees them."""
+
+    x: Array
+    """[Q, D]"""
+    active: Array
+    """[Q, D]"""
+    facts: Facts
+    """Of the Q points."""
+    fixed: Any = ()
+    """What `Criterion.fixed` gives for them, arrays [Q, ..]."""
+
+
 class Pending(NamedTuple):
     """Earlier picks of the same batch, at fixed size q."""
 
-    x: np.ndarray
-    """[q, D]"""
-    active: np.ndarray
-    """[q, D]"""
-    facts: Facts
-    """Of the q points."""
+    points: Points
+    """q points; those past the earlier picks are of any."""
     mask: np.ndarray
-    """[q] bool."""
+    """[q] bool: the earlier picks."""
 
 
-Value = Callable[[Surrogate, Any, Array, Array, Facts], Array]
-"""(surrogate, arrays, x [Q, D], active [Q, D], facts) -> [Q]."""
+Value = Callable[[Surrogate, Any, Points], Array]
+"""(surrogate, arrays, Q points) -> [Q]."""
+Fixed = Callable[[Surrogate, Any, Array, Array], Any]
+"""(surrogate, state, x [Q, D], active [Q, D]) -> tree of arrays [Q, ..]."""
 
 
 class Criterion(NamedTuple):
@@ -55,64 +66,90 @@ class Criterion(NamedTuple):
     posterior, fantasies of the earlier picks) and returns arrays, of equal shapes for
     all picks. `value` is pure and traceable: one compiled program per surrogate and
     criterion scores any points with these arrays, and its gradient refines points of
-    continuous spaces. `criteria` has the library's own: Thompson sampling with random
-    Chebyshev weights as in SpArSe, a lower confidence bound, expected improvement
-    (qNParEGO, Daulton et al. 2020) and expected hypervolume improvement.
+    continuous spaces. What no pick changes of a point is computed by `fixed`, once for
+    a batch. `criteria` has the library's own: Thompson sampling with random Chebyshev
+    weights as in SpArSe, a lower confidence bound, expected improvement (qNParEGO,
+    Daulton et al. 2020) and expected hypervolume improvement.
     """
 
     surrogate: Surrogate
     prepare: Callable[[PRNGKey, int, Pending], Any]
     """(key, number of the pick, earlier picks) -> arrays, any tree of them."""
     value: Value
-    """(surrogate, arrays, x [Q, D], active [Q, D] bool, facts of Q) -> [Q]; smaller is
-    better. The same function object whenever it computes the same."""
+    """(surrogate, arrays, points) -> [Q]; smaller is better. The same function object
+    whenever it computes the same."""
     improvement: bool
     """Values are minus an improvement: zero means that nothing is gained."""
     weights: np.ndarray | None = None
     """[q, K] scalarization weights of the picks, where there are any."""
+    fixed: Fixed | None = None
+    """What `value` finds in the points of a fit, if anything: pure, traceable, and one
+    function object as well."""
+    state: Any = None
+    """The fit that `fixed` is given."""
+
+
+@functools.partial(cheap_jit, static_argnums=(0, 1))
+def _fixed_jit(
+    fixed: Fixed, surrogate: Surrogate, state: Any, x: Array, active: Array
+) -> Any:
+    return fixed(surrogate, state, x, active)
+
+
+def points_of(
+    criterion: Criterion, x: np.ndarray, active: np.ndarray, facts: Facts, *, chunk: int
+) -> Points:
+    """Points x [Q, D] for all picks of a criterion, `chunk` rows at a time."""
+    if criterion.fixed is None:
+        return Points(x, active, facts)
+    with jax.enable_x64(True):
+        parts = [_fixed_jit(
+            criterion.fixed, criterion.surrogate, criterion.state, *part)
+                 for part in _chunks((x, active), chunk)]
+    return Points(x, active, facts, jax.tree.map(
+        lambda *a: np.concatenate([np.asarray(part) for part in a])[: len(x)], *parts))
 
 
 @functools.partial(cheap_jit, static_argnums=(0, 1))
 def _score_jit(
-    value: Value, surrogate: Surrogate, arrays: Any, x: Array, active: Array,
-    facts: Facts,
+    value: Value, surrogate: Surrogate, arrays: Any, points: Points
 ) -> Array:
-    return value(surrogate, arrays, x, active, facts)
+    return value(surrogate, arrays, points)
 
 
 def score(
-    criterion: Criterion, arrays: Any, x: np.ndarray, active: np.ndarray,
-    facts: Facts, *, chunk: int,
+    criterion: Criterion, arrays: Any, points: Points, *, chunk: int
 ) -> np.ndarray:
-    """Values of x [Q, D] -> [Q], in pieces of `chunk` rows so that one program serves
-    any Q."""
-    out = []
-    for start in range(0, len(x), chunk):
-        rows = slice(start, start + chunk)
-        parts = jax.tree.map(
-            lambda a, rows=rows: _fill(a[rows], chunk), (x, active, facts))
-        with jax.enable_x64(True):
-            found = _score_jit(criterion.value, criterion.surrogate, arrays, *parts)
-        out.append(np.asarray(found)[: len(x[rows])])
-    return np.concatenate(out) if out else np.zeros(0)
+    """Values [Q] of points, `chunk` rows at a time so that one program serves any Q."""
+    with jax.enable_x64(True):
+        found = [np.asarray(_score_jit(
+            criterion.value, criterion.surrogate, arrays, part))
+                 for part in _chunks(points, chunk)]
+    return np.concatenate([np.zeros(0), *found])[: len(points.x)]
 
 
-def _fill(rows: np.ndarray, size: int) -> np.ndarray:
-    """Repeats the last row up to `size` rows."""
-    short = size - len(rows)
-    return np.concatenate([rows, np.repeat(rows[-1:], short, 0)]) if short else rows
+def _chunks(rows: Any, size: int) -> list[Any]:
+    """A tree of arrays [Q, ..] in pieces of `size` rows; the last row is repeated."""
+    count = len(jax.tree.leaves(rows)[0])
+    take = [np.minimum(np.arange(start, start + size), count - 1)
+            for start in range(0, count, size)]
+    return [jax.tree.map(lambda a, some=some: a[some], rows) for some in take]
 
 
 @functools.partial(
-    cheap_jit, static_argnums=(0, 1), static_argnames=('steps', 'rate'))
+    cheap_jit, static_argnums=(0, 1, 2), static_argnames=('steps', 'rate'))
 def _ascend_jit(
-    value: Value, surrogate: Surrogate, arrays: Any, x: Array, active: Array,
-    facts: Facts, *, steps: int, rate: float,
+    value: Value, fixed: Fixed | None, surrogate: Surrogate, arrays: Any, state: Any,
+    points: Points, *, steps: int, rate: float,
 ) -> Array:
     """Projected Adam on every row at once; the best point met of each row."""
 
+    def values_at(x: Array) -> Array:
+        known = () if fixed is None else fixed(surrogate, state, x, points.active)
+        return value(surrogate, arrays, points._replace(x=x, fixed=known))
+
     def total(x: Array) -> tuple[Array, Array]:
-        values = value(surrogate, arrays, x, active, facts)
+        values = values_at(x)
         return values.sum(), values  # rows are independent
 
     gradient = jax.grad(total, has_aux=True)
@@ -132,20 +169,21 @@ def _ascend_jit(
         return (jnp.clip(x - size * move, 0.0, 1.0), first, second, best,
                 best_value), None
 
+    x = jnp.asarray(points.x)
     zeros = jnp.zeros_like(x)
     carry = (x, zeros, zeros, x, jnp.full(x.shape[0], jnp.inf))
     (last, _, _, best, best_value), _ = jax.lax.scan(
         step, carry, jnp.arange(steps, dtype=x.dtype))
-    better = value(surrogate, arrays, last, active, facts) < best_value
+    better = values_at(last) < best_value
     return jnp.where(better[:, None], last, best)
 
 
 def ascend(
-    criterion: Criterion, arrays: Any, x: np.ndarray, active: np.ndarray,
-    facts: Facts, *, steps: int, rate: float = 0.03,
+    criterion: Criterion, arrays: Any, points: Points, *, steps: int, rate: float = 0.03
 ) -> np.ndarray:
-    """Gradient refinement of x [M, D] inside the cube, for continuous spaces only."""
+    """Gradient refinement of points inside the cube -> [M, D], for continuous spaces
+    only. What is fixed of a point is computed anew as it moves."""
     with jax.enable_x64(True):
         return np.asarray(_ascend_jit(
-            criterion.value, criterion.surrogate, arrays, x, active, facts,
-            steps=steps, rate=rate))
+            criterion.value, criterion.fixed, criterion.surrogate, arrays,
+            criterion.state, points._replace(fixed=()), steps=steps, rate=rate))

@@ -53,7 +53,7 @@ def leave_one_out(facts: Facts) -> Prediction | None:
             capacity.pad(np.asarray(domain.activity(x), float), size),
             capacity.pad(observed / scale, size, np.nan), np.arange(size) < len(x))
     target = np.asarray(state.residual) + np.asarray(state.params['mean'])[:, None]
-    means = target - _left_out(np.asarray(state.factor), np.asarray(state.weights))
+    means = target - _left_out(np.asarray(state.upper), np.asarray(state.weights))
     # All objectives are modelled as standardised logarithms.
     logs = means * np.asarray(state.warp.scale)[:, None] + np.asarray(
         state.warp.shift)[:, None]
@@ -61,7 +61,7 @@ def leave_one_out(facts: Facts) -> Prediction | None:
                       HOW)
 
 
-def _left_out(factor: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _left_out(upper: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """[K, N] what each observation lies above its prediction from all others."""
-    root = np.linalg.inv(factor)
-    return weights / (root ** 2).sum(axis=-2)
+    root = np.linalg.inv(upper)
+    return weights / (root ** 2).sum(axis=-1)

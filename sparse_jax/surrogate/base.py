@@ -49,11 +49,14 @@ class Surrogate(NamedTuple):
     """(key, state, num) -> paths: draws of whole functions."""
     evaluate: Callable[[Any, Array, Array], Array]
     """(paths, x, active) -> [num, K, Q] values of the draws, objectives' units."""
-    fantasise: Callable[[PRNGKey, Any, Array, Array, Array, int], tuple[Any, Array]]
-    """(key, state, x [q, D], active [q, D], mask [q], num) -> (fantasies, values
-    [num, K, q] in model units): the state as if each draw had been observed."""
-    conditional: Callable[[Any, Array, Array], Posterior]
-    """(fantasies, x, active) -> Posterior with a mean for each of num draws."""
+    solve: Callable[[Any, Array, Array], Any]
+    """(state, x, active) -> solved, a tree of arrays [Q, ..]: all that is costly of a
+    posterior at points, which fantasies do not change."""
+    fantasise: Callable[[PRNGKey, Any, Any, Array, int], tuple[Any, Array]]
+    """(key, state, solved of q points, mask [q], num) -> (fantasies, values [num, K, q]
+    in model units): draws at the points of the mask, as if each had been observed."""
+    conditional: Callable[[Any, Any], Posterior]
+    """(fantasies, solved) -> Posterior with a mean for each of num draws."""
     warp: Callable[[Any, Array], Array]
     """(state, f [.., K, Q] in objectives' units) -> model units."""
     noise: Callable[[Any], Array]

@@ -17,7 +17,7 @@ import numpy as np
 from gpjax.kernels.computations import DenseKernelComputation
 
 from sparse_jax.efforts import PLAIN
-from sparse_jax.surrogate import fitting, posterior, warping
+from sparse_jax.surrogate import fantasies, fitting, posterior, warping
 from sparse_jax.surrogate.base import Posterior, Surrogate
 from sparse_jax.surrogate.embedding import Layout, embed, pack, squared_distance
 from sparse_jax.surrogate.posterior import JITTER, GPState, noise_of
@@ -181,7 +181,7 @@ def _fit_one(
     # Each empty row adds the log density of a standard normal at zero.
     empty = -0.5 * jnp.log(2.0 * jnp.pi) * (size - count)
     evidence = exact.log_marginal_likelihood - empty
-    return (params, exact.residual[:, 0], exact.cholesky_factor,
+    return (params, exact.residual[:, 0], exact.cholesky_factor.T,
             exact.representer_weights[:, 0], -evidence / jnp.maximum(count, 1))
 
 
@@ -196,8 +196,8 @@ def _fit(
     rows = jax.vmap(lambda v: pack(x, active, v.astype(x.dtype)))(valid)
     keys = jax.random.split(key, len(config.log))
     parts = jax.vmap(functools.partial(_fit_one, config))(keys, rows, target)
-    params, residual, factor, weights, nll = parts
-    return GPState(params, warp, rows, residual, factor, weights, nll)
+    params, residual, upper, weights, nll = parts
+    return GPState(params, warp, rows, residual, upper, weights, nll)
 
 
 def _warp(state: GPState, f: Array) -> Array:
@@ -255,5 +255,6 @@ def gp(config: GPConfig) -> Surrogate:
         fit=fit, predict=predict, sample=sample,
         nll=lambda state: np.asarray(state.nll), moments=bind(posterior.moments),
         unwarp=_unwarp, draw=bind(posterior.draw, config.frequencies),
-        evaluate=bind(posterior.evaluate), fantasise=bind(posterior.fantasise),
-        conditional=bind(posterior.conditional), warp=_warp, noise=_noise)
+        evaluate=bind(posterior.evaluate), solve=bind(posterior.solve),
+        fantasise=bind(fantasies.fantasise), conditional=bind(fantasies.conditional),
+        warp=_warp, noise=_noise)

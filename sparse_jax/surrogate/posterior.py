@@ -1,4 +1,4 @@
-"""Posteriors of fitted models: moments, joint samples, function draws, fantasies.
+"""Posteriors of fitted models: moments, joint samples, function draws.
 
 Traceable functions of a `GPState`; the kernel is made by `kernel_of`, a function of
 one objective's hyperparameters, so that nothing here depends on a GP library. All of
@@ -20,6 +20,8 @@ JITTER = 1e-8
 """Added to the diagonal of every noisy covariance."""
 NOISE_FLOOR = 1e-7
 """Smallest noise variance, of standardised targets."""
+SMALLEST = 1e-12
+"""Smallest variance of a function: rounding may leave less, and less than zero."""
 
 Hyperparameters = dict[str, Array]
 """Of one objective, unconstrained."""
@@ -39,12 +41,18 @@ class GPState(NamedTuple):
     """[K, N, 2 D + 1] packed inputs; empty or missing rows are not present."""
     residual: Array
     """[K, N] targets minus the mean, zero where not present."""
-    factor: Array
-    """[K, N, N] Cholesky factor of the noisy covariance."""
+    upper: Array
+    """[K, N, N] Cholesky factor of the noisy covariance, transposed: as LAPACK reads
+    it, which saves a copy with every solve."""
     weights: Array
     """[K, N] inverse covariance times residual."""
     nll: Array
     """[K] negative log evidence per observation."""
+
+    @property
+    def factor(self) -> Array:
+        """[K, N, N] the factor, lower triangular."""
+        return self.upper.swapaxes(-1, -2)
 
 
 class GPPaths(NamedTuple):
@@ -52,18 +60,6 @@ class GPPaths(NamedTuple):
 
     state: GPState
     paths: paths.Paths
-
-
-class Fantasies(NamedTuple):
-    """The state extended by q points, with S sets of imagined values at them."""
-
-    state: GPState
-    rows: Array
-    """[K, N + q, 2 D + 1]"""
-    factor: Array
-    """[K, N + q, N + q]"""
-    weights: Array
-    """[K, N + q, S]"""
 
 
 def noise_of(params: dict[str, Array]) -> Array:
@@ -78,38 +74,23 @@ def queries(x: Array, active: Array) -> jax.Array:
     return pack(x, jnp.asarray(active, jnp.float64), present)
 
 
-def _marginals(
-    kernel: Any, mean: Array, data: Array, factor: Array, weights: Array, rows: Array
-) -> tuple[Array, Array]:
-    """Mean [Q] or [Q, S] and variance [Q] of one objective."""
-    cross = kernel.cross_covariance(data, rows)
-    solved = jax.scipy.linalg.solve_triangular(factor, cross, lower=True)
-    var = kernel.variance - (solved**2).sum(0)
-    return mean + cross.T @ weights, jnp.maximum(var, 1e-12)
+class Solved(NamedTuple):
+    """What the state says of Q points, each by itself."""
 
-
-def moments(kernel_of: KernelOf, state: GPState, x: Array, active: Array) -> Posterior:
-    """Marginal mean and variance of the noise-free function, [K, Q] each."""
-    rows = queries(x, active)
-    one = lambda params, data, factor, weights: _marginals(
-        kernel_of(params), params['mean'], data, factor, weights, rows)
-    return Posterior(
-        *jax.vmap(one)(state.params, state.rows, state.factor, state.weights))
-
-
-class JointPosterior(NamedTuple):
-    """K posteriors over Q points together, in model units."""
-
+    rows: Array
+    """[Q, 2 D + 1] the packed points."""
     mean: Array
-    """[K, Q]"""
-    cov: Array
-    """[K, Q, Q]"""
-    solved: Array
-    """[K, N, Q] cross covariance with the data, solved by its factor."""
+    """[Q, K] in model units."""
+    var: Array
+    """[Q, K] variance of the noise-free function."""
+    cross: Array
+    """[Q, K, N] covariance with the data, solved by its factor."""
 
 
-def joint(kernel_of: KernelOf, state: GPState, rows: Array) -> JointPosterior:
-    """Joint posterior at packed rows [Q, ..]."""
+def solve(kernel_of: KernelOf, state: GPState, x: Array, active: Array) -> Solved:
+    """The posterior at x [Q, D] by one triangular solve, with what it takes to add
+    observations to it."""
+    rows = queries(x, active)
 
     def one(
         params: Hyperparameters, data: Array, factor: Array, weights: Array
@@ -117,11 +98,25 @@ def joint(kernel_of: KernelOf, state: GPState, rows: Array) -> JointPosterior:
         kernel = kernel_of(params)
         cross = kernel.cross_covariance(data, rows)
         solved = jax.scipy.linalg.solve_triangular(factor, cross, lower=True)
-        cov = kernel.cross_covariance(rows, rows) - solved.T @ solved
-        return params['mean'] + cross.T @ weights, cov, solved
+        var = kernel.variance - (solved**2).sum(0)
+        return params['mean'] + cross.T @ weights, var, solved.T
 
-    return JointPosterior(
-        *jax.vmap(one)(state.params, state.rows, state.factor, state.weights))
+    found = jax.vmap(one, out_axes=1)(
+        state.params, state.rows, state.factor, state.weights)
+    return Solved(rows, *found)
+
+
+def covariance(kernel_of: KernelOf, state: GPState, solved: Solved) -> Array:
+    """[K, Q, Q] of the noise-free function at solved points together."""
+    one = lambda params, cross: kernel_of(params).cross_covariance(
+        solved.rows, solved.rows) - cross @ cross.T
+    return jax.vmap(one, in_axes=(0, 1))(state.params, solved.cross)
+
+
+def moments(kernel_of: KernelOf, state: GPState, x: Array, active: Array) -> Posterior:
+    """Marginal mean and variance of the noise-free function, [K, Q] each."""
+    found = solve(kernel_of, state, x, active)
+    return Posterior(found.mean.T, jnp.maximum(found.var, SMALLEST).T)
 
 
 def leave_one_out(state: GPState) -> Array:
@@ -159,7 +154,8 @@ def sample(
     kernel_of: KernelOf, key: PRNGKey, state: GPState, x: Array, active: Array, num: int
 ) -> Array:
     """Exact joint draws [num, K, Q], in the objectives' units."""
-    mean, cov, _ = joint(kernel_of, state, queries(x, active))
+    found = solve(kernel_of, state, x, active)
+    mean, cov = found.mean.T, covariance(kernel_of, state, found)
     normal = jax.random.normal(key, (num, *mean.shape), mean.dtype)
     draws = mean + jnp.einsum('kij,skj->ski', safe_cholesky(cov), normal)
     return warping.inverse(state.warp, draws)
@@ -199,47 +195,3 @@ def evaluate(kernel_of: KernelOf, drawn: GPPaths, x: Array, active: Array) -> Ar
 
     values = jax.vmap(one)(drawn.state.params, drawn.state.rows, drawn.paths)
     return warping.inverse(drawn.state.warp, jnp.swapaxes(values, 0, 1))
-
-
-def fantasise(
-    kernel_of: KernelOf, key: PRNGKey, state: GPState, x: Array, active: Array,
-    mask: Array, num: int,
-) -> tuple[Fantasies, Array]:
-    """Joint draws at the masked points x [q, D], and the state that observed them.
-
-    Values are [num, K, q] in model units. The factor is extended, not recomputed.
-    """
-    rows = queries(x, active).at[:, -1].set(jnp.asarray(mask, jnp.float64))
-    mean, cov, solved = joint(kernel_of, state, rows)
-    # An absent point gets a unit diagonal, exactly like an empty row of the data.
-    corner = safe_cholesky(cov + jnp.diag(jnp.where(rows[:, -1] > 0, 1e-8, 1.0)))
-    normal = jax.random.normal(key, (num, *mean.shape), mean.dtype)
-    values = mean + jnp.einsum('kij,skj->ski', corner, normal) * rows[:, -1]
-
-    def one(
-        params: Hyperparameters, data: Array, factor: Array, residual: Array,
-        corner: Array, solved: Array, values: Array,
-    ) -> tuple[Array, Array, Array]:
-        corner_zero = jnp.zeros_like(solved)
-        whole = jnp.block([[factor, corner_zero], [solved.T, corner]])
-        extra = (values - params['mean']) * rows[:, -1]
-        past = jnp.broadcast_to(residual, (num, residual.shape[0]))
-        weights = jax.scipy.linalg.cho_solve(
-            (whole, True), jnp.concatenate([past, extra], 1).T)
-        return jnp.concatenate([data, rows]), whole, weights
-
-    parts = jax.vmap(one, in_axes=(0, 0, 0, 0, 0, 0, 1))(
-        state.params, state.rows, state.factor, state.residual, corner, solved, values)
-    return Fantasies(state, *parts), values
-
-
-def conditional(
-    kernel_of: KernelOf, fantasies: Fantasies, x: Array, active: Array
-) -> Posterior:
-    """Mean [S, K, Q] and variance [K, Q] given the fantasies, in model units."""
-    rows = queries(x, active)
-    one = lambda params, data, factor, weights: _marginals(
-        kernel_of(params), params['mean'], data, factor, weights, rows)
-    mean, var = jax.vmap(one)(
-        fantasies.state.params, fantasies.rows, fantasies.factor, fantasies.weights)
-    return Posterior(jnp.moveaxis(mean, 2, 0), var)

@@ -28,18 +28,21 @@ def _setting():
     return state, y[:8], rng.random((6, 2))
 
 
-def _pending(points=()):
-    pending = scoring.Pending(
-        np.zeros((3, 2)), np.ones((3, 2)), Facts.nothing(3, 2), np.zeros(3, bool))
-    for i, point in enumerate(points):
-        pending.x[i], pending.mask[i] = point, True
-    return pending
+def _pending(criterion, points=(), **facts):
+    """Three picks at most; those that are not made are somewhere."""
+    x = np.array([*points, *[(0.5, 0.5)] * 3])[:3]
+    return scoring.Pending(_points(criterion, x, **facts), np.arange(3) < len(points))
 
 
 def _score(criterion, x, pending=None, **facts):
-    arrays = criterion.prepare(jax.random.key(3), 0, pending or _pending())
-    facts = Facts.nothing(len(x), 2)._replace(**facts)
-    return scoring.score(criterion, arrays, x, np.ones_like(x), facts, chunk=4)
+    arrays = criterion.prepare(jax.random.key(3), 0, pending or _pending(criterion))
+    return scoring.score(criterion, arrays, _points(criterion, x, **facts), chunk=4)
+
+
+def _points(criterion, x, **facts):
+    return scoring.points_of(
+        criterion, x, np.ones_like(x), Facts.nothing(len(x), 2)._replace(**facts),
+        chunk=3)
 
 
 def _draws(state, x, num=4000):
@@ -73,7 +76,7 @@ def test_a_pending_point_leaves_nothing_to_gain_at_itself():
     criterion = _ehvi()
     alone = _score(criterion, x)
     best = int(np.argmin(alone))
-    after = _score(criterion, x, _pending([x[best]]))
+    after = _score(criterion, x, _pending(criterion, [x[best]]))
     assert alone[best] < 0
     assert after[best] > 0.05 * alone[best]
     assert (after >= alone - 0.02 * abs(alone[best])).all()
@@ -113,7 +116,7 @@ def test_every_pick_has_its_own_weights(name):
         'expected_improvement': lambda: criteria.expected_improvement(
             SURROGATE, state, y, weights, num_draws=64)}[name]()
     for pick in range(3):
-        arrays = criterion.prepare(jax.random.key(0), pick, _pending())
+        arrays = criterion.prepare(jax.random.key(0), pick, _pending(criterion))
         np.testing.assert_array_equal(arrays['weights'], weights[pick])
 
 
@@ -128,9 +131,10 @@ def test_the_best_so_far_is_by_the_weights_of_the_pick():
         scaled = weights[1] * (points - low) / span
         return scaled.max(-1) + 0.05 * scaled.sum(-1)
 
-    alone = criterion.prepare(key, 1, _pending())['best']
+    alone = criterion.prepare(key, 1, _pending(criterion))['best']
     np.testing.assert_allclose(alone, slow(y).min())
-    pending = _pending([[0.1, 0.0]])  # objectives 0.1 and 0.68: better than all
+    # Objectives 0.1 and 0.68: better than all.
+    pending = _pending(criterion, [[0.1, 0.0]])
     _, imagined, _ = criteria._imagine(SURROGATE, key, state, pending, 64)
     expected = np.minimum(slow(y).min(), slow(imagined[:, 0]))
     assert 0 < (expected < slow(y).min()).sum()
@@ -140,10 +144,9 @@ def test_the_best_so_far_is_by_the_weights_of_the_pick():
 def test_thompson_draws_differ_by_key_and_stay_themselves():
     state, _, x = _setting()
     criterion = criteria.thompson(SURROGATE, state, np.ones((2, 2)))
-    first, same, other = (criterion.prepare(jax.random.key(s), 0, _pending())
+    first, same, other = (criterion.prepare(jax.random.key(s), 0, _pending(criterion))
                           for s in (1, 1, 2))
-    facts = Facts.nothing(6, 2)
-    a, b, c = (scoring.score(criterion, arrays, x, np.ones_like(x), facts, chunk=4)
+    a, b, c = (scoring.score(criterion, arrays, _points(criterion, x), chunk=4)
                for arrays in (first, same, other))
     np.testing.assert_array_equal(a, b)
     assert not np.allclose(a, c)
@@ -190,11 +193,10 @@ def test_scales_reach_the_picks_before():
     state, y, x = _setting()
     criterion = criteria.expected_improvement(
         SURROGATE, state, y, np.full((3, 2), 0.5), num_draws=64)
-    pending = _pending([x[0]])
 
     def scored(factor):
-        facts = Facts.nothing(3, 2)._replace(scale=np.full((3, 2), factor))
-        return _score(criterion, x, pending._replace(facts=facts))
+        return _score(criterion, x, _pending(
+            criterion, [x[0]], scale=np.full((3, 2), factor)))
 
     np.testing.assert_allclose(scored(1e6), _score(criterion, x), atol=1e-4)
     splendid, worthless = scored(1e-6), scored(1e6)
@@ -204,10 +206,9 @@ def test_scales_reach_the_picks_before():
 def test_ascent_goes_downhill_inside_the_cube():
     _, _, x = _setting()
     criterion = _ehvi(64, 64)
-    arrays = criterion.prepare(jax.random.key(3), 0, _pending())
-    active, facts = np.ones_like(x), Facts.nothing(6, 2)
-    score = lambda x: scoring.score(criterion, arrays, x, active, facts, chunk=4)
-    climbed = scoring.ascend(criterion, arrays, x, active, facts, steps=15)
+    arrays = criterion.prepare(jax.random.key(3), 0, _pending(criterion))
+    score = lambda x: scoring.score(criterion, arrays, _points(criterion, x), chunk=4)
+    climbed = scoring.ascend(criterion, arrays, _points(criterion, x), steps=15)
     assert ((climbed >= 0) & (climbed <= 1)).all()
     assert (score(climbed) <= score(x) + 1e-12).all()
     assert score(climbed).min() < score(x).min()

@@ -8,6 +8,7 @@ from sparse_jax.acquisition import maximize
 from sparse_jax.acquisition.admission import Admission, NothingLeftError, identity
 from sparse_jax.acquisition.batch import Batch
 from sparse_jax.acquisition.groups import MOST_LEADERS, GroupRules, siblings
+from sparse_jax.acquisition.known import Known
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.scoring import Criterion, Facts
 from sparse_jax.search.cube import cube_domain
@@ -20,9 +21,9 @@ HALVES = CUBE._replace(
         CUBE.sample(key, num) * [0.499, 1] + [0.0 if x[0] < 0.5 else 0.5, 0]))
 
 
-def _value(surrogate, arrays, x, active, facts):
+def _value(surrogate, arrays, points):
     """Distance to a target."""
-    return ((x - arrays['target']) ** 2).sum(-1)
+    return ((points.x - arrays['target']) ** 2).sum(-1)
 
 
 def _criterion(targets):
@@ -208,31 +209,53 @@ def test_each_pick_learns_the_earlier_ones():
     domain = HALVES._replace(activity=lambda x: np.asarray(x) > 0.25)
     admission = _admission(domain=domain, facts=_known)
     batch = maximize.select(
-        jax.random.key(0), Criterion(None, prepare, _value, False), admission,
+        jax.random.key(0), Criterion(
+            None, prepare, _value, False, fixed=_twice, state=2.0), admission,
         HALVES.sample(jax.random.key(1), 32), scored=np.array([1, 1, 0, 1], bool),
         config=MaximizeConfig(chunk=64, children=8, rounds=0, ascent_steps=0))
     assert list(heard) == [0, 1, 3]
     assert len({tuple(name) for name, _ in heard.values()}) == 3
     chosen = np.array(batch.x)
     for i, (_, pending) in heard.items():
+        points = pending.points
         np.testing.assert_array_equal(pending.mask, np.arange(4) < i)
-        np.testing.assert_array_equal(pending.x[:i], chosen[:i])
-        np.testing.assert_array_equal(pending.active[:i], chosen[:i] > 0.25)
-        for known, part in zip(_known(chosen), pending.facts):
+        np.testing.assert_array_equal(points.x[:i], chosen[:i])
+        np.testing.assert_array_equal(points.active[:i], chosen[:i] > 0.25)
+        np.testing.assert_array_equal(points.fixed[:i, 0], 2 * chosen[:i, 1])
+        for known, part in zip(_known(chosen), points.facts):
             np.testing.assert_array_equal(part[:i], known[:i])
-        for nothing, part in zip(Facts.nothing(4, 2), pending.facts):
-            np.testing.assert_array_equal(part[i:], nothing[i:])
 
 
-def _first(surrogate, arrays, x, active, facts):
-    return x[:, 0]
+def _twice(surrogate, state, x, active):
+    return state * x[:, 1:]
+
+
+def test_what_is_fixed_is_computed_once_for_a_candidate():
+    """A row that is asked again, alone or beside others, is what it was."""
+    asked = []
+    domain = HALVES._replace(activity=lambda x: asked.append(len(x)) or x > 0.25)
+    known = Known(_criterion([])._replace(fixed=_twice, state=2.0), _admission(
+        domain=domain, feasible=lambda x, active: x[:, 0]), chunk=4)
+    x = HALVES.sample(jax.random.key(0), 6)
+    known.learn(x[:3])
+    points, chance = known(x[::-1])
+    assert asked == [3, 3]
+    np.testing.assert_array_equal(points.x, x[::-1])
+    np.testing.assert_array_equal(points.active, x[::-1] > 0.25)
+    np.testing.assert_array_equal(points.fixed, 2 * x[::-1, 1:])
+    np.testing.assert_array_equal(chance, x[::-1, 0])
+
+
+def _first(surrogate, arrays, points):
+    return points.x[:, 0]
 
 
 def _halved(improvement, values):
     """Values weighted by a chance of a half each, and the level."""
     criterion = Criterion(None, None, _first, improvement)
     admission = _admission(feasible=lambda x, active: np.full(len(x), 0.5))
-    scorer = maximize.Scorer(criterion, None, admission, CONFIG)
+    scorer = maximize.Scorer(
+        criterion, None, Known(criterion, admission, 64), CONFIG)
     return scorer(np.array([[value, 0.0] for value in values]), None)
 
 

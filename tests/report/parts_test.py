@@ -182,7 +182,7 @@ def test_leaving_one_out_is_what_solving_without_it_gives():
     x, y = rng.random(6), rng.normal(size=6)
     cov = np.exp(-8 * (x[:, None] - x) ** 2) + 0.1 * np.eye(6)
     above = left_out._left_out(
-        np.linalg.cholesky(cov)[None], np.linalg.solve(cov, y)[None])[0]
+        np.linalg.cholesky(cov).T[None], np.linalg.solve(cov, y)[None])[0]
     for i in range(6):
         rest = np.arange(6) != i
         told = cov[i, rest] @ np.linalg.solve(cov[np.ix_(rest, rest)], y[rest])

@@ -23,7 +23,8 @@ MODEL = lib.Model(
         layout, log, restarts=1, steps=2, frequencies=8)),
     tiers=(8, 16), propose=lambda key, state: DOMAIN.sample(key, 16),
     maximize=MaximizeConfig(chunk=16, children=4, rounds=0, ascent_steps=0))
-PROGRAMS = ('_fit', '_fantasise_jit', '_draw_jit', '_score_jit', 'moments')
+PROGRAMS = ('_fit', '_fantasise_jit', '_draw_jit', '_score_jit', '_fixed_jit',
+            'moments')
 
 
 def _archive(count: int) -> archive.Archive:

@@ -12,7 +12,7 @@ from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.scoring import Facts
 from sparse_jax.search import algorithms as lib
 from sparse_jax.search import archive
-from sparse_jax.search.algorithms import bayesian
+from sparse_jax.search.algorithms import fitted
 from sparse_jax.search.cube import cube_domain
 from sparse_jax.surrogate.gp import GPConfig, gp
 from sparse_jax.types import Evaluation, Problem
@@ -128,7 +128,7 @@ def test_padded_rows_by_hand():
     x = DOMAIN.sample(jax.random.key(1), 6)
     state = archive.append(archive.empty(2, 2, 1), x, Evaluation(
         y, code, np.full((6, 1), 5.0)))
-    data = bayesian._padded(DOMAIN, state, np.tile([2.0, 4.0, 10.0], (6, 1)), (8,))
+    data = fitted.padded(DOMAIN, state, np.tile([2.0, 4.0, 10.0], (6, 1)), (8,))
     np.testing.assert_array_equal(data.x, np.r_[state.x, np.zeros((2, 2))])
     np.testing.assert_array_equal(data.active, np.r_[np.ones((6, 2)), np.zeros((2, 2))])
     measured = [status.OK, status.OVER_BUDGET]

@@ -1,15 +1,11 @@
 """Model-based algorithms: one skeleton, one acquisition criterion each."""
 
-import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from sparse_jax.acquisition import criteria, maximize, scalarize, scoring
-from sparse_jax.acquisition.admission import Admission
-from sparse_jax.acquisition.budgets import capped, within_budgets
 from sparse_jax.acquisition.propose import random_and_morphs
 from sparse_jax.acquisition.scoring import Criterion, Facts, Pending
 from sparse_jax.host_random import generator, root_key
@@ -21,9 +17,16 @@ from sparse_jax.search.algorithms.common import (
     finish,
     random_batch,
 )
-from sparse_jax.search.algorithms.model import MODEL, Model, default_gp, layout_of
-from sparse_jax.surrogate import capacity, feasibility
-from sparse_jax.surrogate.base import Surrogate
+from sparse_jax.search.algorithms.fitted import (
+    Fitted,
+    Models,
+    expectation,
+    informed,
+    models_of,
+    padded,
+)
+from sparse_jax.search.algorithms.model import MODEL, Model
+from sparse_jax.surrogate import capacity
 from sparse_jax.surrogate.threads import one_blas_thread
 from sparse_jax.types import (
     Archive,
@@ -34,20 +37,7 @@ from sparse_jax.types import (
     SuggestInfo,
 )
 
-MANY = 128
-"""Capacity up to which failures are modelled by the objectives' own programs."""
 SPARSE = Model(rho=0.9)
-
-
-class Fitted(NamedTuple):
-    """A fitted surrogate beside the observations that have objectives."""
-
-    surrogate: Surrogate
-    state: Any
-    y: np.ndarray
-    """[N, K] of all of them."""
-    inside: np.ndarray
-    """[P, K] of those within the hard budgets; of all where there are none."""
 
 
 CriterionOf = Callable[[PRNGKey, Fitted], Criterion]
@@ -59,7 +49,7 @@ def _bayesian(
     criterion_of: CriterionOf,
 ) -> SearchAlgorithm:
     """The skeleton: fit, propose, choose a batch by the criterion."""
-    models = _models_of(domain, problem, model)
+    models = models_of(domain, problem, model)
     propose = model.propose or random_and_morphs(domain)
 
     def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
@@ -68,19 +58,19 @@ def _bayesian(
         if archive.size < rules.num_initial or archive.measured.sum() < 2:
             return finish(random_batch(keys[0], admission, batch))
         scale = admission.facts(archive.x).scale
-        data = _padded(domain, archive, scale, model.tiers)
+        data = padded(domain, archive, scale, model.tiers)
         with one_blas_thread():
             fitted = Fitted(
                 models.surrogate, models.surrogate.fit(keys[0], *data.observations),
                 archive.y[archive.measured], archive.y[archive.within])
-            admission = _informed(keys[1], admission, models, fitted, data, problem)
+            admission = informed(keys[1], admission, models, fitted, data, problem)
             criterion = criterion_of(keys[2], fitted)
             scored = generator(keys[3]).random(batch) < model.rho
             key_pool, key_select = jax.random.split(keys[4])
             chosen = maximize.select(
                 key_select, criterion, admission, propose(key_pool, archive),
                 scored=scored, config=model.maximize)
-            expected = _expected(models, fitted, admission, chosen.points)
+            expected = expectation(models, fitted, admission, chosen.points)
         return finish(chosen, weights=criterion.weights,
                       nll=np.asarray(models.surrogate.nll(fitted.state)),
                       predicted=expected[:, :problem.num_objectives])
@@ -89,32 +79,8 @@ def _bayesian(
         suggest, _compiler(domain, batch, model, models, criterion_of))
 
 
-class _Models(NamedTuple):
-    """The surrogates of one algorithm."""
-
-    surrogate: Surrogate
-    """Of K objectives and C further costs."""
-    single: Surrogate
-    """Of one column."""
-    objectives: int
-    """K."""
-    width: int
-    """K + C."""
-    chunk: int
-    """Points predicted at once."""
-
-
-def _models_of(domain: Domain, problem: Problem, model: Model) -> _Models:
-    """Further costs are modelled on a logarithmic scale."""
-    make, layout = model.make or default_gp, model.layout or layout_of(domain)
-    log = model.log_objectives or (False,) * problem.num_objectives
-    log += (True,) * problem.num_further
-    return _Models(make(layout, log), make(layout, (False,)), problem.num_objectives,
-                   len(log), model.maximize.chunk)
-
-
 def _compiler(
-    domain: Domain, batch: int, model: Model, models: _Models, criterion_of: CriterionOf
+    domain: Domain, batch: int, model: Model, models: Models, criterion_of: CriterionOf
 ) -> Callable[[int], None]:
     """(number of trials) -> nothing: runs the programs of a suggestion on two made up
     points, which compiles them for every archive of that capacity."""
@@ -130,98 +96,22 @@ def _compiler(
         y[:2] = [[1.0], [2.0]]
         points = np.full((models.chunk, domain.dim), 0.5)
         nothing = Facts.nothing(models.chunk, models.width)
-        pending = Pending(np.zeros((batch, domain.dim)), np.zeros((batch, domain.dim)),
-                          Facts.nothing(batch, models.width), np.zeros(batch, bool))
         with one_blas_thread():
             state = models.surrogate.fit(
                 key, x, np.ones_like(x), y, np.arange(size) < 2)
             known = y[:2, : models.objectives]
             criterion = criterion_of(
                 key, Fitted(models.surrogate, state, known, known))
-            scoring.score(criterion, criterion.prepare(key, 0, pending), points,
-                          np.ones_like(points), nothing, chunk=models.chunk)
+            found = scoring.points_of(
+                criterion, points, np.ones_like(points), nothing, chunk=models.chunk)
+            pending = Pending(jax.tree.map(
+                lambda a: np.resize(a, (batch, *a.shape[1:])), found),
+                              np.zeros(batch, bool))
+            scoring.score(criterion, criterion.prepare(key, 0, pending), found,
+                          chunk=model.maximize.chunk)
             models.surrogate.predict(state, points, np.ones_like(points))
 
     return compile_
-
-
-def _informed(
-    key: PRNGKey, admission: Admission, models: _Models, fitted: Fitted, data: '_Data',
-    problem: Problem,
-) -> Admission:
-    """The rules with what the models know of failures and of hard budgets.
-
-    A criterion judges a point as if it were within the budgets, and its gain is
-    weighted by the probability that it is: while nothing is, as after, the search looks
-    for the best inside.
-    """
-    # A program of its own pays off only once the data are many.
-    labels, width = ((models.single, 1) if len(data.x) > MANY
-                     else (models.surrogate, models.width))
-    trouble = feasibility.fit(
-        key, labels, data.x, data.active, data.failed, data.mask, num_objectives=width)
-    trains = functools.partial(
-        feasibility.probability, labels, trouble, chunk=models.chunk)
-    if not problem.budgets:
-        return admission._replace(feasible=trains)
-    budgets, facts = np.array(problem.budgets), admission.facts
-
-    def feasible(x: np.ndarray, active: np.ndarray) -> np.ndarray:
-        inside = within_budgets(fitted.surrogate, fitted.state, x, active, facts(x),
-                                budgets, chunk=models.chunk)
-        return trains(x, active) * inside
-
-    return admission._replace(
-        feasible=feasible, facts=lambda x: capped(facts(x), budgets))
-
-
-def _expected(
-    models: _Models, fitted: Fitted, admission: Admission, x: np.ndarray
-) -> np.ndarray:
-    """[B, K + C] what the models expect of a batch x [B, D], in the figures' own units;
-    medians of those that are modelled as logarithms."""
-    active = np.asarray(admission.domain.activity(x), np.float64)
-    values = np.zeros((len(x), models.width))
-    for start in range(0, len(x), models.chunk):
-        # As many rows as budgets and failures are predicted for: one program.
-        rows = np.arange(start, start + models.chunk) % len(x)
-        mean = models.surrogate.predict(fitted.state, x[rows], active[rows]).mean
-        values[rows] = np.asarray(models.surrogate.unwarp(fitted.state, mean)).T
-    return values * admission.facts(x).scale
-
-
-class _Data(NamedTuple):
-    """An archive at the capacity of a surrogate; N rows, those past it empty."""
-
-    x: np.ndarray
-    """[N, D]"""
-    active: np.ndarray
-    """[N, D]"""
-    y: np.ndarray
-    """[N, K + C] objectives and further costs, as multiples of their scales."""
-    failed: np.ndarray
-    """[N] 1 where nothing was measured."""
-    mask: np.ndarray
-    """[N] bool: rows that are no padding."""
-
-    @property
-    def observations(self) -> tuple[np.ndarray, ...]:
-        """What a surrogate is fitted to."""
-        return self.x, self.active, self.y, self.mask
-
-
-def _padded(
-    domain: Domain, archive: Archive, scale: np.ndarray, tiers: tuple[int, ...]
-) -> _Data:
-    """The archive at the surrogate's capacity; scale [N, K + C]."""
-    size = capacity.tier(archive.size, tiers)
-    active = np.asarray(domain.activity(archive.x), float)
-    y = np.concatenate([archive.y, archive.further], axis=1)
-    return _Data(
-        capacity.pad(archive.x, size), capacity.pad(active, size),
-        capacity.pad(y / scale, size, np.nan),
-        capacity.pad((~archive.measured).astype(float), size),
-        np.arange(size) < archive.size)
 
 
 def sparse(
