@@ -134,7 +134,8 @@ def point_of(
         layers = [i for i in range(first, end) if choice.exists[i]]
         wanted |= {f'num-conv-layers-block-{k}': len(layers),
                    f'pool-block-{k}': bool(choice.pool[k - 1]),
-                   f'residual-block-{k}': False, f'pool-type-block-{k}': 'max'}
+                   f'residual-block-{k}': False, f'stride-block-{k}': 1,
+                   f'pool-type-block-{k}': 'max'}
         for l, i in enumerate(layers, 1):
             tag = f'block-{k}-layer-{l}'
             wanted |= {f'layer-type-{tag}': block[i - first],

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise, ops
-from sparse_jax.ops import Node, lowering
+from sparse_jax.ops import Node, lowering, windows
 from sparse_jax.ops.dense import element_ids
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.windows import MAX_INPUT_MAPS
@@ -99,6 +99,8 @@ class Weighted(nn.Module):
             if variance is not None:
                 assert seed is not None
                 y = self._perturb(view, y, variance, noise_scale, seed)
+        if weights.convolves:
+            y = windows.strided(y, self.node.stride)
         if group is not None and not by_input:
             assert seed is not None
             index = counter_noise.indices(

@@ -9,8 +9,8 @@ import numpy as np
 class CompactNode:
     """One operation. Its output tensor carries the node's name.
 
-    conv:         weight [O, C, k, k]; VALID, stride 1.
-    depthwise:    weight [C, k, k]; VALID, stride 1, one kernel per channel.
+    conv:         weight [O, C, k, k]; VALID, windows `stride` pixels apart.
+    depthwise:    weight [C, k, k]; the same, one kernel per channel.
     dense:        weight [O, I]; reads its input flattened in (C, H, W) order and,
                   with `gather`, only the I listed positions of it.
     sum:          element-wise sum of equally long vectors (feature maps are flattened).
@@ -35,3 +35,4 @@ class CompactNode:
     gather: np.ndarray | None = None
     kernel: int = 1
     size: tuple[int, int] | None = None
+    stride: int = 1

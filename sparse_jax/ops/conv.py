@@ -1,4 +1,4 @@
-"""Convolution: VALID, stride 1, kernel [O, C, k, k]."""
+"""Convolution: VALID, kernel [O, C, k, k]."""
 
 from collections.abc import Mapping, Sequence
 
@@ -73,12 +73,12 @@ def _shrink(
     kernel = leaf['kernel'][out][:, alive[node.inputs[0]]]
     bias = leaf['bias'][out] if 'bias' in leaf else None
     return [CompactNode(node.name, node.op, node.inputs, kernel, bias, node.relu,
-                        node.pool)]
+                        node.pool, stride=node.stride)]
 
 
 def _apply(node: CompactNode, inputs: Sequence[np.ndarray]) -> np.ndarray:
     weight = np.asarray(node.weight, np.float64)
-    views = windows.sliding(inputs[0], weight.shape[-1])
+    views = windows.sliding(inputs[0], weight.shape[-1], node.stride)
     return np.einsum('nchwij,ocij->nohw', views, weight, optimize=True)
 
 

@@ -1,4 +1,4 @@
-"""Depthwise convolution: VALID, stride 1, one kernel [k, k] per map."""
+"""Depthwise convolution: VALID, one kernel [k, k] per map."""
 
 from collections.abc import Mapping, Sequence
 
@@ -80,12 +80,12 @@ def _shrink(
     out = alive[node.name]
     bias = leaf['bias'][out] if 'bias' in leaf else None
     return [CompactNode(node.name, node.op, node.inputs, leaf['kernel'][out], bias,
-                        node.relu, node.pool)]
+                        node.relu, node.pool, stride=node.stride)]
 
 
 def _apply(node: CompactNode, inputs: Sequence[np.ndarray]) -> np.ndarray:
     weight = np.asarray(node.weight, np.float64)
-    views = windows.sliding(inputs[0], weight.shape[-1])
+    views = windows.sliding(inputs[0], weight.shape[-1], node.stride)
     return np.einsum('nchwij,cij->nchw', views, weight, optimize=True)
 
 

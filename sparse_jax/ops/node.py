@@ -17,6 +17,7 @@ class Node:
     op: a key of `ops.OPERATIONS`.
     `kernel_low` is the smallest kernel the node may have when sizes are padded; it
     equals `kernel` in an exact graph. `channels` are output maps or units.
+    `stride`: pixels from one window of a convolution to the next, down and across.
     After the operation: batch norm, ReLU, then a pool x pool / pool VALID maximum.
     `knob` names the table row (block-k-layer-l) that owns the node's threshold.
     `bias` gives a node with neither ReLU nor batch norm a bias all the same.
@@ -28,6 +29,7 @@ class Node:
     channels: int
     kernel: int = 1
     kernel_low: int = 1
+    stride: int = 1
     relu: bool = True
     batch_norm: bool = False
     pool: int = 1

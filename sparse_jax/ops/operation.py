@@ -109,9 +109,10 @@ class Weights:
     """Static. (exact node, shapes of tensors) -> a kernel that passes the first maps of
     its input on, for an operation that the parent lacks; None: there is no such."""
     convolves: bool = False
-    """Whether the product is a convolution of stride 1 over the node's own window, with
-    a kernel [O, C, k, k], or [C, k, k] of one window per map: `lowering.direct_product`
-    may then stand for view and product."""
+    """Whether the product is a convolution over the node's own window, with windows one
+    pixel apart (the network drops those that a stride skips) and a kernel [O, C, k, k],
+    or [C, k, k] of one window per map: `lowering.direct_product` may then stand for
+    view and product."""
 
 
 @dataclasses.dataclass(frozen=True)

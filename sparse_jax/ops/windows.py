@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,10 @@ from sparse_jax import counter_noise
 from sparse_jax.ops.compact_node import CompactNode
 from sparse_jax.ops.node import Node
 from sparse_jax.ops.operation import Shape, Shapes, Tiers
-from sparse_jax.ops.size import Size
+from sparse_jax.ops.size import Size, divided
+
+Side = TypeVar('Side', int, Any)
+Maps = TypeVar('Maps', np.ndarray, jax.Array)
 
 MAX_INPUT_MAPS = 128
 MAX_KERNEL = 5
@@ -24,20 +28,39 @@ def one_map(node: Node, shapes: Sequence[Shape]) -> str:
     return '' if [len(shape) for shape in shapes] == [3] else 'one feature map'
 
 
+def places(side: Side, kernel: Side, stride: int) -> Side:
+    """VALID windows, `stride` pixels apart, along a side; none of a shorter one."""
+    if stride == 1:
+        return side - kernel + 1
+    return divided(side - kernel + stride, stride)
+
+
+def strided(y: Maps, stride: int, first: int = 1) -> Maps:
+    """What is left of the results of all windows at strides above 1.
+
+    Args:
+      y: results of the windows one pixel apart, height and width at `first` and after.
+    """
+    if stride == 1:
+        return y
+    return y[(slice(None),) * first + (slice(None, None, stride),) * 2]
+
+
 def valid_shape(node: Node, shapes: Shapes) -> Shape:
-    """`Form.output`: VALID windows with stride 1."""
+    """`Form.output`: VALID windows, `stride` pixels apart."""
     _, height, width = shapes[node.inputs[0]]
-    return (node.channels, height - node.kernel_low + 1, width - node.kernel_low + 1)
+    return (node.channels, places(height, node.kernel_low, node.stride),
+            places(width, node.kernel_low, node.stride))
 
 
 def valid_size(
     node: Node, channels: jax.Array, kernel: jax.Array, sizes: Mapping[str, Size]
 ) -> Size:
-    """`Form.size`: VALID windows with stride 1."""
+    """`Form.size`: VALID windows, `stride` pixels apart."""
     source = sizes[node.inputs[0]]
-    exact = node.kernel == node.kernel_low
-    lost = (node.kernel if exact else kernel) - 1
-    return Size(channels, source.height - lost, source.width - lost)
+    window = node.kernel if node.kernel == node.kernel_low else kernel
+    return Size(channels, places(source.height, window, node.stride),
+                places(source.width, window, node.stride))
 
 
 def fixed(node: Node, known: Mapping[str, bool]) -> bool:
@@ -62,7 +85,8 @@ def elements_read(node: Node, shapes: Shapes) -> int:
     maps, height, width = shapes[node.inputs[0]]
     if node.kernel == 1:
         return maps * height * width
-    _, height, width = valid_shape(node, shapes)
+    # A view has all windows, those that a stride leaves out too.
+    height, width = (side - node.kernel_low + 1 for side in (height, width))
     return maps * node.kernel**2 * height * width
 
 
@@ -91,11 +115,13 @@ def living(
 def compact_shape(node: CompactNode, shapes: Shapes) -> Shape:
     """`Pruned.output` of a compact kernel whose last axis is the window's."""
     assert node.weight is not None
-    lost = node.weight.shape[-1] - 1
+    window = node.weight.shape[-1]
     _, height, width = shapes[node.inputs[0]]
-    return (len(node.weight), height - lost, width - lost)
+    return (len(node.weight), places(height, window, node.stride),
+            places(width, window, node.stride))
 
 
-def sliding(x: np.ndarray, kernel: int) -> np.ndarray:
-    """[N, C, H, W] -> [N, C, H', W', k, k] VALID windows, stride 1."""
-    return np.lib.stride_tricks.sliding_window_view(x, (kernel, kernel), (2, 3))
+def sliding(x: np.ndarray, kernel: int, stride: int) -> np.ndarray:
+    """[N, C, H, W] -> [N, C, H', W', k, k] VALID windows."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kernel, kernel), (2, 3))
+    return strided(windows, stride, 2)

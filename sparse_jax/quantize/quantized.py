@@ -63,6 +63,7 @@ class QuantizedNode:
     input_shift: np.ndarray | None = None
     relu: bool = False
     kernel: int = 1
+    stride: int = 1
     full_shape: tuple[int, ...] = ()
     """Of the output before its pool."""
 

@@ -17,9 +17,9 @@ class _Builder:
 
     def __init__(
         self, rng: np.random.Generator, image: tuple[int, ...], maps: int, units: int,
-        residual: bool,
+        residual: bool, strides: bool,
     ):
-        self.rng, self.residual = rng, residual
+        self.rng, self.residual, self.strides = rng, residual, strides
         self.nodes: list[CompactNode] = []
         self.shapes = {'input': image}
         self.maps, self.units = maps, units
@@ -56,11 +56,13 @@ class _Builder:
         k = int(self.rng.integers(1, min(5, h, w) + 1))
         depthwise = bool(self.rng.random() < 0.3)
         out = c if depthwise else int(self.rng.integers(1, self.maps + 1))
-        rows, columns = h - k + 1, w - k + 1
+        stride = int(self.rng.integers(1, 3)) if self.strides else 1
+        rows, columns = ((side - k) // stride + 1 for side in (h, w))
         pool = int(self.rng.integers(1, min(3, rows, columns) + 1))
         weight = self.weight(c, k, k) if depthwise else self.weight(out, c, k, k)
         return self.add('depthwise' if depthwise else 'conv', [name],
-                        (out, rows // pool, columns // pool), weight=weight, pool=pool)
+                        (out, rows // pool, columns // pool), weight=weight, pool=pool,
+                        stride=stride)
 
     def average(self, name: str) -> str:
         """An average pool, of the whole map along an axis shorter than its kernel."""
@@ -116,6 +118,7 @@ class _Builder:
 def random_net(
     seed: int, *, largest: int = 14, maps: int = 6, units: int = 11,
     residual: bool = True, classes: int | None = None, averaged: bool = False,
+    strides: bool = False,
 ) -> CompactNet:
     """A legal network drawn from `seed`; images up to `largest` pixels a side.
 
@@ -123,6 +126,7 @@ def random_net(
     residual: whether there may be adds of feature maps and average pools.
     classes: two of them are one output unit; drawn too if absent.
     averaged: whether its input is down-sampled by means.
+    strides: whether windows of convolutions may be two pixels apart.
     """
     rng = np.random.default_rng(seed)
     h, w = (int(v) for v in rng.integers(1, largest + 1, size=2))
@@ -130,7 +134,7 @@ def random_net(
     rate = int(rng.integers(1, min(3, h, w) + 1))
     squeeze = bool(rng.random() < 0.5)
     build = _Builder(rng, (1 if squeeze else c, h // rate, w // rate),
-                     maps, units, residual)
+                     maps, units, residual, strides)
     name = build.branch('input')
     for _ in range(int(rng.integers(0, 3))):
         count = int(rng.integers(1, 4))

@@ -9,19 +9,20 @@ import numpy as np
 Array = TypeVar('Array', np.ndarray, jax.Array)
 
 
-def sliding(x: np.ndarray, k: int) -> np.ndarray:
-    """All k x k windows as a view [N, C, H - k + 1, W - k + 1, k, k]."""
-    return np.lib.stride_tricks.sliding_window_view(x, (k, k), (2, 3))
+def sliding(x: np.ndarray, k: int, stride: int) -> np.ndarray:
+    """The k x k windows, `stride` pixels apart, as a view [N, C, H', W', k, k]."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (2, 3))
+    return windows[:, :, ::stride, ::stride]
 
 
-def views(x: jax.Array, k: int) -> jax.Array:
-    """The k * k shifted views of the maps, [N, C, k * k, H - k + 1, W - k + 1].
+def views(x: jax.Array, k: int, stride: int) -> jax.Array:
+    """The k * k shifted views of the maps, [N, C, k * k, H', W'].
 
     Sums of products over them are dots: integer convolutions are not available on every
     backend.
     """
     h, w = x.shape[2] - k + 1, x.shape[3] - k + 1
-    return jnp.stack([x[:, :, i : i + h, j : j + w]
+    return jnp.stack([x[:, :, i : i + h : stride, j : j + w : stride]
                       for i in range(k) for j in range(k)], axis=2)
 
 

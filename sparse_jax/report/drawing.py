@@ -52,7 +52,10 @@ def boxes_of(member: Member) -> list[Box]:
         kept = node.name in after
         kind = node.op.replace('_', ' ')
         if len(before[node.inputs[0]]) == 3 and node.kernel > 1:
-            kind += f' {node.kernel}x{node.kernel}'
+            # A global pool is as large as what it reads.
+            sides = (min(node.kernel, side) for side in before[node.inputs[0]][1:])
+            kind += f' {"x".join(map(str, sides))}'
+            kind += f', stride {node.stride}' if node.stride > 1 else ''
         kind += (', ReLU' if node.relu else '') + (
             f', max-pool {node.pool}' if node.pool > 1 else '')
         boxes.append(Box(

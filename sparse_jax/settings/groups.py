@@ -72,7 +72,7 @@ class Space:
     `train.augment` leaves that open."""
     rows: str = 'table'
     """table: the paper's rows and a few of ours; extended: also residual-block-*,
-    pool-type-block-* and input-downsampling-type."""
+    stride-block-*, pool-type-block-* and input-downsampling-type."""
     restrict: str = ''
     """Rows of the table with fewer values: 'ROW=VALUE', 'ROW=LOW:HIGH',
     'ROW=ONE|OTHER', separated by commas; * stands for any text in ROW. A later item

@@ -18,6 +18,8 @@ from sparse_jax.space.sparse_space import MAX_LAYERS
 
 POOL = 2
 """Size and stride of the pool after a block, VALID."""
+_WHOLE = 128
+"""Size of the window of a global pool: no map is larger."""
 MOST_AVERAGED = 16
 """Largest rate of an input that is down-sampled by means: the sum of the bytes of a
 window fits 16 bits."""
@@ -105,8 +107,9 @@ def resolve(
 ) -> Graph:
     """Point (by table name) -> its exact graph; check `feasible()` before use.
 
-    Convolutions are VALID with stride 1; blocks end in a 2x2/2 VALID pool where
-    `pool-block-k` says so; see `fc_units` for the branches.
+    Convolutions are VALID, with stride 1 but where `stride-block-k` gives the first
+    layer of a block another; blocks end in a 2x2/2 VALID pool where `pool-block-k` says
+    so; see `fc_units` for the branches.
     """
     rate = point['input-downsampling-rate'] if point['downsample-input'] else 1
     squeeze = bool(point['downsample-input-in-depth'])
@@ -133,7 +136,8 @@ def _block_nodes(
         kind = LAYER_TYPES[point[f'layer-type-{tag}']]
         *first, last = kind.nodes(Layer(
             tag, source, channels, point[f'kernel-size-{tag}'],
-            point[f'num-filters-{tag}'], point.get(f'downsample-{tag}', 0.0)))
+            point[f'num-filters-{tag}'], point.get(f'downsample-{tag}', 0.0),
+            stride(point, k) if l == 1 else 1))
         nodes += [*first, dataclasses.replace(last, relu=True, batch_norm=norm)]
         source, channels = last.name, last.channels
     if residual(point, k):
@@ -142,8 +146,8 @@ def _block_nodes(
     pool = pool_type(point, k)
     if pool == 'max':
         nodes[-1] = dataclasses.replace(nodes[-1], pool=POOL)
-    elif pool == 'average':
-        nodes.append(average_pool(f'block-{k}-pool', nodes[-1]))
+    elif pool:
+        nodes.append(average_pool(f'block-{k}-pool', nodes[-1], pool))
     return nodes
 
 
@@ -158,14 +162,20 @@ def residual(point: dict, k: int) -> bool:
     return bool(point.get(f'residual-block-{k}', False))
 
 
+def stride(point: dict, k: int) -> int:
+    """Pixels from one window to the next in the first layer of block k."""
+    return point.get(f'stride-block-{k}', 1)
+
+
 def pool_type(point: dict, k: int) -> str:
-    """Pool of block k: 'max', 'average', or '' for none."""
+    """Pool of block k: 'max', 'average', 'global', or '' for none."""
     return point.get(f'pool-type-block-{k}', 'max') if point[f'pool-block-{k}'] else ''
 
 
-def average_pool(name: str, source: Node) -> Node:
-    """The average pool of a block that ends in `source`."""
-    return Node(name, 'average_pool', (source.name,), source.channels, POOL, POOL,
+def average_pool(name: str, source: Node, kind: str) -> Node:
+    """The pool, 'average' or 'global', of a block that ends in `source`."""
+    size = _WHOLE if kind == 'global' else POOL
+    return Node(name, 'average_pool', (source.name,), source.channels, size, size,
                 relu=False)
 
 
@@ -215,7 +225,7 @@ def block_ends(point: dict) -> list[str]:
 
 
 def _block_end(point: dict, k: int) -> str:
-    if pool_type(point, k) == 'average':
+    if pool_type(point, k) in ('average', 'global'):
         return f'block-{k}-pool'
     if residual(point, k):
         return f'block-{k}-add'

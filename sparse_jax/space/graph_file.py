@@ -22,7 +22,7 @@ _POSITIVE = 'a whole number of at least 1'
 _GRAPH = ('input_shape', 'downsample', 'downsample_type', 'squeeze_depth', 'nodes')
 
 _NODE = {'name': str, 'op': str, 'inputs': list, 'channels': int, 'kernel': int,
-         'relu': bool, 'batch_norm': bool, 'pool': int}
+         'stride': int, 'relu': bool, 'batch_norm': bool, 'pool': int}
 _REQUIRED = ('name', 'op', 'inputs', 'channels')
 
 
@@ -123,6 +123,9 @@ def _check_operation(node: Node, shapes: list[Shape]) -> None:
                        ('batch_norm', operation.weights is None)):
         if never and getattr(node, key):
             raise _wrong(f'node {node.name!r}: {key}', True, f'false for op {node.op}')
+    slides = operation.weights is not None and operation.weights.convolves
+    if node.stride > 1 and not slides:
+        raise _wrong(f'node {node.name!r}: stride', node.stride, f'1 for op {node.op}')
 
 
 def _known(document: dict, allowed: tuple[str, ...], where: str) -> None:

@@ -21,6 +21,8 @@ class Layer(NamedTuple):
     """Maps that it writes."""
     fraction: float
     """Value of its downsample row; for types that reduce."""
+    stride: int = 1
+    """Of the node that has the layer's kernel."""
 
 
 class LayerType(NamedTuple):
@@ -41,28 +43,30 @@ def reduced_channels(fraction: float, channels: int) -> int:
 
 def linear(
     layer: Layer, op: str, source: str, channels: int, *, part: str = '',
-    kernel: int = 1,
+    kernel: int = 1, stride: int = 1,
 ) -> Node:
     """A linear node of a layer; `part` names it unless it is the last."""
     name = f'{layer.tag}-{part}' if part else layer.tag
-    return Node(name, op, (source,), channels, kernel, kernel, relu=False,
+    return Node(name, op, (source,), channels, kernel, kernel, stride, relu=False,
                 knob=layer.tag)
 
 
 def _convolution(layer: Layer) -> tuple[Node, ...]:
-    return (linear(layer, 'conv', layer.source, layer.filters, kernel=layer.kernel),)
+    return (linear(layer, 'conv', layer.source, layer.filters, kernel=layer.kernel,
+                   stride=layer.stride),)
 
 
 def _downsampled(layer: Layer) -> tuple[Node, ...]:
     maps = reduced_channels(layer.fraction, layer.channels)
     reduce = linear(layer, 'conv', layer.source, maps, part='reduce')
     return (reduce, linear(
-        layer, 'conv', reduce.name, layer.filters, kernel=layer.kernel))
+        layer, 'conv', reduce.name, layer.filters, kernel=layer.kernel,
+        stride=layer.stride))
 
 
 def _separable(layer: Layer) -> tuple[Node, ...]:
     depth = linear(layer, 'depthwise', layer.source, layer.channels,
-                   part='depthwise', kernel=layer.kernel)
+                   part='depthwise', kernel=layer.kernel, stride=layer.stride)
     return (depth, linear(layer, 'conv', depth.name, layer.filters))
 
 

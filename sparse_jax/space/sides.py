@@ -15,37 +15,41 @@ from sparse_jax.space.layer_types import LAYER_TYPES, Layer, LayerType
 
 
 def after_layers(
-    kinds: Sequence[str], kernels: Sequence[int], largest: int
+    kinds: Sequence[str], kernels: Sequence[int], largest: int, stride: int
 ) -> np.ndarray:
     """[layer types, kernels, 0 to largest] side after a layer; 0 where nothing is left
     of the side, or on the way."""
     return _layer_table(tuple(LAYER_TYPES[kind] for kind in kinds), tuple(kernels),
-                        largest)
+                        largest, stride)
 
 
 @functools.lru_cache(maxsize=64)
 def after_pools(kinds: tuple[str, ...], largest: int) -> np.ndarray:
     """[pool types, 0 to largest] side after the pool of a block."""
-    average = architecture.average_pool('pool', Node('source', 'conv', (), 2))
-    left = {
-        'max': lambda shape: architecture.pooled(shape, architecture.POOL),
-        'average': lambda shape: architecture.output_shape(average, {'source': shape})}
-    return np.array([[left[kind]((2, side, side))[1] for side in range(largest + 1)]
+    def left(kind: str, side: int) -> int:
+        shape = (2, side, side)
+        if kind == 'max':
+            return architecture.pooled(shape, architecture.POOL)[1]
+        pool = architecture.average_pool('pool', Node('source', 'conv', (), 2), kind)
+        return architecture.output_shape(pool, {'source': shape})[1]
+
+    return np.array([[left(kind, side) for side in range(largest + 1)]
                      for kind in kinds])
 
 
 @functools.lru_cache(maxsize=64)
 def _layer_table(
-    kinds: tuple[LayerType, ...], kernels: tuple[int, ...], largest: int
+    kinds: tuple[LayerType, ...], kernels: tuple[int, ...], largest: int, stride: int
 ) -> np.ndarray:
-    return np.array([[[after_layer(kind, kernel, side) for side in range(largest + 1)]
+    return np.array([[[after_layer(kind, kernel, side, stride)
+                       for side in range(largest + 1)]
                       for kernel in kernels] for kind in kinds])
 
 
-def after_layer(kind: LayerType, kernel: int, side: int) -> int:
+def after_layer(kind: LayerType, kernel: int, side: int, stride: int) -> int:
     """Side that a layer leaves of a square map; 0 if nothing."""
     shapes: dict[str, Shape] = {'input': (2, side, side)}
-    for node in kind.nodes(Layer('layer', 'input', 2, kernel, 2, 0.5)):
+    for node in kind.nodes(Layer('layer', 'input', 2, kernel, 2, 0.5, stride)):
         shapes[node.name] = architecture.output_shape(node, shapes)
         if min(shapes[node.name]) < 1:
             return 0

@@ -15,10 +15,13 @@ from sparse_jax.space.layer_types import LAYER_TYPES
 
 MAX_BLOCKS = 2
 MAX_LAYERS = 3
+MAX_STRIDE = 2
 MERGE_TYPES = ('Sum', 'Concatenate')
 PRIORS = ('scaled', 'log-uniform', 'uniform', 'paper')
 ROWS = ('table', 'extended')
 POOL_TYPES = ('max', 'average')
+BLOCK_POOLS = (*POOL_TYPES, 'global')
+"""The last is the mean of a whole map."""
 
 
 @remembers_hash
@@ -94,8 +97,8 @@ def sparse_space(
         kl-share, which means the same on every data set. 'paper' has the rows of
         'uniform'.
       rows: 'table', or 'extended' for rows that the paper does not have:
-        residual-block-k (the block's input is added to its output),
-        pool-type-block-k and input-downsampling-type.
+        residual-block-k (the block's input is added to its output), stride-block-k
+        (of its first layer), pool-type-block-k and input-downsampling-type.
       fold_binary: False counts both output units of two classes, as the paper does.
 
     Returns:
@@ -235,8 +238,11 @@ def _extended_rows(k: int) -> list[Dimension]:
         # (ours) the maps that enter the block are added to those that leave it.
         Dimension(f'residual-block-{k}', 'boolean', Role.STRUCTURE,
                   when=((exists,),), neutral=False, optional=True),
+        # (ours) large first layers whose outputs are few.
+        Dimension(f'stride-block-{k}', 'integer', Role.STRUCTURE, 1, MAX_STRIDE,
+                  when=((exists,),), neutral=1, optional=True),
         # (ours) the paper's pools are maxima.
         Dimension(f'pool-type-block-{k}', 'categorical', Role.STRUCTURE,
-                  choices=POOL_TYPES, when=((exists, _is(f'pool-block-{k}', True)),),
+                  choices=BLOCK_POOLS, when=((exists, _is(f'pool-block-{k}', True)),),
                   neutral='max', optional=True),
     ]

@@ -58,8 +58,11 @@ def measured(space: Space, rows: np.ndarray) -> Measured:
         layers = value(f'num-conv-layers-block-{k}')
         for l in range(1, MAX_LAYERS + 1):
             tag, on = f'block-{k}-layer-{l}', exists & (layers >= l)
-            after = _layer_sides(space, tag)[
-                level(f'layer-type-{tag}'), level(f'kernel-size-{tag}'), size]
+            # Only the first layer of a block has a stride.
+            name = f'stride-block-{k}' if l == 1 else ''
+            after = _layer_sides(space, tag, name)[
+                level(name) if name in space else 0, level(f'layer-type-{tag}'),
+                level(f'kernel-size-{tag}'), size]
             size = np.where(on, after, size)
             maps = np.where(on, value(f'num-filters-{tag}'), maps)
             fine &= (size >= 1).all(axis=0)
@@ -76,11 +79,13 @@ def measured(space: Space, rows: np.ndarray) -> Measured:
     return Measured(np.asarray(fine), [dict(zip(names, row)) for row in read])
 
 
-def _layer_sides(space: Space, tag: str) -> np.ndarray:
-    """[layer types, kernels, sides] by the levels of a layer's rows."""
-    return sides.after_layers(
+def _layer_sides(space: Space, tag: str, stride: str) -> np.ndarray:
+    """[strides, layer types, kernels, sides] by the levels of a layer's rows; `stride`
+    is the name of that of its strides, if it has one."""
+    return np.stack([sides.after_layers(
         _values(space, f'layer-type-{tag}'), _values(space, f'kernel-size-{tag}'),
-        max(space.input_shape[:2]))
+        max(space.input_shape[:2]), step)
+        for step in (_values(space, stride) if stride in space else (1,))])
 
 
 def _pool_sides(space: Space, k: int) -> np.ndarray:
@@ -99,7 +104,8 @@ def fits(space: Space) -> bool:
     for k in range(1, MAX_BLOCKS + 1):
         for l in range(1, MAX_LAYERS + 1):
             column = space.index(f'layer-type-block-{k}-layer-{l}')
-            left = _layer_sides(space, f'block-{k}-layer-{l}')[:, 0, -1]
+            stride = f'stride-block-{k}' if l == 1 else ''
+            left = _layer_sides(space, f'block-{k}-layer-{l}', stride)[0, :, 0, -1]
             row[0, column] = space.dimensions[column].centre(int(left.argmax()))
         if f'pool-type-block-{k}' in space:
             column = space.index(f'pool-type-block-{k}')

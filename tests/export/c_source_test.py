@@ -22,8 +22,8 @@ FLAGS = ['-std=c99', '-pedantic', '-Wall', '-Wextra', '-Werror', '-O0',
 pytestmark = pytest.mark.skipif(not shutil.which('gcc'), reason='no host gcc')
 
 
-def _quantized(seed, largest=14, classes=None):
-    net = random_net(seed, largest=largest, classes=classes)
+def _quantized(seed, **drawn):
+    net = random_net(seed, **drawn)
     images = random_images(net, IMAGES, seed)
     return quantize(net, calibrate(net, images)), images
 
@@ -46,11 +46,11 @@ def _run(folder, cases, *flags):
     return logits
 
 
-def _check(folder, seeds, flags, weight_format='auto', largest=14, classes=None):
+def _check(folder, seeds, flags, weight_format='auto', **drawn):
     folder.mkdir()
     cases = []
     for seed in seeds:
-        q, images = _quantized(seed, largest, classes)
+        q, images = _quantized(seed, **drawn)
         cases.append((generate(q, name=f'n{seed}', weight_format=weight_format,
                                guard=False), images))
     for (g, images), logits in zip(cases, _run(folder, cases, *flags)):
@@ -95,6 +95,19 @@ def test_averaged_inputs(tmp_path):
                            guard=False), images))
     for (g, images), logits in zip(cases, _run(tmp_path, cases)):
         np.testing.assert_array_equal(logits, emulate(g.net, images), err_msg=g.name)
+
+
+def test_windows_with_strides(tmp_path):
+    """Every way to read weights, pooled and not, of layers with and without."""
+    jobs = [(range(0, 20), ()), (range(20, 28), (), 'dense'),
+            (range(28, 36), (), 'bitmap'), (range(36, 44), (), 'gap')]
+    cases = [case for i, job in enumerate(jobs)
+             for case in _check(tmp_path / str(i), *job, largest=20, strides=True)]
+    used = {(g.kernels[node.name].kind, node.pool > 1) for g, _ in cases
+            for node in g.net.nodes if node.stride > 1}
+    assert used >= {(kind, pooled) for kind in ('dense', 'bitmap', 'unpacked')
+                    for pooled in (False, True)}
+    assert any('l->stride' not in g.source for g, _ in cases)
 
 
 def test_two_classes_in_one_logit(tmp_path):

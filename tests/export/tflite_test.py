@@ -20,10 +20,10 @@ needs_litert = pytest.mark.skipif(not find_spec('ai_edge_litert'),
                                   reason='needs ai-edge-litert')
 
 
-def _cases(seeds, classes=None, averaged=False, **settings):
+def _cases(seeds, classes=None, averaged=False, strides=False, **settings):
     """(model, codes, logits) of the random networks that .tflite can express."""
     for seed in seeds:
-        net = random_net(seed, classes=classes, averaged=averaged)
+        net = random_net(seed, classes=classes, averaged=averaged, strides=strides)
         images = random_images(net, 4, seed)
         q = quantize(net, calibrate(net, images), **settings)
         try:
@@ -60,6 +60,15 @@ def _run_litert(model, codes):
         interpreter.invoke()
         outputs.append(interpreter.get_tensor(sink['index']).ravel())
     return np.array(outputs)
+
+
+@needs_tflm
+def test_tflm_steps_as_we_do():
+    checked = 0
+    for seed, model, codes, logits in _cases(range(30), strides=True):
+        np.testing.assert_array_equal(_run_tflm(model, codes)[0], logits, str(seed))
+        checked += any(n.stride > 1 for n in random_net(seed, strides=True).nodes)
+    assert checked > 6
 
 
 @needs_tflm

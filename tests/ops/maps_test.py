@@ -1,4 +1,4 @@
-"""Sums and averages of feature maps: by hand, and padded against compact networks."""
+"""Sums, averages and strides of maps: by hand, and padded against compact networks."""
 
 import functools
 
@@ -60,6 +60,15 @@ def _chained(one, two, k, l):
         Node('fc', 'dense', ('first',), two), _classifier('mean', 'fc')))
 
 
+def _strided(one, two, k, l):
+    """Windows two and three pixels apart, pooled and not, of odd and even sides."""
+    return Graph((21, 20, 2), 1, False, (
+        _conv('a', 'input', one, k, stride=2, batch_norm=True),
+        Node('d', 'depthwise', ('a',), one, 3, 3, 2),
+        _conv('b', 'd', two, 1), _conv('c', 'input', two, l, stride=3, pool=2),
+        _classifier('b', 'c')))
+
+
 def _masked(skeleton, x, candidate, params, stats, masks):
     valid = sizes.valid_weights(skeleton, candidate)
     kept = {n: masks[n] & leaf['kernel'] for n, leaf in valid.items()}
@@ -69,7 +78,7 @@ def _masked(skeleton, x, candidate, params, stats, masks):
     return folded, pruned.units, logits, memory.layer_costs(skeleton, candidate, pruned)
 
 
-@pytest.mark.parametrize('build', [_residual, _chained])
+@pytest.mark.parametrize('build', [_residual, _chained, _strided])
 def test_padded_and_shrunk_networks_agree(build):
     """Candidates of one program, whose kernels and so the crops are traced."""
     rng, rows = np.random.default_rng(3), [

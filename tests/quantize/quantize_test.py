@@ -41,6 +41,17 @@ def test_logits_are_close_to_the_float_network(seed):
     assert error <= max(0.15 * max(np.ptp(real), 1e-3), 2 * q.tensors[q.output].scale)
 
 
+@pytest.mark.parametrize('seed', range(12))
+def test_windows_with_strides(seed):
+    net = random_net(seed, strides=True, largest=20)
+    images = random_images(net, 24, seed)
+    q = quantize(net, calibrate(net, images))
+    out, real = emulate(q, images), logits(net, images)
+    np.testing.assert_array_equal(emulate_jax(q, images), out)
+    error = np.abs(dequantize(q, out) - real).max()
+    assert error <= max(0.15 * max(np.ptp(real), 1e-3), 2 * q.tensors[q.output].scale)
+
+
 @pytest.mark.parametrize('seed', (3, 7, 11, 19))
 @pytest.mark.parametrize('method', METHODS)
 def test_jax_emulator_is_bit_equal(seed, method):

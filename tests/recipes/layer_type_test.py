@@ -55,5 +55,5 @@ def test_a_space_of_the_greediest_type_alone_fits(space):
     small = sparse_space((3, 3, 1), 2)
     kernel = small['kernel-size-block-1-layer-1']
     assert encoding.fits(small)
-    assert sides.after_layer(LAYER_TYPES['DoubleConv2D'], int(kernel.low), 3) == 1
-    assert sides.after_layer(LAYER_TYPES['DoubleConv2D'], 3, 3) == 0
+    assert sides.after_layer(LAYER_TYPES['DoubleConv2D'], int(kernel.low), 3, 1) == 1
+    assert sides.after_layer(LAYER_TYPES['DoubleConv2D'], 3, 3, 1) == 0

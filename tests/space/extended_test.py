@@ -1,4 +1,4 @@
-"""The rows that the paper does not have: residual blocks and average pools."""
+"""The rows that the paper does not have: residual blocks, strides, average pools."""
 
 import jax
 import numpy as np
@@ -13,8 +13,8 @@ from sparse_jax.space.sparse_space import sparse_space
 from tests import sampled
 from tests.recipes import trained_network
 
-NEW = ('residual-block-1', 'pool-type-block-1', 'residual-block-2', 'pool-type-block-2',
-       'input-downsampling-type')
+NEW = ('residual-block-1', 'stride-block-1', 'pool-type-block-1', 'residual-block-2',
+       'stride-block-2', 'pool-type-block-2', 'input-downsampling-type')
 
 
 @pytest.fixture(scope='module')
@@ -59,9 +59,11 @@ def test_blocks_end_in_adds_and_averages(space, rows):
                 assert nodes[end].inputs == (last, entering)
                 channels = [graph.shapes()[name][0] for name in (last, entering)]
                 assert nodes[end].channels == max(channels)
-            average = (point[f'pool-block-{k}']
-                       and point[f'pool-type-block-{k}'] == 'average')
+            kind = point[f'pool-type-block-{k}'] if point[f'pool-block-{k}'] else ''
+            average = kind in ('average', 'global')
             assert (f'block-{k}-pool' in nodes) == average
+            if kind == 'global':
+                assert graph.shapes()[f'block-{k}-pool'][1:] == (1, 1)
             if average:
                 assert nodes[f'block-{k}-pool'].inputs == (end,)
                 assert nodes[end].pool == 1
@@ -70,6 +72,24 @@ def test_blocks_end_in_adds_and_averages(space, rows):
                 assert nodes[end].pool == 1 + point[f'pool-block-{k}']
             seen.add((k, end.split('-')[2]))
             entering = end
+    assert len(seen) == 6
+
+
+def test_the_window_of_a_blocks_first_layer_has_the_stride(space, rows):
+    seen = set()
+    for row, graph in zip(rows, encoding.graphs(space, rows)):
+        point = encoding.active_point(space, row)
+        for node in graph.nodes:
+            if node.stride == 1:
+                continue
+            block, layer = node.knob.split('-')[1::2]
+            assert layer == '1' and node.stride == point[f'stride-block-{block}'] == 2
+            kind = point[f'layer-type-{node.knob}']
+            assert node.op == ('depthwise' if kind == 'SeparableConv2D' else 'conv')
+            assert node.kernel == point[f'kernel-size-{node.knob}']
+            seen.add((block, kind))
+        assert sum(node.stride == 2 for node in graph.nodes) == sum(
+            point.get(f'stride-block-{k}') == 2 for k in (1, 2))
     assert len(seen) == 6
 
 
@@ -135,8 +155,9 @@ def test_an_averaged_input_is_another_program_of_equal_costs(space, rows):
 
 
 @pytest.mark.parametrize('pool', ['max', 'average'])
-def test_a_drawn_network_trains_shrinks_and_counts(space, rows, pool):
+def test_a_drawn_network_trains_shrinks_and_counts(space, pool):
     """With an add that everything passes, and pools of one type, the input's too."""
+    rows = encoding.sample(jax.random.key(5), space, 2000)
     chosen = next(
         row for row, graph in zip(rows, encoding.graphs(space, rows))
         if {'block-1-add', 'block-2-add'} & graph.shapes().keys()
@@ -154,7 +175,10 @@ def test_a_drawn_network_trains_shrinks_and_counts(space, rows, pool):
 def test_files_hold_the_rows_and_say_what_does_not_fit(space, rows):
     point = encoding.active_point(space, rows[0])
     again = network_file.check(space, point)
-    assert encoding.active_point(space, encoding.encode(space, again)) == point
+    same = encoding.active_point(space, encoding.encode(space, again))
+    assert same.keys() == point.keys()
+    assert all(value == pytest.approx(point[name], rel=1e-12)
+               for name, value in same.items())
     small = sparse_space((4, 4, 1), 2, rows='extended')
     base = encoding.decode(small, encoding.sample(jax.random.key(0), small, 1)[0])
     base |= {'downsample-input': False, 'num-conv-blocks': 1, 'residual-block-1': True,
@@ -173,4 +197,4 @@ def test_a_space_of_pools_that_leave_a_pixel_fits():
     assert not encoding.fits(restrict(pooled, 'pool-type-*=max'))
     kinds = {encoding.decode(pooled, row)['pool-type-block-1']
              for row in encoding.sample(jax.random.key(0), pooled, 20)}
-    assert kinds == {'average'}
+    assert kinds == {'average', 'global'}

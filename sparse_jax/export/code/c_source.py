@@ -10,7 +10,7 @@ from sparse_jax.export.code import kernels, layer_kernels
 from sparse_jax.export.code.buffers import plan_buffers
 from sparse_jax.export.code.c_header import header_text
 from sparse_jax.export.code.c_nodes import node_function, push_row_function
-from sparse_jax.export.code.c_tables import TABLES, describe, layer_tables
+from sparse_jax.export.code.c_tables import TABLES, describe, layer_tables, strided
 from sparse_jax.export.code.formats import Encoded, choose, encodings
 from sparse_jax.export.code.kernel_choice import Kernel, choose_kernels
 from sparse_jax.export.code.schedule import schedule
@@ -108,18 +108,19 @@ def _kernel_texts(
     """Only the kernels that this network calls."""
     weighted = [n for n in net.nodes if n.weight is not None]
     others = [n for n in net.nodes if n.weight is None]
+    strides = strided(net)
     left = any(np.any(n.shift > 0) for n in weighted) or any(
         function(n).shifts_left(n) for n in others)
     texts = [kernels.PREAMBLE, kernels.HIGH_MULTIPLY, kernels.rescale_kernel(left),
              kernels.CLAMP]
     if weighted:
-        texts.append(kernels.TYPES)
+        texts.append(kernels.types(strides))
     kinds = {kernel.kind for kernel in chosen.values()}
     if kinds & {'gap', 'unpacked'}:
-        texts += [kernels.DOT, kernels.DOT_2]
+        texts += [kernels.DOT, *(() if strides else (kernels.DOT_2,))]
     if 'unpacked' in kinds:
         texts.append(kernels.UNPACK)
-    texts += [layer_kernels.layer_kernel(kind) for kind in layer_kernels.KINDS
+    texts += [layer_kernels.layer_kernel(kind, strides) for kind in layer_kernels.KINDS
               if kind in kinds]
     called = {name for n in others for name in function(n).helpers(net, plan, n)}
     return texts + [text for name, text in kernels.HELPERS.items() if name in called]

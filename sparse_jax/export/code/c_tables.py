@@ -54,15 +54,21 @@ def layer_tables(
         f'    {", ".join(str(v) for v in numbers)}}};\n')
 
 
+def strided(net: QuantizedNet) -> bool:
+    """Whether a layer has a stride: only then its loops read one."""
+    return any(node.stride > 1 for node in net.nodes)
+
+
 def layer_numbers(
     net: QuantizedNet, node: QuantizedNode, count_bytes: int
 ) -> list[int]:
     """The integer fields of the layer descriptor, in the order of kernels.TYPES."""
     zero = net.tensors[node.name].zero_point
     words = [len(kernel_of(node)), *layout(node).extents(net, node)]
-    if max(words) > 0xFFFF or node.pool > 0xFF:
+    if max(words) > 0xFFFF or max(node.pool, node.stride) > 0xFF:
         raise UnfitNetworkError(f'layer {node.name}: a dimension exceeds 65535')
-    return [*words, node.pool, count_bytes, zero, node.low]
+    steps = [node.pool, node.stride] if strided(net) else [node.pool]
+    return [*words, *steps, count_bytes, zero, node.low]
 
 
 def describe(net: QuantizedNet, node: QuantizedNode) -> str:

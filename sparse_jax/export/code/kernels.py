@@ -13,7 +13,7 @@ typedef struct {
     uint16_t plane, width;  /* input bytes from one channel, one row to the next */
     uint16_t planes, rows, columns; /* extent of one channel's weights */
     uint16_t out_height, out_width;
-    uint8_t pool;
+    uint8_t pool;%STRIDE%
     uint8_t count_bytes;    /* gap: width of the counts; 0: unpack to pairs first */
     int8_t zero_point, low; /* of the output; low is its smallest value */
 } @layer;
@@ -176,6 +176,12 @@ static void @raise(int8_t *y, int size, int low)
 
 HELPERS = {'copy': COPY, 'copy_rescaled': COPY_RESCALED, 'raise': RAISE}
 """What functions of operations may call, in the order of the source."""
+
+
+def types(strides: bool) -> str:
+    """C text of the layer descriptor; with a stride only if a layer needs one."""
+    field = '\n    uint8_t stride;         /* from one window to the next */'
+    return TYPES.replace('%STRIDE%', field if strides else '')
 
 
 def rescale_kernel(left: bool) -> str:

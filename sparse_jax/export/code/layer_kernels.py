@@ -11,13 +11,13 @@ LAYER = '''\
     int8_t *y%SCRATCH%)
 {
     const int32_t *requant = l->requant;
-    const int pool = l->pool, width = l->width;
+    const int pool = l->pool, width = l->width;%STRIDE%
 %SETUP%    for (int o = 0; o < l->channels; ++o, requant += 2) {
 %BEGIN%        for (int i = 0; i < l->out_height; ++i) {
             for (int j = 0; j < l->out_width; ++j) {
                 int32_t best = INT32_MIN;
                 for (int di = 0; di < pool; ++di) {
-                    const int8_t *start = x + (i * pool + di) * width + j * pool;
+                    const int8_t *start = x + %START%;
 %POSITIONS%                }
                 best = @rescale(best, requant[1], l->shift[o]) + l->zero_point;
                 *y++ = @clamp(best, l->low);
@@ -30,7 +30,7 @@ LAYER = '''\
 
 _POSITIONS = '''\
                     for (int dj = 0; dj < pool; ++dj) {
-                        const int8_t *p = start + dj;
+                        const int8_t *p = start + dj%STEP%;
                         int32_t sum = requant[0];
 %DOT%                        if (sum > best)
                             best = sum;
@@ -141,6 +141,9 @@ _COUNT_OR_UNPACK = '''\
         }
 '''
 
+_DOT_CALL = 'sum = @dot(p, pairs, count, sum);\n'
+"""Windows with a stride are no neighbours that a pair could be read for at once."""
+
 KINDS = {
     'dense': ('All weights stored.', _SIZE + _WEIGHTS, '', _DENSE_DOT,
               '        weights += size;\n'),
@@ -162,16 +165,24 @@ KINDS = {
                  '        if (l->count_bytes)\n            stored += 2 * count;\n'),
 }
 
-def layer_kernel(kind: str) -> str:
-    """C text of the layer loop for one of `KINDS`."""
+_STEPS = {
+    False: {'STRIDE': '', 'STEP': '', 'START': '(i * pool + di) * width + j * pool'},
+    True: {'STRIDE': ', stride = l->stride', 'STEP': ' * stride',
+           'START': '((i * pool + di) * width + j * pool) * stride'}}
+"""Where windows begin, without and with strides."""
+
+def layer_kernel(kind: str, strides: bool) -> str:
+    """C text of the layer loop for one of `KINDS`; `strides`: whether layers of the
+    network have strides."""
     comment, setup, begin, dot, end = KINDS[kind]
     indent = ' ' * 24
+    dot = dot or (_DOT_CALL if strides else '')
     dot = ''.join(indent + line for line in dot.splitlines(keepends=True))
     positions = _POSITIONS if dot else _PAIR_POSITIONS
     text = LAYER.replace('%POSITIONS%', positions)
     scratch = ', uint8_t *scratch' if kind == 'unpacked' else ''
     for key, value in {'COMMENT': comment, 'KIND': kind, 'SETUP': setup,
                        'BEGIN': begin, 'DOT': dot, 'END': end,
-                       'SCRATCH': scratch}.items():
+                       'SCRATCH': scratch, **_STEPS[strides]}.items():
         text = text.replace(f'%{key}%', value)
     return text

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from sparse_jax.export.code.c_source import Generated
+from sparse_jax.export.code.c_tables import strided
 from sparse_jax.export.code.layer_kernels import KINDS
 from sparse_jax.export.operations import layout
 from sparse_jax.export.operations.table import function
@@ -91,7 +92,8 @@ def _product_work(
         return {'bitmap_bits': positions * rows.size,
                 'bitmap_products': positions * kept}
     pairs = g.pairs[node.name]
-    doubles = windows * node.pool * (node.pool // 2)
+    # With strides no two windows are read at once.
+    doubles = 0 if strided(g.net) else windows * node.pool * (node.pool // 2)
     singles = positions - 2 * doubles
     work = {'double_calls': len(rows) * doubles, 'double_pairs': pairs * doubles,
             'pair_calls': len(rows) * singles, 'pairs': pairs * singles}

@@ -29,5 +29,5 @@ def _tflite_weight(net: QuantizedNet, node: QuantizedNode) -> tuple[np.ndarray, 
 
 CONV = ExportOperation(
     Layout(True, _positions, _extents, _tflite_weight, TfliteKind(
-        'CONV_2D', 'Conv2DOptions', {'Padding': 1, 'StrideW': 1, 'StrideH': 1}, 3)),
+        'CONV_2D', 'Conv2DOptions', {'Padding': 1}, 3)),
     window=kernel_text)

@@ -34,5 +34,5 @@ def _tflite_weight(net: QuantizedNet, node: QuantizedNode) -> tuple[np.ndarray, 
 DEPTHWISE = ExportOperation(
     Layout(True, _positions, _extents, _tflite_weight, TfliteKind(
         'DEPTHWISE_CONV_2D', 'DepthwiseConv2DOptions',
-        {'Padding': 1, 'StrideW': 1, 'StrideH': 1, 'DepthMultiplier': 1}, 3)),
+        {'Padding': 1, 'DepthMultiplier': 1}, 3)),
     reuse='overwrite', window=kernel_text)

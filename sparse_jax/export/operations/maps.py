@@ -15,9 +15,9 @@ def map_positions(net: QuantizedNet, node: QuantizedNode, maps: int) -> np.ndarr
 
 
 def kernel_text(node: QuantizedNode) -> str:
-    """' 3x3'."""
+    """' 3x3', and ' 3x3/2' with a stride of 2."""
     k = kernel_of(node).shape[-1]
-    return f' {k}x{k}'
+    return f' {k}x{k}' + (f'/{node.stride}' if node.stride > 1 else '')
 
 
 def map_loop(node: QuantizedNode, inner: list[str]) -> list[str]:

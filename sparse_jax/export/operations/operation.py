@@ -70,8 +70,8 @@ class Layout:
     """An operation with weights: how the layer loop reads its input.
 
     Attributes:
-      slides: whether its weights meet the input at many places; else every weight is
-        read once.
+      slides: whether its weights meet the input at many places, `node.stride` apart;
+        else every weight is read once.
       positions: (net, node) -> [I] byte offsets, ascending, of the inputs that the
         weights of one output channel meet first.
       extents: (net, node) -> what the loop walks over.

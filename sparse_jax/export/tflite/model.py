@@ -95,6 +95,8 @@ class _Graph:
         out = self.activation(f'{node.name}/full' if node.pool > 1 else node.name,
                               turned(node.full_shape), node.name)
         fields = {**kind.tflite.fields, 'FusedActivationFunction': int(node.relu)}
+        if kind.slides:
+            fields |= {'StrideW': node.stride, 'StrideH': node.stride}
         self.add(kind.tflite._replace(fields=fields),
                  (self.index[node.inputs[0]], w, b), out)
         if node.pool > 1:

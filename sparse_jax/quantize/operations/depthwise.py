@@ -1,4 +1,4 @@
-"""Depthwise convolution, VALID, stride 1: weight [C, k, k]."""
+"""Depthwise convolution, VALID: weight [C, k, k]."""
 
 import jax
 import numpy as np
@@ -11,19 +11,20 @@ from sparse_jax.quantize.windows import sliding, views
 
 def _product(node: QuantizedNode, x: np.ndarray) -> np.ndarray:
     weight = kernel_of(node).astype(np.float64)
-    windows = sliding(x.astype(np.float64), weight.shape[-1])
+    windows = sliding(x.astype(np.float64), weight.shape[-1], node.stride)
     return np.einsum('nchwij,cij->nchw', windows, weight).astype(np.int64)
 
 
 def _product_jax(node: QuantizedNode, x: jax.Array) -> jax.Array:
     weight = kernel_of(node).astype(np.int32)
     k = weight.shape[-1]
-    return (views(x, k) * weight.reshape(1, len(weight), k * k, 1, 1)).sum(axis=2)
+    seen = views(x, k, node.stride)
+    return (seen * weight.reshape(1, len(weight), k * k, 1, 1)).sum(axis=2)
 
 
 def _real_product(node: CompactNode, weight: jax.Array, x: jax.Array) -> jax.Array:
-    del node
-    return jax.lax.conv_general_dilated(x, weight[:, None], (1, 1), 'VALID',
+    steps = (node.stride, node.stride)
+    return jax.lax.conv_general_dilated(x, weight[:, None], steps, 'VALID',
                                         feature_group_count=len(weight))
 
 

@@ -75,7 +75,8 @@ def quantize_weighted(
     _check_accumulator(node.name, q, bias_q, shift)
     return QuantizedNode(
         name=node.name, op=node.op, inputs=node.inputs, pool=node.pool,
-        relu=node.relu, gather=node.gather, low=y.zero_point if node.relu else -128,
+        relu=node.relu, gather=node.gather, stride=node.stride,
+        low=y.zero_point if node.relu else -128,
         weight=q.reshape(weight.shape).astype(np.int8), bias=bias_q.astype(np.int32),
         weight_scale=scale, multiplier=multiplier, shift=shift,
         full_shape=setting.shape)
