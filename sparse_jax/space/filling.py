@@ -40,6 +40,7 @@ _PATIENCE = 64
 _RARE = 16
 """Draws per structure that is a network, at most."""
 _BLOCKS = 'num-conv-blocks'
+_STRIDE = 'stride-block-1'
 
 
 class Demand(NamedTuple):
@@ -124,8 +125,9 @@ def sample(
 
     No draw reads the image by a fully connected branch of its own (right-branch), past
     all convolutions, where the table allows to leave it out. Networks of one block and
-    of two, with and without a pool after each, come in turns, as far as they fit: of
-    the prior's draws a budget hardly lets any through that has two blocks and pools.
+    of two, with and without a pool after each and a stride of the first layer, come in
+    turns, as far as they fit: of the prior's draws a budget hardly lets any through
+    that has two blocks and pools.
 
     Args:
       key: consumed.
@@ -172,12 +174,14 @@ def _in_turns(
 
 
 def _shapes(space: Space) -> list[dict[str, Value]]:
-    """Numbers of blocks, with and without a pool after each, that the table allows."""
+    """Numbers of blocks, with and without a pool after each, and strides of the first
+    layer, that the table allows."""
     shapes: list[dict[str, Value]] = []
     for blocks in map(int, _values(space[_BLOCKS])):
-        pools = [f'pool-block-{k}' for k in range(1, blocks + 1)]
-        for chosen in itertools.product(*(_values(space[name]) for name in pools)):
-            shapes.append({_BLOCKS: blocks} | dict(zip(pools, chosen)))
+        names = [f'pool-block-{k}' for k in range(1, blocks + 1)]
+        names += [_STRIDE] * (_STRIDE in space)
+        for chosen in itertools.product(*(_values(space[name]) for name in names)):
+            shapes.append({_BLOCKS: blocks} | dict(zip(names, chosen)))
     return shapes
 
 

@@ -177,7 +177,7 @@ def test_files_hold_the_rows_and_say_what_does_not_fit(space, rows):
     again = network_file.check(space, point)
     same = encoding.active_point(space, encoding.encode(space, again))
     assert same.keys() == point.keys()
-    assert all(value == pytest.approx(point[name], rel=1e-12)
+    assert all(value == point[name] or value == pytest.approx(point[name], rel=1e-12)
                for name, value in same.items())
     small = sparse_space((4, 4, 1), 2, rows='extended')
     base = encoding.decode(small, encoding.sample(jax.random.key(0), small, 1)[0])

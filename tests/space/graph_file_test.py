@@ -68,7 +68,7 @@ def _changed(path, value):
     (('downsample_type',), 'mean', "downsample_type: 'mean' is not allowed"),
     (('nodes',), [], 'a list of one node or more'),
     (('nodes', 0), 'conv', 'a list of objects'),
-    (('nodes', 0, 'stride'), 2, "'conv': unknown key 'stride'; allowed: name, op"),
+    (('nodes', 0, 'padding'), 2, "'conv': unknown key 'padding'; allowed: name, op"),
     (('nodes', 0, 'channels'), None, "missing key 'channels'"),
     (('nodes', 0, 'channels'), 0, 'channels: 0 is not allowed; allowed: a whole'),
     (('nodes', 0, 'channels'), True, 'channels: True'),

@@ -11,7 +11,7 @@ LAYER = '''\
     int8_t *y%SCRATCH%)
 {
     const int32_t *requant = l->requant;
-    const int pool = l->pool, width = l->width;%STRIDE%
+    const int pool = l->pool, width = l->width%STRIDE%;
 %SETUP%    for (int o = 0; o < l->channels; ++o, requant += 2) {
 %BEGIN%        for (int i = 0; i < l->out_height; ++i) {
             for (int j = 0; j < l->out_width; ++j) {
