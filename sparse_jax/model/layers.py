@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise, ops
-from sparse_jax.ops import Node, lowering, windows
+from sparse_jax.ops import Node, folding, lowering, windows
 from sparse_jax.ops.dense import element_ids
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.windows import MAX_INPUT_MAPS
@@ -99,8 +99,7 @@ class Weighted(nn.Module):
             if variance is not None:
                 assert seed is not None
                 y = self._perturb(view, y, variance, noise_scale, seed)
-        if weights.convolves:
-            y = windows.strided(y, self.node.stride)
+            y = windows.strided(y, self.node.stride) if weights.convolves else y
         if group is not None and not by_input:
             assert seed is not None
             index = counter_noise.indices(
@@ -117,8 +116,15 @@ class Weighted(nn.Module):
         self, x: jax.Array, mean: jax.Array, variance: jax.Array | None,
         noise_scale: jax.Array | float, seed: jax.Array | None,
     ) -> jax.Array:
-        """The product and, with a variance, its noise in one call."""
-        low, maps = self.node.kernel_low, len(mean)
+        """The product and, with a variance, its noise in one call.
+
+        With a stride, that of the folded image: no window is computed in vain.
+        """
+        low, maps, stride = self.node.kernel_low, len(mean), self.node.stride
+        if stride > 1:
+            x, mean = folding.maps(x, self.node), folding.kernel(mean, stride)
+            variance = None if variance is None else folding.kernel(variance, stride)
+            low = mean.shape[-1]
         if variance is None or seed is None:
             return lowering.direct_product(x, mean, low)
         seed, shape, strides = _noise_grid(
@@ -126,8 +132,10 @@ class Weighted(nn.Module):
         return lowering.direct_draw(
             x, mean, variance, low, noise_scale=noise_scale,
             seeds=jnp.broadcast_to(seed.reshape(2, -1), (2, maps)),
-            # With a seed for each map the index is the same in all of them.
-            strides=(strides[0] * (shape[0] == maps), *strides[1:]), epsilon=EPSILON)
+            # With a seed for each map the index is the same in all of them. A window
+            # draws what it draws where there are windows between it and the next.
+            strides=(strides[0] * (shape[0] == maps), stride * strides[1],
+                     stride * strides[2], strides[3]), epsilon=EPSILON)
 
     def _perturb(
         self, view: jax.Array, mean: jax.Array, variance: jax.Array,

@@ -6,6 +6,7 @@ import pytest
 
 from sparse_jax.model import compact, network, sizes
 from sparse_jax.model.compact import CompactNet, CompactNode
+from sparse_jax.model.layers import Weighted
 from sparse_jax.model.skeleton import EXACT, candidate_of, pad
 from sparse_jax.objectives.graph_costs import graph_totals, layer_rows
 from sparse_jax.ops import Node, windows
@@ -50,6 +51,32 @@ def test_training_multiplies_as_lax_does(op, conv):
     np.testing.assert_allclose(
         out, last @ np.asarray(maps).reshape(16, -1).T, rtol=2e-5, atol=2e-5)
     assert sizes.true_sizes(skeleton, candidate).outputs['a'][1:] == (3, 2)
+
+
+@pytest.mark.parametrize('op', ['conv', 'depthwise'])
+@pytest.mark.parametrize('side,kernel,low,stride', [
+    (7, 3, 3, 2), (8, 3, 3, 2), (9, 4, 2, 2), (8, 5, 5, 2), (5, 5, 2, 3), (9, 2, 2, 3)])
+def test_draws_do_not_depend_on_the_lowering(op, side, kernel, low, stride):
+    """Direct convolutions fold the image, patches drop windows: with noise, and with
+    windows that may be smaller than the padded one."""
+    node = Node('a', op, ('input',), 3, kernel, low, stride, relu=False)
+    rng, shape = np.random.default_rng(side), (3, 3, kernel, kernel)[op == 'depthwise':]
+    x = rng.normal(size=(3, side, side + 1, 32)).astype('f4')
+    variables = {'params': {'kernel': rng.normal(size=shape).astype('f4')},
+                 'noise': {'variance': rng.random(shape).astype('f4')}}
+    valid = {'kernel': np.ones(shape, bool)}
+
+    def loss(variables, x, conv):
+        layer = Weighted(node, shape, ((3, side, side + 1),), (side, side + 1), conv)
+        y = layer.apply(variables, x, valid, 1.0, np.array([1, 2], np.uint32))
+        assert y.shape[1:3] == tuple(
+            windows.places(n, low, stride) for n in (side, side + 1))
+        return (y ** 2).sum()
+
+    found = [jax.value_and_grad(loss, (0, 1))(variables, x, conv)
+             for conv in ('direct', 'patches')]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-3),
+                 *found)
 
 
 def test_costs_count_the_windows_that_there_are():
