@@ -91,15 +91,19 @@ class Weighted(nn.Module):
         kernel = jnp.where(valid['kernel'], kernel, 0.0)
         if variance is not None:
             variance = jnp.where(valid['kernel'], variance, 0.0)
+        stride = self.node.stride if weights.convolves else 1
         if weights.convolves and lowering.uses_direct(self.conv, x, kernel):
-            y = self._direct(x, kernel, variance, noise_scale, seed)
+            # Of one window per map folding costs more than it saves.
+            step = stride if kernel.ndim == 4 else 1
+            y = self._direct(x, kernel, variance, noise_scale, seed, step)
+            y = y if step > 1 else windows.strided(y, stride)
         else:
             view = weights.view(self.node, x, self.conv)
             y = weights.product(view, kernel)
             if variance is not None:
                 assert seed is not None
                 y = self._perturb(view, y, variance, noise_scale, seed)
-            y = windows.strided(y, self.node.stride) if weights.convolves else y
+            y = windows.strided(y, stride)
         if group is not None and not by_input:
             assert seed is not None
             index = counter_noise.indices(
@@ -114,13 +118,13 @@ class Weighted(nn.Module):
 
     def _direct(
         self, x: jax.Array, mean: jax.Array, variance: jax.Array | None,
-        noise_scale: jax.Array | float, seed: jax.Array | None,
+        noise_scale: jax.Array | float, seed: jax.Array | None, stride: int,
     ) -> jax.Array:
         """The product and, with a variance, its noise in one call.
 
         With a stride, that of the folded image: no window is computed in vain.
         """
-        low, maps, stride = self.node.kernel_low, len(mean), self.node.stride
+        low, maps = self.node.kernel_low, len(mean)
         if stride > 1:
             x, mean = folding.maps(x, self.node), folding.kernel(mean, stride)
             variance = None if variance is None else folding.kernel(variance, stride)
