@@ -66,7 +66,7 @@ class Result(NamedTuple):
     """What one search reached."""
 
     inside: list[float]
-    """Hypervolume below 10 % error and both soft budgets, at thirds of the epochs."""
+    """Hypervolume below 10 % error and both soft bounds, at thirds of the epochs."""
     wide: float
     """Hypervolume as the study has it, below chance and 16 times the budgets."""
     error: float
@@ -105,7 +105,7 @@ def spend(config, workdir: pathlib.Path, budget: int) -> Result:
 
 
 def _inside(rows, aims):
-    """Hypervolume of (error, log10 costs) below 10 % and the soft budgets."""
+    """Hypervolume of (error, log10 costs) below 10 % and the soft bounds."""
     values = np.array([objectives_of(row, aims) for row in rows if row.ok])
     values = values.reshape(-1, len(aims.names))
     values[:, 1:] = np.log10(np.maximum(values[:, 1:], 1.0))

@@ -22,11 +22,12 @@ def duration(seconds: float) -> str:
 
 def time_text(seen: Forecast) -> str:
     """How long a search takes by the model, and by its clock."""
-    text = (f'{duration(seen.seconds)} for {seen.rounds} rounds, by a rough model of '
-            'CPU cores that nothing else uses')
+    model = 'by a rough model of CPU cores that nothing else uses'
     if seen.limit < seen.seconds:
-        return f'{duration(seen.limit)}, the clock; {text}'
-    return text
+        return (f'{duration(seen.limit)}, the clock; how many of the rounds it leaves '
+                'room for is known when the first ones are measured: all would take '
+                f'{duration(seen.seconds)}, {model}')
+    return f'{duration(seen.seconds)} for {seen.rounds} rounds, {model}'
 
 
 def measured_text(

@@ -193,11 +193,10 @@ def _errors_of_data() -> tuple[type[Exception], ...]:
 
 def _say_first(main: Main) -> None:
     """What the module of a launcher has to say before JAX is imported, which takes
-    seconds: its `first_line()`, if it has one."""
+    seconds: its `first_line()`, if it has one and that is not empty."""
     log.forget()
     first = getattr(sys.modules[main.__module__], 'first_line', None)
-    if first is not None:
-        text = first()
+    if first is not None and (text := first()):
         print(text, flush=True)
         log.add(text)
 

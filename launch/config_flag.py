@@ -76,6 +76,15 @@ def given() -> tuple[str, list[str]]:
     return _argv[1].removeprefix('--config=').removeprefix(f'{STORED}:'), overrides
 
 
+def source_text() -> str:
+    """Which experiment file the last command line takes its settings from, in words."""
+    file, overrides = given()
+    text = f'settings of {file}'
+    if file == _found(DEFAULT):
+        text = f'settings of {DEFAULT}, as --config names no other file'
+    return f'{text}, {len(overrides)} changed' if overrides else text
+
+
 def load_hyper(path: str) -> list[hyper.Point] | None:
     """The points of `get_hyper(hyper)` of an experiment file; None if it has none.
 

@@ -21,12 +21,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from launch import classes, cli, tables
+from launch import classes, cli, config_flag, tables
 from sparse_jax.objectives.goal import BOARD
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from sparse_jax.data import Dataset
     from sparse_jax.objectives import graph_costs
     from sparse_jax.space import architecture
     from sparse_jax.study.opened import OpenStudy
@@ -61,6 +62,8 @@ def task_shape() -> tuple[tuple[int, int, int], int]:
     given, classes = SHAPE.value, CLASSES.value
     if given is None and classes is None:
         dataset = data.load(reading.data_spec(reading.read(CONFIG.value)))
+        if not JSON.value:
+            tables.line(tables.console(), task_text(dataset))
         return dataset.input_shape, dataset.num_classes
     if given is None or classes is None:
         cli.fail('--input_shape and --num_classes go together')
@@ -74,6 +77,13 @@ def task_shape() -> tuple[tuple[int, int, int], int]:
                  'allowed: height,width,channels of at least 2,2,1, and 2 or more '
                  f'classes, none above {MOST}')
     return (height, width, channels), classes
+
+
+def task_text(dataset: Dataset) -> str:
+    """Whose images decide the shapes of a network."""
+    shape = 'x'.join(map(str, dataset.input_shape))
+    return (f'for {shape} images of {dataset.num_classes} classes, those of '
+            f'{dataset.name}: {config_flag.source_text()}')
 
 
 def as_dict(row: graph_costs.LayerRow) -> dict[str, Any]:
@@ -198,7 +208,8 @@ def describe_trial(console: Console) -> None:
     balanced = 'balanced ' if study.settings.objectives.balanced else ''
     tables.line(console, f'{balanced}validation accuracy after pruning: {accuracy:.2f} '
                          f'%{_in_float(study, member.row)}')
-    for what, wanted in ((f'predicted on {study.settings.objectives.board}', True),
+    for what, wanted in ((f'on {study.settings.objectives.board} (RAM without stack is '
+                          'exact, the rest predicted)', True),
                          ('measured', False)):
         goals = [goal for goal in study.objectives.measured
                  if (goal.name in BOARD) == wanted]

@@ -89,7 +89,8 @@ def prediction_text(board: Board) -> str:
 
     code, instructions, cycles = (
         f'{100 * e:.0f} %' for e in prediction_error(board).values())
-    return (f'of {board.name}: RAM is exact; the others are predicted, for 9 of 10 '
+    return (f'of {board.name}: RAM is exact without the stack, which launch.verify '
+            'measures; the others are predicted, for 9 of 10 '
             f'random networks within {code} (code), {instructions} (instructions), '
             f'{cycles} (latency, energy)')
 

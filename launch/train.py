@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
-from launch import cli, tables
+from launch import cli, config_flag, tables
 
 if TYPE_CHECKING:
     from sparse_jax.objectives.goals import Objectives
@@ -38,6 +38,14 @@ METHOD = flags.DEFINE_string(
 REPEATS = flags.DEFINE_integer(
     'repeats', 1, 'Random starts.', 1, flag_values=FLAGS)
 TRUST = cli.define_trust(FLAGS)
+
+
+def first_line() -> str:
+    """What is about to happen, and on which images."""
+    data = CONFIG.value.data
+    grouped = f', classes {data.classes}' if data.classes else ''
+    return (f'train {NETWORK.value} in {WORKDIR.value!r}: images of {data.name}'
+            f'{grouped}; {config_flag.source_text()}; loading')
 
 
 def settings_of(config: Any) -> Settings:

@@ -1,6 +1,7 @@
 """Network files, trained from the command line."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -49,6 +50,9 @@ def test_a_network_of_the_table_becomes_a_study(tmp_path, capsys):
     kernels = [w.params['block-1-layer-1']['kernel'] for w in weights]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
     lines = found.out.strip().splitlines()
+    assert re.match(r"train \S+network\.json in '\S+trained': images of tiny; settings "
+                    r'of experiments/digits\.py, as --config names no other file, \d+ '
+                    'changed; loading$', lines[0])
     errors = [100 * row.error for row in rows]
     assert lines[-2] == '2 of 2 starts give a network (2 ok)'
     assert lines[-1].startswith(f'validation error {np.mean(errors):.2f}% '
@@ -112,3 +116,20 @@ def test_a_network_that_does_not_fit_is_one_line(tmp_path, capsys, network, line
 def test_an_unknown_method_is_one_line(tmp_path, capsys):
     found = _train(capsys, tmp_path, LAYERS, '--method=nothing')
     assert found.code == 2 and 'config.pruning.method' in found.err
+
+
+def test_describe_says_whose_shapes_it_takes(tmp_path, capsys):
+    path = tmp_path / 'network.json'
+    path.write_text(json.dumps(tiny_study.POINT))
+    words = ('describe', f'--network={path}')
+    data = tuple(f'--config.data.{name}={tiny_study.overrides()[f"data.{name}"]}'
+                 for name in ('name', 'path'))
+    found = command_line.run(capsys, *words, *data)
+    assert found.code == 0, found.err
+    assert found.out.startswith(
+        'for 6x6x1 images of 3 classes, those of tiny: settings of experiments/digits.py'
+        ', as --config names no other file, 2 changed\n')
+    given = command_line.run(capsys, *words, '--input_shape=6,6,1', '--num_classes=3')
+    assert given.code == 0 and found.out.endswith(given.out)
+    plain = command_line.run(capsys, *words, *data, '--json')
+    assert json.loads(plain.out)['layers']
