@@ -26,8 +26,9 @@ def test_one_line_and_nothing_changed(case, folder, capsys):
     before = command_line.contents(folder)
     result = command_line.run(
         capsys, case.launcher, *bad_inputs.arguments(case, folder))
-    # A search says that it loads before it has looked at what it was given.
-    assert re.fullmatch(r"(search in '.*; loading\n)?", result.out)
+    # Before a launcher has looked at all that it was given it says what it loads.
+    assert re.fullmatch(r"((search in .|train ).*; loading\n|for .*: settings .*\n)?",
+                        result.out)
     assert result.code == 2
     assert result.err.startswith('error: ') and result.err.count('\n') == 1
     for word in case.words:

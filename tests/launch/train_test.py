@@ -127,8 +127,8 @@ def test_describe_says_whose_shapes_it_takes(tmp_path, capsys):
     found = command_line.run(capsys, *words, *data)
     assert found.code == 0, found.err
     assert found.out.startswith(
-        'for 6x6x1 images of 3 classes, those of tiny: settings of experiments/digits.py'
-        ', as --config names no other file, 2 changed\n')
+        'for 6x6x1 images of 3 classes, those of tiny: settings of '
+        'experiments/digits.py, as --config names no other file, 2 changed\n')
     given = command_line.run(capsys, *words, '--input_shape=6,6,1', '--num_classes=3')
     assert given.code == 0 and found.out.endswith(given.out)
     plain = command_line.run(capsys, *words, *data, '--json')
