@@ -19,12 +19,14 @@ _ZLIB = b'\x78'
 
 
 def use(folder: pathlib.Path) -> None:
-    """Keep compiled programs in a folder; made if it is missing.
+    """Keep lowered and compiled programs in a folder; made if it is missing.
 
     Raises:
       OSError: it cannot be made.
     """
     import jax
+
+    from sparse_jax.lowered import lower
 
     folder.mkdir(parents=True, exist_ok=True)
     # A folder of others, or one that is read-only, is used as it is.
@@ -37,6 +39,7 @@ def use(folder: pathlib.Path) -> None:
     # All of them: the many small ones are what a second run would wait for.
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', 0)
+    lower.use(folder)
 
 
 def drop_damaged(folder: pathlib.Path) -> list[str]:

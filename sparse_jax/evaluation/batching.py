@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax.sharding import PartitionSpec
 
 from sparse_jax import host_random
+from sparse_jax.evaluation.curve import Curve
 from sparse_jax.evaluation.grouping import Group, Member
 from sparse_jax.evaluation.machine import AXIS, Machine
+from sparse_jax.evaluation.measure import Measurement
 from sparse_jax.evaluation.recipe import (
     Inherited,
     Recipe,
@@ -22,9 +25,12 @@ from sparse_jax.evaluation.recipe import (
     learn,
     start,
 )
+from sparse_jax.lowered import lower as lowered
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.skeleton import Candidate, Skeleton, stack
+from sparse_jax.objectives.memory import Costs
 from sparse_jax.study.outcome import PRESSURE
+from sparse_jax.training.data import TrainData
 from sparse_jax.training.step import TrainInfo, TrainState, Variables
 
 
@@ -58,6 +64,12 @@ def abstract(candidate: Candidate, weights: Variables, slots: int) -> Batch:
                   jax.tree.map(lambda leaf: wide(leaf, jnp.bool_), weights),
                   wide(np.zeros((), np.float32))),
         wide(np.zeros((), bool)))
+
+
+lowered.register(
+    Batch, Candidate, Inherited, Variables, Shared, TrainData, Started, TrainState,
+    TrainInfo, Trained, Measurement, Costs, Curve, optax.EmptyState,
+    optax.ScaleByAdamState)
 
 
 class Phases(NamedTuple):

@@ -25,7 +25,9 @@ from sparse_jax.evaluation.machine import (
     place,
 )
 from sparse_jax.evaluation.recipe import Recipe, Shared, Trained, template
+from sparse_jax.lowered.lower import lower
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.native import direct
 from sparse_jax.training.step import Variables
 
 MOST_KEPT = 24
@@ -169,7 +171,7 @@ class Programs:
 
     def _compile(self, skeleton: Skeleton, candidate: Candidate) -> Program | None:
         start = time.perf_counter()
-        weights = template(skeleton, self.recipe, candidate)
+        weights = template(skeleton, self.recipe)
         slots = self._slots.get(skeleton) or self._predicted_slots(skeleton, weights)
         run = None
         while slots is not None:
@@ -204,13 +206,21 @@ class Programs:
         parts = batching.phases(
             skeleton, self.recipe, self.machine._replace(slots=slots))
         compiled, results = [], ()
-        for part, common, effort in zip(
-                parts, ((), (self.shared, np.int32(0)), (self.shared,)), self._efforts):
-            lowered = jax.jit(part).lower(batch, *results, *common)
+        commons = ((), (self.shared, np.int32(0)), (self.shared,))
+        for name, part, common, effort in zip(
+                Phases._fields, parts, commons, self._efforts):
+            lowered = lower(
+                part, (batch, *results, *common), calls=self._calls,
+                decided_by=(name, skeleton, self.recipe, self.machine.lowering))
             compiled.append(lowered.compile(
                 compiler_options=compiler_options(self.machine.mesh, effort)))
             results = (*results, on_mesh(lowered.out_info))
         return Phases(*compiled)
+
+    @functools.cached_property
+    def _calls(self) -> tuple[str, ...]:
+        """Custom calls that programs may have; XLA is told of them."""
+        return direct.targets() if self.machine.lowering.conv == 'direct' else ()
 
     @property
     def _efforts(self) -> efforts.Phases:

@@ -15,7 +15,7 @@ from sparse_jax import host_random
 from sparse_jax.evaluation.bisection import widest_cut
 from sparse_jax.evaluation.curve import Curve, threshold_curve
 from sparse_jax.evaluation.measure import Measurement, measure, verdict
-from sparse_jax.model import sizes
+from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives.goals import Limits
 from sparse_jax.objectives.target import Target
@@ -202,9 +202,12 @@ def _asked(curve: Curve | None, recipe: Recipe) -> Curve | None:
     return curve if recipe.networks else curve._replace(folded=None, units=None)
 
 
-def template(skeleton: Skeleton, recipe: Recipe, candidate: Candidate) -> Variables:
+def template(skeleton: Skeleton, recipe: Recipe) -> Variables:
     """Abstract variables of one candidate of a skeleton."""
-    state = jax.eval_shape(
-        functools.partial(initialise, procedure=recipe.procedure(skeleton)),
-        host_random.root_key(0), candidate)
-    return state.variables
+    variables = network.abstract(skeleton)
+    params = variables['params']
+    valid = {name: jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), leaves)
+        for name, leaves in params.items() if 'kernel' in leaves}
+    aux = jax.eval_shape(recipe.method.init, params, valid)
+    return Variables(params, aux, variables.get('batch_stats', {}))

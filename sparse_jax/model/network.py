@@ -92,6 +92,24 @@ def init(key: jax.Array, skeleton: Skeleton, candidate: Candidate) -> dict:
     return dict(SparseNet(skeleton).init(key, candidate, x))
 
 
+def abstract(skeleton: Skeleton) -> dict:
+    """Shapes of what `init` gives, without tracing it; float32 throughout."""
+    graph, shapes = skeleton.graph, skeleton.graph.shapes()
+    leaf = lambda *shape: jax.ShapeDtypeStruct(shape, jnp.float32)
+    params, moments = {}, {}
+    for node in graph.nodes:
+        weights = ops.find(node.op).weights
+        if weights is not None:
+            params[node.name] = {'kernel': leaf(*weights.shape(node, shapes))}
+            if node.biased and not node.batch_norm:
+                params[node.name]['bias'] = leaf(node.channels)
+        if node.batch_norm:
+            name, maps = f'{node.name}-norm', leaf(node.channels)
+            params[name] = {'scale': maps, 'shift': maps}
+            moments[name] = {'mean': maps, 'var': maps}
+    return {'params': params} | ({'batch_stats': moments} if moments else {})
+
+
 def prepare_images(skeleton: Skeleton, images: jax.Array) -> jax.Array:
     """Normalised images [N, H, W, C] -> [N, c, h, w] after the input down-sampling."""
     graph = skeleton.graph

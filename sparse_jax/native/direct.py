@@ -34,6 +34,11 @@ def available() -> bool:
     return True
 
 
+def targets() -> tuple[str, ...]:
+    """Names of the custom calls, known to XLA from now on; builds when first asked."""
+    return tuple(map(_target, CALLS)) if available() else ()
+
+
 def supports(*arrays: jax.Array) -> bool:
     """Whether the kernels take these arrays here; builds them when first asked.
 

@@ -118,7 +118,7 @@ def _of_points(setup: Setup, points: np.ndarray) -> tuple[float, int]:
     if halves:
         skeleton, candidate = halves[int(np.argmax(products))]
         each = device_memory.per_candidate(
-            skeleton, template(skeleton, evaluator.recipe, candidate),
+            skeleton, template(skeleton, evaluator.recipe),
             batch_size=settings.train.batch_size)
     at_once = min(settings.search.batch, _cores(settings)) if (
         jax.default_backend() == 'cpu') else settings.search.batch

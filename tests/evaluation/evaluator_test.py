@@ -117,7 +117,7 @@ def _untrained(evaluator, row):
     space = evaluator.space
     graph = encoding.graph(space, row)
     skeleton, candidate = split(graph, encoding.decode(space, row), EXACT)
-    shapes = recipe.template(skeleton, evaluator.recipe, candidate)
+    shapes = recipe.template(skeleton, evaluator.recipe)
     return graph, candidate, skeleton, shapes
 
 

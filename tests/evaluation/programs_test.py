@@ -1,6 +1,7 @@
 """Programs: one per skeleton, counted; compiled once however often asked for."""
 
 import dataclasses
+import functools
 import re
 
 import jax
@@ -11,20 +12,24 @@ from sparse_jax import status
 from sparse_jax.efforts import CHEAP, PLAIN, SHORT
 from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.batching import abstract, phases
+from sparse_jax.evaluation.grouping import group_trials
 from sparse_jax.evaluation.machine import make_mesh
 from sparse_jax.evaluation.programs import Programs
 from sparse_jax.evaluation.recipe import template
+from sparse_jax.lowered import lower
 from sparse_jax.model.skeleton import Skeleton, split
 from sparse_jax.ops.lowering import Lowering, default_lowering
 from sparse_jax.pruning import METHODS
+from sparse_jax.search.domain import sparse_domain
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.study.outcome import Trial
+from sparse_jax.training.train import initialise
 from tests import tiny_study
 
 
-def _parts(built):
-    row = tiny_study.base_row(built.space)
+def _parts(built, row=None):
+    row = tiny_study.base_row(built.space) if row is None else row
     return split(encoding.graph(built.space, row), encoding.decode(built.space, row),
                  built.evaluator.policy)
 
@@ -194,6 +199,40 @@ def test_memory_of_arrays_by_hand():
 
 
 @pytest.mark.parametrize('name', METHODS)
+def test_the_shapes_of_a_candidate_are_those_that_initialisation_gives(wide, name):
+    recipe = _programs(wide[0]).recipe._replace(method=METHODS[name]())
+    domain = sparse_domain(wide[0].space, wide[0].evaluator.policy)
+    for row in domain.sample(jax.random.key(list(METHODS).index(name)), 2):
+        skeleton, candidate = _parts(wide[0], row)
+        state = jax.eval_shape(
+            functools.partial(initialise, procedure=recipe.procedure(skeleton)),
+            jax.random.key(0), candidate)
+        assert template(skeleton, recipe) == state.variables
+
+
+def test_a_stored_program_gives_the_same_to_the_last_bit(tmp_path):
+    """Traced, traced into the store and read from it."""
+    built = tiny_study.build()
+    skeleton, candidate = _parts(built)
+    group, = group_trials(
+        [Trial(0, tiny_study.base_row(built.space), 2)], built.space,
+        built.evaluator.policy, root_key=built.evaluator.root_key,
+        refuses=lambda graph: False).groups
+    results = []
+    try:
+        for folder in (None, tmp_path, tmp_path):
+            lower.use(folder)
+            programs = _programs(built, workers=1)
+            program = programs.get(skeleton, candidate)
+            results += programs.train(program, group.members, 2)
+    finally:
+        lower.use(None)
+    assert len(list(tmp_path.iterdir())) == 3
+    for result in results[1:]:
+        jax.tree.map(np.testing.assert_array_equal, results[0], result)
+
+
+@pytest.mark.parametrize('name', METHODS)
 def test_the_program_lowers_for_accelerators(wide, name):
     """To operations of XLA alone: no call into a library that is not here."""
     lowering = default_lowering('gpu')
@@ -202,7 +241,7 @@ def test_the_program_lowers_for_accelerators(wide, name):
     programs = _programs(built)
     recipe = programs.recipe._replace(method=METHODS[name]())
     slots = programs.machine.slots
-    batch = abstract(candidate, template(skeleton, recipe, candidate), slots)
+    batch = abstract(candidate, template(skeleton, recipe), slots)
     parts = phases(skeleton, recipe, programs.machine._replace(lowering=lowering))
     traced = jax.jit(lambda *arguments: parts(*arguments)).trace(
         batch, programs.shared, np.int32(0))

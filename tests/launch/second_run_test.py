@@ -1,8 +1,10 @@
-"""A second run of the same search compiles nothing: the persistent cache has it all."""
+"""A second run of the same search traces no training and compiles nothing."""
 
+import contextlib
 import subprocess
 import sys
 
+from sparse_jax.study.records import Study
 from tests import tiny_study
 
 PROGRAM = '''
@@ -13,7 +15,8 @@ jax.monitoring.register_event_listener(lambda event, **_: events.update([event])
 from launch import cli, search
 cli.run(search.main, search.FLAGS, ['search', *sys.argv[1:]])
 asked = events['/jax/compilation_cache/compile_requests_use_cache']
-print(asked, events['/jax/compilation_cache/cache_hits'])
+print(asked, events['/jax/compilation_cache/cache_hits'],
+      events['/sparse_jax/lowered/traced'], events['/sparse_jax/lowered/read'])
 '''
 SETTINGS = {
     'data.name': 'tiny', 'data.path': str(tiny_study.data_file()),
@@ -23,7 +26,8 @@ SETTINGS = {
 
 
 def _search(folder, cache):
-    """(programs that were asked for, those found in the cache) of one process."""
+    """(programs that were asked for, those found in the cache, those of trainings that
+    were traced, those that were not) of one process."""
     flags = [f'--config.{name}={value}' for name, value in SETTINGS.items()]
     found = subprocess.run(
         [sys.executable, '-c', PROGRAM, '--config=experiments/digits.py',
@@ -33,7 +37,18 @@ def _search(folder, cache):
     return tuple(map(int, found.stdout.splitlines()[-1].split()))
 
 
+def _trials(folder):
+    with contextlib.closing(Study(folder)) as study:
+        return {row.trial.number: row._replace(train_seconds=0.0)
+                for row in study.rows()}
+
+
 def test_a_second_run_compiles_nothing(tmp_path):
-    asked, hits = _search(tmp_path / 'first', tmp_path / 'cache')
-    assert asked > hits
-    assert _search(tmp_path / 'again', tmp_path / 'cache') == (asked, asked)
+    asked, hits, traced, read = _search(tmp_path / 'first', tmp_path / 'cache')
+    assert asked > hits and traced and not read
+    again = _search(tmp_path / 'again', tmp_path / 'cache')
+    assert again == (asked, asked, 0, traced)
+    first, second = (_trials(tmp_path / name) for name in ('first', 'again'))
+    assert first.keys() == second.keys()
+    for number, row in first.items():
+        assert repr(row) == repr(second[number])

@@ -181,7 +181,7 @@ def test_what_goes_in_is_the_whole_posterior(setup):
     member, = group.members
     inherited = batching.inherit(
         group.skeleton, member,
-        template(group.skeleton, evaluator.recipe, member.candidate))
+        template(group.skeleton, evaluator.recipe))
     for name, tree in inherited.mask._asdict().items():
         exact = weight_trees.extract(group.skeleton, graph, tree)
         assert all(leaf.all() for node in exact.values() for leaf in node.values())

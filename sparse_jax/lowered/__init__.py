@@ -1,0 +1,1 @@
+"""Lowered programs of earlier processes: what was traced once is not traced again."""
