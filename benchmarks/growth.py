@@ -26,7 +26,9 @@ from sparse_jax import default_config, ops, status
 from sparse_jax.objectives import graph_costs
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import loop, planning, setup, thinning
+from sparse_jax.search.references import References
 from sparse_jax.search.standing import Standing
+from sparse_jax.search.thinning import Needs
 from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
@@ -34,7 +36,7 @@ from sparse_jax.study import glance
 from sparse_jax.study.folder import start_study
 from sparse_jax.study.opened import open_study
 from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
-from sparse_jax.study.records import FILE, Record, Study
+from sparse_jax.study.records import FILE, Study
 from sparse_jax.types import Archive
 
 BATCH, CUTS = 8, 6
@@ -124,13 +126,6 @@ def fill(built: setup.Setup, folder: str, count: int) -> None:
     study.close()
 
 
-def thin(built: setup.Setup, study: Study, networks: list[Record]) -> None:
-    """Drop what a search drops after its last round."""
-    study.drop_weights(thinning.needed(
-        built.space, networks, built.settings.search, built.objectives,
-        built.settings.search.rounds))
-
-
 def size_of(folder: str, count: int) -> str:
     """KB per trial."""
     return f'{(pathlib.Path(folder) / FILE).stat().st_size / count / 1000:.1f}'
@@ -140,29 +135,36 @@ def around(
     built: setup.Setup, folder: str, count: int, suggestions: int
 ) -> list[str]:
     """What a search does beside trainings; of so many suggestions."""
-    def resume() -> tuple[Study, list[Record], Archive, Standing]:
-        study = Study(folder)
+    def resume() -> tuple[Study, Archive, Standing, Needs]:
+        study, search = Study(folder), built.settings.search
         networks = study.networks()
-        return (study, networks, loop.replay(built, networks),
-                Standing(built.objectives, networks))
+        standing = Standing(
+            built.objectives, networks, best=thinning.kept_best(search))
+        needs = Needs(search, standing, References(built.space))
+        needs.add(networks)
+        return study, loop.replay(built, networks), standing, needs
 
-    resumed, (study, networks, archive, standing) = timed(resume)
-    told, _ = timed(lambda: standing.add(study.networks({count - 1})))
+    resumed, (study, archive, standing, needs) = timed(resume)
+    round_ = [row.trial.number for row in study.of_round(count // BATCH - 1)
+              if row.offset is None]
+    told, _ = timed(lambda: standing.add(study.networks(round_)))
     points = built.domain.sample(jax.random.key(1), BATCH)
-    parents = lambda: planning.fresh_trials(
-        built, points, count, count, study.rows())
-    # What is remembered of every trial is made in the round that it comes in.
-    parents()
-    planned, _ = timed(parents)
-    thin(built, study, networks)
-    dropped, _ = timed(lambda: thin(built, study, networks))
+    planned, _ = timed(lambda: planning.fresh_trials(
+        built, points, count, count, needs.references))
+
+    def thin() -> None:
+        needs.add(study.networks(round_))
+        study.drop_weights(needs.numbers(count, study.pending()))
+
+    thin()
+    dropped, _ = timed(thin)
     suggest = lambda i: built.algorithm.suggest(jax.random.key(i), archive)
     seconds = [timed(lambda i=i: suggest(i))[0] for i in range(suggestions)]
     kept = study.stored_weights()
     study.close()
     seen, _ = timed(lambda: glance.look(folder))
     return [f'{100 * len(kept) / count:.0f} %', f'{resumed:.2f}', f'{1000 * told:.1f}',
-            f'{planned:.2f}', f'{dropped:.2f}', f'{seen:.2f}',
+            f'{1000 * planned:.1f}', f'{1000 * dropped:.1f}', f'{seen:.2f}',
             *(f'{value:.1f}' for value in seconds[:1]),
             *([timing.spread(np.array(seconds[1:]))] if seconds[1:] else [])]
 
@@ -193,7 +195,7 @@ def main() -> None:
     print(timing.machine())
     print(timing.table(
         ['trials', 'KB per trial, all weights', 'KB, needed ones', 'needed', 'resume s',
-         'callback ms', 'parents of 8 s', 'thinning s', 'status s',
+         'callback ms', 'parents of 8 ms', 'thinning ms', 'status s',
          *['first suggestion of 8 s', 'further ones s'][:arguments.suggestions],
          'front rebuilt s (networks)'],
         [measure(count, arguments.front, arguments.suggestions)

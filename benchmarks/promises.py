@@ -100,10 +100,10 @@ BREAKS = (
           'tests/study/integrity_test.py'),
     Break('deleted checkpoints come back', 'sparse_jax/search/loop.py',
           'if found.archive.rounds:\n'
-          '        _keep(setup, study, networks, found.archive.rounds)', 'pass',
+          '        _keep(setup, study, books, found.archive.rounds)', 'pass',
           'tests/search/loop_test.py'),
     Break('weights that somebody may ask for are kept',
-          'sparse_jax/search/thinning.py', '*_waiting(rows, search),', '',
+          'sparse_jax/search/thinning.py', 'self._waiting.values(), ', '',
           'tests/search/thinning_test.py'),
     Break('a torn export is replaced', 'sparse_jax/export/project/folder.py',
           "write_report(out, {'made_by': MARKER, 'files': sorted({*names, *earlier}),\n"

@@ -6,8 +6,8 @@ padded arrays, so stored weights do not depend on the tier policy.
 """
 
 import math
-from collections.abc import Hashable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 import numpy as np
@@ -97,43 +97,15 @@ def embed(
     return values, mask
 
 
-def overlap(child: Graph, parent: Graph) -> float:
-    """Share of the child's weights that `embed` would copy from the parent, 0 to 1."""
-    image = lambda graph: (graph.downsample, graph.downsample_type, graph.squeeze_depth)
-    if image(child) != image(parent):
-        return 0.0
-    ours, theirs = _Sized(child), _Sized(parent)
-    copied, total = 0, 0
-    for node in child.weighted_nodes:
-        own = ours.of(node.name)
-        total += _volume(own, own)
-        other = theirs.nodes.get(node.name)
-        if other is not None and other.op == node.op:
-            copied += _volume(own, theirs.of(node.name))
-    return copied / total
+def block_shapes(node: Node, shapes: Shapes) -> list[tuple[str, Shape]]:
+    """(role, shape) of every input of a weighted node, as its weights are cut: what
+    networks have in common of a layer is that of blocks of equal role.
 
-
-class Extent(NamedTuple):
-    """What `overlap` sees of a parent."""
-
-    layers: tuple[Hashable, ...]
-    """How the image is read, and every weighted layer: its name, kind and inputs."""
-    sizes: np.ndarray
-    """[M] outputs and window of every layer. Of two graphs with equal layers, one whose
-    sizes are all at least the other's overlaps at least as much with any child."""
-
-
-def extent(graph: Graph) -> Extent:
-    """The layers of a graph and their sizes."""
-    layers: list[Hashable] = [
-        (graph.downsample, graph.downsample_type, graph.squeeze_depth)]
-    sizes, sized = [], _Sized(graph)
-    for node in graph.weighted_nodes:
-        blocks = sized.of(node.name).blocks
-        layers.append((node.name, node.op,
-                       tuple((role, len(shape)) for role, shape in blocks)))
-        sizes += [node.channels, *(n for _, shape in blocks for n in shape)]
-    return Extent(tuple(layers), np.array(sizes, int))
+    Args:
+      node: of a graph.
+      shapes: of the tensors of that graph.
+    """
+    return ops.weights(node).blocks(node, shapes)
 
 
 class _Leaf:
@@ -142,7 +114,7 @@ class _Leaf:
     def __init__(self, node: Node, shapes: Shapes) -> None:
         self.node, self.shapes = node, shapes
         self.weights = ops.weights(node)
-        self.blocks = self.weights.blocks(node, shapes)
+        self.blocks = block_shapes(node, shapes)
 
     def split(self, array: np.ndarray) -> list[np.ndarray]:
         """Views [rows, *block shape] of an array [rows, all blocks flat]."""
@@ -205,12 +177,6 @@ def _matching(
             other = theirs.blocks[found[role]][1]
             if len(shape) == len(other):
                 yield i, found[role], tuple(map(min, zip(shape, other)))
-
-
-def _volume(ours: _Leaf, theirs: _Leaf) -> int:
-    """Number of kernel elements that two nodes of one kind have in common."""
-    shared = min(ours.node.channels, theirs.node.channels)
-    return shared * sum(math.prod(shape) for _, _, shape in _matching(ours, theirs))
 
 
 def _copy(

@@ -178,12 +178,13 @@ def front_of(rows: Sequence[Network], objectives: Objectives) -> list[Network]:
 def hypervolume_of(rows: Sequence[Any], objectives: Objectives) -> float:
     """Hypervolume of (error, log10 costs) below a fixed reference.
 
-    Rows may include points of threshold curves.
+    Rows may include points of threshold curves. What is not on the front changes not
+    even how it rounds.
     """
-    good = _good(rows)
-    if not good:
+    front = front_of(rows, objectives)
+    if not front:
         return 0.0
-    values = matrix(good, objectives)
+    values = matrix(front, objectives)
     floor = [goal.floor for goal in objectives.costs]
     values[:, 1:] = np.log10(np.maximum(values[:, 1:], floor))
     return float(pareto.hypervolume(values, objectives.reference))

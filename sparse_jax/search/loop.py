@@ -9,15 +9,16 @@ import jax
 import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
-from sparse_jax.objectives.goals import front_of, hypervolume_of
 from sparse_jax.search import clock, finals, rungs, seen, strategies, thinning
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.planning import continued_trials, fresh_trials
+from sparse_jax.search.references import References
 from sparse_jax.search.seen import Seen
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.search.standing import Standing
 from sparse_jax.search.suggestion import expected, suggestion
+from sparse_jax.search.thinning import Needs
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
 from sparse_jax.study.names import FINALS
@@ -26,6 +27,8 @@ from sparse_jax.study.records import PENDING, Record, Study, StudyError
 from sparse_jax.types import Archive, SuggestInfo
 
 SUGGEST_STREAM = 3
+REMEMBERED = 64
+"""Parents whose weights stay in memory."""
 THINS = 'thins'
 """In the meta of studies that began with `runtime.weights='needed'`: earlier ones lose
 nothing."""
@@ -102,42 +105,56 @@ def run(
     parents = _parents(setup, study, elsewhere)
     timer = timer or Clock(study)
     networks = study.networks()
-    found = _replayed(setup, networks)
-    standing = Standing(setup.objectives, networks)
+    found, books = _replayed(setup, networks), _books(setup, networks)
     if not networks and setup.settings.runtime.weights == 'needed':
         study.set_meta(THINS, '1')
     if found.archive.rounds:
-        _keep(setup, study, networks, found.archive.rounds)
+        _keep(setup, study, books, found.archive.rounds)
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
         if record.hypervolume is None and record.round < found.archive.rounds:
             _evaluate(setup, study, [], record.round, parents,
-                      lambda phase, **_: None, timer)
+                      lambda phase, **_: None, timer, books)
     while True:
-        rows = study.rows()
-        pending = [row for row in rows if row.status == PENDING]
+        pending = study.pending()
         round_ = found.archive.rounds
         at_end = any(row.trial.rung == FINAL for row in pending)
         told = functools.partial(
-            _teller(callback, setup, study, standing, round_, timer), finals=at_end)
+            _teller(callback, setup, books.standing, round_, timer),
+            finals=at_end)
         if not pending and (end := _ending(setup, study, timer)):
-            if _plan_finals(setup, study, timer, round_):
+            if _plan_finals(setup, study, timer, round_, books):
                 continue
             if end.why != clock.ROUNDS:
                 told('ended', end=end)
             return
         if not pending:
             told('suggesting')
-            if not _suggest(setup, study, seen.levelled(found, setup.sought)):
-                if _plan_finals(setup, study, timer, round_):
+            if not _suggest(setup, study, seen.levelled(found, setup.sought), books):
+                if _plan_finals(setup, study, timer, round_, books):
                     continue
                 return told(strategies.last_phase(setup))
-            pending = [r for r in study.rows() if r.status == PENDING]
-        _evaluate(
-            setup, study, [row.trial for row in pending], round_, parents, told, timer)
-        members = {row.trial.number for row in study.rows() if row.round == round_}
-        found = seen.add(found, study.networks(members), setup.sought)
+            pending = study.pending()
+        _evaluate(setup, study, [row.trial for row in pending], round_, parents, told,
+                  timer, books)
+        found = seen.add(found, study.of_round(round_), setup.sought)
         told('finished round')
+
+
+class _Books(NamedTuple):
+    """What is known of the trials of a study, kept up to date: no round reads those of
+    earlier ones again."""
+
+    standing: Standing
+    needs: Needs
+
+
+def _books(setup: Setup, networks: list[Record]) -> _Books:
+    search = setup.settings.search
+    standing = Standing(setup.objectives, networks, thinning.kept_best(search))
+    needs = Needs(search, standing, References(setup.space))
+    needs.add(networks)
+    return _Books(standing, needs)
 
 
 def _ending(setup: Setup, study: Study, timer: Clock) -> clock.End | None:
@@ -152,7 +169,9 @@ def _ending(setup: Setup, study: Study, timer: Clock) -> clock.End | None:
     return end
 
 
-def _plan_finals(setup: Setup, study: Study, timer: Clock, round_: int) -> bool:
+def _plan_finals(
+    setup: Setup, study: Study, timer: Clock, round_: int, books: _Books
+) -> bool:
     """Store the next trainings of the end of a search; False where there are none.
 
     With a clock further ones follow while they fit: how many run side by side is known
@@ -168,15 +187,16 @@ def _plan_finals(setup: Setup, study: Study, timer: Clock, round_: int) -> bool:
     planned = finals.plan(
         networks, setup.settings, setup.objectives,
         60.0 * minutes - timer.seconds() if minutes else None,
-        1 + max((row.trial.number for row in networks), default=-1), at_once)
+        study.next_number(), at_once)
     if planned:
+        books.standing.expect(trial for trial, _ in planned)
         study.add_round(
             round_, setup.settings.seed, [trial for trial, _ in planned],
             [point for _, point in planned], {FINALS: len(planned)})
     return bool(planned)
 
 
-def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
+def _suggest(setup: Setup, study: Study, found: Archive, books: _Books) -> bool:
     """Store the next round: a batch of new points and the trainings that go on; False
     where there is neither."""
     begin, round_ = time.perf_counter(), found.rounds
@@ -189,11 +209,11 @@ def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
     points = encoding.canonical(setup.space, points)
     told = expected(setup, points, info)
     seconds = time.perf_counter() - begin
-    networks = study.networks()
-    rows = [row for row in networks if row.offset is None]
-    first = 1 + max((row.trial.number for row in rows), default=-1)
-    trials = fresh_trials(setup, points, first, round_, rows)
+    first = study.next_number()
+    trials = fresh_trials(setup, points, first, round_, books.needs.references)
     described = [encoding.active_point(setup.space, row) for row in points]
+    # Who goes on is decided among all.
+    networks = study.networks() if setup.settings.search.rungs else []
     continued = continued_trials(setup, networks, first + len(trials))
     if not trials and not continued:
         return False
@@ -203,17 +223,18 @@ def _suggest(setup: Setup, study: Study, found: Archive) -> bool:
     extra |= {'suggest_seconds': seconds, 'stage': stage}
     if setup.settings.search.rungs:
         extra |= {'promoted': len(continued)}
-    study.add_round(
-        round_, setup.settings.seed, [*trials, *(trial for trial, _ in continued)],
-        [*described, *(point for _, point in continued)], extra, told or ())
+    trials += [trial for trial, _ in continued]
+    study.add_round(round_, setup.settings.seed, trials,
+                    [*described, *(point for _, point in continued)], extra, told or ())
+    books.standing.expect(trials)
     return True
 
 
 def _parents(
     setup: Setup, study: Study, elsewhere: Sequence[Parent]
 ) -> Parents:
-    """Trial number -> exact graph and weights, read from the study once."""
-    @functools.cache
+    """Trial number -> exact graph and weights; the last ones are remembered."""
+    @functools.lru_cache(maxsize=REMEMBERED)
     def find(number: int) -> Parent | None:
         if number < 0:
             if -1 - number >= len(elsewhere):
@@ -224,14 +245,14 @@ def _parents(
         weights = study.weights(number)
         if weights is None:
             return None
-        row = next(r for r in study.rows() if r.trial.number == number)
+        row = study.networks({number})[0]
         return Parent(encoding.graph(setup.space, row.trial.row), weights)
     return find
 
 
 def _evaluate(
     setup: Setup, study: Study, trials: list[Trial], round_: int, parents: Parents,
-    told: Callable[..., None], timer: Clock,
+    told: Callable[..., None], timer: Clock, books: _Books,
 ) -> None:
     """Train and measure the trials of a round, and store what came out."""
     executor = setup.evaluator.executor
@@ -243,18 +264,19 @@ def _evaluate(
         study.finish_trials(outcomes)
         timer.save()
         measure_seconds += sum(o.measure_seconds for o in outcomes)
+        books.standing.add(study.networks({o.trial.number for o in outcomes}))
         told('finished group', outcomes=tuple(outcomes))
-    rows = study.networks()
     # Of the whole round, though a resumed one may have trained a part of it only.
-    members = [row for row in rows if row.round == round_ and row.offset is None]
+    members = [row for row in study.of_round(round_) if row.offset is None]
     trials = [row.trial for row in members]
     train_seconds = sum(row.train_seconds or 0.0 for row in members)
-    _keep(setup, study, rows, round_ + 1)
+    books.needs.add(members)
+    _keep(setup, study, books, round_ + 1)
     after = executor.stats()
     study.finish_round(
         round_, compile_seconds=after.compile_seconds - before.compile_seconds,
         train_seconds=train_seconds, programs=after.programs - before.programs,
-        hypervolume=hypervolume_of(rows, setup.objectives),
+        hypervolume=books.standing.hypervolume,
         info=setup.evaluator.padding(trials) | {
             'trials': len(trials), 'measure_seconds': measure_seconds,
             'wall_seconds': time.perf_counter() - begin,
@@ -262,44 +284,30 @@ def _evaluate(
     timer.save()
 
 
-def _keep(
-    setup: Setup, study: Study, networks: list[Record], round_: int
-) -> None:
+def _keep(setup: Setup, study: Study, books: _Books, round_: int) -> None:
     """Make the checkpoints on disk those of the front, also where they were deleted,
     and drop weights that no round from this one on needs."""
-    front = front_of(networks, setup.objectives)
-    checkpoints.sync_front(
-        study.workdir, sorted({row.trial.number for row in front}), study.weights)
+    front = {row.trial.number for row in books.standing.front}
+    checkpoints.sync_front(study.workdir, sorted(front), study.weights)
     if setup.settings.runtime.weights == 'needed' and study.meta(THINS):
-        study.drop_weights(thinning.needed(
-            setup.space, networks, setup.settings.search, setup.objectives, round_))
+        study.drop_weights(books.needs.numbers(round_, study.pending()))
 
 
 def _teller(
-    callback: Callback, setup: Setup, study: Study, standing: Standing, round_: int,
-    timer: Clock,
+    callback: Callback, setup: Setup, standing: Standing, round_: int, timer: Clock
 ) -> Callable[..., None]:
     """What tells a callback of a phase of this round, with the study's figures."""
-    rounds = setup.settings.search.rounds
+    search = setup.settings.search
 
     def told(
         phase: str, members: int = 0, outcomes: tuple[Outcome, ...] = (),
         end: End | None = None, finals: bool = False,
     ) -> None:
-        if outcomes:
-            standing.add(study.networks({o.trial.number for o in outcomes}))
+        later = search.batch * max(search.most_rounds - round_ - 1, 0)
+        total = (search.most_rounds * search.batch + standing.continued
+                 + round(rungs.expected(search, later)))
         callback(Progress(
-            phase, round_, rounds, standing.done, _total(setup, study, round_),
-            members, outcomes, standing.front, standing.hypervolume, timer.seconds(),
-            end, finals))
+            phase, round_, search.rounds, standing.done, total, members, outcomes,
+            standing.front, standing.hypervolume, timer.seconds(), end, finals))
 
     return told
-
-
-def _total(setup: Setup, study: Study, round_: int) -> int:
-    """Trainings of the whole search, as far as can be known in a round."""
-    search = setup.settings.search
-    going_on = sum(row.trial.origin is not None for row in study.rows())
-    rounds = search.most_rounds
-    later = search.batch * max(rounds - round_ - 1, 0)
-    return rounds * search.batch + going_on + round(rungs.expected(search, later))

@@ -2,17 +2,16 @@
 
 import numpy as np
 
-from sparse_jax.objectives.goals import front_of
-from sparse_jax.search import rungs, thinning
+from sparse_jax.search import rungs
+from sparse_jax.search.references import References
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
-from sparse_jax.study.lineage import parent_of
 from sparse_jax.study.outcome import Trial
 from sparse_jax.study.records import Record
 
 
 def fresh_trials(
-    setup: Setup, points: np.ndarray, first: int, round_: int, rows: list[Record]
+    setup: Setup, points: np.ndarray, first: int, round_: int, references: References
 ) -> list[Trial]:
     """Number suggested points, find their parents and set how long they train.
 
@@ -21,17 +20,17 @@ def fresh_trials(
       points: [B, D] canonical.
       first: number of the first of them.
       round_: that they are of.
-      rows: all trials so far.
+      references: of all trials so far.
     """
-    search = setup.settings.search
-    known = thinning.references(rows) if search.inherit else []
-    if stage_of(round_, search.stages) == 3:
-        known = front_of(known, setup.objectives)
-    known = thinning.uncovered(setup.space, known)
+    search, among = setup.settings.search, None
+    if not search.inherit:
+        among = []
+    elif stage_of(round_, search.stages) == 3:
+        among = references.front(setup.objectives)
     trials = []
     for number, point in enumerate(points, first):
-        parent = parent_of(setup.space, point, known,
-                           min_overlap=search.min_overlap)
+        parent = references.parent_of(
+            point, min_overlap=search.min_overlap, among=among)
         epochs = rungs.epochs_of(search.rungs, _whole(setup, parent))
         trials.append(Trial(number, point, epochs, parent))
     return trials

@@ -1,34 +1,9 @@
-"""Which evaluated network a new point is a morph of, and the tree that results."""
+"""Which trainings of a study came of which others."""
 
 from collections.abc import Container, Sequence
 
-import numpy as np
-
-from sparse_jax.model.weights import overlap
-from sparse_jax.space import encoding
-from sparse_jax.space.sparse_space import Space
 from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.records import Record
-
-
-def parent_of(
-    space: Space, point: np.ndarray, references: list[Record], *, min_overlap: float
-) -> int | None:
-    """The reference whose weights a point [D] inherits; None to start fresh.
-
-    The reference that covers most of the point's weights; of those within 5 % of it,
-    the one of least error, the latest if equal. SpArSe calls such a proposal a morph
-    of the reference: "most of phi^n can be inherited from phi^r".
-    """
-    if not references:
-        return None
-    graph, = encoding.graphs(space, point)
-    others = encoding.graphs(space, np.stack([r.trial.row for r in references]))
-    shares = np.array([overlap(graph, other) for other in others])
-    if shares.max() < min_overlap:
-        return None
-    near = [r for r, share in zip(references, shares) if share >= shares.max() - 0.05]
-    return min(near, key=lambda r: (r.error, -r.trial.number)).trial.number
 
 
 def latest(rows: Sequence[Record]) -> list[Record]:

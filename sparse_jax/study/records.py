@@ -12,13 +12,10 @@ import json
 import os
 import pathlib
 import sqlite3
-import struct
-import zipfile
-import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from sparse_jax.study import damage, database, learning, parsing, schema, storing
-from sparse_jax.study.cached_rows import CachedRows
+from sparse_jax.study.cached_rows import CachedRounds, CachedRows
 from sparse_jax.study.database import Database, tell
 from sparse_jax.study.learning import Learning
 from sparse_jax.study.names import FILE
@@ -31,15 +28,11 @@ from sparse_jax.study.record import (
     StudyWarning,
 )
 from sparse_jax.study.schema import VERSION
-from sparse_jax.study.weights_file import pack, unpack
+from sparse_jax.study.stored_weights import StoredWeights
+from sparse_jax.study.weights_file import pack
 
 __all__ = ['FILE', 'PENDING', 'VERSION', 'Record', 'RoundRecord', 'Study', 'StudyError',
            'StudyWarning']
-_NO_WEIGHTS = (ValueError, TypeError, KeyError, OSError, EOFError, MemoryError,
-               NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
-"""What reading a damaged archive may raise."""
-DROPPED = b''
-"""Stands for weights that nobody needs any more."""
 _MOST_LINES = 5
 """Damages that are told one by one."""
 
@@ -81,6 +74,8 @@ class Study:
                 self._tell_damage(create)
                 self._upgrade(create, found)
                 self._rows = CachedRows(self._db, self._reader)
+                self._rounds = CachedRounds(self._db, self._reader)
+                self._weights = StoredWeights(self._db, self._reader, self.workdir)
             except BaseException:
                 self._db.close()
                 raise
@@ -191,6 +186,7 @@ class Study:
 
         self._db.write(store)
         self._rows.changed(trial.number for trial in trials)
+        self._rounds.changed(round_)
 
     def finish_trials(self, outcomes: list[Outcome]) -> None:
         """Record the outcomes of a group, all or none."""
@@ -211,6 +207,7 @@ class Study:
 
         self._db.write(store)
         self._rows.changed(outcome.trial.number for outcome in outcomes)
+        self._weights.added(blobs)
 
     def finish_round(self, round_: int, *, compile_seconds: float, train_seconds: float,
                      programs: int, hypervolume: float, info: dict) -> None:
@@ -224,29 +221,35 @@ class Study:
                 'info': json.dumps(json.loads(stored[0] or '{}') | info)})
 
         self._db.write(store)
+        self._rounds.changed(round_)
 
     def stored_weights(self) -> set[int]:
         """Numbers of the trials whose weights are in the file."""
-        rows = self._db.read('SELECT trial FROM weights WHERE length(npz) > 0')
-        return {row['trial'] for row in rows}
+        return self._weights.numbers()
 
     def drop_weights(self, needed: Collection[int]) -> None:
-        """Make room: of the weights that are stored keep those of some trials alone.
+        """Make room: of the weights that are stored keep those of some trials alone."""
+        self._weights.drop(needed)
 
-        What is dropped leaves an empty entry, so that nothing looks lost.
+    def weights(self, number: int) -> Weights | None:
+        """The exact weights of a trial, None if it has none.
+
+        Raises:
+          StudyError: they are damaged, or were dropped.
         """
-        dropped = self.stored_weights().difference(needed)
-
-        def store(db: sqlite3.Connection) -> None:
-            for number in sorted(dropped):
-                schema.update(db, 'weights', number, {'npz': DROPPED})
-
-        if dropped:
-            self._db.write(store)
+        return self._weights.read(number)
 
     def rows(self) -> list[Record]:
         """All trials in order of their number; without damaged ones."""
         return self._rows.rows()
+
+    def pending(self) -> list[Record]:
+        """Trials that are to be trained, in order of their number."""
+        return self._rows.pending()
+
+    def next_number(self) -> int:
+        """Of the next trial that is suggested."""
+        return self._rows.next_number()
 
     def curve_rows(self) -> list[Record]:
         """Trained trials at other cuts than their own, as records with an `offset`."""
@@ -256,17 +259,19 @@ class Study:
         """All trials, and every further network that threshold curves offer.
 
         Args:
-          numbers: only of these trials.
+          numbers: only of these trials; others are not looked at.
         """
-        rows = self.rows()
-        if numbers is not None:
-            rows = [row for row in rows if row.trial.number in numbers]
+        rows = self.rows() if numbers is None else self._rows.some(numbers)
+        return rows + self._rows.points(rows)
+
+    def of_round(self, round_: int) -> list[Record]:
+        """As `networks`, of one round."""
+        rows = self._rows.of_round(round_)
         return rows + self._rows.points(rows)
 
     def rounds(self) -> list[RoundRecord]:
         """All rounds in their order; without damaged ones."""
-        found = map(self._reader.round, self._db.table('rounds')[0])
-        return [row for row in found if row is not None]
+        return self._rounds.rounds()
 
     def learning(self, number: int) -> Learning:
         """Loss and accuracy on training images by epoch of a trial; empty if the file
@@ -279,34 +284,6 @@ class Study:
             if not database.is_damage(error):
                 raise
         return Learning()
-
-    def weights(self, number: int) -> Weights | None:
-        """The exact weights of a trial, None if it has none.
-
-        Raises:
-          StudyError: they are damaged, or were dropped.
-        """
-        try:
-            rows = self._db.read('SELECT * FROM weights WHERE trial=?', (number,))
-            if not rows:
-                return None
-            intact = self._reader.intact('weights', rows[0])
-            if intact and rows[0]['npz'] != DROPPED:
-                return unpack(rows[0]['npz'])
-        except sqlite3.DatabaseError as error:
-            if not database.is_damage(error):
-                raise
-            intact = False
-        except _NO_WEIGHTS:
-            intact = False
-        if intact:
-            raise StudyError(
-                f'trial {number}: its weights were dropped, as nothing in the search '
-                'needs them; allowed: a network of the front, one of the best, '
-                'launch.retrain without --inherit, or a search with '
-                "config.runtime.weights='all'")
-        raise StudyError(f'workdir {str(self.workdir)!r}: {FILE}: the weights of trial '
-                         f'{number} are damaged')
 
     def _tell_damage(self, refuse: bool) -> None:
         if not self.damage:

@@ -112,7 +112,7 @@ def test_networks_over_a_budget_are_kept_but_not_on_the_front(setup, study, tmp_
     assert over in expected.values() and 'ok' in expected.values()
     assert [row.measured for row in rows] == [r.measured for r in study.networks()]
     assert all(other.weights(row.trial.number) for row in rows)
-    front = loop.front_of(rows, hard.objectives)
+    front = goals.front_of(rows, hard.objectives)
     assert front and all(row.measured['flash'] <= most for row in front)
     state = loop.replay(hard, other.rows())
     np.testing.assert_array_equal(

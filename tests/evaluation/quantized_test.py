@@ -4,6 +4,7 @@ import pytest
 
 from sparse_jax import data
 from sparse_jax.evaluation.chip import CALIBRATION
+from sparse_jax.objectives.goals import front_of
 from sparse_jax.quantize import int8_accuracy
 from sparse_jax.search import loop
 from sparse_jax.settings import reading
@@ -37,7 +38,7 @@ def test_the_error_is_that_of_the_int8_network_at_every_cut(searched):
 
 def test_the_report_can_measure_int8_too(searched):
     built, records = searched
-    rows = loop.front_of(records.rows(), built.objectives)
+    rows = front_of(records.rows(), built.objectives)
     method = reading.pruning_method(built.settings)
     members = [front.member(records, built.space, r, built.dataset, method)
                for r in rows]

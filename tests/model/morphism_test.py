@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.model import network, weights
+from sparse_jax.model.extents import overlap
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.space import architecture, encoding
 from sparse_jax.space.sparse_space import sparse_space
@@ -140,11 +141,11 @@ def test_overlap_counts_shared_weights():
     wider = architecture.resolve(
         BASE | {'num-filters-block-1-layer-1': 10}, SHAPE, CLASSES)
     # conv 9 weights a filter, classifier 2x2 pixels a filter for 4 classes.
-    assert weights.overlap(graph, graph) == 1.0
-    assert weights.overlap(wider, graph) == (5 * 9 + 20 * 4) / (10 * 9 + 40 * 4)
-    assert weights.overlap(graph, wider) == 1.0
+    assert overlap(graph, graph) == 1.0
+    assert overlap(wider, graph) == (5 * 9 + 20 * 4) / (10 * 9 + 40 * 4)
+    assert overlap(graph, wider) == 1.0
     halved = architecture.resolve(BASE | {'downsample-input': True,
                                           'input-downsampling-rate': 2,
                                           'kernel-size-block-1-layer-1': 2},
                                   SHAPE, CLASSES)
-    assert weights.overlap(halved, graph) == 0.0
+    assert overlap(halved, graph) == 0.0

@@ -7,6 +7,7 @@ import pytest
 
 from sparse_jax import ops
 from sparse_jax.model import weights
+from sparse_jax.model.extents import overlap
 from sparse_jax.model.skeleton import EXACT, pad
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.objectives.lower_bounds import least
@@ -91,7 +92,7 @@ def test_a_child_inherits_its_weights(graph):
     tree = {name: {'kernel': rng.normal(size=shape)} for name, shape in shapes.items()}
     values, mask = weights.embed(pad(graph, EXACT), graph, graph, tree, tree)
     np.testing.assert_array_equal(values['factor']['kernel'], tree['factor']['kernel'])
-    assert mask['factor']['kernel'].all() and weights.overlap(graph, graph) == 1.0
+    assert mask['factor']['kernel'].all() and overlap(graph, graph) == 1.0
 
 
 def test_what_it_cannot_read_is_one_line(graph):

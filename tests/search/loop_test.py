@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from sparse_jax.evaluation.evaluator import Evaluator
-from sparse_jax.objectives.goals import objectives_of
+from sparse_jax.objectives.goals import front_of, objectives_of
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import algorithms, loop
 from sparse_jax.search.planning import fresh_trials
+from sparse_jax.search.references import References
 from sparse_jax.space import encoding, network_file
 from sparse_jax.study import checkpoints
 from sparse_jax.study.outcome import Trial
@@ -165,12 +166,12 @@ def test_the_callback_hears_every_phase(tmp_path, setup):
 
 
 def test_the_front_has_no_network_twice(whole, setup):
-    front = loop.front_of(whole.networks(), setup.objectives)
+    front = front_of(whole.networks(), setup.objectives)
     values = [tuple(objectives_of(row, setup.objectives)) for row in front]
     assert len(set(values)) == len(values)
     sizes = [row.costs.model_size for row in front]
     assert sizes == sorted(sizes)
-    assert loop.front_of([], setup.objectives) == []
+    assert front_of([], setup.objectives) == []
 
 
 def test_rounds_say_where_the_time_went(whole):
@@ -204,7 +205,8 @@ def _heirs(setup, round_, **changes):
     changed = tiny_study.settings(search__stages=(2, 4), **changes)
     points = np.stack([_wide(space, 8), _wide(space, 2)])
     first, second = fresh_trials(
-        setup._replace(settings=changed), points, 10, round_, rows)
+        setup._replace(settings=changed), points, 10, round_,
+        References(space, rows))
     assert (first.number, second.number) == (10, 11)
     np.testing.assert_array_equal(first.row, points[0])
     return first.parent, first.epochs
@@ -227,8 +229,8 @@ def test_every_round_is_suggested_with_its_own_key(setup):
         def add_round(self, round_, seed, *_):
             recorded.append((round_, seed))
 
-        def networks(self):
-            return []
+        def next_number(self):
+            return 0
 
     def suggest(key, state):
         keys.append(jax.random.key_data(key))
@@ -237,7 +239,8 @@ def test_every_round_is_suggested_with_its_own_key(setup):
     patched = setup._replace(algorithm=setup.algorithm._replace(suggest=suggest))
     nothing = loop.replay(setup, [])
     for round_ in (0, 1, 2, 1):
-        loop._suggest(patched, Recorder(), nothing._replace(rounds=round_))
+        loop._suggest(patched, Recorder(), nothing._replace(rounds=round_),
+                      loop._books(setup, []))
     stream = jax.random.fold_in(setup.root_key, loop.SUGGEST_STREAM)
     expected = [jax.random.key_data(jax.random.fold_in(stream, r)) for r in range(3)]
     np.testing.assert_array_equal(keys, [*expected, expected[1]])

@@ -11,6 +11,7 @@ from sparse_jax.evaluation.recipe import template
 from sparse_jax.model import weights as weight_trees
 from sparse_jax.search import loop
 from sparse_jax.search.planning import fresh_trials
+from sparse_jax.search.references import References
 from sparse_jax.space import encoding
 from sparse_jax.study.lineage import latest, total_epochs
 from sparse_jax.study.outcome import FINAL, Parent, Trial
@@ -212,7 +213,8 @@ def test_heirs_take_the_weights_of_the_longest_training(whole, setup):
         best = next(r for r in top if r.trial.first == row.trial.first)
         assert best.trial.rung >= row.trial.rung
     point = next(row.trial.row for row in top if row.trial.rung == 2)
-    heir, = fresh_trials(setup, point[None], 99, 4, rows)
+    heir, = fresh_trials(
+        setup, point[None], 99, 4, References(setup.space, rows))
     assert rows[heir.parent].trial.number in {row.trial.number for row in top}
     assert heir.epochs == 1 and not heir.continues
     final = rows[0]._replace(trial=rows[0].trial._replace(

@@ -6,14 +6,15 @@ import jax
 import numpy as np
 import pytest
 
-from sparse_jax.model.weights import extent, overlap
+from sparse_jax.model.extents import extent, overlap
 from sparse_jax.objectives.goals import front_of
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import finals, loop, thinning
 from sparse_jax.search.planning import continued_trials, fresh_trials
+from sparse_jax.search.references import References
+from sparse_jax.search.standing import Standing
 from sparse_jax.space import encoding
 from sparse_jax.study import front
-from sparse_jax.study.lineage import parent_of
 from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.records import PENDING, Record, Study, StudyError
 from tests import tiny_study
@@ -78,7 +79,8 @@ def _search(built, settings, seed, rounds=9):
         number = len({row.trial.number for row in networks})
         rows = [row for row in networks if row.offset is None]
         points = _points(built, seed * 50 + round_, BATCH)
-        trials = fresh_trials(built, points, number, round_, rows)
+        trials = fresh_trials(
+            built, points, number, round_, References(built.space, rows))
         trials += [trial for trial, _ in continued_trials(
             built, networks, number + len(trials))]
         # A study may go on after its end.
@@ -97,16 +99,23 @@ def test_what_is_dropped_is_never_asked_for(built, kind):
     settings, dropped, asked = _settings(**KINDS[kind]), 0, 0
     for seed in range(3):
         stored, known = set(), set()
+        standing = Standing(built.objectives, best=thinning.kept_best(settings.search))
+        needs = thinning.Needs(settings.search, standing, References(built.space))
         for networks, trials, round_ in _search(built, settings, seed):
             rows = [row for row in networks if row.offset is None]
             stored |= {row.trial.number for row in rows
                        if row.trained and row.trial.number not in known}
+            fresh = [r for r in networks if r.trial.number not in known]
             known = {row.trial.number for row in rows}
             parents = {t.parent for t in trials} - {None}
             assert parents <= stored
             asked += len(parents)
             needed = thinning.needed(built.space, networks, settings.search,
                                      built.objectives, round_)
+            # Trial by trial it is the same.
+            standing.add(fresh)
+            needs.add(fresh)
+            assert needs.numbers(round_) == needed
             front_ = {row.trial.number for row in front_of(networks, built.objectives)}
             best = finals.best(networks, built.objectives)[:1]
             ends = {row.trial.number for row in rows
@@ -158,7 +167,7 @@ def test_a_larger_extent_overlaps_at_least_as_much(built):
     extents, pairs = [extent(graph) for graph in graphs], 0
     for small, less in zip(graphs, extents):
         for large, more in zip(graphs, extents):
-            if small is large or less.layers != more.layers or not (
+            if small is large or less[:2] != more[:2] or not (
                     more.sizes >= less.sizes).all():
                 continue
             pairs += 1
@@ -172,12 +181,18 @@ def test_the_parent_among_the_uncovered_is_the_parent_among_all(built):
     rows = [Record(Trial(i, point, 8), 0, 'ok', {}, float(rng.integers(1, 9)) / 8,
                    Totals(1, 1, 1, 1), Totals(1, 1, 1, 1), 1.0)
             for i, point in enumerate(points)]
-    few = thinning.uncovered(built.space, rows)
-    assert 0 < len(few) < 40 and [r for r in rows if r in few] == few
+    # A standing that knows of nothing: only what may be inherited counts.
+    needs = thinning.Needs(
+        _settings().search, Standing(built.objectives), References(built.space))
+    for start in range(0, 60, 7):
+        needs.add(rows[start:start + 7])
+    few = [row for row in rows if row.trial.number in needs.numbers(1)]
+    assert 0 < len(few) < 40
     for child in _points(built, 6, 30):
         for share in (0.0, 0.6):
-            assert parent_of(built.space, child, few, min_overlap=share) == parent_of(
-                built.space, child, rows, min_overlap=share)
+            assert References(built.space, few).parent_of(
+                child, min_overlap=share) == needs.references.parent_of(
+                    child, min_overlap=share)
 
 
 class Killed(Exception):

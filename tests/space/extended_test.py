@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from sparse_jax.model.weights import overlap
+from sparse_jax.model.extents import overlap
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.space import encoding, morphisms, network_file

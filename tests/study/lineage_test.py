@@ -44,26 +44,6 @@ def test_epochs_of_ancestors_count():
     assert [lineage.total_epochs(rows, n) for n in range(4)] == [10, 15, 10, 25]
 
 
-def test_the_parent_covers_most_weights_then_errs_least():
-    wide = _point(num_filters_block_1_layer_1=16)
-    rows = [_row(0, _point(num_filters_block_1_layer_1=2), 0.01),
-            _row(1, wide, 0.2), _row(2, wide, 0.1), _row(3, wide, 0.1)]
-    child = _point(num_filters_block_1_layer_1=15)
-    assert lineage.parent_of(SPACE, child, rows, min_overlap=0.5) == 3
-    # Two of fifteen filters are not enough; nor is anything without references.
-    assert lineage.parent_of(SPACE, child, rows[:1], min_overlap=0.5) is None
-    assert lineage.parent_of(SPACE, child, [], min_overlap=0.0) is None
-
-
-@pytest.mark.parametrize('filters, parent', [
-    ((100, 97, 90), 1), ((100, 94, 90), 0), ((97, 93, 90), 1), ((97, 91, 90), 0)])
-def test_shares_within_five_hundredths_count_alike(filters, parent):
-    rows = [_row(i, _point(num_filters_block_1_layer_1=n), 0.3 - 0.1 * i)
-            for i, n in enumerate(filters)]
-    child = _point(num_filters_block_1_layer_1=100)
-    assert lineage.parent_of(SPACE, child, rows, min_overlap=0.5) == parent
-
-
 def test_tree_lines_indent_children():
     point = _point()
     rows = [_row(0, point, 0.5), _row(1, point, 0.25, parent=0),
