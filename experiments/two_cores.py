@@ -15,6 +15,10 @@ MINUTES = 20
 """Of a search whose argument does not say."""
 ANY = 0
 """No budget."""
+LONG, LONGER = 4, 8
+"""Times the epochs of the search, of every training of the end; the second one where
+there are at least `HOUR` minutes."""
+HOUR = 45
 
 
 class Row(NamedTuple):
@@ -66,7 +70,7 @@ def preset(
       argument: what follows the colon of --config.
       rows: budgets by name, all hard.
       data: name of the data set.
-      epochs: of a whole training; a rung is a share of it, a final twice as long.
+      epochs: of a whole training; a rung is a share of it, a final `LONG` times as long.
       error: soft bound of the error.
 
     Raises:
@@ -106,7 +110,10 @@ def preset(
     config.search.new_groups = 8
     config.search.rungs = (0.075, 0.25, 1.0)
     config.search.promote = 1 / 3
-    config.search.final_share = 0.3
+    # Small networks go on learning for long (docs/training.md): few of them are trained
+    # to the end.
+    config.search.final_share = 0.4
+    config.search.final_epochs = (LONG if minutes < HOUR else LONGER) * epochs
     # What fits into the minutes that are left.
     config.search.finals = 16
     config.search.rounds = 1000

@@ -18,7 +18,7 @@ from sparse_jax.space.sparse_space import MAX_LAYERS
 
 POOL = 2
 """Size and stride of the pool after a block, VALID."""
-_WHOLE = 128
+WHOLE = 128
 """Size of the window of a global pool: no map is larger."""
 MOST_AVERAGED = 16
 """Largest rate of an input that is down-sampled by means: the sum of the bytes of a
@@ -174,7 +174,7 @@ def pool_type(point: dict, k: int) -> str:
 
 def average_pool(name: str, source: Node, kind: str) -> Node:
     """The pool, 'average' or 'global', of a block that ends in `source`."""
-    size = _WHOLE if kind == 'global' else POOL
+    size = WHOLE if kind == 'global' else POOL
     return Node(name, 'average_pool', (source.name,), source.channels, size, size,
                 relu=False)
 

@@ -50,7 +50,7 @@ class Demand(NamedTuple):
     """Maps of every convolution (but of one that squeezes the image), and units of
     every fully connected branch if there are as many classes."""
     side: int
-    """Pixels of the shorter side of every feature map."""
+    """Pixels of the shorter side of every feature map that no global pool leaves."""
 
 
 DEMANDS = (Demand(4, 2), Demand(3, 2), Demand(2, 2), Demand(2, 1), Demand(1, 1))
@@ -125,9 +125,9 @@ def sample(
 
     No draw reads the image by a fully connected branch of its own (right-branch), past
     all convolutions, where the table allows to leave it out. Networks of one block and
-    of two, with and without a pool after each and a stride of the first layer, come in
-    turns, as far as they fit: of the prior's draws a budget hardly lets any through
-    that has two blocks and pools.
+    of two, with and without a pool after each, each type of the last pool, and with
+    and without a stride of the first layer come in turns, as far as they fit: of the
+    prior's draws a budget hardly lets any through that has two blocks and pools.
 
     Args:
       key: consumed.
@@ -174,14 +174,20 @@ def _in_turns(
 
 
 def _shapes(space: Space) -> list[dict[str, Value]]:
-    """Numbers of blocks, with and without a pool after each, and strides of the first
-    layer, that the table allows."""
+    """Numbers of blocks, with and without a pool after each, types of the last pool and
+    strides of the first layer, that the table allows."""
     shapes: list[dict[str, Value]] = []
     for blocks in map(int, _values(space[_BLOCKS])):
         names = [f'pool-block-{k}' for k in range(1, blocks + 1)]
-        names += [_STRIDE] * (_STRIDE in space)
+        last = f'pool-type-block-{blocks}'
+        names += [name for name in (last, _STRIDE) if name in space]
         for chosen in itertools.product(*(_values(space[name]) for name in names)):
-            shapes.append({_BLOCKS: blocks} | dict(zip(names, chosen)))
+            shape = {_BLOCKS: blocks} | dict(zip(names, chosen))
+            if not shape[f'pool-block-{blocks}']:
+                # Without a pool its type is none.
+                shape.pop(last, None)
+            if shape not in shapes:
+                shapes.append(shape)
     return shapes
 
 
@@ -250,9 +256,12 @@ def _resolved(space: Space, point: dict) -> Graph:
 
 
 def _roomy(graph: Graph, side: int) -> bool:
-    """Whether every feature map has so many pixels on its shorter side."""
+    """Whether every feature map has so many pixels on its shorter side, but for what a
+    global pool leaves."""
+    whole = {node.name for node in graph.nodes if node.kernel >= architecture.WHOLE}
     return graph.feasible() and all(
-        min(shape[1:]) >= side for shape in graph.shapes().values() if len(shape) == 3)
+        min(shape[1:]) >= side for name, shape in graph.shapes().items()
+        if len(shape) == 3 and name not in whole)
 
 
 def _grown(rng: np.random.Generator, start: _Structure, fits: Fits) -> np.ndarray:

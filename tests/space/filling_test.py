@@ -106,6 +106,18 @@ def test_blocks_and_pools_come_in_turns():
     assert sorted(draw(narrow, 4)) == sorted(2 * [shapes[2], shapes[4]])
 
 
+def test_strides_and_types_of_the_last_pool_come_in_turns():
+    space = restrict(sparse_space((32, 32, 3), 2, rows='extended'), 'num-conv-blocks=1')
+    points = encoding.decode_rows(space, filling.sample(
+        jax.random.key(0), space, 16, KILOBYTES, filling.DEMANDS[0]))
+    kinds = [(p['stride-block-1'], p['pool-block-1'] and p['pool-type-block-1'])
+             for p in points]
+    assert sorted(kinds[:8], key=str) == sorted((
+        (stride, kind) for stride in (1, 2)
+        for kind in (False, 'max', 'average', 'global')), key=str)
+    assert kinds[8:] == kinds[:8]
+
+
 def test_a_key_is_all_that_a_draw_depends_on():
     space = sparse_space((8, 8, 1), 10)
     draw = lambda seed: filling.sample(
