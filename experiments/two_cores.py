@@ -70,7 +70,7 @@ def preset(
       argument: what follows the colon of --config.
       rows: budgets by name, all hard.
       data: name of the data set.
-      epochs: of a whole training; a rung is a share of it, a final `LONG` times as long.
+      epochs: of a whole training; a rung is a share of it, a final `LONG` times it.
       error: soft bound of the error.
 
     Raises:
