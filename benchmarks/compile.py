@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks import timing
 from sparse_jax import default_config
 from sparse_jax.data.synthetic import draw
+from sparse_jax.lowered import lower
 from sparse_jax.model.skeleton import EXACT, TierPolicy, pad
 from sparse_jax.objectives import graph_costs
 from sparse_jax.search import loop, setup
@@ -73,7 +74,7 @@ def config(path, args, tiers: str):
 
 @contextlib.contextmanager
 def cache_at(folder):
-    """JAX's persistent cache at a folder, None for none."""
+    """Caches of compiled and of lowered programs at a folder, None for none."""
     from jax.experimental.compilation_cache import compilation_cache
 
     compilation_cache.reset_cache()
@@ -81,6 +82,7 @@ def cache_at(folder):
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
     jax.config.update('jax_persistent_cache_min_entry_size_bytes', 0)
     jax.clear_caches()
+    lower.use(folder)
     yield
     compilation_cache.reset_cache()
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from sparse_jax.evaluation import batching
 from sparse_jax.evaluation.grouping import Group
 from sparse_jax.evaluation.programs import MOST_KEPT, Program, Programs
-from sparse_jax.objectives import graph_costs
 
 
 class Call(NamedTuple):
@@ -23,14 +22,15 @@ class Calls:
     """What is left to do of some groups; safe to share between threads.
 
     What compiles ends when it ends: `take` gives the calls of whichever programs exist,
-    the longest first, so that no long one is left for the end.
+    in the order of the groups.
     """
 
     def __init__(self, groups: Sequence[Group], programs: Programs):
-        """groups: all of them; their programs begin to be compiled."""
+        """groups: all of them, the longest first, so that none of these is left for the
+        end; their programs begin to be compiled."""
         self._programs = programs
         self._lock = threading.Lock()
-        self._waiting = sorted(groups, key=_work, reverse=True)
+        self._waiting = list(groups)
         self._ready: list[Call] = []
         self._prefetch()
 
@@ -71,7 +71,7 @@ class Calls:
             return sum(len(group.members) for group in self._waiting)
 
     def _compiled(self) -> Group | None:
-        """The longest group whose program exists; the lock is held."""
+        """The first group whose program exists; the lock is held."""
         return next((g for g in self._waiting
                      if self._programs.is_ready(g.skeleton)), None)
 
@@ -86,9 +86,3 @@ def _split(group: Group, program: Program | None) -> list[Call]:
     slots = len(group.members) if program is None else program.slots
     return [Call(program, group._replace(members=members))
             for members in batching.parts(group, slots)]
-
-
-def _work(group: Group) -> float:
-    """Multiply-accumulates of all its epochs, for one image."""
-    macs = graph_costs.graph_totals(group.skeleton.graph).macs
-    return macs * group.epochs * len(group.members)

@@ -70,6 +70,7 @@ class Evaluator:
         refused, groups = self._group(trials, parents)
         if refused:
             yield refused
+        groups = grouping.longest_first(groups)
         self.executor.prefetch(groups)
         yield from self.executor.run(groups, self.finish, announce)
 

@@ -50,7 +50,8 @@ class Executor(Protocol):
     """
 
     def prefetch(self, groups: Sequence[Group]) -> None:
-        """Be told of groups that `run` will be given; may compile ahead, or do nothing.
+        """Be told of groups that `run` will be given, the longest first; may compile
+        ahead, or do nothing.
 
         Returns at once.
         """
@@ -62,7 +63,8 @@ class Executor(Protocol):
         """Train the members of some groups.
 
         Args:
-          groups: each of one skeleton, and so of one compiled program.
+          groups: each of one skeleton, and so of one compiled program; the longest
+            first.
           finish: makes the outcome of a member from its results.
           announce: called when a phase begins.
 

@@ -1,6 +1,6 @@
 """Trials -> groups that share a program; pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -92,6 +92,13 @@ def continuing(candidate: Candidate) -> Candidate:
     return candidate._replace(
         zero_regularization_epochs=zero, annealing_epochs=zero,
         pretraining=np.ones_like(candidate.pretraining))
+
+
+def longest_first(groups: Sequence[Group]) -> list[Group]:
+    """Groups by the multiply-accumulates of all their epochs, for one image."""
+    return sorted(groups, reverse=True, key=lambda group: (
+        graph_costs.graph_totals(group.skeleton.graph).macs
+        * group.epochs * len(group.members)))
 
 
 def part(group: Group, members: slice) -> Group:

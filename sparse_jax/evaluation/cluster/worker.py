@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -142,9 +143,7 @@ class Worker:
             kept[member.trial.number] = trained
             return Outcome(member.trial, status.OK)
 
-        self._executor.prefetch([group])
-        if ahead:
-            self._executor.prefetch([ahead])
+        self._executor.prefetch([group, ahead] if ahead else [group])
         results = [
             Result(outcome.trial.number, kept.get(outcome.trial.number),
                    outcome.train_seconds)
@@ -169,6 +168,8 @@ def _configure(options: dict[str, Any]) -> None:
     """Give JAX the decider's options."""
     import jax
 
+    from sparse_jax.lowered import lower
+
     folder = options.get(CACHE[0])
     try:
         if folder:
@@ -179,6 +180,8 @@ def _configure(options: dict[str, Any]) -> None:
     for name, value in options.items():
         if name not in skipped:
             jax.config.update(name, value)
+    if folder and not skipped:
+        lower.use(pathlib.Path(folder))
 
 
 def _machine(plan: Blueprint) -> Machine:
