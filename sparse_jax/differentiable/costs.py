@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.differentiable.geometry import Geometry, Passage, areas_of
+from sparse_jax.differentiable.geometry import Geometry, Passage
 from sparse_jax.differentiable.template import KERNELS, TYPES, Decisions, Template
 
 SHARPNESS = 20.0
@@ -77,7 +77,7 @@ def expected(sizes: Geometry, choice: Decisions, template: Template) -> Expected
     memory.append(read + classes)
     present += [jnp.float32(1)] * (len(memory) - len(present))
     return Expected(size + (read + 1.0) * classes, macs + read * classes,
-                    jnp.stack(memory), jnp.stack(present), sizes.last.share.sum())
+                    jnp.stack(memory), jnp.stack(present), sizes.last.table[0].sum())
 
 
 def smooth_maximum(
@@ -99,12 +99,12 @@ def excess(costs: Expected, budgets: Budgets) -> jax.Array:
 def _convolution(passage: Passage, kernel: jax.Array, wide: jax.Array) -> _Layer:
     taps = kernel * np.square(KERNELS)
     weights = taps.sum() * passage.source.number * wide
-    macs = wide * (taps * areas_of(passage.windows.maps)).sum()
+    macs = wide * (taps * passage.windows).sum()
     return _Layer(weights, macs, (passage.source.elements + passage.target.elements,))
 
 
 def _separable(passage: Passage, kernel: jax.Array, wide: jax.Array) -> _Layer:
-    taps, left = kernel * np.square(KERNELS), areas_of(passage.windows.maps)
+    taps, left = kernel * np.square(KERNELS), passage.windows
     maps, middle = passage.source.number, (kernel * left).sum()
     weights = taps.sum() * maps + maps * wide
     macs = (taps * left).sum() + wide * middle

@@ -1,12 +1,15 @@
 """Sizes of feature maps that follow from decisions, as distributions.
 
 Windows are VALID and decisions independent of each other, so the height and width of
-a map have a distribution that is followed exactly, layer by layer: a window shifts
-it, a pool halves it, a layer that may be left out mixes two. The number of maps comes
-along as a second table, its expectation on every size, as both depend on which layers
-are there.
+a map have a distribution over the few pairs that a template can have at all. It is
+followed exactly, layer by layer: a window shifts it, a pool halves it, a layer that may
+be left out mixes two. The number of maps comes along as a second row, its expectation
+at every pair, as both depend on which layers are there. What a window or a pool does
+to a pair is a matrix of zeros and ones, known before any step.
 """
 
+import functools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -15,36 +18,36 @@ import numpy as np
 
 from sparse_jax.differentiable.template import KERNELS, Decisions, Template
 
+Pair = tuple[int, int]
+"""Height and width."""
+
 
 class Extent(NamedTuple):
     """A feature map of uncertain size."""
 
-    share: jax.Array
-    """[H + 1, W + 1] probability of every height and width; what no network with a
-    pixel has is missing in the sum."""
-    maps: jax.Array
-    """[H + 1, W + 1] the same times the number of maps, in expectation."""
+    table: jax.Array
+    """[2, S] of every pair of `Sizes`: its probability, and the same times the number
+    of maps, in expectation. What no network with a pixel has is missing in the sum."""
+    elements: jax.Array
+    """[] expected elements."""
 
     @property
     def number(self) -> jax.Array:
         """[] expected maps."""
-        return self.maps.sum()
-
-    @property
-    def elements(self) -> jax.Array:
-        """[] expected elements."""
-        return (self.maps * _areas(self.maps)).sum()
+        return self.table[1].sum()
 
 
 class Passage(NamedTuple):
     """What one layer does to the map that it reads."""
 
     source: Extent
-    windows: Extent
-    """[4, H + 1, W + 1] each: the source after a window of each of `KERNELS`, not yet
+    windows: jax.Array
+    """[4] expected elements of the source after a window of each of `KERNELS`, not yet
     weighted by how likely that is."""
     target: Extent
     """What the layer writes where it is there, before a pool."""
+    pixels: jax.Array
+    """[H, W] of `Template.canvas`: how likely a pixel is one of the target."""
 
 
 class Geometry(NamedTuple):
@@ -53,9 +56,47 @@ class Geometry(NamedTuple):
     passages: tuple[Passage, ...]
     """Of every layer."""
     pooled: tuple[jax.Array, ...]
-    """[H + 1, W + 1] of every block: the share of what its pool would leave."""
+    """[H, W] of every block: how likely a pixel is one of what its pool would leave."""
     last: Extent
     """What the classifier, or the fully connected layer, reads."""
+
+
+class Sizes(NamedTuple):
+    """The S pairs of height and width that maps can have, largest first."""
+
+    pairs: tuple[Pair, ...]
+    image: np.ndarray
+    """[R, S] one-hot: the pair of the image at every rate."""
+    window: np.ndarray
+    """[4, S, S] from a pair to that after a window of each of `KERNELS`."""
+    pool: np.ndarray
+    """[S, S] the same of a pool of 2."""
+    area: np.ndarray
+    """[S] pixels."""
+    inside: np.ndarray
+    """[S, H, W] whether a pixel is one of a map of this size."""
+
+
+@functools.lru_cache(maxsize=64)
+def sizes_of(template: Template) -> Sizes:
+    """The pairs that a template's maps can have, and what changes them."""
+    height, width, _ = template.input_shape
+    starts = [(height // rate, width // rate) for rate in template.rates]
+    pairs, fresh = set(starts), set(starts)
+    while fresh:
+        fresh = {after for pair in fresh for after in _after(pair)} - pairs
+        pairs |= fresh
+    ordered = tuple(sorted(pairs, reverse=True))
+    to = lambda pair: np.array([pair == other for other in ordered], np.float32)
+    move = lambda change: np.stack([to(change(pair)) for pair in ordered])
+    rows, columns = np.array(ordered).T
+    down, across = map(np.arange, template.canvas)
+    inside = (down[:, None] < rows[:, None, None]) & (
+        across < columns[:, None, None])
+    return Sizes(
+        ordered, np.stack([to(pair) for pair in starts]),
+        np.stack([move(functools.partial(_windowed, kernel=k)) for k in KERNELS]),
+        move(_halved), (rows * columns).astype(np.float32), inside.astype(np.float32))
 
 
 def geometry(choice: Decisions, template: Template) -> Geometry:
@@ -65,66 +106,43 @@ def geometry(choice: Decisions, template: Template) -> Geometry:
       choice: shares of every decision.
       template: the family.
     """
-    extent, passages, pooled = _image(choice, template), [], []
+    sizes, (*_, channels) = sizes_of(template), template.input_shape
+    extent = lambda table: Extent(table, table[1] @ sizes.area)
+    pixels = lambda share: jnp.tensordot(share, sizes.inside, 1)
+    share = choice.rate @ sizes.image
+    maps = choice.squeeze[0] * channels + choice.squeeze[1]
+    now = extent(jnp.stack([share, maps * share]))
+    passages, pooled = [], []
     for i in range(len(template.layers)):
-        windows = Extent(*(jnp.stack([windowed(table, k) for k in KERNELS])
-                           for table in extent))
-        share = jnp.tensordot(choice.kernel[i], windows.share, 1)
+        windows = jnp.einsum('ts,ksa->kta', now.table, sizes.window)
+        share = choice.kernel[i] @ windows[:, 0]
         wide = (choice.width[i] * np.array(template.widths)).sum()
-        target = Extent(share, wide * share)
-        passages.append(Passage(extent, windows, target))
+        target = extent(jnp.stack([share, wide * share]))
+        passages.append(Passage(
+            now, windows[:, 1] @ sizes.area, target, pixels(share)))
         skipped, there = choice.exists[i]
-        extent = Extent(*(there * new + skipped * old
-                          for new, old in zip(target, extent)))
+        table = there * target.table + skipped * now.table
         if i + 1 in template.ends:
             unpooled, pools = choice.pool[template.ends.index(i + 1)]
-            half = Extent(*map(halved, extent))
-            pooled.append(half.share)
-            extent = Extent(*(pools * new + unpooled * old
-                              for new, old in zip(half, extent)))
-    return Geometry(tuple(passages), tuple(pooled), extent)
+            half = table @ sizes.pool
+            pooled.append(pixels(half[0]))
+            table = pools * half + unpooled * table
+        now = extent(table)
+    return Geometry(tuple(passages), tuple(pooled), now)
 
 
-def windowed(table: jax.Array, kernel: int) -> jax.Array:
-    """[H + 1, W + 1] of sizes -> that of the sizes after a VALID window."""
-    height, width = (min(kernel - 1, size) for size in table.shape)
-    return _some_pixels(jnp.pad(table[height:, width:], ((0, height), (0, width))))
+def _windowed(pair: Pair, kernel: int) -> Pair:
+    """After a VALID window."""
+    return pair[0] - kernel + 1, pair[1] - kernel + 1
 
 
-def halved(table: jax.Array) -> jax.Array:
-    """[H + 1, W + 1] of sizes -> that of the sizes after a pool of 2."""
-    height, width = table.shape
-    rows, columns = -(-height // 2), -(-width // 2)
-    table = jnp.pad(table, ((0, 2 * rows - height), (0, 2 * columns - width)))
-    table = table.reshape(rows, 2, columns, 2).sum((1, 3))
-    return _some_pixels(jnp.pad(table, ((0, height - rows), (0, width - columns))))
+def _halved(pair: Pair) -> Pair:
+    """After a pool of 2."""
+    return pair[0] // 2, pair[1] // 2
 
 
-def inside(share: jax.Array) -> jax.Array:
-    """[H + 1, W + 1] share of sizes -> [H, W] how likely a pixel is one of the map."""
-    return jnp.flip(jnp.flip(share[1:, 1:], (0, 1)).cumsum(0).cumsum(1), (0, 1))
-
-
-def areas_of(tables: jax.Array) -> jax.Array:
-    """[..., H + 1, W + 1] -> [...] sums, every size weighted by its pixels."""
-    return (tables * _areas(tables)).sum((-1, -2))
-
-
-def _image(choice: Decisions, template: Template) -> Extent:
-    height, width, channels = template.input_shape
-    share = jnp.zeros((height + 1, width + 1))
-    for part, rate in zip(choice.rate, template.rates, strict=True):
-        share = share.at[height // rate, width // rate].add(part)
-    share = _some_pixels(share)
-    return Extent(share, share * (choice.squeeze[0] * channels + choice.squeeze[1]))
-
-
-def _areas(table: jax.Array) -> np.ndarray:
-    """[H + 1, W + 1] pixels of every size."""
-    height, width = table.shape[-2:]
-    return np.outer(np.arange(height), np.arange(width)).astype(np.float32)
-
-
-def _some_pixels(table: jax.Array) -> jax.Array:
-    """The table without sizes that have no pixel."""
-    return table.at[0].set(0.0).at[:, 0].set(0.0)
+def _after(pair: Pair) -> Iterator[Pair]:
+    """All that follow a pair and have a pixel."""
+    for after in (*(_windowed(pair, k) for k in KERNELS), _halved(pair)):
+        if min(after) > 0:
+            yield after

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.differentiable.geometry import Geometry, Passage, inside
+from sparse_jax.differentiable.geometry import Geometry, Passage
 from sparse_jax.differentiable.template import KERNELS, Decisions, Template
 from sparse_jax.ops import lowering
 from sparse_jax.ops.product import product
@@ -37,7 +37,7 @@ class Linear(NamedTuple):
 def init(key: jax.Array, template: Template) -> tuple[Linear, ...]:
     """Fresh weights of all layers, the fully connected one if there is one, and the
     classifier: uniform with the variance 2 / fan-in of a window of 3."""
-    height, width, maps = template.input_shape
+    (height, width), (*_, maps) = template.canvas, template.input_shape
     widest, found = template.widths[-1], []
     keys = jax.random.split(key, len(template.layers) + 2)
     for key_layer, kind in zip(keys, template.layers):
@@ -72,7 +72,7 @@ def apply(
       template: the family; static.
       conv: lowering of convolutions, see `ops.lowering`; static.
     """
-    x = _image(images, choice, template.rates)
+    x = _image(images, choice, template)
     for i, passage in enumerate(sizes.passages):
         y = _layer(params[i], choice, i, (x, passage), template, conv)
         there = choice.exists[i, 1]
@@ -96,7 +96,7 @@ def _layer(
 ) -> jax.Array:
     """What layer i writes where it is there; source = (what it reads, its sizes)."""
     x, passage = source
-    pixels = inside(passage.target.share)[None, :, :, None]
+    pixels = passage.pixels[None, :, :, None]
     taps = jnp.tensordot(choice.kernel[i], _TAPS, 1)
     if layer.taps is not None:
         x = _convolved(x, layer.taps * taps, conv) * pixels
@@ -119,30 +119,27 @@ def _convolved(x: jax.Array, kernel: jax.Array, conv: str) -> jax.Array:
     return lowering.conv_product(lowering.conv_view(x, _LARGEST, 1, conv), kernel)
 
 
-def _pooled(x: jax.Array, pools: jax.Array, share: jax.Array) -> jax.Array:
+def _pooled(x: jax.Array, pools: jax.Array, pixels: jax.Array) -> jax.Array:
     """x with its pool mixed in as far as there is one."""
-    half = _small(x, 2)
-    return pools * half * inside(share)[None, :, :, None] + (1.0 - pools) * x
+    half = _small(x, 2, x.shape[1:3])
+    return pools * half * pixels[None, :, :, None] + (1.0 - pools) * x
 
 
-def _image(
-    images: jax.Array, choice: Decisions, rates: tuple[int, ...]
-) -> jax.Array:
-    """The image at all rates and depths, mixed."""
+def _image(images: jax.Array, choice: Decisions, template: Template) -> jax.Array:
+    """The image at all rates and depths, mixed, on the canvas."""
     squeezed = images.max(axis=0, keepdims=True)
     squeezed = jnp.pad(squeezed, ((0, len(images) - 1), (0, 0), (0, 0), (0, 0)))
     images = choice.squeeze[0] * images + choice.squeeze[1] * squeezed
-    mixed = jnp.zeros_like(images)
-    for share, rate in zip(choice.rate, rates, strict=True):
-        mixed += share * _small(images, rate)
-    return mixed
+    parts = [share * _small(images, rate, template.canvas)
+             for share, rate in zip(choice.rate, template.rates, strict=True)]
+    return sum(parts[1:], parts[0])
 
 
-def _small(x: jax.Array, rate: int) -> jax.Array:
-    """x after a pool, with zeros up to its shape."""
+def _small(x: jax.Array, rate: int, sides: tuple[int, ...]) -> jax.Array:
+    """x after a pool, with zeros up to (height, width)."""
     small = lowering.max_pool(x, rate)
-    lost = [(0, n - m) for n, m in zip(x.shape, small.shape)]
-    return jnp.pad(small, lost)
+    down, across = (n - m for n, m in zip(sides, small.shape[1:3]))
+    return jnp.pad(small, ((0, 0), (0, down), (0, across), (0, 0)))
 
 
 def _uniform(key: jax.Array, shape: tuple[int, ...], fan_in: int) -> jax.Array:

@@ -8,13 +8,14 @@ them is one compiled program.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.flatten_util import ravel_pytree
 
 from sparse_jax.differentiable import costs, network, schedules, template
 from sparse_jax.differentiable.costs import Budgets
@@ -41,8 +42,8 @@ class Config:
     """
 
     template: Template
-    steps: int = 600
-    batch_size: int = 128
+    steps: int = 200
+    batch_size: int = 64
     learning_rate: float = 3e-3
     schedule: Schedule = Schedule()
     conv: str = 'patches'
@@ -70,9 +71,18 @@ class Found(NamedTuple):
 
 
 class _State(NamedTuple):
-    params: tuple[Linear, ...]
-    logits: Decisions
+    """Flat: few large operations compile, and run, faster than many small ones."""
+
+    params: jax.Array
+    logits: jax.Array
     optimisers: tuple[Any, Any]
+
+
+class _Trees(NamedTuple):
+    """What the flat arrays of a state stand for."""
+
+    params: Callable[[jax.Array], tuple[Linear, ...]]
+    logits: Callable[[jax.Array], Decisions]
 
 
 _WEIGHTS: Any = optax.scale_by_adam()
@@ -102,12 +112,15 @@ def search(
         allow = template.allowed(config.template, None)
     params = network.init(jax.random.fold_in(key, SEED_STREAM), config.template)
     logits = template.initial(config.template)
+    (params, to_params), (logits, to_logits) = map(ravel_pytree, (params, logits))
+    trees = _Trees(to_params, to_logits)
     state = _State(params, logits, (_WEIGHTS.init(params), _LOGITS.init(logits)))
-    step = functools.partial(_step, key=key, data=data, budgets=budgets,
+    step = functools.partial(_step, trees=trees, key=key, data=data, budgets=budgets,
                              config=config, allow=allow)
     state, (entropy, fixed) = jax.lax.scan(step, state, jnp.arange(config.steps))
     at_end = (entropy * fixed).sum() / jnp.maximum(fixed.sum(), 1)
-    return Found(template.masked(state.logits, allow), state.params, at_end)
+    return Found(template.masked(trees.logits(state.logits), allow),
+                 trees.params(state.params), at_end)
 
 
 @functools.partial(jax.jit, static_argnames=('config', 'chunk'))
@@ -169,8 +182,8 @@ def loss_of(
 
 
 def _step(
-    state: _State, number: jax.Array, *, key: jax.Array, data: TrainData,
-    budgets: Budgets, config: Config, allow: Decisions,
+    state: _State, number: jax.Array, *, trees: _Trees, key: jax.Array,
+    data: TrainData, budgets: Budgets, config: Config, allow: Decisions,
 ) -> tuple[_State, tuple[jax.Array, jax.Array]]:
     """One step of both optimisers; (cross-entropy, whether choices are held) too."""
     schedule, share = config.schedule, number / config.steps
@@ -181,14 +194,13 @@ def _step(
              data.labels[rows])
     fixed = schedules.is_fixed(share, schedule)
 
-    def loss(params: tuple[Linear, ...], logits: Decisions
-             ) -> tuple[jax.Array, jax.Array]:
-        logits = template.masked(logits, allow)
+    def loss(params: jax.Array, flat: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits = template.masked(trees.logits(flat), allow)
         drawn = template.relaxed(
             key_draw, logits, schedules.temperature(share, schedule))
         choice = jax.tree.map(functools.partial(jnp.where, fixed),
                               template.hard(logits), drawn)
-        return loss_of(params, choice, batch, budgets,
+        return loss_of(trees.params(params), choice, batch, budgets,
                        schedules.penalty(share, schedule), config)
 
     (_, entropy), grads = jax.value_and_grad(loss, (0, 1), has_aux=True)(
@@ -197,6 +209,5 @@ def _step(
     moves, logit_state = _LOGITS.update(grads[1], state.optimisers[1])
     rates = (config.learning_rate * schedules.weight_factor(share),
              schedules.logit_rate(share, schedule, config.steps))
-    params = jax.tree.map(lambda p, u: p - rates[0] * u, state.params, weights)
-    logits = jax.tree.map(lambda p, u: p - rates[1] * u, state.logits, moves)
-    return _State(params, logits, (weight_state, logit_state)), (entropy, fixed)
+    return _State(state.params - rates[0] * weights, state.logits - rates[1] * moves,
+                  (weight_state, logit_state)), (entropy, fixed)

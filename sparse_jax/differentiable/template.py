@@ -7,11 +7,13 @@ weights and decisions are trained, one of them in the end.
 
 import dataclasses
 import functools
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
 
@@ -27,6 +29,10 @@ WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100)
 UNITS = (4, 8, 16, 32, 64)
 LEAST_SIDE = 4
 """Pixels of the shorter side that a down-sampling of the image leaves at least."""
+LEAST_CANVAS, FEWEST_MAPS = 12, 4
+"""Where a first layer of so few maps is over the working memory, finer images than that
+are not relaxed, as long as so many pixels of the shorter side are left: they take most
+of the time."""
 _NEVER = -1e9
 """Logit of a choice that the space does not have."""
 
@@ -64,6 +70,7 @@ class Template:
       head: whether a fully connected layer comes before the classifier.
       widths: the choices of every layer's maps.
       fold_binary: whether two classes are counted as one unit.
+      finest: the least rate of down-sampling.
     """
 
     input_shape: tuple[int, int, int]
@@ -72,6 +79,7 @@ class Template:
     head: bool = False
     widths: tuple[int, ...] = WIDTHS[:8]
     fold_binary: bool = True
+    finest: int = 1
 
     def __post_init__(self) -> None:
         """Refuses what no program relaxes.
@@ -104,7 +112,14 @@ class Template:
     def rates(self) -> tuple[int, ...]:
         """Rates of down-sampling that leave an image."""
         least = min(self.input_shape[:2])
-        return tuple(r for r in RATES if r == 1 or least // r >= LEAST_SIDE)
+        fine = [r for r in RATES if r >= self.finest]
+        return tuple(r for r in fine if r == fine[0] or least // r >= LEAST_SIDE)
+
+    @property
+    def canvas(self) -> tuple[int, int]:
+        """(height, width) of the largest image that there is after down-sampling."""
+        height, width, _ = self.input_shape
+        return height // self.rates[0], width // self.rates[0]
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -127,13 +142,16 @@ def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], bool]:
     return tuple(tuple(TYPES[letter] for letter in part) for part in parts), head
 
 
-def of_space(space: Space, text: str, widest: int) -> Template:
+def of_space(
+    space: Space, text: str, widest: int, memory: float = math.inf
+) -> Template:
     """The template of a text over the images of a space.
 
     Args:
       space: the table.
       text: see `SYNTAX`.
       widest: the most maps that a layer can have.
+      memory: the most working memory of a network, in elements; see `LEAST_CANVAS`.
 
     Raises:
       ValueError: what is allowed.
@@ -141,7 +159,27 @@ def of_space(space: Space, text: str, widest: int) -> Template:
     blocks, head = parse(text)
     widths = tuple(n for n in WIDTHS if n <= widest)
     return Template(space.input_shape, space.num_classes, blocks, head, widths,
-                    space.fold_binary)
+                    space.fold_binary, _finest(space, memory))
+
+
+def _finest(space: Space, memory: float) -> int:
+    """The least rate of down-sampling that is worth its time."""
+    finest, (height, width, _) = 1, space.input_shape
+    for rate in RATES[1:]:
+        rows, columns = height // finest, width // finest
+        least = rows * columns + FEWEST_MAPS * (rows - 2) * (columns - 2)
+        if least <= memory or min(height, width) // rate < LEAST_CANVAS or not (
+                _has_rate(space, rate)):
+            break
+        finest = rate
+    return finest
+
+
+def _has_rate(space: Space | None, rate: int) -> bool:
+    """Whether a space has a down-sampling of the image; None for the whole table."""
+    has = lambda name, value: space is None or space[name].problem(value) is None
+    return has('downsample-input', rate > 1) and (
+        rate == 1 or has('input-downsampling-rate', rate))
 
 
 @functools.lru_cache(maxsize=64)
@@ -158,8 +196,7 @@ def allowed(template: Template, space: Space | None) -> Decisions:
     has = lambda name, value: space is None or space[name].problem(value) is None
     grid = lambda names, values: _some(np.array(
         [[has(name, value) for value in values] for name in names]))
-    rate = np.array([has('downsample-input', rate > 1) and (
-        rate == 1 or has('input-downsampling-rate', rate)) for rate in template.rates])
+    rate = np.array([_has_rate(space, rate) for rate in template.rates])
     colour = template.input_shape[2] > 1
     squeeze = grid(['downsample-input-in-depth'], (False, True))[0] & [True, colour]
     exists = np.ones((len(rows), 2), bool)
@@ -193,11 +230,9 @@ def hard(logits: Decisions) -> Decisions:
 
 def relaxed(key: jax.Array, logits: Decisions, temperature: jax.Array) -> Decisions:
     """A draw of the Gumbel-softmax of every decision (Jang et al., 2017)."""
-    leaves, tree = jax.tree.flatten(logits)
-    keys = jax.random.split(key, len(leaves))
-    return tree.unflatten([
-        jax.nn.softmax((a + jax.random.gumbel(k, a.shape)) / temperature, axis=-1)
-        for k, a in zip(keys, leaves)])
+    flat, unflat = ravel_pytree(logits)
+    noisy = unflat((flat + jax.random.gumbel(key, flat.shape)) / temperature)
+    return jax.tree.map(functools.partial(jax.nn.softmax, axis=-1), noisy)
 
 
 def _rows(template: Template) -> list[str]:

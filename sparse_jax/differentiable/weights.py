@@ -47,7 +47,7 @@ def _flat(
     (read,) = (shapes[name] for name in node.inputs)
     if len(read) == 1:
         return kernel
-    height, width, _ = template.input_shape
+    height, width = template.canvas
     whole: Shape = (len(kernel), kernel.shape[1] // (height * width), height, width)
     cut = kernel.reshape(whole)[(slice(None), *(slice(n) for n in read))]
     return cut.reshape(len(kernel), math.prod(read))

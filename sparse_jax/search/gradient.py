@@ -82,11 +82,12 @@ def _of_template(
 ) -> list[Network | None]:
     """What one template gives within every set of budgets."""
     settings, space = setup.settings.differentiable, setup.space
-    template = templates.of_space(space, text, settings.widest)
-    config = Config(template, settings.steps, setup.settings.train.batch_size,
+    budgets = [_budgets(setup, share) for share in shares]
+    template = templates.of_space(space, text, settings.widest,
+                                  max(float(most.working_memory) for most in budgets))
+    config = Config(template, settings.steps, settings.batch_size,
                     conv=setup.lowering.conv)
     allow = templates.allowed(template, space)
-    budgets = [_budgets(setup, share) for share in shares]
     base = _middle(setup)
     logits = _trained(setup, key, (budgets, seeds), config, allow)
     return [discretise(jax.tree.map(lambda a, i=i: a[i], logits), template, space,

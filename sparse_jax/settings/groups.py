@@ -223,7 +223,7 @@ class Differentiable:
     """The search by gradient, where `search.strategy` or `search.initial_from` asks for
     it."""
 
-    templates: tuple[str, ...] = ('cc', 'cs-c')
+    templates: tuple[str, ...] = ('cc',)
     """Families of networks, one program each: letters for the layers of a block, c
     Conv2D and s SeparableConv2D, - between two blocks, + at the end for a fully
     connected layer. All layers but the first of a block can be left out."""
@@ -231,8 +231,10 @@ class Differentiable:
     """Sets of budgets of every template, from those of the search downwards."""
     seeds: int = 1
     """Searches of every set."""
-    steps: int = 600
+    steps: int = 200
     """Batches that one search trains on."""
+    batch_size: int = 64
+    """Images of each."""
     widest: int = 16
     """Maps of a layer, at most."""
 

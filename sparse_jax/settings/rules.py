@@ -240,7 +240,8 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
 def _gradient_rules(settings: Settings) -> list[Rule]:
     """Of the search by gradient."""
     d = settings.differentiable
-    counts = {'budgets': d.budgets, 'seeds': d.seeds, 'steps': d.steps}
+    counts = {'budgets': d.budgets, 'seeds': d.seeds, 'steps': d.steps,
+              'batch_size': d.batch_size}
     return [
         Rule('differentiable.templates', d.templates, _is_templates(d.templates),
              f'a tuple of one or more texts: {SYNTAX}'),

@@ -25,6 +25,8 @@ OLDER = {'objectives.fold_binary': False, 'pruning.bisect': False,
 their default."""
 BINARY = ('objectives.fold_binary',)
 """Settings that mean something for two classes alone."""
+GRADIENT = ('differentiable',)
+"""Settings that mean something to the search by gradient alone."""
 
 
 def dumps(settings: Settings) -> str:
@@ -34,8 +36,11 @@ def dumps(settings: Settings) -> str:
 
 def locked(settings: Settings, num_classes: int = 0) -> dict[str, Any]:
     """{'search.batch': 8, ...}: what must agree when a study continues, or between
-    hosts; without what only two classes have, unless there are two."""
-    free = FREE if num_classes == 2 else FREE + BINARY
+    hosts; without what only two classes have, unless there are two, and without what
+    only a search by gradient has, unless it is one."""
+    search = settings.search
+    by_gradient = 'differentiable' in (search.strategy, search.initial_from)
+    free = FREE + BINARY * (num_classes != 2) + GRADIENT * (not by_gradient)
     found = {name: value for name, value in flatten(to_tree(settings)).items()
              if not any(name == f or name.startswith(f'{f}.') for f in free)}
     # Blanks between its items mean nothing.

@@ -8,11 +8,12 @@ import pytest
 from sparse_jax.differentiable import network
 from sparse_jax.differentiable.discretise import Network
 from sparse_jax.differentiable.geometry import geometry
-from sparse_jax.differentiable.template import Decisions, allowed
+from sparse_jax.differentiable.template import Decisions, allowed, of_space
 from sparse_jax.differentiable.weights import exact_weights
 from sparse_jax.model.network import SparseNet, prepare_images
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.ops import lowering
+from sparse_jax.space.restriction import restrict
 from tests.differentiable.relaxed_networks import (
     IMAGE,
     TEMPLATES,
@@ -35,9 +36,11 @@ def _shaken(params):
                  for key, layer in zip(keys, params))
 
 
-@pytest.mark.parametrize('text', TEMPLATES[2:])
-def test_made_decisions_are_the_exact_network(text):
-    template, rng = template_of(text, SPACE), np.random.default_rng(4)
+@pytest.mark.parametrize('text, finest', [
+    *((text, 1) for text in TEMPLATES[2:]), ('cc', 2)])
+def test_made_decisions_are_the_exact_network(text, finest):
+    template = template_of(text, SPACE, finest=finest)
+    rng = np.random.default_rng(4)
     params = _shaken(network.init(jax.random.key(1), template))
     images = jax.random.normal(jax.random.key(2), (3, *IMAGE))
     turned = jnp.moveaxis(images, (3, 0), (0, 3))
@@ -60,6 +63,20 @@ def test_made_decisions_are_the_exact_network(text):
         np.testing.assert_allclose(relaxed(one_hot(choice, template)), exact,
                                    rtol=2e-4, atol=2e-4)
         done += 1
+
+
+def test_large_images_are_relaxed_as_fine_as_the_memory_allows():
+    finest = lambda side, memory, text='': of_space(
+        restrict(space_of((side, side, 1), 10), text) if text
+        else space_of((side, side, 1), 10), 'cc', 4, memory).finest
+    # A layer of four maps and its image have 784 + 4 * 676 elements.
+    assert finest(28, 3487) == 2 and finest(28, 3488) == 1
+    # Fewer than 12 pixels would be left of these.
+    assert finest(8, 64) == finest(20, 64) == 1
+    assert finest(200, 2048) == 4 and finest(200, np.inf) == 1
+    assert finest(28, 64, 'downsample-input=false') == 1
+    canvas = of_space(space_of((28, 28, 1), 10), 'cc', 4, 2048)
+    assert canvas.canvas == (14, 14) and canvas.rates == (2, 3, 4)
 
 
 def test_open_decisions_mix_networks():

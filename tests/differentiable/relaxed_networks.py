@@ -1,5 +1,7 @@
 """Random networks of templates, as decisions and as graphs of the table."""
 
+import dataclasses
+
 import jax
 import numpy as np
 
@@ -18,8 +20,10 @@ def space_of(image=IMAGE, classes=CLASSES) -> Space:
     return restrict(sparse_space(image, classes), 'batch-norm=false')
 
 
-def template_of(text: str, space: Space, widest: int = 6) -> Template:
-    return of_space(space, text, widest)
+def template_of(
+    text: str, space: Space, widest: int = 6, finest: int = 1
+) -> Template:
+    return dataclasses.replace(of_space(space, text, widest), finest=finest)
 
 
 def base_of(space: Space) -> dict:

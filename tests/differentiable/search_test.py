@@ -18,7 +18,7 @@ from tests.differentiable.relaxed_networks import base_of, space_of, template_of
 
 SPACE = space_of((8, 8, 1), 10)
 TEMPLATE = template_of('cc', SPACE, widest=4)
-CONFIG = Config(TEMPLATE, steps=12, batch_size=16, conv=lowering.chosen().conv)
+CONFIG = Config(TEMPLATE, steps=6, batch_size=16, conv=lowering.chosen().conv)
 ALLOW = allowed(TEMPLATE, SPACE)
 AT_ONCE = 8
 
@@ -49,7 +49,7 @@ def _made(found, budgets, template, space):
 
 
 def test_every_network_is_within_its_budgets_and_all_are_one_program(digits):
-    budgets, networks, programs = _budgets(8 * AT_ONCE), [], front._cache_size()
+    budgets, networks, programs = _budgets(7 * AT_ONCE), [], front._cache_size()
     for start in range(0, len(budgets), AT_ONCE):
         some = budgets[start:start + AT_ONCE]
         found = _front(digits, some, key=start)

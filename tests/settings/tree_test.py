@@ -77,6 +77,15 @@ def test_an_older_study_counts_two_output_units(tmp_path):
         'objectives.fold_binary: False -> True']
 
 
+def test_settings_of_the_gradient_lock_only_searches_by_it():
+    few = {'differentiable': {'steps': 7}}
+    assert differences(Settings(), from_tree(few)) == []
+    for search in ({'strategy': 'differentiable'}, {'initial_from': 'differentiable'}):
+        given = from_tree(few | {'search': search})
+        assert differences(from_tree({'search': search}), given) == [
+            'differentiable.steps: 200 -> 7']
+
+
 def test_the_parts_of_an_older_study_are_drawn_at_random(tmp_path):
     tree = json.loads(dumps(Settings()))
     del tree['data']['split']
