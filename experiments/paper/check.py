@@ -69,7 +69,7 @@ def check(
         return
     yield from _counted(kept)
     base = kept.data.base_name
-    if base not in paths and base not in EMBEDDED:
+    if lacks_images(kept, paths):
         yield Finding(SKIPPED, f'accuracy and chip: no images of {base}; give '
                                f'--data {base}=PATH ({where(base)})')
         return
@@ -81,6 +81,11 @@ def check(
         return
     yield from _seen(kept, images, test)
     yield _on_chip(kept, images, test)
+
+
+def lacks_images(kept: Winner, paths: Mapping[str, str]) -> bool:
+    """Whether nobody said where the images of a winner are, which are not embedded."""
+    return kept.data.base_name not in {*paths, *EMBEDDED}
 
 
 def where(name: str) -> str:

@@ -12,7 +12,8 @@ NONE = '–'
 """A figure that is not known, or that a system does not have."""
 
 
-WORDS = ('competitor', 'system', 'from', 'result', 'search', 'data')
+WORDS = ('competitor', 'system', 'from', 'result', 'search', 'data', 'network', 'board',
+         'chip')
 """Columns of text; all others have figures."""
 
 

@@ -41,6 +41,12 @@ class Published(NamedTuple):
     """Bytes, under a rule of the source's own."""
     gpu_days: float | None = None
     """Of the search."""
+    chip: str = ''
+    """That the two figures below were measured on; '' for none."""
+    milliseconds: float | None = None
+    """For a prediction."""
+    millijoules: float | None = None
+    """For a prediction."""
     against: str = ''
     """The competitor that a row of table A is held against."""
 
