@@ -19,6 +19,8 @@ _STRANGE = (*_FILES, '.npy', *pictures.SUFFIXES, *pictures.OTHER_SUFFIXES)
 """Files that a data_dir of TFDS has none of."""
 _ACCEPTED = ('accepted: an .npz or .csv file, or a folder of idx, .npy or .csv files, '
              'or of one folder of pictures for each class')
+_DIGITS = 'datasets/data/digits.csv.gz'
+"""In the folder of scikit-learn."""
 _LOOKED_AT = 1000
 """Entries of a folder that are looked at before it is given to TFDS."""
 
@@ -111,8 +113,17 @@ def _check_foreign(folder: pathlib.Path, name: str) -> None:
 
 def _digits() -> Pool:
     """scikit-learn's 1797 embedded digits, 8 x 8, values 0..16; no official test."""
-    from sklearn.datasets import load_digits
-    pixels, labels = load_digits(return_X_y=True)
+    found = importlib.util.find_spec('sklearn')
+    folders = (found and found.submodule_search_locations) or ()
+    # Importing scikit-learn takes a second; its table of digits is a plain file.
+    for path in (pathlib.Path(folder) / _DIGITS for folder in folders):
+        if path.is_file():
+            table = np.loadtxt(path, dtype=np.uint8, delimiter=',')
+            pixels, labels = table[:, :-1], table[:, -1].astype(int)
+            break
+    else:
+        from sklearn.datasets import load_digits
+        pixels, labels = load_digits(return_X_y=True)
     return Pool(pixels.reshape(-1, 8, 8).astype(np.uint8), labels,
                 class_names=CLASS_NAMES['digits'])
 

@@ -1,14 +1,14 @@
 """Which units survive pruning: a unit lives on a path of kept weights from the image
 to the classifier. Read by the objectives and by shrinking."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from sparse_jax import ops
 from sparse_jax.model import sizes
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.size import Size, channel_mask
 from sparse_jax.space.architecture import Graph, Node
@@ -31,6 +31,8 @@ class _Net(NamedTuple):
     graph: Graph
     shapes: dict[str, Shape]
     true: dict[str, Size]
+    library: Any
+    """That of the masks: `numpy` or `jax.numpy`."""
 
     def read_shapes(self, node: Node) -> list[Shape]:
         """Padded shapes of a node's inputs."""
@@ -55,7 +57,8 @@ def live(skeleton: Skeleton, candidate: Candidate, kept: Masks) -> Live:
     """
     graph = skeleton.graph
     true = sizes.true_sizes(skeleton, candidate)
-    net = _Net(graph, graph.shapes(), true.tensors)
+    net = _Net(graph, graph.shapes(), true.tensors,
+               library_of(*kept.values(), candidate.channels))
     reached = _reach(net, kept)
     needed = _need(net, kept, candidate.channels[-1])
     units = {name: reached[name] & needed[name] for name in reached}
@@ -65,13 +68,13 @@ def live(skeleton: Skeleton, candidate: Candidate, kept: Masks) -> Live:
     for node in graph.weighted_nodes:
         kernel[node.name] = net.joined(
             node, kept[node.name], units[node.name], units)
-    units['input'] = jnp.ones(net.shapes['input'][0], bool)
+    units['input'] = net.library.ones(net.shapes['input'][0], bool)
     return Live(kernel, _aligned(net, units))
 
 
 def _reach(net: _Net, kept: Masks) -> Masks:
     """{tensor: units that some kept path from the image reaches}."""
-    units = {'input': jnp.ones(net.shapes['input'][0], bool)}
+    units = {'input': net.library.ones(net.shapes['input'][0], bool)}
     for node in net.graph.nodes:
         combination = ops.find(node.op).combination
         if combination is not None:
@@ -79,7 +82,7 @@ def _reach(net: _Net, kept: Masks) -> Masks:
                 node, [units[name] for name in node.inputs])
             continue
         joined = net.joined(
-            node, kept[node.name], jnp.ones(node.channels, bool), units)
+            node, kept[node.name], net.library.ones(node.channels, bool), units)
         units[node.name] = joined.reshape(node.channels, -1).any(1)
     return units
 
@@ -87,8 +90,8 @@ def _reach(net: _Net, kept: Masks) -> Masks:
 def _need(net: _Net, kept: Masks, classes: jax.Array) -> Masks:
     """{tensor: units from which some kept path leads to a class}."""
     last = net.graph.nodes[-1]
-    needed = {t: jnp.zeros(net.shapes[t][0], bool) for t in net.shapes}
-    needed[last.name] = jnp.arange(last.channels) < classes
+    needed = {t: net.library.zeros(net.shapes[t][0], bool) for t in net.shapes}
+    needed[last.name] = net.library.arange(last.channels) < classes
     for node in reversed(net.graph.nodes):
         out, shapes = needed[node.name], net.read_shapes(node)
         combination = ops.find(node.op).combination
@@ -110,9 +113,9 @@ def _aligned(net: _Net, units: Masks) -> Masks:
     units = dict(units)
     for group in _tied(net.graph):
         longest = max(len(units[name]) for name in group)
-        common = jnp.zeros(longest, bool)
+        common = net.library.zeros(longest, bool)
         for name in group:
-            common |= jnp.pad(units[name], (0, longest - len(units[name])))
+            common |= net.library.pad(units[name], (0, longest - len(units[name])))
         for name in group:
             present = channel_mask(net.true[name], net.shapes[name])
             units[name] = common[:len(present)] & present & units[name].any()

@@ -3,10 +3,10 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 
 from sparse_jax import ops
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.ops.size import Size, divided
 from sparse_jax.space.architecture import Graph
 
@@ -24,7 +24,8 @@ def true_sizes(skeleton: Skeleton, candidate: Candidate) -> Sizes:
     """Propagate the candidate's channels and kernels through the graph."""
     graph = skeleton.graph
     channels, height, width = graph.image_shape()
-    tensors = {'input': Size(jnp.int32(channels), height, width)}
+    number = library_of(candidate.channels).int32
+    tensors = {'input': Size(number(channels), height, width)}
     outputs = {}
     for i, node in enumerate(graph.nodes):
         out = ops.form(node).size(
@@ -53,7 +54,8 @@ def valid_weights(
         weights = ops.find(node.op).weights
         if weights is None:
             continue
-        out = jnp.arange(node.channels) < candidate.channels[i]
+        out = library_of(candidate.channels).arange(
+            node.channels) < candidate.channels[i]
         masks[node.name] = {'kernel': weights.valid(
             node, out, candidate.kernel[i], [sizes.tensors[t] for t in node.inputs],
             [shapes[t] for t in node.inputs])}

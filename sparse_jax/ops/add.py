@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.ops.compact_node import CompactNode
 from sparse_jax.ops.node import Node
 from sparse_jax.ops.operation import (
@@ -51,7 +52,7 @@ def _fixed(node: Node, known: Mapping[str, bool]) -> bool:
 
 
 def _least(sides: Sequence[jax.Array | int]) -> jax.Array | int:
-    if all(isinstance(side, int) for side in sides):
+    if library_of(*sides) is np:
         return min(sides)
     return jnp.stack([jnp.int32(side) for side in sides]).min()
 
@@ -89,8 +90,9 @@ def _combine(
 
 
 def _reach(node: Node, inputs: Sequence[jax.Array]) -> jax.Array:
-    return jnp.stack([
-        jnp.pad(units, (0, node.channels - len(units))) for units in inputs]).any(0)
+    library = library_of(*inputs)
+    return library.stack([library.pad(units, (0, node.channels - len(units)))
+                          for units in inputs]).any(0)
 
 
 def _need(

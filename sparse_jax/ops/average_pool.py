@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.ops.compact_node import CompactNode
 from sparse_jax.ops.node import Node
 from sparse_jax.ops.operation import (
@@ -59,7 +60,7 @@ def _size(
 ) -> Size:
     del kernel
     source = sizes[node.inputs[0]]
-    left = lambda side: (_left(side, node.kernel) if isinstance(side, int)
+    left = lambda side: (_left(side, node.kernel) if library_of(side) is np
                          else jnp.maximum(divided(side, node.kernel), 1))
     return Size(channels, left(source.height), left(source.width))
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.ops.compact_node import CompactNode
 from sparse_jax.ops.node import CLASSIFIER, Node
 from sparse_jax.ops.operation import (
@@ -94,8 +95,8 @@ def _valid(
     shapes: Sequence[Shape],
 ) -> jax.Array:
     del node, kernel
-    flat = jnp.concatenate([
-        element_mask(size, shape) for size, shape in zip(sizes, shapes)])
+    flat = [element_mask(size, shape) for size, shape in zip(sizes, shapes)]
+    flat = library_of(*flat).concatenate(flat)
     return outputs[:, None] & flat
 
 
@@ -116,12 +117,12 @@ def _living(
     units: Sequence[jax.Array], sizes: Sequence[Size], shapes: Sequence[Shape]
 ) -> jax.Array:
     """[F] living elements of all inputs."""
-    flat = []
+    flat, library = [], library_of(*units)
     for unit, size, shape in zip(units, sizes, shapes):
-        alive = unit if len(shape) == 1 else jnp.broadcast_to(
+        alive = unit if len(shape) == 1 else library.broadcast_to(
             unit[:, None, None], shape).ravel()
         flat.append(alive & element_mask(size, shape))
-    return jnp.concatenate(flat)
+    return library_of(*flat).concatenate(flat)
 
 
 def _join(kept: jax.Array, outputs: jax.Array, inputs: jax.Array) -> jax.Array:

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax.ops.arrays import library_of
 
 
 class Size(NamedTuple):
@@ -24,12 +27,12 @@ class Size(NamedTuple):
 
 def divided(n: jax.Array | int, by: int) -> jax.Array | int:
     """n // by; sizes are positive, which spares a traced one the sign checks."""
-    return n // by if isinstance(n, int) else jax.lax.div(n, jnp.int32(by))
+    return n // by if library_of(n) is np else jax.lax.div(n, jnp.int32(by))
 
 
 def channel_mask(size: Size, shape: tuple[int, ...]) -> jax.Array:
     """[C] bool: maps or units of a padded tensor that are true."""
-    return jnp.arange(shape[0]) < size.channels
+    return library_of(size.channels).arange(shape[0]) < size.channels
 
 
 def spatial_mask(size: Size, shape: tuple[int, ...]) -> jax.Array:
@@ -44,6 +47,6 @@ def element_mask(size: Size, shape: tuple[int, ...]) -> jax.Array:
     channels = channel_mask(size, shape)
     if len(shape) == 1:
         return channels
-    rows = jnp.arange(shape[1]) < size.height
-    columns = jnp.arange(shape[2]) < size.width
+    arange = library_of(*size).arange
+    rows, columns = arange(shape[1]) < size.height, arange(shape[2]) < size.width
     return (channels[:, None, None] & rows[:, None] & columns).ravel()

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.ops.compact_node import CompactNode
 from sparse_jax.ops.node import Node
 from sparse_jax.ops.operation import (
@@ -62,7 +63,7 @@ def _combine(
 
 def _reach(node: Node, inputs: Sequence[jax.Array]) -> jax.Array:
     del node
-    return jnp.stack(list(inputs)).any(0)
+    return library_of(*inputs).stack(list(inputs)).any(0)
 
 
 def _need(

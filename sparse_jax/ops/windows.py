@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.ops.compact_node import CompactNode
 from sparse_jax.ops.node import Node
 from sparse_jax.ops.operation import Shape, Shapes, Tiers
@@ -76,7 +76,7 @@ def padded_to(node: Node, channels: int, tiers: Tiers) -> Node:
 
 def taps(node: Node, kernel: jax.Array) -> jax.Array:
     """[k, k] bool: true positions of a window held in the top-left corner."""
-    line = jnp.arange(node.kernel) < kernel
+    line = library_of(kernel).arange(node.kernel) < kernel
     return line[:, None] & line
 
 

@@ -7,11 +7,14 @@ trained beside them. `valid` marks the weights that the candidate really has.
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, NamedTuple, ParamSpec, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax.types import Array
 
 Tree = dict
 Arguments = ParamSpec('Arguments')
@@ -123,19 +126,28 @@ def keep(
     reading of the table's pruning-thresholds row; for a structured method the
     largest magnitude of the group counts). A weight of exactly 0 is none.
     """
-    means, masks = kernels(method.mean(params, aux)), {}
-    scores = method.score(params, aux)
+    return survivors(
+        method, kernels(method.mean(params, aux)), method.score(params, aux), valid,
+        offset=offset, thresholds=thresholds)
+
+
+def survivors(
+    method: PruningMethod, means: Mapping[str, Array], scores: Mapping[str, Array],
+    valid: Tree, *, offset: Array | float, thresholds: Mapping[str, Array],
+) -> dict[str, Any]:
+    """`keep` of the kernels' means and of the scores; all of the host, or traced."""
+    masks = {}
     for name, mean in means.items():
-        size = jnp.abs(mean)
+        size = abs(mean)
         if method.structured:
             size = size.max(axis=group_axes(mean), keepdims=True)
         cut = scores[name] < method.default_cut + offset
-        large = (size >= thresholds[name]) | jnp.isneginf(scores[name])
+        large = (size >= thresholds[name]) | (scores[name] == -np.inf)
         masks[name] = valid[name]['kernel'] & cut & large & (mean != 0)
     return masks
 
 
-def group_axes(kernel: jax.Array) -> tuple[int, ...]:
+def group_axes(kernel: Array) -> tuple[int, ...]:
     """Axes within one group: all but outputs of a convolution, or inputs of a dense."""
     return (0,) if kernel.ndim == 2 else tuple(range(1, kernel.ndim))
 

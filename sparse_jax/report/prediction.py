@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from sparse_jax.objectives.goal import ERROR, Goal
 from sparse_jax.report.axes import Axis, percent_axis, size_axis
 from sparse_jax.report.chart import SIZE, chart, dots, line
 from sparse_jax.report.elements import Element, element, sentence
 from sparse_jax.report.facts import Facts
+from sparse_jax.report.ranks import ranks
 from sparse_jax.search.credit import best_cut, figures_of
 from sparse_jax.study.lineage import latest
 from sparse_jax.study.record import Record
@@ -85,7 +85,7 @@ def _picture(goal: Goal, observed: np.ndarray, predicted: np.ndarray) -> Element
     ends = np.array([low, high])
     words = ''
     if np.ptp(observed) > 0 and np.ptp(predicted) > 0:
-        rank = np.corrcoef(*map(stats.rankdata, (observed, predicted)))[0, 1]
+        rank = np.corrcoef(ranks(observed), ranks(predicted))[0, 1]
         words = f', rank correlation {rank:.2f}'
     return chart(f'{sentence(goal.title)}{words}', x, y,
                  line(x.at(ends), y.at(ends), 'diagonal'),

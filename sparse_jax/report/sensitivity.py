@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from sparse_jax.objectives.goals import figure
 from sparse_jax.report.elements import Child, Element, element, table
 from sparse_jax.report.facts import Facts
+from sparse_jax.report.ranks import ranks
 from sparse_jax.study.lineage import latest
 from sparse_jax.study.record import Record
 
@@ -60,13 +60,13 @@ def _strength(values: Sequence, goals: np.ndarray, ordered: bool) -> float:
     if known.sum() < FEWEST or np.ptp(goals[known]) == 0:
         return float('nan')
     kept = [value for value, is_known in zip(values, known) if is_known]
-    ranks = stats.rankdata(goals[known])
+    ranked = ranks(goals[known])
     if not ordered:
-        return correlation_ratio([str(value) for value in kept], ranks)
+        return correlation_ratio([str(value) for value in kept], ranked)
     numbers = np.array(kept, float)
     if np.ptp(numbers) == 0:
         return float('nan')
-    return float(np.corrcoef(stats.rankdata(numbers), ranks)[0, 1])
+    return float(np.corrcoef(ranks(numbers), ranked)[0, 1])
 
 
 def correlation_ratio(groups: Sequence[str], values: np.ndarray) -> float:

@@ -10,15 +10,17 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 
 from sparse_jax.study import files
 from sparse_jax.study.outcome import Weights
 from sparse_jax.study.records import StudyError
+
+if TYPE_CHECKING:
+    import orbax.checkpoint as ocp
 
 FOLDER = 'checkpoints'
 WRITTEN = '.written.json'
@@ -159,8 +161,11 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _checkpointer() -> ocp.StandardCheckpointer:
+def _checkpointer() -> 'ocp.StandardCheckpointer':
     """A checkpointer of this process alone: hosts that assist do not wait for it."""
+    # A report writes none, and importing takes long.
+    import orbax.checkpoint as ocp
+
     this = jax.process_index()
     return ocp.StandardCheckpointer(
         multiprocessing_options=ocp.options.MultiprocessingOptions(

@@ -1,24 +1,18 @@
 """Members of a study's front as compact networks, and their one look at test data."""
 
 import dataclasses
-import functools
 import json
 import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax import compiler, data
-from sparse_jax.efforts import CHEAP
+from sparse_jax import data
 from sparse_jax.model import compact
-from sparse_jax.model import weights as weight_trees
 from sparse_jax.model.compact import CompactNet
-from sparse_jax.model.connectivity import Live
 from sparse_jax.model.shrink import shrink
-from sparse_jax.model.skeleton import EXACT, TierPolicy, split
+from sparse_jax.model.skeleton import EXACT, TierPolicy
 from sparse_jax.objectives import compact_costs
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.pruning.method import PruningMethod
@@ -26,11 +20,9 @@ from sparse_jax.quantize import int8_accuracy
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
+from sparse_jax.study import cuts
 from sparse_jax.study.outcome import Weights
 from sparse_jax.study.records import Record, Study, StudyError, StudyWarning
-from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.prune import prune
-from sparse_jax.training.step import TrainState
 
 _CHUNK = 500
 TESTS, TEST_DATA = 'test_accuracy', 'test_data'
@@ -63,7 +55,7 @@ def member(
     graph = encoding.graph(space, row.trial.row)
     if row.offset is not None:
         point = encoding.decode(space, row.trial.row)
-        weights = repruned(graph, point, weights, method, row.offset, policy)
+        weights = cuts.repruned(graph, point, weights, method, row.offset, policy)
     net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
                  std=dataset.std)
     return Member(row, graph, weights, net)
@@ -78,33 +70,6 @@ def as_two_units(member: Member) -> Totals | None:
     return compact_costs.costs(shrink(
         graph, member.weights.folded, member.weights.units, mean=member.net.mean,
         std=member.net.std))
-
-
-@functools.lru_cache(maxsize=64)
-def _pruner(procedure: Procedure) -> Callable[..., tuple[Live, dict]]:
-    """`prune`, compiled as a search does it, once for all cuts of a network."""
-    cheap = compiler.known(CHEAP) if jax.default_backend() == 'cpu' else None
-    return jax.jit(
-        functools.partial(prune, procedure=procedure), compiler_options=cheap)
-
-
-def repruned(
-    graph: Graph, point: dict, weights: Weights, method: PruningMethod, offset: float,
-    policy: TierPolicy = EXACT,
-) -> Weights:
-    """The same posterior pruned at another shift of the log alpha cut."""
-    skeleton, candidate = split(graph, point, policy)
-    procedure = Procedure(skeleton, method)
-    params, aux, stats = (
-        weight_trees.widen(skeleton, graph, tree)
-        for tree in (weights.params, weights.aux, weights.stats))
-    state = TrainState(params, aux, stats, (), jnp.int32(0))
-    pruned, folded = jax.device_get(
-        _pruner(procedure)(state, candidate, offset=offset))
-    shapes = graph.shapes()
-    units = {name: mask[: shapes[name][0]] for name, mask in pruned.units.items()}
-    return weights._replace(
-        folded=weight_trees.extract(skeleton, graph, folded), units=units)
 
 
 def accuracy(net: CompactNet, split: data.Split) -> float:

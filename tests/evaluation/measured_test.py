@@ -17,6 +17,7 @@ from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.search import loop
 from sparse_jax.settings import reading
 from sparse_jax.space import encoding
+from sparse_jax.study import cuts
 from sparse_jax.study import front as fronts
 from sparse_jax.study.outcome import CurvePoint, Outcome, Pruned, Trial, Weights
 from sparse_jax.study.records import Study
@@ -74,7 +75,7 @@ def test_programs_hand_over_the_network_of_every_cut(setup, study):
         point = encoding.decode(old.space, outcome.trial.row)
         assert len(outcome.curve) == 1
         for at, policy in itertools.product(outcome.curve, (EXACT, old.policy)):
-            expected = fronts.repruned(
+            expected = cuts.repruned(
                 graph, point, outcome.weights, method, at.offset, policy)
             equal = jax.tree.map(np.array_equal, at.pruned,
                                  Pruned(expected.folded, expected.units))

@@ -20,6 +20,7 @@ from sparse_jax.report import (
     published,
     sensitivity,
 )
+from sparse_jax.report.ranks import ranks
 
 SIZES = Objectives()
 
@@ -226,3 +227,8 @@ def test_published_memory_is_that_of_the_memory_model():
     weights = SIZES._replace(memory='working_memory_weights')
     xw = published.plotted(entries, weights, (2, 0))
     assert [both for _, both in xw] == [(1362, pytest.approx(0.0351))]
+
+
+def test_equal_values_share_the_mean_of_their_ranks():
+    np.testing.assert_array_equal(
+        ranks(np.array([3.0, 1.0, 3.0, 2.0, 3.0])), [4, 1, 4, 2, 4])

@@ -7,6 +7,7 @@ from sparse_jax import data
 from sparse_jax.search import loop
 from sparse_jax.settings import reading
 from sparse_jax.space import encoding
+from sparse_jax.study import cuts
 from sparse_jax.study import front as fronts
 from sparse_jax.study.records import Study, StudyError
 from tests import tiny_study
@@ -48,10 +49,10 @@ def test_networks_of_one_program_are_cut_by_one_program(setup, study):
     build = lambda row, *policy: fronts.member(
         study, setup.space, row, setup.dataset, method, *policy).net
     rows = study.curve_rows()
-    fronts._pruner.cache_clear()
+    cuts._numbers.cache_clear()
     padded = [build(row, policy) for row in rows]
     graphs = {encoding.graph(setup.space, row.trial.row) for row in rows}
-    assert len(graphs) > 1 and fronts._pruner.cache_info().misses == 1
+    assert len(graphs) > 1 and cuts._numbers.cache_info().misses == 1
     for row, net in zip(rows, padded):
         for own, exact in zip(net.nodes, build(row).nodes, strict=True):
             np.testing.assert_array_equal(own.weight, exact.weight)
