@@ -10,7 +10,7 @@ from launch import ahead, tables
 from sparse_jax import status
 from sparse_jax.data.description import describe
 from sparse_jax.objectives.goals import Objectives, best_under, figure, front_of
-from sparse_jax.search import clock, loop
+from sparse_jax.search import clock, loop, strategies
 from sparse_jax.search.clock import End
 from sparse_jax.search.forecast import forecast
 from sparse_jax.search.setup import Setup
@@ -159,6 +159,16 @@ def end_text(end: End, seconds: float) -> str:
                    'are left for another round; a larger search.max_minutes goes on')
 
 
+def left_over_text(setup: Setup, study: Study) -> str:
+    """Networks that were known before any training and that no round has taken; ''
+    where there are none."""
+    left = strategies.left_over(setup, study)
+    if not left:
+        return ''
+    return (f'networks of the strategy that no round has trained: {left}; '
+            'the same command with more rounds or minutes trains them')
+
+
 def print_summary(setup: Setup, study: Study) -> None:
     """The front, the programs and where the time went."""
     console = tables.console()
@@ -169,7 +179,8 @@ def print_summary(setup: Setup, study: Study) -> None:
     if aims.on_board:
         tables.line(console, tables.prediction_text(board(setup.settings)))
     tables.line(console, f'candidates: {tables.statuses_text(rows)}')
-    for text in (*tables.finals_texts(study.networks(), aims), tables.rungs_text(rows),
+    for text in (left_over_text(setup, study),
+                 *tables.finals_texts(study.networks(), aims), tables.rungs_text(rows),
                  tables.no_better_text(
                      study.networks(), describe(setup.dataset),
                      balanced=setup.settings.objectives.balanced)):

@@ -24,7 +24,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
@@ -81,7 +81,33 @@ def commands_of(points: Sequence[Point]) -> list[tuple[Command, Settings]]:
         swept = [f'--{name}={commands.text_of(value)}'
                  for name, value in command.point.items()]
         found.append((command, read(cli.config_of([*words, *swept]))))
+    check_different(found)
     return found
+
+
+def check_different(found: Sequence[tuple[Command, Settings]]) -> None:
+    """Refuse points that are equal though they are spelt differently, as 1e-3 and
+    0.001: they would be one study twice."""
+    from sparse_jax.settings.tree import flatten, to_tree
+
+    known: dict[str, Command] = {}
+    for command, settings in found:
+        # As text: settings hold dicts.
+        text = repr(_numbers(flatten(to_tree(settings))))
+        earlier = known.setdefault(text, command)
+        if earlier is not command:
+            cli.fail(f'points {earlier.task} and {command.task} of the sweep are '
+                     f'equal: {earlier.name} and {command.name}; allowed: different '
+                     'ones')
+
+
+def _numbers(value: Any) -> Any:
+    """A value of settings with all of its numbers as floats: 1 and 1.0 are equal."""
+    if isinstance(value, dict):
+        return {name: _numbers(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(inner) for inner in value]
+    return float(value) if isinstance(value, int) else value
 
 
 def _passed_on() -> list[str]:

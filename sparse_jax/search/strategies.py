@@ -87,6 +87,15 @@ def first_batch(setup: 'Setup', study: Study, round_: int) -> np.ndarray | None:
     return None if not len(rows) and STRATEGIES[search.strategy].suggests else rows
 
 
+def left_over(setup: 'Setup', study: Study) -> int:
+    """How many networks that were known before any training no round has taken."""
+    rows = _stored(setup, study)
+    if rows is None:
+        return 0
+    done = sum(not record.is_end for record in study.rounds())
+    return max(len(rows) - done * setup.settings.search.batch, 0)
+
+
 def last_phase(setup: 'Setup') -> str:
     """What the search is told that ends without a further point."""
     suggests = STRATEGIES[setup.settings.search.strategy].suggests
@@ -98,13 +107,9 @@ def _planned(
     points: 'Callable[[Setup, jax.Array], np.ndarray]',
 ) -> np.ndarray:
     """[N, D] as the study has them, or as they are found now."""
-    dim = setup.domain.dim
-    try:
-        rows = np.array(json.loads(study.meta(PLANNED) or ''), float).reshape(-1, dim)
-        if ((rows >= 0) & (rows <= 1)).all():
-            return rows
-    except (ValueError, TypeError):
-        pass
+    rows = _stored(setup, study)
+    if rows is not None:
+        return rows
     rows = points(setup, jax.random.fold_in(setup.root_key, STREAM))
     search = setup.settings.search
     if not len(rows) and not STRATEGIES[search.strategy].suggests:
@@ -114,3 +119,13 @@ def _planned(
             "or 'suggest'")
     study.set_meta(PLANNED, json.dumps(rows.tolist()))
     return rows
+
+
+def _stored(setup: 'Setup', study: Study) -> np.ndarray | None:
+    """[N, D] as the study has them; None where it has none, or they are damaged."""
+    try:
+        rows = np.array(json.loads(study.meta(PLANNED) or ''), float)
+        rows = rows.reshape(-1, setup.domain.dim)
+    except (ValueError, TypeError):
+        return None
+    return rows if ((rows >= 0) & (rows <= 1)).all() else None

@@ -39,6 +39,7 @@ def check_settings(workdir: str, settings: Settings, num_classes: int = 0) -> No
     path = pathlib.Path(workdir) / CONFIG_FILE
     files.check_folder(path.parent / checkpoints.FOLDER, workdir)
     files.check_file(path.parent / study.FILE, workdir)
+    _check_own(path.parent / study.FILE, workdir)
     if not path.is_file():
         for name in (study.FILE, checkpoints.FOLDER):
             if _holds_something(path.parent / name):
@@ -195,6 +196,14 @@ def _check_writable(workdir: str) -> None:
     reason = paths.refusal(pathlib.Path(workdir))
     if reason:
         raise study.StudyError(f'workdir {workdir!r}: {reason}')
+
+
+def _check_own(path: pathlib.Path, workdir: str) -> None:
+    """Refuse the study of another user, or one that is only to be read."""
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        raise study.StudyError(
+            f'workdir {workdir!r}: {path.name} cannot be written; allowed: a study of '
+            'yours, or a copy of the folder')
 
 
 def _write(path: pathlib.Path, settings: Settings) -> None:

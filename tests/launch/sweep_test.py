@@ -63,6 +63,19 @@ def test_the_commands_are_printed_but_of_what_has_finished(tmp_path, capsys):
     assert len(more.out.splitlines()) == len(NAMES)
 
 
+@pytest.mark.parametrize('text, words', [
+    ('config.search.rungs=(0.5,1),(0.5,1.0)',
+     'points 0 and 1 of the sweep are equal'),
+    ('config.search.inherit=True,true', 'inherit=True and inherit=true'),
+    ('config.search.min_overlap=0.5,5e-1', 'min_overlap=0.5 and min_overlap=5e-1')])
+def test_one_value_spelt_in_two_ways_is_one_line(tmp_path, capsys, text, words):
+    flags = [word for word in _flags(tmp_path / 'new') if '--sweep' not in word]
+    found = command_line.run(
+        capsys, 'sweep', '--executor=print', f'--sweep={text}', *flags)
+    assert found.code == 2 and words in found.err and found.out == ''
+    assert len(found.err.splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
 def test_what_is_there_is_gathered(tmp_path, capsys):
     flags = [*_flags(tmp_path), f'--config.search.rounds={tiny_study.ROUNDS}']
     _finished(tmp_path)

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from launch import progress
 from sparse_jax.search import gradient, loop, strategies
 from sparse_jax.search.strategies import STRATEGIES, Strategy
 from sparse_jax.settings.errors import ConfigError
@@ -124,6 +125,14 @@ def test_the_end_of_a_search_uses_up_no_points(known, tmp_path):
     size = tiny_study.BATCH
     np.testing.assert_array_equal(batch, _expected(built)[size: 2 * size])
     assert len(batch)
+    # What is left is said when a search ends; this one had a round of the strategy.
+    count = len(_expected(built))
+    assert strategies.left_over(built, study) == count - size > 0
+    assert progress.left_over_text(built, study).startswith(
+        f'networks of the strategy that no round has trained: {count - size}; ')
+    study.add_round(2, 0, [], [], {})
+    assert strategies.left_over(built, study) == 0
+    assert progress.left_over_text(built, study) == ''
     study.close()
 
 
@@ -146,6 +155,7 @@ def test_a_strategy_more_is_an_entry_more(monkeypatch, tmp_path):
 def test_without_a_strategy_nothing_is_known(tmp_path):
     study = Study(tmp_path)
     assert strategies.first_batch(tiny_study.build(), study, 0) is None
+    assert strategies.left_over(tiny_study.build(), study) == 0
     study.close()
 
 

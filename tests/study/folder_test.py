@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from sparse_jax.settings.reading import read
 from sparse_jax.study import folder as workdir
 from sparse_jax.study.opened import find_network, open_study
 from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import StudyError
+from sparse_jax.study.records import FILE, StudyError
 from tests import tiny_study
 from tests.launch import command_line
 
@@ -32,6 +34,18 @@ def test_a_study_makes_its_folder_and_keeps_its_configuration(tmp_path):
     with pytest.raises(StudyError, match="labels of 'tiny', or .*, have changed since"):
         workdir.start_study(str(folder), read(config), other)
     assert workdir.read_settings(str(folder)).search.rounds == 3
+
+
+def test_the_study_of_another_user_is_one_line(tmp_path, monkeypatch):
+    """Before data are loaded; a system's administrator may write it, so it is asked."""
+    tmp_path.joinpath(FILE).write_bytes(b'')
+    workdir.check_settings(str(tmp_path), tiny_study.settings())
+    asked = os.access
+    monkeypatch.setattr(os, 'access', lambda path, mode: (
+        pathlib.Path(path).name != FILE and asked(path, mode)))
+    with pytest.raises(StudyError, match=r'study.sqlite cannot be written; allowed: a '
+                                         r'study of yours, or a copy of the folder$'):
+        workdir.check_settings(str(tmp_path), tiny_study.settings())
 
 
 def test_settings_added_since_a_study_began_have_their_defaults(tmp_path):
