@@ -26,12 +26,14 @@ def use(folder: pathlib.Path) -> None:
     """
     import jax
 
+    from sparse_jax import replacing
     from sparse_jax.lowered import lower
 
     folder.mkdir(parents=True, exist_ok=True)
     # A folder of others, or one that is read-only, is used as it is.
     with contextlib.suppress(OSError):
         drop_damaged(folder)
+        replacing.drop_abandoned(folder)
     # A full disk is no reason to stop here, nor to say so for every program.
     warnings.filterwarnings(
         'ignore', 'Error writing persistent compilation cache', UserWarning)
