@@ -94,6 +94,9 @@ def best_text(
     from sparse_jax.study.outcome import FINAL
 
     within = f'the soft bounds of {bounds_text(objectives)}'
+    if objectives.budgets:
+        within += ' and the hard budgets of ' + ' and '.join(
+            objectives.goal(name).text(most) for name, most in objectives.budgets)
     best = chosen(rows, objectives)
     if best is None:
         return f'no front member within {within}'

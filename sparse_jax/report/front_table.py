@@ -71,8 +71,9 @@ def glance(facts: Facts) -> Element:
                             'none is chosen.', class_='note')
     there = any(shown.name == row.name for shown in facts.shown)
     name = element('a', row.name, href=f'#{anchor(row)}') if there else row.name
+    limits = 'bounds and budgets' if objectives.budgets else 'soft bounds'
     how = ('best start of the best final' if row.trial.rung == FINAL else
-           'least validation error within the soft bounds')
+           f'least validation error within the {limits}')
     tiles = [_tile('chosen network', name, how),
              _tile(facts.accuracy_title.removesuffix(' (%)'),
                    percent(1 - (row.error or 0.0)),

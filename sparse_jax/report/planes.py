@@ -131,8 +131,10 @@ def _limits(
         if not column:
             continue
         hard = dict(objectives.budgets).get(objectives.names[column])
-        lines = [('soft', objectives.bounds[column])]
-        lines += [] if hard is None else [('hard', hard)]
+        lines = [] if hard is None else [('hard', hard)]
+        # What lies beyond a hard budget bounds nothing.
+        if hard is None or objectives.bounds[column] < hard:
+            lines.insert(0, ('soft', objectives.bounds[column]))
         marks += [draw(x, y, value, kind) for kind, value in lines]
         # What lies beyond a hard budget limits nothing.
         if draw is vertical and (hard is None or hard > x.high):
@@ -194,8 +196,11 @@ def _legend(facts: Facts, published: Sequence[Published]) -> Element:
     objectives = facts.objectives
     count = len(objectives.names)
     entries = [('front', f'front of all {count} objectives'),
-               ('other', 'other networks'), ('stairs', 'least error at this cost'),
-               ('soft', 'soft bound')]
+               ('other', 'other networks'), ('stairs', 'least error at this cost')]
+    hard = dict(objectives.budgets)
+    if any(bound < hard.get(name, float('inf')) for name, bound in zip(
+            objectives.names[1:], objectives.bounds[1:])):
+        entries.append(('soft', 'soft bound'))
     if facts.best is not None:
         entries.insert(1, ('chosen', f'chosen: {facts.best.name}'))
     if objectives.budgets:
