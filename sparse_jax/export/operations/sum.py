@@ -76,7 +76,8 @@ def add_tensors(graph: TfliteGraph, node: QuantizedNode, parts: list[int]) -> No
 def refuse_but_two(node: QuantizedNode) -> None:
     """Raises ExportError unless there are two inputs."""
     if len(node.inputs) != 2:
-        raise ExportError(f'{node.name}: .tflite adds exactly two tensors')
+        raise ExportError(f'{node.name}: .tflite adds exactly two tensors; allowed '
+                          'for this network: the format c alone')
 
 
 def _tflite(graph: TfliteGraph, node: QuantizedNode) -> None:
