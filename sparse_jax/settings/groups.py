@@ -220,21 +220,19 @@ class Search:
 
 @dataclasses.dataclass(frozen=True)
 class Differentiable:
-    """The search by gradient, where `search.strategy` or `search.initial_from` asks for
-    it."""
+    """The search by gradient, where a strategy asks for it."""
 
     templates: tuple[str, ...] = ('cc',)
     """Families of networks, one program each: letters for the layers of a block, c
-    Conv2D and s SeparableConv2D, - between two blocks, + at the end for a fully
-    connected layer. All layers but the first of a block can be left out."""
+    Conv2D and s SeparableConv2D, - between blocks, + at the end for a fully connected
+    layer. All layers but the first of a block can be left out."""
     budgets: int = 8
     """Sets of budgets of every template, from those of the search downwards."""
     seeds: int = 1
     """Searches of every set."""
     steps: int = 200
-    """Batches that one search trains on."""
+    """Batches that one search trains on, each of `batch_size` images."""
     batch_size: int = 64
-    """Images of each."""
     widest: int = 16
     """Maps of a layer, at most."""
 
