@@ -8,6 +8,8 @@ table C if its working memory is counted as input + weights, to B if as input + 
 to A if it has no goal or budget of working memory. Its network is chosen on validation
 images and meets the test images once; the study keeps what they gave. A row of the
 paper is won only if all figures are at least as good, on test images and in int8.
+Competitors that ran before, in experiments/paper/rows, stand in the tables of the data
+sets that are shown.
 """
 
 import argparse
@@ -22,6 +24,9 @@ from experiments.paper import command, competitors, markdown, ours, published
 from sparse_jax.baselines import rows
 from sparse_jax.paths import local
 from sparse_jax.study import glance
+
+ROWS = pathlib.Path(__file__).parent / 'rows'
+"""Of competitors that ran before: one folder of launch.baselines for each limit."""
 
 
 class Read(NamedTuple):
@@ -53,6 +58,21 @@ def read(
             else:
                 result.found.append(row)
     return result
+
+
+def with_kept(
+    given: Read, sets: Sequence[str], folder: pathlib.Path = ROWS,
+) -> Read:
+    """The same with the kept competitors of the data sets that are shown, first.
+
+    Raises:
+      RowsError: a folder of them is not as it was written.
+    """
+    shown = {*sets, *(row.set for row in given.found),
+             *(competitors.set_of(row) for row in given.run)}
+    kept = [row for path in sorted(folder.glob(f'*/{rows.JSON}'))
+            for row in rows.read(path.parent) if competitors.set_of(row) in shown]
+    return given._replace(run=[*kept, *(row for row in given.run if row not in kept)])
 
 
 def text(given: Read, *, hardware: str, sets: Sequence[str] = ()) -> str:
@@ -114,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with command.one_line():
         folders = [str(local(folder)) for folder in args.workdirs]
         given = read(folders, cores=args.cores, trust_factories=args.trust_factories)
+        given = with_kept(given, args.sets)
         made = text(given, sets=args.sets,
                     hardware=args.hardware or f'{args.cores} CPU cores')
         if not args.out:

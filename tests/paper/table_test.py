@@ -120,6 +120,27 @@ def test_competitors_run_here_stand_beside_the_published_ones():
         'A', 'cifar10-2', [odd], [])
 
 
+def test_kept_competitors_stand_in_the_tables_of_their_data(tmp_path):
+    row = rows.Row('knn', 'usps_binary', 2, 'abc', 'def', 0.7, 0.7123, 2048, 512, 500,
+                   3, 1.0, {}, {'kilobytes': 2.0, 'seed': 0})
+    other = dataclasses.replace(row, data='digits', classes=10)
+    rows.write(tmp_path / 'usps_2kb', [row, other])
+    found = table.with_kept(table.Read([], [], []), ['usps-2'], tmp_path)
+    assert found.run == [row]
+    text = table.text(found, hardware='', sets=['usps-2'])
+    assert '| kNN | 96.70 | 1,866,496 | 71.23 | 500 |' in text
+    again = table.with_kept(found, [], tmp_path)
+    assert again.run == [row]
+    assert not table.with_kept(table.Read([], [], []), ['mnist-10'], tmp_path).run
+
+
+def test_committed_rows_are_as_they_were_written():
+    folders = [path.parent for path in table.ROWS.glob('*/*.json')]
+    assert folders
+    for folder in folders:
+        assert rows.is_whole(folder, rows.read(folder))
+
+
 def test_random_search_is_a_competitor():
     chance = OURS._replace(name='chance', algorithm='random', validation=1.0)
     assert verdict.pick(ROW, [chance]) is None
