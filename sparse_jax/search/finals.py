@@ -74,11 +74,12 @@ def plan(
 
 
 def side_by_side(networks: Sequence[Record], seconds: float) -> float:
-    """How many trainings of an end have run at once, on average; at least one.
+    """How many trainings of the last round have run at once, on average; at least one.
+    Of a round that compiled too it is less than what an end may expect.
 
     Args:
-      networks: of all rounds; the last one had trainings of an end.
-      seconds: wall-clock of that round.
+      networks: of all rounds.
+      seconds: wall-clock of the last one.
     """
     last = max(row.round for row in networks)
     spent = sum(row.train_seconds or 0.0 for row in networks

@@ -180,10 +180,9 @@ def _plan_finals(
     search, rounds = setup.settings.search, study.rounds()
     if not search.final_share:
         return False
-    networks, minutes, at_once = study.networks(), search.max_minutes, 1.0
-    if rounds and rounds[-1].is_end:
-        at_once = finals.side_by_side(
-            networks, clock.durations(rounds, ends=True)[-1])
+    networks, minutes, took = study.networks(), search.max_minutes, clock.durations(
+        rounds, ends=True)
+    at_once = finals.side_by_side(networks, took[-1]) if networks and took else 1.0
     planned = finals.plan(
         networks, setup.settings, setup.objectives,
         60.0 * minutes - timer.seconds() if minutes else None,
