@@ -1,7 +1,7 @@
 """The network that a search stands for, with every figure of the paper's tables.
 
-It is chosen on validation images alone (`study.finals.chosen`), and meets the test
-images once; the study keeps that accuracy.
+It is chosen on validation images alone (`stands_for`), and meets the test images once;
+the study keeps that accuracy.
 """
 
 import pathlib
@@ -26,6 +26,7 @@ from sparse_jax.study import glance
 from sparse_jax.study.finals import chosen
 from sparse_jax.study.front import Member
 from sparse_jax.study.opened import OpenStudy, open_study
+from sparse_jax.study.record import Record
 
 RUN_IMAGES = 8
 """Validation images that are run on the emulated board for a row of a table."""
@@ -86,7 +87,7 @@ def read(
     """
     with open_study(folder, trust_factories=trust_factories) as study:
         networks = study.records.networks()
-        row = chosen(networks, study.objectives)
+        row = stands_for(study)
         if row is None:
             return None
         member, spec = study.network(row), study.data_spec
@@ -104,6 +105,23 @@ def read(
             sum(r.offset is None and r.trial.origin is None for r in networks),
             study.settings.seed, glance.look(folder).last.split(' ')[0],
             command(study.settings), study.settings.search.algorithm)
+
+
+def stands_for(study: OpenStudy) -> Record | None:
+    """The best network by validation that is within its budget as the paper counts.
+
+    That of `study.finals.chosen`, unless its budget on the model size holds with one
+    output unit for two classes and not with two: then that of the next point in order.
+    """
+    networks, objectives = study.records.networks(), study.objectives
+    most = dict(objectives.budgets).get('model_size')
+    left = networks
+    while (row := chosen(left, objectives)) is not None:
+        counted = fronts.as_two_units(study.network(row))
+        if counted is None or most is None or counted.model_size <= most:
+            return row
+        left = [other for other in left if other.trial.first != row.trial.first]
+    return chosen(networks, objectives)
 
 
 def table_of(objectives: Objectives) -> str:

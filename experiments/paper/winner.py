@@ -92,13 +92,14 @@ def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
     Args:
       study: open.
       row: of the paper, as on the command line; '' for none.
-      trial: name of the network; 'best' for that which the study stands for.
+      trial: name of the network; 'best' for `ours.stands_for`.
 
     Raises:
       StudyError: there is no such network, or none within the bounds.
       WinnerError: the row is none of its data set.
     """
-    member, spec, images = study.network(trial), study.data_spec, study.dataset
+    best = ours.stands_for(study) if trial == 'best' else None
+    member, spec, images = study.network(best or trial), study.data_spec, study.dataset
     set_ = f'{spec.base_name}-{images.num_classes}'
     if row:
         find_row(row, set_)

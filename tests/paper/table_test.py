@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -20,6 +21,8 @@ from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.quantize import int8_accuracy
 from sparse_jax.settings.reading import read
+from sparse_jax.study import finals
+from sparse_jax.study import front as fronts
 from sparse_jax.study.front import TESTS
 from tests.launch.command_line import ENVIRONMENT, ROOT
 from tests.paper import digits_study
@@ -155,6 +158,31 @@ def test_two_classes_are_told_in_both_ways():
     own = COSTS._replace(model_size=1700)
     assert '| 1,800 (1,700) |' in markdown.details([OURS._replace(own=own)])
     assert '| 1,800 |' in markdown.details([OURS])
+
+
+def test_a_search_stands_for_what_its_budget_holds_with_two_units(tmp_path):
+    """The best network is within the budget by the unit that the fold saves alone."""
+    folder = tmp_path / 'two'
+    shutil.copytree(digits_study.folder('binary'), folder)
+    with sparse_jax.open_study(folder) as study:
+        networks, objectives = study.records.networks(), study.objectives
+        best = finals.chosen(networks, objectives)
+        own = best.costs.model_size
+        counted = fronts.as_two_units(study.network(best)).model_size
+        assert counted > own
+        rest = [row for row in networks if row.trial.first != best.trial.first]
+        other = finals.chosen(rest, objectives)
+        assert other is not None
+
+        def with_budget(most):
+            held = objectives._replace(budgets=(('model_size', most),))
+            return ours.stands_for(types.SimpleNamespace(
+                records=study.records, network=study.network, objectives=held))
+
+        assert with_budget(counted).name == best.name
+        over = with_budget(counted - 1)
+        small = fronts.as_two_units(study.network(other)).model_size < counted
+        assert over.name == (other.name if small else best.name)
 
 
 def test_a_study_of_digits_becomes_its_row(tmp_path):
