@@ -14,7 +14,6 @@ from sparse_jax.ops.node import Node
 from sparse_jax.ops.operation import Shape, Shapes, Tiers
 from sparse_jax.ops.size import Size, divided
 
-Side = TypeVar('Side', int, Any)
 Maps = TypeVar('Maps', np.ndarray, jax.Array)
 
 MAX_INPUT_MAPS = 128
@@ -28,7 +27,7 @@ def one_map(node: Node, shapes: Sequence[Shape]) -> str:
     return '' if [len(shape) for shape in shapes] == [3] else 'one feature map'
 
 
-def places(side: Side, kernel: Side, stride: int) -> Side:
+def places(side: Any, kernel: Any, stride: int) -> Any:
     """VALID windows, `stride` pixels apart, along a side; none of a shorter one."""
     if stride == 1:
         return side - kernel + 1
