@@ -5,6 +5,7 @@ the decisions take the rest away (FBNetV2, Wan et al., 2020). At one-hot decisio
 the network that they stand for, weight by weight.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -132,7 +133,7 @@ def _image(images: jax.Array, choice: Decisions, template: Template) -> jax.Arra
     images = choice.squeeze[0] * images + choice.squeeze[1] * squeezed
     parts = [share * _small(images, rate, template.canvas)
              for share, rate in zip(choice.rate, template.rates, strict=True)]
-    return sum(parts[1:], parts[0])
+    return functools.reduce(jnp.add, parts)
 
 
 def _small(x: jax.Array, rate: int, sides: tuple[int, ...]) -> jax.Array:
