@@ -15,23 +15,25 @@ only that. docs/strategies.md has both.
 import argparse
 import contextlib
 import json
+import math
 import multiprocessing
 import pathlib
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import ml_collections
 
 from experiments import digits, mnist_2kb_cpu, strategies_reading
+from experiments.paper import command
 from sparse_jax import default_config
-from sparse_jax.data.errors import DataError
+from sparse_jax.paths import local, refusal
 from sparse_jax.search import loop, setup
 from sparse_jax.search.clock import Clock, seconds_of
 from sparse_jax.search.loop import Progress
-from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.reading import read
 from sparse_jax.study import folder as workdir
 from sparse_jax.study import lock
@@ -122,7 +124,7 @@ def search(settings: Any, folder: str, seconds: float) -> None:
     with lock.hold(folder), contextlib.closing(built.evaluator.executor):
         study = workdir.start_study(folder, settings, built.dataset, built.lowering)
         known = notes_of(study)
-        finished, timer = dict(known.finished), Clock(study, begin, time.process_time)
+        finished, timer = known.finished, Clock(study, begin, time.process_time)
         compiled = _compilations()
 
         def keep(ended: bool) -> None:
@@ -146,9 +148,18 @@ def search(settings: Any, folder: str, seconds: float) -> None:
 
 
 def notes_of(study: Study) -> Notes:
-    """Of a study; empty ones where it has none."""
+    """Of a study; empty ones where it has none.
+
+    Raises:
+      StudyError: what it remembers under this name is something else.
+    """
     text = study.meta(NOTES)
-    return Notes(*json.loads(text)) if text else Notes({}, 0, 0.0, False)
+    try:
+        notes = Notes(*json.loads(text)) if text else Notes({}, 0, 0.0, False)
+        return notes._replace(finished=dict(notes.finished))
+    except (TypeError, ValueError):
+        raise StudyError(f'workdir {str(study.workdir)!r}: its notes are damaged; '
+                         'allowed: another workdir') from None
 
 
 def is_done(folder: pathlib.Path, seconds: float) -> bool:
@@ -211,41 +222,65 @@ def _run(given: argparse.Namespace, seconds: float) -> None:
         process = spawn.Process(target=_child, args=(settings, str(folder), seconds))
         process.start()
         process.join()
-        if process.exitcode:
-            sys.exit(process.exitcode)
+        code = process.exitcode or 0
+        if code < 0:
+            command.fail(f'workdir {str(folder)!r}: its search was ended by signal '
+                         f'{-code}; the same command goes on', 128 - code)
+        if code:
+            sys.exit(code)
 
 
 def _child(settings: Any, folder: str, seconds: float) -> None:
     jax.config.update('jax_platforms', 'cpu')
-    try:
+    # Ctrl-C reaches both processes: this one ends at once, the other says so.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with command.one_line():
         search(settings, folder, seconds)
-    except (ConfigError, DataError, StudyError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the searches that are missing and print the table."""
-    some = lambda text: tuple(int(part) for part in text.split(','))
-    names = lambda text: tuple(text.split(','))
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--workdir', type=pathlib.Path, required=True)
-    parser.add_argument('--data', choices=list(TASKS), default='digits')
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; what is wrong with it ends in one line and exit code 2."""
+    parser = command.Parser(__doc__)
+    parser.add_argument('--workdir', required=True, help='Of all searches.')
+    parser.add_argument('--data', default='digits', help=', '.join(TASKS))
     parser.add_argument('--path', default='', help='Where the images are.')
     parser.add_argument('--seconds', type=float, default=0.0,
                         help='Of a processor for each; by default as the data set has.')
-    parser.add_argument('--seeds', type=some, default=(0, 1, 2))
-    parser.add_argument('--strategies', type=names, default=tuple(STRATEGIES))
+    parser.add_argument('--seeds', default='0,1,2', metavar='N,N,...')
+    parser.add_argument('--strategies', default=','.join(STRATEGIES),
+                        metavar='NAME,NAME,...')
     parser.add_argument('--table', action='store_true', help='Run nothing.')
     given = parser.parse_args(argv)
-    unknown = [name for name in given.strategies if name not in STRATEGIES]
-    if unknown:
-        parser.error(f'--strategies={unknown[0]}: allowed: {", ".join(STRATEGIES)}')
-    seconds = given.seconds or TASKS[given.data].seconds
-    if not given.table:
-        _run(given, seconds)
-    print_table(given.workdir, given.data, seconds)
+    given.strategies = given.strategies.split(',')
+    for flag, names, allowed in (('data', [given.data], TASKS),
+                                 ('strategies', given.strategies, STRATEGIES)):
+        for name in names:
+            if name not in allowed:
+                command.fail(f'--{flag}={name}: allowed: {", ".join(allowed)}')
+    seeds = given.seeds.split(',')
+    if not all(seed.isdecimal() and int(seed) < 2**32 for seed in seeds):
+        command.fail(f'--seeds={given.seeds}: allowed: whole numbers of 0 to '
+                     '4294967295, such as 0,1,2')
+    given.seeds = [int(seed) for seed in seeds]
+    if not 0 <= given.seconds < math.inf:
+        command.fail(f'--seconds={given.seconds:g}: allowed: 0 for those of the data '
+                     'set, or more')
+    given.seconds = given.seconds or TASKS[given.data].seconds
+    if not given.workdir:
+        command.fail('--workdir is empty; allowed: a folder')
+    return given
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the searches that are missing and print the table."""
+    given = parse(argv)
+    with command.one_line():
+        given.workdir = local(given.workdir)
+        if not given.table:
+            if refused := refusal(given.workdir):
+                command.fail(f'--workdir={given.workdir}: {refused}')
+            _run(given, given.seconds)
+        print_table(given.workdir, given.data, given.seconds)
 
 
 if __name__ == '__main__':

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from typing import NoReturn
@@ -15,11 +16,14 @@ from sparse_jax.settings.errors import ConfigError
 from sparse_jax.space.network_file import NetworkFileError
 from sparse_jax.study.errors import StudyError
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
 
-def fail(line: str) -> NoReturn:
+
+def fail(line: str, code: int = 2) -> NoReturn:
     """End with one line and exit code 2."""
     print(f'error: {line}', file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(code)
 
 
 class Parser(argparse.ArgumentParser):
@@ -37,11 +41,16 @@ class Parser(argparse.ArgumentParser):
 
 @contextlib.contextmanager
 def one_line() -> Iterator[None]:
-    """What a person gave and cannot be used ends in one line."""
+    """What a person gave and cannot be used ends in one line, and so does Ctrl-C."""
     try:
         yield
     except (StudyError, ConfigError, DataError, PathError, RowsError,
             ExportError, WinnerError, NetworkFileError) as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        fail('stopped', STOPPED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) left; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        fail(f'{error.filename}: {error.strerror}')
+        fail(f'{error.filename or "disk"}: {error.strerror}')

@@ -70,7 +70,8 @@ def embed(
         parent lacks starts as the identity (in training its batch norm still
         normalises). Exact unless a larger VALID window or an added layer removes
         pixels that were read, or an added layer has fewer maps than it reads, as the
-        first half of a DownsampledConv2D.
+        first half of a DownsampledConv2D. Never where a stride, a pool or how the image
+        is read changes: the same weights then meet other pixels.
 
     Returns:
       (values, mask): trees of `padded`'s shapes; mask is True where inherited.

@@ -126,6 +126,10 @@ def _check_operation(node: Node, shapes: list[Shape]) -> None:
     slides = operation.weights is not None and operation.weights.convolves
     if node.stride > 1 and not slides:
         raise _wrong(f'node {node.name!r}: stride', node.stride, f'1 for op {node.op}')
+    if node.stride > max(shapes[0][1:], default=1):
+        # Beyond the image there is nothing to step over; a lowering may fill it up.
+        raise _wrong(f'node {node.name!r}: stride', node.stride,
+                     f'1 to {max(shapes[0][1:])}, the side of what it reads')
 
 
 def _known(document: dict, allowed: tuple[str, ...], where: str) -> None:

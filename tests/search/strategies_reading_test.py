@@ -8,7 +8,7 @@ import pytest
 
 from experiments import strategies
 from experiments import strategies_reading as reading
-from sparse_jax.study.records import Study
+from sparse_jax.study.records import Study, StudyError
 from tests import tiny_study
 
 TASK = reading.Task('a task', (99, 99), 0.5, (0.2, 50, 50), 'a row')
@@ -87,7 +87,31 @@ def test_every_cell_is_a_search_within_hard_budgets(name, strategy):
     assert settings.seed == 1 and settings.runtime.workers == 1
 
 
-def test_unknown_strategies_are_refused(tmp_path, capsys):
+@pytest.mark.parametrize('given, line', [
+    (['--strategies=darts'], '--strategies=darts: allowed: random, sparse, '),
+    (['--data=mnst'], '--data=mnst: allowed: digits, mnist, cifar10_binary'),
+    (['--seeds=0,,1'], '--seeds=0,,1: allowed: whole numbers of 0 to 4294967295'),
+    (['--seeds=-1'], '--seeds=-1: allowed: whole numbers'),
+    (['--seconds=nan'], '--seconds=nan: allowed: 0 for those of the data set'),
+    (['--seconds=-1'], '--seconds=-1: allowed: 0 for those'),
+    (['--workdir='], '--workdir is empty; allowed: a folder'),
+    (['--workdir={file}'], "{file}' is a file; allowed: a folder"),
+    (['--table'], "digits/random_0': study.sqlite: file is not a database"),
+])
+def test_mistakes_are_one_line(tmp_path, capsys, given, line):
+    (tmp_path / 'file').touch()
+    (tmp_path / 'digits' / 'random_0').mkdir(parents=True)
+    (tmp_path / 'digits' / 'random_0' / 'study.sqlite').write_text('nothing')
+    words = [word.format(file=tmp_path / 'file') for word in given]
     with pytest.raises(SystemExit, match='2'):
-        strategies.main([f'--workdir={tmp_path}', '--strategies=darts'])
-    assert '--strategies=darts: allowed: random, sparse' in capsys.readouterr().err
+        strategies.main([f'--workdir={tmp_path}', *words])
+    error = capsys.readouterr().err
+    assert line.format(file=tmp_path / 'file') in error and error.count('\n') == 1
+
+
+def test_damaged_notes_are_one_line(tmp_path):
+    with contextlib.closing(Study(tmp_path)) as study:
+        for text in ('[', '[1]', '[1, 2, 3, 4]'):
+            study.set_meta(strategies.NOTES, text)
+            with pytest.raises(StudyError, match='its notes are damaged'):
+                strategies.notes_of(study)

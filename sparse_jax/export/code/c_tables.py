@@ -65,8 +65,10 @@ def layer_numbers(
     """The integer fields of the layer descriptor, in the order of kernels.TYPES."""
     zero = net.tensors[node.name].zero_point
     words = [len(kernel_of(node)), *layout(node).extents(net, node)]
-    if max(words) > 0xFFFF or max(node.pool, node.stride) > 0xFF:
+    if max(words) > 0xFFFF:
         raise UnfitNetworkError(f'layer {node.name}: a dimension exceeds 65535')
+    if max(node.pool, node.stride) > 0xFF:
+        raise UnfitNetworkError(f'layer {node.name}: a pool or stride exceeds 255')
     steps = [node.pool, node.stride] if strided(net) else [node.pool]
     return [*words, *steps, count_bytes, zero, node.low]
 
