@@ -1,5 +1,6 @@
 """Winners: kept, read again, and held to what is claimed of them."""
 
+import dataclasses
 import json
 import shutil
 
@@ -72,6 +73,8 @@ def test_a_winner_comes_back_bit_by_bit(kept):
     assert sorted(path.name for path in kept.iterdir()) == [
         f'one.{end}' for end in FILES]
     first = stored.read('one', kept)
+    # A key of the images that are kept in memory.
+    assert hash(first.data) == hash(dataclasses.replace(first.data))
     files = stored.files_of(first, 'one')
     assert files == {path.name: path.read_bytes() for path in kept.iterdir()}
     test = data.load_test(first.data)
