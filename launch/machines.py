@@ -12,6 +12,7 @@ from absl import flags
 from launch import cli, interrupts, tables
 
 if TYPE_CHECKING:
+    from sparse_jax.evaluation.cluster import ray_executor
     from sparse_jax.evaluation.executor import ExecutorFactory
     from sparse_jax.settings.groups import Settings
 
@@ -133,11 +134,27 @@ def suited(
         return settings, hosts.make_executor
     from sparse_jax.evaluation.cluster import ray_executor
 
-    device, cpus = worker_of(given.ray)
+    options = _options(given.ray)
     connect(given)
-    options = ray_executor.Options(given.ray.address.value, device, cpus)
     settings = ray_executor.suited(settings, options)
     return settings, ray_executor.factory(settings, options)
+
+
+def platform_of(given: Executor) -> str | None:
+    """What the workers of a cluster train on; None for the devices of this process."""
+    if given.kind.value == 'local':
+        return None
+    from sparse_jax.evaluation.cluster import ray_executor
+
+    return ray_executor.platform(_options(given.ray))
+
+
+def _options(given: Ray) -> ray_executor.Options:
+    """Which cluster, and what a worker takes of it."""
+    from sparse_jax.evaluation.cluster import ray_executor
+
+    device, cpus = worker_of(given)
+    return ray_executor.Options(given.address.value, device, cpus)
 
 
 def worker_of(given: Ray) -> tuple[str, int]:
@@ -162,7 +179,7 @@ def _join_as_variables_say(given: Flags) -> None:
     except host_variables.HostsError as error:
         cli.fail(f'--hosts=auto: {error}')
     if found is None:
-        cli.fail('--hosts=auto: no variables of hosts are set; allowed: '
+        cli.fail('--hosts=auto: no variable says which process this is; allowed: '
                  f'{host_variables.names()}')
     address = given.coordinator.value or found.coordinator
     tables.line(tables.console(), f'{found.source}: host {found.number} of '

@@ -122,10 +122,11 @@ def main(argv: list[str]) -> None:
     check_settings(OUT.value, wanted.settings)
     lock.check_free(OUT.value)
     settings, make_executor = machines.suited(EXECUTOR, wanted.settings)
+    platform = machines.platform_of(EXECUTOR)
     built = setup.build(settings, make_executor=make_executor,
-                        lowering=lowering_of(OUT.value, settings))
+                        lowering=lowering_of(OUT.value, settings, platform))
     with contextlib.closing(built.evaluator.executor), \
-            running.locked_study(built, OUT.value) as records:
+            running.locked_study(built, OUT.value, platform) as records:
         tables.notes(tables.console(), built.dataset)
         retraining.plan(records, wanted)
         with progress.Reporter(built, records) as reporter:

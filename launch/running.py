@@ -12,18 +12,22 @@ from sparse_jax.study import records as study
 
 
 @contextlib.contextmanager
-def locked_study(built: Setup, folder: str) -> Iterator[study.Study]:
+def locked_study(
+    built: Setup, folder: str, platform: str | None = None
+) -> Iterator[study.Study]:
     """The study of a workdir for this process alone; made if it is new.
 
     What is said meanwhile also goes into its log.txt. Ctrl-C ends with one line that
     says how to continue.
+
+    platform: of the devices that train; by default those of this process.
 
     Raises:
       StudyError: another process holds the workdir, or it is of something else.
     """
     with lock.hold(folder):
         records = workdir.start_study(
-            folder, built.settings, built.dataset, built.lowering)
+            folder, built.settings, built.dataset, built.lowering, platform)
         how = f'the same command continues from {folder!r}'
         try:
             with interrupts.hint(how), log.kept(folder):

@@ -86,7 +86,8 @@ def prepare(config: ConfigDict, folder: str) -> setup.Setup:
             lock.check_free(folder)
         settings, make_executor = machines.suited(MACHINES.executor, settings)
         if hosts.leads():
-            lowering = workdir.lowering_of(folder, settings)
+            lowering = workdir.lowering_of(
+                folder, settings, machines.platform_of(MACHINES.executor))
         built = setup.build(
             settings, make_executor=make_executor, lowering=lowering)
     except BaseException:
@@ -117,7 +118,8 @@ def search(built: setup.Setup, folder: str, began: float) -> None:
     from sparse_jax.search import loop
     from sparse_jax.search.clock import Clock
 
-    with running.locked_study(built, folder) as records:
+    platform = machines.platform_of(MACHINES.executor)
+    with running.locked_study(built, folder, platform) as records:
         tables.notes(tables.console(), built.dataset)
         for text in built.notes:
             tables.line(tables.console(), f'note: {text}')

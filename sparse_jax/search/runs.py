@@ -28,6 +28,7 @@ def run_search(
     data: Mapping[str, ArrayLike] | None = None,
     callback: loop.Callback = lambda progress: None,
     make_executor: ExecutorFactory = hosts.make_executor,
+    platform: str | None = None,
 ) -> OpenStudy:
     """Search in a folder, or continue what it holds, as `launch.search` does.
 
@@ -48,6 +49,8 @@ def run_search(
       callback: told after every phase how far the search is.
       make_executor: what runs the trainings; by default this machine, on a cluster
         `evaluation.cluster.ray_executor`.
+      platform: of the devices that train, 'cpu' or 'gpu', where they are not those of
+        this process: the study remembers it.
 
     Returns:
       The finished study, open for reading.
@@ -64,12 +67,13 @@ def run_search(
     folder.check_settings(workdir, settings)
     lock.check_free(workdir)
     built = setup.build(
-        settings, dataset, make_executor, folder.lowering_of(workdir, settings))
+        settings, dataset, make_executor,
+        folder.lowering_of(workdir, settings, platform))
     with contextlib.closing(built.evaluator.executor), lock.hold(workdir):
         if data is not None and not (path := _path(workdir)).exists():
             arrays.write(path, data)
         records = folder.start_study(
-            workdir, settings, built.dataset, built.lowering)
+            workdir, settings, built.dataset, built.lowering, platform)
         try:
             loop.run(built, records, callback, timer=Clock(records, began))
             folder.mark_finished(records)

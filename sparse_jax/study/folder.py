@@ -56,11 +56,12 @@ def check_settings(workdir: str, settings: Settings, num_classes: int = 0) -> No
 
 def start_study(
     workdir: str, settings: Settings, dataset: data.Dataset,
-    lowering: Lowering | None = None,
+    lowering: Lowering | None = None, platform: str | None = None,
 ) -> study.Study:
     """Lock configuration and data and open the study; it is made if it is new.
 
     lowering: of its trainings; by default what the settings of the machine ask for.
+    platform: of the devices that train; by default those of this process.
 
     Raises:
       StudyError, ConfigError: the folder holds something else, or cannot be written.
@@ -78,22 +79,28 @@ def start_study(
     records.set_meta(
         DESCRIPTION, description.as_text(description.describe(dataset)))
     runtime = settings.runtime
-    numerics.keep(records, lowering or chosen(runtime.conv, runtime.mapping))
+    numerics.keep(
+        records, lowering or chosen(runtime.conv, runtime.mapping), platform)
     # Again, as rounds and runtime settings may change; not before the study opened.
     _write(path, settings)
     return records
 
 
-def lowering_of(workdir: str, settings: Settings) -> Lowering:
+def lowering_of(
+    workdir: str, settings: Settings, platform: str | None = None
+) -> Lowering:
     """How the trainings of a study are lowered: as it began, else as the settings say;
     one line of warning where these differ.
+
+    platform: of the devices that train; by default those of this process.
 
     Raises:
       StudyError: it began with what this machine cannot do.
     """
     known = (pathlib.Path(workdir) / CONFIG_FILE).is_file()
     return numerics.lowering_for(
-        workdir, settings.runtime, read_settings(workdir).runtime if known else None)
+        workdir, settings.runtime, read_settings(workdir).runtime if known else None,
+        platform=platform)
 
 
 def check_inputs(

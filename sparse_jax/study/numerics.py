@@ -37,7 +37,7 @@ class Numerics(NamedTuple):
     """See `ops.lowering.Lowering`."""
     mapping: str = ''
     platform: str = ''
-    """'cpu', 'gpu' or 'tpu'."""
+    """'cpu', 'gpu' or 'tpu': of the devices that train."""
     jax: str = ''
     jaxlib: str = ''
     efforts: str = ''
@@ -46,16 +46,19 @@ class Numerics(NamedTuple):
     """Digest of the C++ kernels, of direct convolutions alone."""
 
     @classmethod
-    def here(cls, lowering: Lowering) -> 'Numerics':
-        """Those of this process under a lowering."""
-        return cls(lowering.conv, lowering.mapping, jax.default_backend(),
+    def here(cls, lowering: Lowering, platform: str | None = None) -> 'Numerics':
+        """Those of this process under a lowering.
+
+        platform: of the devices that train; by default those of this process.
+        """
+        return cls(lowering.conv, lowering.mapping, platform or jax.default_backend(),
                    metadata.version('jax'), metadata.version('jaxlib'),
                    efforts.digest(), build.digest() * (lowering.conv == 'direct'))
 
 
 def lowering_for(
     workdir: str | os.PathLike[str], wanted: Runtime, stored: Runtime | None = None, *,
-    say: Callable[[str], None] = tell,
+    platform: str | None = None, say: Callable[[str], None] = tell,
 ) -> Lowering:
     """The lowering of a study: the one that it began with, else what is wanted.
 
@@ -63,6 +66,7 @@ def lowering_for(
       workdir: its folder; it may be missing.
       wanted: settings of the machine.
       stored: those that the study has in its configuration; None for a new one.
+      platform: of the devices that train; by default those of this process.
       say: takes one line where the two differ, or something else that decides how
         trainings round is not as it was.
 
@@ -84,22 +88,25 @@ def lowering_for(
         say(f'{name}: its trainings go on as they began, with config.runtime.conv '
             f'{began.conv!r} and mapping {began.mapping!r} in place of {chosen.conv!r} '
             f'and {chosen.mapping!r}')
-    changed = _changes(found, Numerics.here(began))
+    changed = _changes(found, Numerics.here(began, platform))
     if changed:
         say(f'{name}: since it began other things have changed ({changed}): further '
             'trainings round differently')
     return began
 
 
-def keep(records: Study, lowering: Lowering) -> None:
+def keep(records: Study, lowering: Lowering, platform: str | None = None) -> None:
     """Remember what a study's numbers depend on, unless it knows already.
+
+    platform: of the devices that train; by default those of this process.
 
     Raises:
       StudyError: it goes on under another lowering than it began with.
     """
     text = records.meta(KEY)
     if text is None:
-        records.set_meta(KEY, json.dumps(Numerics.here(lowering)._asdict()))
+        now = Numerics.here(lowering, platform)
+        records.set_meta(KEY, json.dumps(now._asdict()))
         return
     found = _parsed(text)
     if (found.conv, found.mapping) != (lowering.conv, lowering.mapping):

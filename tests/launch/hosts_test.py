@@ -81,7 +81,8 @@ def test_one_process_tells_nobody(monkeypatch):
     (['--hosts=two'], {}, ('--hosts=two', 'a number from 1, auto')),
     (['--hosts=2', '--host=2'], {}, ('--host=2', 'allowed: 0 to 1')),
     (['--hosts=2'], {}, ('--coordinator=', 'ADDRESS:PORT')),
-    (['--hosts=auto'], {}, ('no variables of hosts', 'SLURM_PROCID', 'TPU_WORKER_ID')),
+    (['--hosts=auto'], {}, (
+        'no variable says which process', 'SLURM_PROCID', 'TPU_WORKER_ID')),
     (['--hosts=auto', '--host=0'], {}, ('--host=0 with --hosts=auto',)),
     (['--hosts=auto'], {'RANK': '0'}, ('WORLD_SIZE, MASTER_ADDR, MASTER_PORT not',)),
     (['--hosts=auto', '--executor=ray'], {}, ('--executor=ray with --hosts=auto',)),

@@ -83,6 +83,21 @@ def test_what_cannot_be_had_again_is_said(tmp_path):
     assert 'jaxlib' not in line and line.endswith('trainings round differently')
 
 
+def test_the_platform_is_that_of_the_devices_that_train(tmp_path):
+    # On a cluster: this process decides on a CPU, workers with GPUs train.
+    setup = tiny_study.finished().setup
+    folder.start_study(
+        str(tmp_path), setup.settings, setup.dataset, PATCHES, 'gpu').close()
+    with contextlib.closing(Study(tmp_path)) as records:
+        assert json.loads(records.meta(numerics.KEY))['platform'] == 'gpu'
+    wanted, said = Runtime(conv='patches', mapping='map'), []
+    ask = lambda platform: numerics.lowering_for(
+        tmp_path, wanted, platform=platform, say=said.append)
+    assert (ask('gpu'), said) == (PATCHES, [])
+    assert ask(None) == PATCHES
+    assert 'have changed (platform gpu -> cpu): further trainings' in said[0]
+
+
 def test_a_study_of_direct_convolutions_needs_them(tmp_path, monkeypatch):
     monkeypatch.setattr(lowerings, 'runs_here', lambda conv: conv != 'direct')
     _begin(tmp_path, DIRECT)

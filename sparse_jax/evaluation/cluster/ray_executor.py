@@ -3,7 +3,8 @@
     options = ray_executor.Options('auto')
     settings = ray_executor.suited(settings, options)
     study = sparse_jax.run_search(
-        settings, 'runs/mine', make_executor=ray_executor.factory(settings, options))
+        settings, 'runs/mine', make_executor=ray_executor.factory(settings, options),
+        platform=ray_executor.platform(options))
 
 A worker owns a device and a cache of programs, gets groups of one program as host
 data and sends padded host results back. Outcomes are made here, and the study is
@@ -74,13 +75,22 @@ def suited(settings: Settings, options: Options) -> Settings:
     Raises:
       ClusterError: the cluster cannot be used.
     """
-    ray, _ = connect(options.address)
-    if places.device_of(ray.nodes(), options.device) == 'cpu':
+    if platform(options) == 'cpu':
         return settings
     runtime, best = settings.runtime, default_lowering('gpu')
     return dataclasses.replace(settings, runtime=dataclasses.replace(
         runtime, conv=best.conv if runtime.conv == 'auto' else runtime.conv,
         mapping=best.mapping if runtime.mapping == 'auto' else runtime.mapping))
+
+
+def platform(options: Options) -> str:
+    """'cpu' or 'gpu': what the workers train on. Connects to the cluster.
+
+    Raises:
+      ClusterError: the cluster cannot be used.
+    """
+    ray, _ = connect(options.address)
+    return places.device_of(ray.nodes(), options.device)
 
 
 def factory(settings: Settings, options: Options) -> ExecutorFactory:
