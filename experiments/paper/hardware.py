@@ -25,11 +25,14 @@ from experiments.paper.stored import Winner
 from sparse_jax import data
 from sparse_jax.baselines import published
 from sparse_jax.export import ExportData, export_network, verify
-from sparse_jax.paths import local
+from sparse_jax.paths import local, refusal
 from sparse_jax.replacing import replacing
 
 BOARDS = ('microbit', 'stm32f413')
 """Those of the paper."""
+FIGURES = ('images', 'test_set', 'accuracy', 'ram', 'stack', 'flash', 'instructions',
+           'seconds', 'joules', 'compiler')
+"""Of a run, see `measure`."""
 HEAD = ('network', 'board', 'test images', 'test %', 'working memory (B)',
         'model (B)', 'RAM (B)', 'stack (B)', 'flash (B)', 'instructions',
         'ms, estimate', 'mJ, estimate')
@@ -83,7 +86,8 @@ def known(workdir: pathlib.Path, kept: Winner, name: str, board: str) -> dict | 
         return None
     try:
         found = json.loads(path.read_text())
-        return found['figures'] if found['claims'] == _claims(kept) else None
+        figures = {key: found['figures'][key] for key in FIGURES}
+        return figures if found['claims'] == _claims(kept) else None
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -157,6 +161,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     rows, compilers, skipped = [], [], []
     with command.one_line():
         folder, workdir = local(args.folder), local(args.workdir)
+        # Before there are minutes of work to lose.
+        if refused := refusal(workdir) if args.workdir else 'allowed: a folder':
+            command.fail(f'--workdir={args.workdir}: {refused}')
         paths = check.paths_of(args.data, folder)
         boards = _list(args.boards, BOARDS, 'boards')
         for name in _list(args.networks, stored.names(folder), 'networks'):

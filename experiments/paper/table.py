@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from experiments.paper import command, competitors, markdown, ours, published
+from sparse_jax import replacing
 from sparse_jax.baselines import rows
 from sparse_jax.paths import local
 from sparse_jax.study import glance
@@ -132,7 +133,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the tables, or write them."""
     args = parse(argv)
     with command.one_line():
-        folders = [str(local(folder)) for folder in args.workdirs]
+        folders, out = [str(local(folder)) for folder in args.workdirs], local(args.out)
+        if args.out and (out.is_dir() or not out.parent.is_dir()):
+            command.fail(f'--out={args.out}: allowed: a file in a folder that is there')
         given = read(folders, cores=args.cores, trust_factories=args.trust_factories)
         given = with_kept(given, args.sets)
         made = text(given, sets=args.sets,
@@ -140,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not args.out:
             print(made, end='')
             return
-        local(args.out).write_text(made)
+        replacing.write(out, made)
         print(f'written: {args.out}')
 
 

@@ -58,10 +58,19 @@ def test_networks_without_images_are_named(tmp_path, capsys):
                for entry in published.everything() if entry.chip)
 
 
+@pytest.mark.parametrize('figures', [None, [], {}, {'accuracy': 0.9}])
+def test_figures_that_are_not_whole_are_measured_again(tmp_path, figures):
+    kept = stored.read('digits')
+    hardware.keep(tmp_path, kept, 'digits', 'microbit', figures)
+    assert hardware.known(tmp_path, kept, 'digits', 'microbit') is None
+
+
 @pytest.mark.parametrize('words, line', [
     (['--networks=none'], '--networks=none: allowed: chars4k_binary'),
     (['--boards=uno'], '--boards=uno: allowed: microbit, stm32f413'),
-    (['--data=nosuch=x'], "no winner needs images of 'nosuch'")])
+    (['--data=nosuch=x'], "no winner needs images of 'nosuch'"),
+    (['--workdir='], '--workdir=: allowed: a folder'),
+    ([f'--workdir={__file__}'], "hardware_test.py' is a file; allowed: a folder")])
 def test_mistakes_are_one_line(tmp_path, capsys, words, line):
     with pytest.raises(SystemExit) as stop:
         hardware.main([f'--workdir={tmp_path}', *words])

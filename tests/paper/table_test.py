@@ -230,6 +230,8 @@ def test_the_command_of_a_row_gives_its_settings():
     ([], 'nothing to print'), (['--sets=mnist'], '--sets=mnist: allowed: '),
     (['--workdirs=/nowhere'], 'no study here'), (['--sets=usps-2', '--cores=0'],
                                                  '--cores=0: allowed: '),
+    (['--sets=usps-2', '--out=/nowhere/a.md'], '--out=/nowhere/a.md: allowed: a file'),
+    (['--sets=usps-2', '--out=docs'], '--out=docs: allowed: a file in a folder'),
     (['--cores=two'], "argument --cores: invalid int value: 'two'"),
     (['--workdir=runs'], 'unrecognized arguments: --workdir=runs')])
 def test_mistakes_are_one_line(capsys, words, line):
