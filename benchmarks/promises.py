@@ -72,7 +72,7 @@ BREAKS = (
           'if not errors or min(errors) < error:', 'if True:',
           'tests/launch/report_test.py'),
     Break('test labels wait for the end of a search', 'launch/report.py',
-          'if TEST.value is None and lock.is_held(workdir):', 'if False:',
+          'if test is None and lock.is_held(study.folder):', 'if False:',
           'tests/launch/report_test.py'),
     Break('no module below a study is imported', 'sparse_jax/factories.py',
           '_check_place(module)', 'pass', 'tests/launch/trust_test.py'),

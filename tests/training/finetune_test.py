@@ -43,7 +43,7 @@ def tuned():
         procedure = Procedure(skeleton, pruning.METHODS['none'](), CONFIG)
         state = initialise(jax.random.key(0), candidate, procedure=procedure)
         # Channel 1 loses all inputs, the classifier every third weight.
-        kept = {name: leaf['kernel']
+        kept = {name: jnp.asarray(leaf['kernel'])
                 for name, leaf in sizes.valid_weights(skeleton, candidate).items()}
         kept['conv'] = kept['conv'].at[1].set(False)
         thirds = jnp.arange(kept['classifier'].size) % 3 > 0
