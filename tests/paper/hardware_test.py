@@ -8,21 +8,11 @@ import pytest
 
 from experiments.paper import deployed, hardware, stored
 from sparse_jax.baselines import published
-from sparse_jax.export import load_board
-from sparse_jax.export.chip.toolchain import check_tools
-from sparse_jax.export.errors import MissingToolError
 from sparse_jax.pruning.contract import check_method
+from tests.paper.tools import has_tools
 
 
-def _has_tools():
-    try:
-        check_tools(load_board('microbit'), 'auto')
-    except MissingToolError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not _has_tools(), reason='no compiler or emulator')
+@pytest.mark.skipif(not has_tools(), reason='no compiler or emulator')
 def test_a_kept_network_runs_on_all_its_images_once(tmp_path, capsys):
     words = [f'--workdir={tmp_path}', '--networks=digits', '--boards=microbit']
     hardware.main(words)

@@ -10,22 +10,13 @@ import pytest
 import sparse_jax
 from experiments.paper import check, published, stored, winner
 from sparse_jax import data
-from sparse_jax.export import MissingToolError, load_board
-from sparse_jax.export.chip.toolchain import check_tools
 from sparse_jax.quantize import classify, quantize
 from tests.paper import digits_study
+from tests.paper.tools import has_tools
 
 ONE = pytest.mark.parametrize('kept', [''], indirect=True)
 """Where one winner is enough."""
 FILES = ('json', 'network.json', 'npz')
-
-
-def _has_tools():
-    try:
-        check_tools(load_board('microbit'), 'auto')
-    except MissingToolError:
-        return False
-    return True
 
 
 @pytest.fixture(scope='module', params=['', 'binary'])
@@ -48,7 +39,7 @@ def test_committed_winners_are_what_they_claim(name):
     assert not [finding for finding in found if finding.state == check.WRONG]
     if name.startswith('digits'):
         skipped = [f for f in found if f.state == check.SKIPPED]
-        assert not skipped or not _has_tools()
+        assert not skipped or not has_tools()
 
 
 def test_a_winner_without_its_numbers_is_missed(tmp_path):
@@ -81,7 +72,7 @@ def test_a_winner_comes_back_bit_by_bit(kept):
     right = classify(quantize(first.net, first.ranges), test.images) == test.labels
     assert float(np.mean(right)) == first.claims['test']
     assert set(_states(kept)) <= (
-        {check.GOOD} if _has_tools() else {check.GOOD, check.SKIPPED})
+        {check.GOOD} if has_tools() else {check.GOOD, check.SKIPPED})
 
 
 def test_two_classes_are_counted_in_both_ways(kept):
