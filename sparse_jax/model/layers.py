@@ -91,19 +91,20 @@ class Weighted(nn.Module):
         kernel = jnp.where(valid['kernel'], kernel, 0.0)
         if variance is not None:
             variance = jnp.where(valid['kernel'], variance, 0.0)
-        stride = self.node.stride if weights.convolves else 1
-        if weights.convolves and lowering.uses_direct(self.conv, x, kernel):
-            # Of one window per map folding costs more than it saves.
-            step = stride if kernel.ndim == 4 else 1
-            y = self._direct(x, kernel, variance, noise_scale, seed, step)
-            y = y if step > 1 else windows.strided(y, stride)
+        direct = weights.convolves and lowering.uses_direct(self.conv, x, kernel)
+        # Of one window per map folding costs more than it saves.
+        folds = direct and kernel.ndim == 4
+        if direct:
+            y = self._direct(x, kernel, variance, noise_scale, seed,
+                             self.node.stride if folds else 1)
         else:
             view = weights.view(self.node, x, self.conv)
             y = weights.product(view, kernel)
             if variance is not None:
                 assert seed is not None
                 y = self._perturb(view, y, variance, noise_scale, seed)
-            y = windows.strided(y, stride)
+        if not folds:
+            y = windows.strided(y, self.node.stride)
         if group is not None and not by_input:
             assert seed is not None
             index = counter_noise.indices(

@@ -9,12 +9,6 @@ import numpy as np
 Array = TypeVar('Array', np.ndarray, jax.Array)
 
 
-def sliding(x: np.ndarray, k: int, stride: int) -> np.ndarray:
-    """The k x k windows, `stride` pixels apart, as a view [N, C, H', W', k, k]."""
-    windows = np.lib.stride_tricks.sliding_window_view(x, (k, k), (2, 3))
-    return windows[:, :, ::stride, ::stride]
-
-
 def views(x: jax.Array, k: int, stride: int) -> jax.Array:
     """The k * k shifted views of the maps, [N, C, k * k, H', W'].
 

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
+from sparse_jax.ops.windows import sliding
 from sparse_jax.quantize.operations.weighted import weighted
 from sparse_jax.quantize.quantized import QuantizedNode, kernel_of
-from sparse_jax.quantize.windows import sliding, views
+from sparse_jax.quantize.windows import views
 
 
 def _product(node: QuantizedNode, x: np.ndarray) -> np.ndarray:
