@@ -194,7 +194,7 @@ def make_algorithm(
             facts_of, space, aims, prunes=settings.pruning.method != 'none'))
     model = algorithms.Model(
         log_objectives=(True,) * len(aims.names), rho=s.rho, maximize=EFFORT,
-        layout=layout, propose=random_and_morphs(
+        layout=layout, most_rows=s.model_rows or None, propose=random_and_morphs(
             domain, num_random=256, num_morphs=256, parents=references))
     try:
         return algorithms.make(s.algorithm, domain, problem_of(aims), batch=s.batch,

@@ -196,6 +196,9 @@ class Search:
     """New programs in a later batch, 0 for any."""
     rho: float = 0.9
     """Share of suggestions that come from the surrogate."""
+    model_rows: int = 1024
+    """Trials that the surrogate is fitted to: of more than these the best, the newest
+    and some of all the space (docs/searching.md); 0 for all."""
     stages: tuple[int, ...] = ()
     """Rounds before stages 2 and 3 start; () for stage 1."""
     inherit: bool = True

@@ -26,6 +26,7 @@ from sparse_jax.search.algorithms.fitted import (
     padded,
 )
 from sparse_jax.search.algorithms.model import MODEL, Model
+from sparse_jax.search.algorithms.modelled import modelled
 from sparse_jax.surrogate import capacity
 from sparse_jax.surrogate.threads import one_blas_thread
 from sparse_jax.types import (
@@ -57,9 +58,9 @@ def _bayesian(
         admission = admission_of(domain, rules, archive, problem)
         if archive.size < rules.num_initial or archive.measured.sum() < 2:
             return finish(random_batch(keys[0], admission, batch))
-        scale = admission.facts(archive.x).scale
-        data = padded(domain, archive, scale, model.tiers)
         with one_blas_thread():
+            seen = modelled(archive, model.most_rows)
+            data = padded(domain, seen, admission.facts(seen.x).scale, model.tiers)
             fitted = Fitted(
                 models.surrogate, models.surrogate.fit(keys[0], *data.observations),
                 archive.y[archive.measured], archive.y[archive.within])
@@ -87,7 +88,7 @@ def _compiler(
     done: set[int] = set()
 
     def compile_(trials: int) -> None:
-        size = capacity.tier(trials, model.tiers)
+        size = capacity.tier(min(trials, model.most_rows or trials), model.tiers)
         if size in done:
             return
         done.add(size)

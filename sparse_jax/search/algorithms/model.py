@@ -31,6 +31,8 @@ class Model(NamedTuple):
     maximize: MaximizeConfig = MaximizeConfig()
     tiers: tuple[int, ...] = capacity.TIERS
     """Capacities of the surrogate; one compilation each."""
+    most_rows: int | None = None
+    """Trials that the surrogate is fitted to, see `modelled`; None for all."""
 
 
 MODEL = Model()
