@@ -13,7 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.differentiable.geometry import Geometry, Passage
-from sparse_jax.differentiable.template import KERNELS, TYPES, Decisions, Template
+from sparse_jax.differentiable.template import (
+    KERNELS,
+    PLAIN_POOLS,
+    TYPES,
+    Decisions,
+    Template,
+)
 
 SHARPNESS = 20.0
 """Of the smooth maximum, per budget: it exceeds the maximum of n equal layers by
@@ -68,6 +74,14 @@ def expected(sizes: Geometry, choice: Decisions, template: Template) -> Expected
         macs += there * layer.macs
         memory += layer.memory
         present += [there] * len(layer.memory)
+        if i + 1 in template.ends:
+            k = template.ends.index(i + 1)
+            for p, pool in enumerate(template.pools):
+                # A mean is a layer of its own, a maximum part of the one before it.
+                if pool not in PLAIN_POOLS:
+                    end = sizes.ends[k]
+                    memory.append(end.source.elements + end.written[p])
+                    present.append(choice.pool[k, p])
     read, classes = sizes.last.elements, template.counted_classes
     if template.head:
         units = (choice.units * np.array(template.units)).sum()

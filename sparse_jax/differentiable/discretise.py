@@ -126,6 +126,7 @@ def point_of(
     wanted: dict[str, Value] = {
         'downsample-input': template.rates[choice.rate] > 1,
         'input-downsampling-rate': template.rates[choice.rate],
+        'input-downsampling-type': 'average' if template.averaged else 'max',
         'downsample-input-in-depth': bool(choice.squeeze),
         'num-conv-blocks': len(template.blocks), 'num-fc-layers': int(template.head),
         'left-branch': False, 'right-branch': False}
@@ -133,9 +134,10 @@ def point_of(
     for k, (block, end) in enumerate(zip(template.blocks, template.ends), 1):
         layers = [i for i in range(first, end) if choice.exists[i]]
         wanted |= {f'num-conv-layers-block-{k}': len(layers),
-                   f'pool-block-{k}': bool(choice.pool[k - 1]),
-                   f'residual-block-{k}': False, f'stride-block-{k}': 1,
-                   f'pool-type-block-{k}': 'max'}
+                   f'pool-block-{k}': bool(template.pools[choice.pool[k - 1]]),
+                   f'pool-type-block-{k}': template.pools[choice.pool[k - 1]] or 'max',
+                   f'stride-block-{k}': template.strides[choice.stride[k - 1]],
+                   f'residual-block-{k}': False}
         for l, i in enumerate(layers, 1):
             tag = f'block-{k}-layer-{l}'
             wanted |= {f'layer-type-{tag}': block[i - first],
@@ -184,7 +186,7 @@ def _thinnest(logits: Decisions) -> Iterator[Decisions]:
         [np.flatnonzero(_possible(row))[0] for row in a.reshape(-1, a.shape[-1])]
     ).reshape(a.shape[:-1])
     thin = {'width': least(logits.width), 'units': least(logits.units)}
-    open_ = [name for name in ('exists', 'squeeze', 'rate', 'pool', 'kernel')]
+    open_ = ('exists', 'squeeze', 'rate', 'pool', 'kernel', 'stride')
     places = [(name, place) for name in open_
               for place in np.ndindex(getattr(logits, name).shape[:-1])]
     options = [np.flatnonzero(_possible(np.asarray(getattr(logits, name))[place]))

@@ -2,10 +2,10 @@
 
 Windows are VALID and decisions independent of each other, so the height and width of
 a map have a distribution over the few pairs that a template can have at all. It is
-followed exactly, layer by layer: a window shifts it, a pool halves it, a layer that may
-be left out mixes two. The number of maps comes along as a second row, its expectation
-at every pair, as both depend on which layers are there. What a window or a pool does
-to a pair is a matrix of zeros and ones, known before any step.
+followed exactly, layer by layer: a window shifts it, a stride or a pool halves it, a
+layer that may be left out mixes two. The number of maps comes along as a second row,
+its expectation at every pair, as both depend on which layers are there. What a window,
+a stride or a pool does to a pair is a matrix of zeros and ones, known before any step.
 """
 
 import functools
@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.differentiable.template import KERNELS, Decisions, Template
+from sparse_jax.space.architecture import POOL
 
 Pair = tuple[int, int]
 """Height and width."""
@@ -42,12 +43,26 @@ class Passage(NamedTuple):
 
     source: Extent
     windows: jax.Array
-    """[4] expected elements of the source after a window of each of `KERNELS`, not yet
-    weighted by how likely that is."""
+    """[4] expected elements of the source after a window of each of `KERNELS`, with the
+    strides as likely as they are; not yet weighted by how likely the window is."""
     target: Extent
     """What the layer writes where it is there, before a pool."""
     pixels: jax.Array
-    """[H, W] of `Template.canvas`: how likely a pixel is one of the target."""
+    """[H, W] of `Template.canvas`: how likely a pixel is one of the windows' results
+    before a stride leaves some out."""
+
+
+class End(NamedTuple):
+    """What the pools of `Template.pools`, P of them, do to the map that a block ends
+    in."""
+
+    source: Extent
+    written: jax.Array
+    """[P] expected elements after each."""
+    pixels: jax.Array
+    """[P, H, W] how likely a pixel is one of what each leaves."""
+    shares: jax.Array
+    """[P] expected inverse of the number of pixels in its window."""
 
 
 class Geometry(NamedTuple):
@@ -55,8 +70,8 @@ class Geometry(NamedTuple):
 
     passages: tuple[Passage, ...]
     """Of every layer."""
-    pooled: tuple[jax.Array, ...]
-    """[H, W] of every block: how likely a pixel is one of what its pool would leave."""
+    ends: tuple[End, ...]
+    """Of every block."""
     last: Extent
     """What the classifier, or the fully connected layer, reads."""
 
@@ -69,8 +84,12 @@ class Sizes(NamedTuple):
     """[R, S] one-hot: the pair of the image at every rate."""
     window: np.ndarray
     """[4, S, S] from a pair to that after a window of each of `KERNELS`."""
+    stride: np.ndarray
+    """[strides, S, S] from a pair of windows to those that a stride leaves."""
     pool: np.ndarray
-    """[S, S] the same of a pool of 2."""
+    """[P, S, S] the same of every pool."""
+    share: np.ndarray
+    """[P, S] one over the pixels of a pool's window."""
     area: np.ndarray
     """[S] pixels."""
     inside: np.ndarray
@@ -84,19 +103,22 @@ def sizes_of(template: Template) -> Sizes:
     starts = [(height // rate, width // rate) for rate in template.rates]
     pairs, fresh = set(starts), set(starts)
     while fresh:
-        fresh = {after for pair in fresh for after in _after(pair)} - pairs
+        fresh = {after for pair in fresh for after in _after(pair, template)} - pairs
         pairs |= fresh
     ordered = tuple(sorted(pairs, reverse=True))
     to = lambda pair: np.array([pair == other for other in ordered], np.float32)
-    move = lambda change: np.stack([to(change(pair)) for pair in ordered])
+    moves = lambda change, values: np.stack([
+        np.stack([to(change(pair, value)) for pair in ordered]) for value in values])
     rows, columns = np.array(ordered).T
     down, across = map(np.arange, template.canvas)
     inside = (down[:, None] < rows[:, None, None]) & (
         across < columns[:, None, None])
+    share = np.array([[1.0 / _window(pair, pool) for pair in ordered]
+                      for pool in template.pools], np.float32)
     return Sizes(
-        ordered, np.stack([to(pair) for pair in starts]),
-        np.stack([move(functools.partial(_windowed, kernel=k)) for k in KERNELS]),
-        move(_halved), (rows * columns).astype(np.float32), inside.astype(np.float32))
+        ordered, np.stack([to(pair) for pair in starts]), moves(_windowed, KERNELS),
+        moves(_strided, template.strides), moves(_pooled, template.pools), share,
+        (rows * columns).astype(np.float32), inside.astype(np.float32))
 
 
 def geometry(choice: Decisions, template: Template) -> Geometry:
@@ -107,28 +129,47 @@ def geometry(choice: Decisions, template: Template) -> Geometry:
       template: the family.
     """
     sizes, (*_, channels) = sizes_of(template), template.input_shape
-    extent = lambda table: Extent(table, table[1] @ sizes.area)
-    pixels = lambda share: jnp.tensordot(share, sizes.inside, 1)
     share = choice.rate @ sizes.image
     maps = choice.squeeze[0] * channels + choice.squeeze[1]
-    now = extent(jnp.stack([share, maps * share]))
-    passages, pooled = [], []
+    now = _extent(jnp.stack([share, maps * share]), sizes)
+    passages, ends = [], []
     for i in range(len(template.layers)):
-        windows = jnp.einsum('ts,ksa->kta', now.table, sizes.window)
-        share = choice.kernel[i] @ windows[:, 0]
-        wide = (choice.width[i] * np.array(template.widths)).sum()
-        target = extent(jnp.stack([share, wide * share]))
-        passages.append(Passage(
-            now, windows[:, 1] @ sizes.area, target, pixels(share)))
+        passage = _passage(now, choice, i, template)
+        passages.append(passage)
         skipped, there = choice.exists[i]
-        table = there * target.table + skipped * now.table
+        now = _extent(
+            there * passage.target.table + skipped * now.table, sizes)
         if i + 1 in template.ends:
-            unpooled, pools = choice.pool[template.ends.index(i + 1)]
-            half = table @ sizes.pool
-            pooled.append(pixels(half[0]))
-            table = pools * half + unpooled * table
-        now = extent(table)
-    return Geometry(tuple(passages), tuple(pooled), now)
+            k = template.ends.index(i + 1)
+            pooled = jnp.einsum('ts,psa->pta', now.table, sizes.pool)
+            ends.append(End(now, pooled[:, 1] @ sizes.area, _pixels(
+                pooled[:, 0], sizes), sizes.share @ now.table[0]))
+            now = _extent(jnp.tensordot(choice.pool[k], pooled, 1), sizes)
+    return Geometry(tuple(passages), tuple(ends), now)
+
+
+def _passage(source: Extent, choice: Decisions, i: int, template: Template) -> Passage:
+    """What layer i does."""
+    sizes = sizes_of(template)
+    windows = jnp.einsum('ts,ksa->kta', source.table, sizes.window)
+    pixels = _pixels(choice.kernel[i] @ windows[:, 0], sizes)
+    if i in template.firsts and len(template.strides) > 1:
+        stride = choice.stride[template.firsts.index(i)]
+        windows = windows @ jnp.tensordot(stride, sizes.stride, 1)
+    share = choice.kernel[i] @ windows[:, 0]
+    wide = (choice.width[i] * np.array(template.widths)).sum()
+    return Passage(source, windows[:, 1] @ sizes.area,
+                   _extent(jnp.stack([share, wide * share]), sizes), pixels)
+
+
+def _extent(table: jax.Array, sizes: Sizes) -> Extent:
+    return Extent(table, table[1] @ sizes.area)
+
+
+def _pixels(share: jax.Array, sizes: Sizes) -> jax.Array:
+    """[..., H, W] how likely a pixel is one of a map whose pairs have these shares,
+    [..., S]."""
+    return jnp.tensordot(share, sizes.inside, 1)
 
 
 def _windowed(pair: Pair, kernel: int) -> Pair:
@@ -136,13 +177,32 @@ def _windowed(pair: Pair, kernel: int) -> Pair:
     return pair[0] - kernel + 1, pair[1] - kernel + 1
 
 
-def _halved(pair: Pair) -> Pair:
-    """After a pool of 2."""
-    return pair[0] // 2, pair[1] // 2
+def _strided(pair: Pair, stride: int) -> Pair:
+    """Of windows one pixel apart those that a stride leaves."""
+    return -(-pair[0] // stride), -(-pair[1] // stride)
 
 
-def _after(pair: Pair) -> Iterator[Pair]:
-    """All that follow a pair and have a pixel."""
-    for after in (*(_windowed(pair, k) for k in KERNELS), _halved(pair)):
-        if min(after) > 0:
-            yield after
+def _pooled(pair: Pair, pool: str) -> Pair:
+    """After a pool; a mean takes in what is shorter than its window."""
+    if not pool:
+        return pair
+    if pool == 'max':
+        return pair[0] // POOL, pair[1] // POOL
+    if pool == 'average':
+        return max(pair[0] // POOL, 1), max(pair[1] // POOL, 1)
+    return 1, 1
+
+
+def _window(pair: Pair, pool: str) -> int:
+    """Pixels that a pool makes one of."""
+    most = {'': 1, 'global': max(pair)}.get(pool, POOL)
+    return min(pair[0], most) * min(pair[1], most)
+
+
+def _after(pair: Pair, template: Template) -> Iterator[Pair]:
+    """Pairs that a map of this one can become, those without a pixel left out."""
+    windows = [_windowed(pair, kernel) for kernel in KERNELS]
+    found = [*windows, *(_strided(window, stride) for window in windows
+                         for stride in template.strides),
+             *(_pooled(pair, pool) for pool in template.pools)]
+    return (after for after in found if min(after) >= 1)

@@ -17,7 +17,7 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from sparse_jax.differentiable import costs, network, schedules, template
+from sparse_jax.differentiable import choices, costs, network, schedules, template
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.geometry import geometry
 from sparse_jax.differentiable.network import Linear
@@ -109,9 +109,9 @@ def search(
       `discretise` makes networks of it that are.
     """
     if allow is None:
-        allow = template.allowed(config.template, None)
+        allow = choices.allowed(config.template, None)
     params = network.init(jax.random.fold_in(key, SEED_STREAM), config.template)
-    logits = template.initial(config.template)
+    logits = choices.initial(config.template)
     (params, to_params), (logits, to_logits) = map(ravel_pytree, (params, logits))
     trees = _Trees(to_params, to_logits)
     state = _State(params, logits, (_WEIGHTS.init(params), _LOGITS.init(logits)))

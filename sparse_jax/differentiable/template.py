@@ -7,7 +7,6 @@ weights and decisions are trained, one of them in the end.
 
 import dataclasses
 import functools
-import math
 from typing import NamedTuple
 
 import jax
@@ -15,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, Space
+from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS
 
 TYPES = {'c': 'Conv2D', 's': 'SeparableConv2D'}
 """{letter of a template: type of a layer}. Others of the table's types have sizes
@@ -27,20 +26,18 @@ SYNTAX = (f'1 to {MAX_LAYERS} letters of {", ".join(TYPES)} for a block, up to '
 KERNELS, RATES = (2, 3, 4, 5), (1, 2, 3, 4)
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100)
 UNITS = (4, 8, 16, 32, 64)
+PLAIN_POOLS, PLAIN_STRIDES = ('', 'max'), (1,)
+"""Of the paper's table."""
 LEAST_SIDE = 4
 """Pixels of the shorter side that a down-sampling of the image leaves at least."""
-LEAST_CANVAS, FEWEST_MAPS = 12, 4
-"""Where a first layer of so few maps is over the working memory, finer images than that
-are not relaxed, as long as so many pixels of the shorter side are left: they take most
-of the time."""
 _NEVER = -1e9
 """Logit of a choice that the space does not have."""
 
 
 class Decisions(NamedTuple):
     """One array per kind of decision, its last axis over the choices: logits, shares
-    that sum to one, or one-hot. L layers, K blocks, R rates; of two choices the second
-    is 'yes'."""
+    that sum to one, or one-hot. L layers, K blocks, R rates; of `squeeze` and `exists`
+    the second choice is 'yes'."""
 
     rate: jax.Array | np.ndarray
     """[R] down-sampling of the image, of `Template.rates`."""
@@ -53,9 +50,11 @@ class Decisions(NamedTuple):
     exists: jax.Array | np.ndarray
     """[L, 2] whether the layer is there; what is not passes its input on."""
     pool: jax.Array | np.ndarray
-    """[K, 2] whether the block ends in a pool."""
+    """[K, P] what the block ends in, of `Template.pools`."""
     units: jax.Array | np.ndarray
     """[U] of the fully connected layer, of `Template.units`."""
+    stride: jax.Array | np.ndarray
+    """[K, S] of the block's first layer, of `Template.strides`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +70,10 @@ class Template:
       widths: the choices of every layer's maps.
       fold_binary: whether two classes are counted as one unit.
       finest: the least rate of down-sampling.
+      averaged: whether the image is down-sampled by means, not by maxima.
+      pools: what a block can end in, '' for nothing; see `architecture.pool_type`.
+      strides: of the first layer of a block.
+      norm: whether layers have batch norm.
     """
 
     input_shape: tuple[int, int, int]
@@ -80,6 +83,10 @@ class Template:
     widths: tuple[int, ...] = WIDTHS[:8]
     fold_binary: bool = True
     finest: int = 1
+    averaged: bool = False
+    pools: tuple[str, ...] = PLAIN_POOLS
+    strides: tuple[int, ...] = PLAIN_STRIDES
+    norm: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what no program relaxes.
@@ -97,6 +104,11 @@ class Template:
     def layers(self) -> tuple[str, ...]:
         """Types of all layers in their order."""
         return tuple(kind for block in self.blocks for kind in block)
+
+    @property
+    def firsts(self) -> tuple[int, ...]:
+        """Of every block, its first layer."""
+        return (0, *self.ends[:-1])
 
     @property
     def ends(self) -> tuple[int, ...]:
@@ -142,81 +154,6 @@ def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], bool]:
     return tuple(tuple(TYPES[letter] for letter in part) for part in parts), head
 
 
-def of_space(
-    space: Space, text: str, widest: int, memory: float = math.inf
-) -> Template:
-    """The template of a text over the images of a space.
-
-    Args:
-      space: the table.
-      text: see `SYNTAX`.
-      widest: the most maps that a layer can have.
-      memory: the most working memory of a network, in elements; see `LEAST_CANVAS`.
-
-    Raises:
-      ValueError: what is allowed.
-    """
-    blocks, head = parse(text)
-    widths = tuple(n for n in WIDTHS if n <= widest)
-    return Template(space.input_shape, space.num_classes, blocks, head, widths,
-                    space.fold_binary, _finest(space, memory))
-
-
-def _finest(space: Space, memory: float) -> int:
-    """The least rate of down-sampling that is worth its time."""
-    finest, (height, width, _) = 1, space.input_shape
-    for rate in RATES[1:]:
-        rows, columns = height // finest, width // finest
-        least = rows * columns + FEWEST_MAPS * (rows - 2) * (columns - 2)
-        if least <= memory or min(height, width) // rate < LEAST_CANVAS or not (
-                _has_rate(space, rate)):
-            break
-        finest = rate
-    return finest
-
-
-def _has_rate(space: Space | None, rate: int) -> bool:
-    """Whether a space has a down-sampling of the image; None for the whole table."""
-    has = lambda name, value: space is None or space[name].problem(value) is None
-    return has('downsample-input', rate > 1) and (
-        rate == 1 or has('input-downsampling-rate', rate))
-
-
-@functools.lru_cache(maxsize=64)
-def allowed(template: Template, space: Space | None) -> Decisions:
-    """Which choices there are, as bool arrays.
-
-    Args:
-      template: the family.
-      space: the table, whose restrictions hold; None for the whole one. Where it has
-        none of a decision's choices all of them are tried: what comes nearest to it is
-        taken in the end.
-    """
-    rows = _rows(template)
-    has = lambda name, value: space is None or space[name].problem(value) is None
-    grid = lambda names, values: _some(np.array(
-        [[has(name, value) for value in values] for name in names]))
-    rate = np.array([_has_rate(space, rate) for rate in template.rates])
-    colour = template.input_shape[2] > 1
-    squeeze = grid(['downsample-input-in-depth'], (False, True))[0] & [True, colour]
-    exists = np.ones((len(rows), 2), bool)
-    exists[[0, *template.ends[:-1]], 0] = False
-    return Decisions(
-        _some(rate[None])[0], _some(squeeze[None])[0],
-        grid([f'num-filters-{row}' for row in rows], template.widths),
-        grid([f'kernel-size-{row}' for row in rows], KERNELS),
-        exists,
-        grid([f'pool-block-{k + 1}' for k in range(len(template.blocks))],
-             (False, True)),
-        np.ones(len(template.units), bool))
-
-
-def initial(template: Template) -> Decisions:
-    """Logits before training: every choice is as likely."""
-    sizes = allowed(template, None)
-    return Decisions(*(jnp.zeros(mask.shape, jnp.float32) for mask in sizes))
-
-
 def masked(logits: Decisions, allow: Decisions) -> Decisions:
     """The logits, those of choices that there are not far below all others."""
     return jax.tree.map(lambda a, m: jnp.where(m, a, _NEVER), logits, allow)
@@ -233,14 +170,3 @@ def relaxed(key: jax.Array, logits: Decisions, temperature: jax.Array) -> Decisi
     flat, unflat = ravel_pytree(logits)
     noisy = unflat((flat + jax.random.gumbel(key, flat.shape)) / temperature)
     return jax.tree.map(functools.partial(jax.nn.softmax, axis=-1), noisy)
-
-
-def _rows(template: Template) -> list[str]:
-    """The tags of the table's rows, one per layer."""
-    return [f'block-{k}-layer-{l}' for k, block in enumerate(template.blocks, 1)
-            for l in range(1, len(block) + 1)]
-
-
-def _some(mask: np.ndarray) -> np.ndarray:
-    """[N, choices] bool: rows without a choice have all of them."""
-    return mask | ~mask.any(axis=1, keepdims=True)

@@ -14,7 +14,8 @@ from sparse_jax.ops.operation import Shape, Shapes
 def exact_weights(
     params: tuple[Linear, ...], network: Network, template: Template
 ) -> dict[str, dict[str, np.ndarray]]:
-    """{node: {'kernel', 'bias'?}} of a network, as trainings have them.
+    """{node: {'kernel', 'bias'?}} of a network, as trainings have them, and
+    {node-norm: {'scale', 'shift'}} where a layer has batch norm.
 
     Args:
       params: of one search.
@@ -34,8 +35,12 @@ def exact_weights(
         if len(shape) == 2:
             whole = _flat(whole, node, shapes, template)
         leaf = {'kernel': whole[tuple(slice(n) for n in shape)]}
-        if node.biased:
-            leaf['bias'] = np.asarray(layer.bias)[:node.channels]
+        own = {name: np.asarray(values)[:node.channels] for name, values in (
+            ('bias', layer.bias), ('scale', layer.scale)) if values is not None}
+        if node.batch_norm:
+            found[f'{node.name}-norm'] = {'scale': own['scale'], 'shift': own['bias']}
+        elif node.biased:
+            leaf['bias'] = own['bias']
         found[node.name] = leaf
     return found
 

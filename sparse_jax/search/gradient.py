@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from sparse_jax import compiler, efforts
+from sparse_jax.differentiable import choices
 from sparse_jax.differentiable import search as relaxed
-from sparse_jax.differentiable import template as templates
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.discretise import Network, discretise
 from sparse_jax.differentiable.search import Config
@@ -83,11 +83,11 @@ def _of_template(
     """What one template gives within every set of budgets."""
     settings, space = setup.settings.differentiable, setup.space
     budgets = [_budgets(setup, share) for share in shares]
-    template = templates.of_space(space, text, settings.widest,
-                                  max(float(most.working_memory) for most in budgets))
+    template = choices.of_space(space, text, settings.widest,
+                                max(float(most.working_memory) for most in budgets))
     config = Config(template, settings.steps, settings.batch_size,
                     conv=setup.lowering.conv)
-    allow = templates.allowed(template, space)
+    allow = choices.allowed(template, space)
     base = _middle(setup)
     logits = _trained(setup, key, (budgets, seeds), config, allow)
     return [discretise(jax.tree.map(lambda a, i=i: a[i], logits), template, space,

@@ -17,6 +17,7 @@ from sparse_jax.differentiable.geometry import geometry
 from sparse_jax.differentiable.template import Decisions
 from sparse_jax.objectives.graph_costs import graph_totals
 from tests.differentiable.relaxed_networks import (
+    EXTENDED,
     TEMPLATES,
     base_of,
     draw,
@@ -27,7 +28,7 @@ from tests.differentiable.relaxed_networks import (
 )
 
 SPACE = space_of()
-BASE = base_of(SPACE)
+PRESET = space_of(**EXTENDED)
 
 
 def _costs(template):
@@ -35,13 +36,14 @@ def _costs(template):
         geometry(choice, template), choice, template))
 
 
-@pytest.mark.parametrize('text', TEMPLATES)
-def test_costs_of_made_decisions_are_exact(text):
-    template, rng = template_of(text, SPACE), np.random.default_rng(len(text))
-    costs, found, infeasible = _costs(template), 0, 0
-    while found < 100:
-        choice = draw(rng, template, SPACE)
-        graph = graph_of(choice, template, SPACE, BASE)
+@pytest.mark.parametrize('text, space', [
+    *((text, SPACE) for text in TEMPLATES), ('c', PRESET), ('sc-c', PRESET)])
+def test_costs_of_made_decisions_are_exact(text, space):
+    template, rng = template_of(text, space), np.random.default_rng(len(text))
+    costs, found, infeasible, base = _costs(template), 0, 0, base_of(space)
+    while found < 40:
+        choice = draw(rng, template, space)
+        graph = graph_of(choice, template, space, base)
         spent = costs(one_hot(choice, template))
         assert float(spent.feasible) == float(graph.feasible())
         if not graph.feasible():
@@ -70,23 +72,24 @@ def test_two_classes_are_counted_as_the_table_counts_them():
 
 def test_expectations_are_means_over_networks():
     """Against all networks of independent decisions, each by its probability."""
-    template = template_of('cs', SPACE, widest=2)
+    template = template_of('cs', PRESET, widest=2)
     rng = np.random.default_rng(0)
-    one = draw(rng, template, SPACE)
+    one = draw(rng, template, PRESET)
     shares = jax.tree.map(np.array, one_hot(one, template))
     shares.exists[1] = (0.3, 0.7)
     shares.width[:] = ((0.4, 0.6), (0.5, 0.5))
     shares.kernel[0] = (0.2, 0.8, 0.0, 0.0)
-    shares.pool[0] = (0.9, 0.1)
+    shares.pool[0] = (0.6, 0.1, 0.2, 0.1)
+    shares.stride[0] = (0.7, 0.3)
     spent = _costs(template)(shares)
     totals, costs = np.zeros(3), _costs(template)
-    for index in np.ndindex(2, 2, 2, 2, 2):
+    for index in np.ndindex(2, 2, 2, 2, 4, 2):
         made = jax.tree.map(np.array, one)
         made.exists[1], made.width[0], made.width[1], made.kernel[0] = index[:4]
-        made.pool[0] = index[4]
+        made.pool[0], made.stride[0] = index[4:]
         chance = np.prod([shares.exists[1][index[0]], shares.width[0][index[1]],
                           shares.width[1][index[2]], shares.kernel[0][index[3]],
-                          shares.pool[0][index[4]]])
+                          shares.pool[0][index[4]], shares.stride[0][index[5]]])
         exact = costs(one_hot(made, template))
         totals += chance * np.array(
             [exact.model_size, exact.macs, exact.memory[-1]], np.float64)
@@ -95,8 +98,8 @@ def test_expectations_are_means_over_networks():
 
 
 def test_gradients_are_those_of_differences():
-    template, rng = template_of('cs-c+', SPACE, widest=4), np.random.default_rng(1)
-    chosen = one_hot(draw(rng, template, SPACE), template)
+    template, rng = template_of('cs-c+', PRESET, widest=4), np.random.default_rng(1)
+    chosen = one_hot(draw(rng, template, PRESET), template)
     logits = jax.tree.map(
         lambda a: jnp.asarray(a + rng.normal(size=a.shape), jnp.float32), chosen)
 

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from sparse_jax.differentiable import network
+from sparse_jax.differentiable.choices import allowed, of_space
 from sparse_jax.differentiable.discretise import Network
 from sparse_jax.differentiable.geometry import geometry
-from sparse_jax.differentiable.template import Decisions, allowed, of_space
+from sparse_jax.differentiable.template import Decisions
 from sparse_jax.differentiable.weights import exact_weights
-from sparse_jax.model.network import SparseNet, prepare_images
+from sparse_jax.model.network import SparseNet, abstract, prepare_images
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.ops import lowering
 from sparse_jax.space.restriction import restrict
 from tests.differentiable.relaxed_networks import (
+    EXTENDED,
     IMAGE,
     TEMPLATES,
     base_of,
@@ -26,20 +28,35 @@ from tests.differentiable.relaxed_networks import (
 )
 
 SPACE = space_of()
-BASE = base_of(SPACE)
+PRESET = space_of(**EXTENDED)
 
 
 def _shaken(params):
-    """Weights with biases that are not zero."""
+    """Weights with biases that are not zero, and scales that are not one."""
     keys = jax.random.split(jax.random.key(8), len(params))
-    return tuple(layer._replace(bias=0.1 * jax.random.normal(key, layer.bias.shape))
-                 for key, layer in zip(keys, params))
+    noise = lambda key, of: 0.1 * jax.random.normal(key, of.shape)
+    return tuple(layer._replace(
+        bias=noise(key, layer.bias),
+        scale=None if layer.scale is None else layer.scale + noise(key, layer.scale))
+        for key, layer in zip(keys, params))
 
 
-@pytest.mark.parametrize('text, finest', [
-    *((text, 1) for text in TEMPLATES[2:]), ('cc', 2)])
-def test_made_decisions_are_the_exact_network(text, finest):
-    template = template_of(text, SPACE, finest=finest)
+def _exact(graph, base, params, images):
+    """Logits of the exact network as a training has them."""
+    skeleton, candidate = split(graph, base, EXACT)
+    stats = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), {
+        name: leaf for name, leaf in abstract(skeleton).items() if name != 'params'})
+    apply = lambda params, x: SparseNet(skeleton).apply(
+        {'params': params} | stats, candidate, x, train=True, mutable=list(stats))[0]
+    return jax.jit(apply)(
+        params, jnp.moveaxis(prepare_images(skeleton, images), 0, -1))
+
+
+@pytest.mark.parametrize('text, finest, space', [
+    *((text, 1, SPACE) for text in TEMPLATES[2:]), ('cc', 2, SPACE),
+    ('sc', 1, PRESET), ('c-c+', 1, PRESET)])
+def test_made_decisions_are_the_exact_network(text, finest, space):
+    template, base = template_of(text, space, finest=finest), base_of(space)
     rng = np.random.default_rng(4)
     params = _shaken(network.init(jax.random.key(1), template))
     images = jax.random.normal(jax.random.key(2), (3, *IMAGE))
@@ -49,17 +66,14 @@ def test_made_decisions_are_the_exact_network(text, finest):
         conv='patches'))
     done = 0
     while done < 2:
-        choice = draw(rng, template, SPACE)
-        graph = graph_of(choice, template, SPACE, BASE)
+        choice = draw(rng, template, space)
+        graph = graph_of(choice, template, space, base)
         if not graph.feasible() or (
                 template.head
                 and graph.nodes[-2].channels != template.units[choice.units]):
             continue
         params_of = exact_weights(params, Network(choice, {}, graph, 0.0), template)
-        skeleton, candidate = split(graph, BASE, EXACT)
-        exact = jax.jit(SparseNet(skeleton).apply)(
-            {'params': params_of}, candidate,
-            jnp.moveaxis(prepare_images(skeleton, images), 0, -1))
+        exact = _exact(graph, base, params_of, images)
         np.testing.assert_allclose(relaxed(one_hot(choice, template)), exact,
                                    rtol=2e-4, atol=2e-4)
         done += 1

@@ -6,7 +6,8 @@ import jax
 import numpy as np
 
 from sparse_jax.differentiable import discretise
-from sparse_jax.differentiable.template import Decisions, Template, allowed, of_space
+from sparse_jax.differentiable.choices import allowed, of_space
+from sparse_jax.differentiable.template import Decisions, Template
 from sparse_jax.space import encoding
 from sparse_jax.space.restriction import restrict
 from sparse_jax.space.sparse_space import Space, sparse_space
@@ -15,9 +16,18 @@ IMAGE, CLASSES = (15, 14, 3), 5
 TEMPLATES = ('c', 'cc', 'cs-c', 'sc-s+', 'ccc+')
 
 
-def space_of(image=IMAGE, classes=CLASSES) -> Space:
-    """The table without batch norm, which the relaxed network does not have."""
-    return restrict(sparse_space(image, classes), 'batch-norm=false')
+def space_of(
+    image=IMAGE, classes=CLASSES, rows='table', norm=False, text='',
+) -> Space:
+    """The table, with batch norm or without it."""
+    space = restrict(sparse_space(image, classes, rows=rows),
+                     f'batch-norm={str(norm).lower()}')
+    return restrict(space, text) if text else space
+
+
+EXTENDED = {'rows': 'extended', 'norm': True,
+            'text': 'input-downsampling-type=average'}
+"""As the presets have it: `space_of(**EXTENDED)`."""
 
 
 def template_of(

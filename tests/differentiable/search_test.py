@@ -6,10 +6,10 @@ import pytest
 
 from sparse_jax import data
 from sparse_jax.differentiable import search as searching
+from sparse_jax.differentiable.choices import allowed
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.discretise import discretise, excess_of
 from sparse_jax.differentiable.search import Config, front, stacked
-from sparse_jax.differentiable.template import allowed
 from sparse_jax.differentiable.weights import exact_weights
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.ops import lowering
