@@ -143,7 +143,7 @@ def geometry(choice: Decisions, template: Template) -> Geometry:
             k = template.ends.index(i + 1)
             pooled = jnp.einsum('ts,psa->pta', now.table, sizes.pool)
             ends.append(End(now, pooled[:, 1] @ sizes.area, _pixels(
-                pooled[:, 0], sizes), sizes.share @ now.table[0]))
+                pooled[:, 0], sizes), jnp.dot(sizes.share, now.table[0])))
             now = _extent(jnp.tensordot(choice.pool[k], pooled, 1), sizes)
     return Geometry(tuple(passages), tuple(ends), now)
 
