@@ -1,7 +1,8 @@
 """What the presets for two CPU cores have in common.
 
 A preset takes an argument: how long the search lasts, and the name of the budgets that
-it fills, as in `--config=experiments/mnist_cpu.py:minutes=60,row=small`.
+it fills, as in `--config=experiments/mnist_cpu.py:minutes=60,row=small`. Images and budgets
+of one's own: `experiments/own_cpu.py`.
 """
 
 from collections.abc import Mapping
@@ -46,50 +47,94 @@ def options(argument: str | None, rows: Mapping[str, Row]) -> tuple[int, Row]:
     Raises:
       ValueError: one line with the word and what is allowed.
     """
-    found = {'minutes': str(MINUTES), 'row': next(iter(rows))}
-    for word in filter(None, (argument or '').split(',')):
-        name, _, value = word.partition('=')
-        if name not in found:
-            raise ValueError(f'{word!r}: allowed: minutes=..., row=...')
-        found[name] = value
-    minutes, row = found['minutes'], found['row']
-    if not minutes.isdecimal() or not 1 <= int(minutes) <= 100_000:
-        raise ValueError(f'minutes={minutes}: allowed: 1 to 100000')
+    found = words(argument, {'minutes': str(MINUTES), 'row': next(iter(rows))})
+    row = found['row']
     if row not in rows:
         raise ValueError(f'row={row}: allowed: {", ".join(rows)}')
-    return int(minutes), rows[row]
+    return whole('minutes', found['minutes']), rows[row]
+
+
+def words(argument: str | None, known: Mapping[str, str]) -> dict[str, str]:
+    """{name: value} of an argument such as 'minutes=60,row=small'.
+
+    Args:
+      argument: what follows the colon of --config, if anything does.
+      known: the names that it may have, with the values of those that it lacks.
+
+    Raises:
+      ValueError: one line with the word and what is allowed.
+    """
+    found = dict(known)
+    for word in filter(None, (argument or '').split(',')):
+        name, _, value = word.partition('=')
+        if name not in known:
+            allowed = ', '.join(f'{name}=...' for name in known)
+            raise ValueError(f'{word!r}: allowed: {allowed}')
+        found[name] = value
+    return found
+
+
+def whole(name: str, value: str, most: int = 100_000) -> int:
+    """A whole number from 1 to `most`.
+
+    Raises:
+      ValueError: one line with the name, the value and what is allowed.
+    """
+    if not value.isdecimal() or not 1 <= int(value) <= most:
+        raise ValueError(f'{name}={value}: allowed: 1 to {most}')
+    return int(value)
 
 
 def preset(
     argument: str | None, rows: Mapping[str, Row], *, data: str, epochs: int,
     error: float,
 ) -> ml_collections.ConfigDict:
-    """A search by the clock: filled starts, rungs, and an end that can be trusted.
+    """A search for a row of budgets.
 
     Args:
       argument: what follows the colon of --config.
       rows: budgets by name, all hard.
       data: name of the data set.
-      epochs: of a whole training; a rung is a share of it, a final `LONG` times it.
+      epochs: of a whole training.
       error: soft bound of the error.
 
     Raises:
       ValueError: the argument, see `options`.
     """
     minutes, row = options(argument, rows)
-    config = default_config()
+    config = by_the_clock(
+        minutes, epochs=epochs, method=row.method,
+        budgets={'model_size': row.model_size, 'working_memory': row.working_memory})
     config.data.name = data
     config.objectives.error = error
-    config.budgets.model_size = config.objectives.model_size = row.model_size
-    config.budgets.working_memory = row.working_memory
     config.objectives.memory_model = row.memory_model
+    return config
+
+
+def by_the_clock(
+    minutes: int, *, budgets: Mapping[str, float], epochs: int, method: str = 'none',
+) -> ml_collections.ConfigDict:
+    """A search by the clock: filled starts, rungs, and an end that can be trusted.
+
+    Args:
+      minutes: of wall-clock, the end included.
+      budgets: {cost: most}, all hard; 0 for none. The first is the search's objective
+        beside the error.
+      epochs: of a whole training; a rung is a share of it, a final `LONG` times it.
+      method: of pruning, see `Row`.
+    """
+    config = default_config()
+    for name, most in budgets.items():
+        config.budgets[name] = most
     # Costs are limits alone: what is below them is no use to anybody.
-    config.objectives.names = ('error', 'model_size')
+    first = next(iter(budgets))
+    config.objectives[first] = budgets[first]
+    config.objectives.names = ('error', first)
     config.search.focus = 'error'
     config.objectives.quantized = True
-    config.pruning.method = row.method
-    config.pruning.bisect = row.method != 'none'
-    if row.method == 'none':
+    config.pruning.method = method
+    config.pruning.bisect = method != 'none'
+    if method == 'none':
         config.pruning.cuts = ()
     config.space.prior = 'scaled'
     # All helped every training that was tried (docs/training.md); the norm is folded.

@@ -1,5 +1,7 @@
 """The presets for two cores are configurations that a search accepts."""
 
+import re
+
 import pytest
 
 from experiments import two_cores
@@ -39,3 +41,29 @@ def test_other_arguments_are_refused(argument, said):
 def test_a_wrong_row_is_one_line_of_the_command():
     with pytest.raises(ConfigError, match='row=x: allowed: wide, small, nonzeros, wi'):
         config_flag.load('experiments/mnist_cpu.py:row=x')
+
+
+def test_budgets_of_ones_own_by_the_names_of_costs():
+    settings = read(config_flag.load(
+        'experiments/own_cpu.py:minutes=7,flash=4096,ram=1024,epochs=50'))
+    assert {name: most for name, most in settings.budgets.most.items() if most} == {
+        'flash': 4096, 'ram': 1024}
+    assert settings.objectives.names == ('error', 'flash')
+    assert settings.objectives.bounds['flash'] == 4096
+    assert (settings.search.max_minutes, settings.train.epochs) == (7, 50)
+    assert settings.search.final_epochs == two_cores.LONG * 50
+
+
+def test_own_images_without_an_argument_get_two_kilobytes_of_both():
+    settings = read(config_flag.load('experiments/own_cpu.py'))
+    assert {name: most for name, most in settings.budgets.most.items() if most} == {
+        'model_size': 2048, 'working_memory': 2048}
+    assert settings.search.max_minutes == two_cores.MINUTES
+
+
+@pytest.mark.parametrize(('argument', 'said'), [
+    ('flsh=4096', "'flsh=4096': allowed: minutes=..., epochs=..., model_size=..."),
+    ('ram=2k', 'ram=2k: allowed: 1 to 1000000000'), ('epochs=0', 'epochs=0: allowed')])
+def test_a_wrong_word_of_own_budgets_is_one_line(argument, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        config_flag.load(f'experiments/own_cpu.py:{argument}')
