@@ -1,13 +1,13 @@
 """Images of your own within budgets of your own, on two CPU cores.
 
-    python -m launch.search --workdir=runs/mine \\
-        --config=experiments/own_cpu.py:minutes=20,flash=4096,ram=2048 \\
+    python -m launch.search --workdir=runs/mine \
+        --config=experiments/own_cpu.py:minutes=20,flash=4096,ram=2048 \
         --config.data.name=mine --config.data.path=DIR
 
 Budgets are hard, of the int8 network, by the names of costs: flash and ram in bytes and
-latency in ms on `--config.objectives.board` (a Micro Bit), or model_size and working_memory,
-as the paper counts. `epochs` is the length of a whole training: 20 for fifty thousand easy
-images, 40 for fifty thousand hard ones, 100 for a few thousand.
+latency in ms on `--config.objectives.board` (a Micro Bit), or model_size and
+working_memory, as the paper counts. `epochs` is the length of a whole training: 20 for
+fifty thousand easy images, 40 for fifty thousand hard ones, 100 for a few thousand.
 """
 
 import ml_collections

@@ -1,8 +1,8 @@
 """What the presets for two CPU cores have in common.
 
 A preset takes an argument: how long the search lasts, and the name of the budgets that
-it fills, as in `--config=experiments/mnist_cpu.py:minutes=60,row=small`. Images and budgets
-of one's own: `experiments/own_cpu.py`.
+it fills, as in `--config=experiments/mnist_cpu.py:minutes=60,row=small`. Images and
+budgets of one's own: `experiments/own_cpu.py`.
 """
 
 from collections.abc import Mapping

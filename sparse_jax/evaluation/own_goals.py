@@ -4,13 +4,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from sparse_jax import data, ops
+from sparse_jax import data
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.factories import told
 from sparse_jax.model.compact import CompactNet
-from sparse_jax.model.shrink import shrink
+from sparse_jax.model.untrained import untrained
 from sparse_jax.objectives import compact_costs, graph_costs
 from sparse_jax.objectives.goal import Counted, Goal, Own
 from sparse_jax.ops.node import CLASSIFIER, Node
@@ -70,7 +68,7 @@ def check(goals: Mapping[str, Goal], dataset: data.Dataset, board: Board) -> Non
     if not goals:
         return
     graph = _graph(dataset)
-    net, int8 = _network(graph, dataset), None
+    net, int8 = untrained(graph, mean=dataset.mean, std=dataset.std), None
     if any(goal.on_board for goal in goals.values()):
         int8 = quantize(net, calibrate(net, dataset.train.images[:2]))
     for name, goal in goals.items():
@@ -117,13 +115,3 @@ def _graph(dataset: data.Dataset) -> Graph:
         CLASSIFIER, 'dense', (conv.name,), dataset.num_classes, relu=False)
     return Graph(dataset.input_shape, rate, False, (conv, classifier))
 
-
-def _network(graph: Graph, dataset: data.Dataset) -> CompactNet:
-    """It with weights, all of which are kept."""
-    shapes, generator = graph.shapes(), np.random.default_rng(0)
-    draw = lambda *shape: generator.normal(size=shape).astype(np.float32)
-    folded = {node.name: {
-        'kernel': draw(*ops.weights(node).shape(node, shapes)),
-        'bias': draw(node.channels)} for node in graph.nodes}
-    units = {name: np.ones(shape[0], bool) for name, shape in shapes.items()}
-    return shrink(graph, folded, units, mean=dataset.mean, std=dataset.std)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from sparse_jax.evaluation.estimates import Estimate
 from sparse_jax.host_random import generator
 from sparse_jax.objectives.goal import Goal
 from sparse_jax.objectives.goals import Objectives, before_pruning
@@ -30,6 +31,7 @@ WHOLE_MAPS = ('working_memory', 'ram')
 def filled(
     space: Space, objectives: Objectives, *, prunes: bool,
     refuses: Callable[[Graph], bool] = lambda graph: False,
+    estimate: Estimate = lambda graph: {},
 ) -> Draw:
     """Draws of structures with widths and units as large as the targets allow.
 
@@ -39,6 +41,7 @@ def filled(
       prunes: whether trainings prune: then costs before it may be `SPARE` times their
         targets, but those of `WHOLE_MAPS`.
       refuses: networks that are not worth training whatever their costs.
+      estimate: costs on a board of networks that nothing prunes.
 
     Returns:
       A function of a key and a number of rows, see `space.filling.sample`. Of every
@@ -49,7 +52,7 @@ def filled(
     spare = lambda goal: SPARE if prunes and goal.name not in WHOLE_MAPS else 1.0
     most = tuple((goal, spare(goal) * at_most) for goal, at_most in targets(objectives))
     fits = functools.partial(
-        _fits, objectives=objectives, refuses=refuses, most=most)
+        _fits, objectives=objectives, refuses=refuses, most=most, estimate=estimate)
     wanted = filling.demand(space, fits)
     if wanted is None:
         return lambda key, num: encoding.sample(key, space, num)
@@ -87,13 +90,18 @@ def targets(objectives: Objectives) -> tuple[tuple[Goal, float], ...]:
     return tuple((objectives.goal(name), value) for name, value in most.items())
 
 
-def known_cost(graph: Graph, goal: Goal, objectives: Objectives) -> float | None:
-    """A cost before training and pruning: exact if it is counted. Of others the least
-    that an unpruned network has, or the counted cost that they grow with, if that has
-    the same unit; None if there is neither."""
+def known_cost(
+    graph: Graph, goal: Goal, objectives: Objectives,
+    estimate: Estimate = lambda graph: {},
+) -> float | None:
+    """A cost before training and pruning: exact if it is counted. Of others what is
+    estimated, or the least that an unpruned network has, or the counted cost that they
+    grow with, if that has the same unit; None if there is none of these."""
     exact = before_pruning(graph, goal, objectives)
     if exact is not None:
         return exact
+    if goal.on_board and goal.name in (figures := estimate(graph)):
+        return figures[goal.name]
     least = bound_of(goal, graph, objectives, prunes=False)
     if least is not None or not goal.like:
         return least
@@ -103,8 +111,11 @@ def known_cost(graph: Graph, goal: Goal, objectives: Objectives) -> float | None
 
 def _fits(
     graph: Graph, *, objectives: Objectives, most: tuple[tuple[Goal, float], ...],
-    refuses: Callable[[Graph], bool],
+    refuses: Callable[[Graph], bool], estimate: Estimate,
 ) -> bool:
-    costs = ((known_cost(graph, goal, objectives), limit) for goal, limit in most)
+    # What is counted is cheaper to know than what is estimated.
+    ordered = sorted(most, key=lambda pair: pair[0].on_board)
+    costs = ((known_cost(graph, goal, objectives, estimate), limit)
+             for goal, limit in ordered)
     return all(cost is None or cost <= limit for cost, limit in costs) and (
         not refuses(graph))
