@@ -21,6 +21,28 @@ _TICK = 1.0
 """Seconds after which the end of a search is noticed."""
 
 
+def wait(
+    folder: str, say: Callable[[str], object],
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Wait until a folder has a study, or something that cannot become one.
+
+    Args:
+      folder: it need not exist.
+      say: takes one line, if there is something to wait for.
+      sleep: waits so many seconds.
+    """
+    from sparse_jax.study import glance
+
+    told = False
+    while glance.is_awaited(folder):
+        if not told:
+            say(f'no study in {folder!r} yet: waiting for the search that begins it; '
+                'Ctrl-C ends')
+        told = True
+        sleep(_TICK)
+
+
 class Follower:
     """Gathers the facts of a study again and again; what stays is read once."""
 

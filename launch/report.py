@@ -8,7 +8,7 @@ the accuracies are stored and later reports read them. --notest leaves test data
 as does a report of a search that is still running, unless --test asks for it.
 
 --watch rewrites the page while the search runs in another process, and writes the rest
-when it has ended.
+when it has ended. Begun before the search, it waits for it.
 """
 
 from __future__ import annotations
@@ -243,6 +243,10 @@ def main(argv: list[str]) -> None:
 
     del argv
     console = tables.console()
+    if WATCH.value:
+        from launch import following
+
+        following.wait(WORKDIR.value, lambda text: tables.line(console, text))
     with open_study(WORKDIR.value, trust_factories=TRUST.value,
                     needs_images=False) as study:
         if study.missing:

@@ -109,7 +109,7 @@ def _attributes(row: Record, objectives: Objectives) -> dict[str, Any]:
     """What Optuna has no place of its own for."""
     trial = row.trial
     found: dict[str, Any] = {
-        'trial': trial.number, 'status': row.status, 'round': row.round,
+        'trial': trial.number, 'status': row.status, 'round': row.nth_round,
         'parent': trial.parent, 'rung': trial.rung, 'epochs': trial.epochs,
         'train_seconds': row.train_seconds, 'validation_error': row.error}
     if row.costs is not None:

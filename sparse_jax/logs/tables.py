@@ -1,4 +1,7 @@
-"""A study as plain tables: networks, rounds and learning curves."""
+"""A study as plain tables: networks, rounds and learning curves.
+
+Rounds are counted from 1, as in the progress of a search, its report and its status.
+"""
 
 import csv
 import io
@@ -52,7 +55,7 @@ def trials(rows: Sequence[Record], objectives: Objectives) -> Iterable[list[Any]
     for row in rows:
         trial = row.trial
         yield [*map(_cell, (
-            row.name, trial.number, row.offset, row.round, trial.rung, trial.origin,
+            row.name, trial.number, row.offset, row.nth_round, trial.rung, trial.origin,
             trial.parent, row.status, trial.epochs, row.error, row.float_error,
             row.train_seconds, *(row.costs or [None] * len(COSTS)),
             *(row.unpruned or [None] * len(UNPRUNED)),
@@ -69,7 +72,7 @@ def rounds(records: Study) -> Iterable[list[Any]]:
     names = [name for name in names if name not in plain]
     yield [*plain, *names]
     for r in found:
-        yield [*(_cell(getattr(r, name)) for name in plain),
+        yield [r.nth, *(_cell(getattr(r, name)) for name in plain[1:]),
                *(_cell(r.info.get(name)) for name in names)]
 
 

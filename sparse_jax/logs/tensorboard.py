@@ -71,7 +71,7 @@ def _search(
                 scalars['best_accuracy_within_bounds'] = 1 - best.error
             for name, value in scalars.items():
                 if value is not None:
-                    writer.add_scalar(f'round/{name}', value, found.round + 1)
+                    writer.add_scalar(f'round/{name}', value, found.nth)
         for row in networks:
             if row.offset is None:
                 for name, value in figures_of(row, objectives).items():

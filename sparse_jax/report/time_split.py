@@ -50,7 +50,7 @@ def _by_round(
     for found, parts in zip(done, each):
         wall = found.info.get('wall_seconds')
         rows.append([
-            str(found.round + 1), *(f'{parts[part]:.1f}' for part in PARTS),
+            str(found.nth), *(f'{parts[part]:.1f}' for part in PARTS),
             '' if wall is None else f'{_number(wall):.1f}',
             '' if found.programs is None else str(found.programs),
             '' if found.hypervolume is None else f'{found.hypervolume:.4f}'])

@@ -33,7 +33,7 @@ def history(records: Study) -> list[Point]:
             done = [row for row in rows if row.round <= found.round]
             epochs = sum(row.trial.epochs for row in done if row.costs is not None)
             candidates = sum(row.trial.origin is None for row in done)
-            points.append(Point(found.round + 1, candidates, epochs,
+            points.append(Point(found.nth, candidates, epochs,
                                 found.hypervolume))
     return points
 

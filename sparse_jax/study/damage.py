@@ -44,6 +44,8 @@ def _readable(reader: Reader, table: str, values: Values) -> bool:
 def _damaged(table: str, values: Values) -> str:
     """One damaged row in words."""
     number = values.get('trial', values.get('round', values.get('key')))
+    if table == 'rounds' and isinstance(number, int):
+        number += 1  # As people count them.
     return {'meta': f'setting {number!r:.40} is damaged',
             'curves': f'trial {number} at cut {values.get("offset")!r:.20} is damaged',
             'weights': f'the weights of trial {number} are damaged',

@@ -25,6 +25,7 @@ RUNNING, ENDED, INTERRUPTED, EMPTY = 'running', 'finished', 'interrupted', 'empt
 """States of a study: a process holds it; its search has ended by itself; neither, and
 it has trials; neither, and it has none."""
 _PENDING = 'pending'
+_TABLES = {'meta', 'trials', 'curves', 'rounds'}
 
 
 class Glance(NamedTuple):
@@ -77,6 +78,22 @@ def studies_in(folder: str | os.PathLike[str]) -> list[pathlib.Path]:
     return found
 
 
+def is_awaited(folder: str | os.PathLike[str]) -> bool:
+    """Whether a search that is just beginning could make a study of a folder: nothing
+    stands in its way, and there is none that can be opened yet."""
+    path = pathlib.Path(folder)
+    if not path.is_dir():
+        return not os.path.lexists(path)
+    if any(path.glob(f'*/{FILE}')):
+        return False
+    if not (path / FILE).is_file():
+        return True
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(_opened(path)) as db:
+        return (path / CONFIG_FILE).is_file() and not _TABLES <= _tables(db)
+    # Whoever opens it says what is wrong.
+    return False
+
+
 def look(folder: str | os.PathLike[str]) -> Glance:
     """Look at a study; a search may go on in it meanwhile.
 
@@ -90,8 +107,7 @@ def look(folder: str | os.PathLike[str]) -> Glance:
     except ConfigError as error:
         raise StudyError(str(error)) from None
     try:
-        uri = f'{(path / FILE).absolute().as_uri()}?mode=ro'
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=5)) as db:
+        with contextlib.closing(_opened(path)) as db:
             return _glance(path, settings, db)
     except (sqlite3.Error, TypeError, ValueError) as error:
         text = ' '.join(str(error).split())
@@ -107,15 +123,24 @@ def is_finished(folder: str | os.PathLike[str]) -> bool:
     return (pathlib.Path(folder) / FILE).is_file() and look(folder).state == ENDED
 
 
+def _opened(path: pathlib.Path) -> sqlite3.Connection:
+    """The database of a folder, to be read."""
+    uri = f'{(path / FILE).absolute().as_uri()}?mode=ro'
+    return sqlite3.connect(uri, uri=True, timeout=5)
+
+
+def _tables(db: sqlite3.Connection) -> set[str]:
+    return {name for name, in db.execute('SELECT name FROM sqlite_master')}
+
+
 def _glance(
     path: pathlib.Path, settings: Settings, db: sqlite3.Connection
 ) -> Glance:
-    tables = {name for name, in db.execute('SELECT name FROM sqlite_master')}
     search, held = settings.search, lock.is_held(path)
     empty = Glance(path, RUNNING if held else EMPTY, 0, search.rounds * search.batch,
                    {}, 0, search.most_rounds, None, None, 0.0, '')
     # A search that has just begun has made its file and no table yet.
-    if not {'meta', 'trials', 'curves', 'rounds'} <= tables:
+    if not _TABLES <= _tables(db):
         return empty
     counts = dict(db.execute('SELECT status, count(*) FROM trials GROUP BY status'))
     pending = counts.pop(_PENDING, 0)

@@ -45,6 +45,11 @@ class Record(NamedTuple):
         return f'{self.trial.number}{cut}'
 
     @property
+    def nth_round(self) -> int:
+        """Its round as people count them, from 1; stored ones begin with 0."""
+        return self.round + 1
+
+    @property
     def ok(self) -> bool:
         """Whether it was trained, pruned, measured and found within the budgets."""
         return self.status == status.NAMES[status.OK]
@@ -84,6 +89,11 @@ class RoundRecord(NamedTuple):
     """Of the study after this round."""
     info: dict
     """Diagnostics by name; never needed to continue."""
+
+    @property
+    def nth(self) -> int:
+        """The round as people count them, from 1; stored ones begin with 0."""
+        return self.round + 1
 
     @property
     def is_end(self) -> bool:

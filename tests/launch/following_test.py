@@ -99,6 +99,40 @@ def test_a_network_that_the_search_has_dropped_is_left_out(made, monkeypatch):
     assert [m.row.name for m in found.members] == [row.name for row in rows[1:]]
 
 
+def test_a_watch_that_begins_first_waits_for_the_study(made, tmp_path):
+    """Through all that a search makes before its tables."""
+    folder, said, slept = tmp_path / 'later', [], []
+    steps = [
+        folder.mkdir,
+        lambda: shutil.copy(made / 'config.json', folder),
+        (folder / 'study.sqlite').touch,
+        lambda: shutil.copy(made / 'study.sqlite', folder)]
+
+    def sleep(seconds):
+        slept.append(seconds)
+        steps[len(slept) - 1]()
+
+    following.wait(str(folder), said.append, sleep)
+    assert len(slept) == len(steps) and len(said) == 1
+    assert said[0].startswith(f"no study in '{folder}' yet: waiting")
+
+
+@pytest.mark.parametrize('wrong', ['file', 'sweep', 'damaged', 'unsettled'])
+def test_what_cannot_become_a_study_is_not_waited_for(wrong, made, tmp_path, capsys):
+    folder = tmp_path / 'other'
+    if wrong == 'file':
+        folder.touch()
+    elif wrong == 'sweep':
+        shutil.copytree(made, folder / 'seed=0')
+    else:
+        shutil.copytree(made, folder)
+        (folder / 'study.sqlite').write_bytes(b'no database')
+        if wrong == 'unsettled':
+            (folder / 'config.json').unlink()
+    found = command_line.run(capsys, 'report', f'--workdir={folder}', '--watch')
+    assert found.code == 2 and not found.out and found.err.count('\n') == 1
+
+
 @pytest.mark.parametrize('ended', [True, False])
 def test_test_data_are_met_when_the_search_has_ended(made, ended, capsys, monkeypatch):
     monkeypatch.setattr(following, '_TICK', 0.05)

@@ -32,6 +32,7 @@ def test_optuna_has_the_study(tmp_path):
         np.testing.assert_array_equal(trial.values, matrix([row], aims)[0])
         assert trial.params == row.point
         assert trial.user_attrs['status'] == 'ok'
+        assert trial.user_attrs['round'] == row.round + 1
         assert trial.user_attrs['model_size'] == row.costs.model_size
         assert trial.user_attrs['unpruned_macs'] == row.unpruned.macs
         assert 'parent' not in trial.user_attrs or row.trial.parent is not None

@@ -32,6 +32,7 @@ def test_everything_is_in_the_tables(search, tmp_path):
     assert [row['network'] for row in rows] == [row.name for row in networks]
     for row, record in zip(rows, networks, strict=True):
         assert row['status'] == record.status
+        assert int(row['round']) == record.round + 1
         assert int(row['epochs']) == record.trial.epochs
         assert float(row['error']) == record.error
         assert int(row['model_size']) == record.costs.model_size
@@ -45,6 +46,7 @@ def test_everything_is_in_the_tables(search, tmp_path):
     found = _rows(tmp_path / 'rounds.csv')
     assert [float(row['hypervolume']) for row in found] == [
         r.hypervolume for r in rounds]
+    assert [row['round'] for row in found] == ['1', '2']
     assert float(found[0]['wall_seconds']) == rounds[0].info['wall_seconds']
     epochs = _rows(tmp_path / 'learning.csv')
     assert [(int(row['trial']), int(row['epoch']), float(row['loss']))

@@ -98,7 +98,7 @@ DAMAGES = [
     ("UPDATE trials SET status='fine' WHERE number=0", 'trial 0 is missing or damaged'),
     ('UPDATE curves SET model_size=2 WHERE trial=1', 'trial 1 at cut -1.0 is damaged'),
     ('DELETE FROM weights WHERE trial=1', 'the weights of trial 1 are missing'),
-    ('UPDATE rounds SET hypervolume=0.75', 'round 0 is damaged'),
+    ('UPDATE rounds SET hypervolume=0.75', 'round 1 is damaged'),
     ("UPDATE meta SET value='abd' WHERE key='data'", "setting 'data' is damaged"),
     ('UPDATE trials SET checksum=NULL WHERE number=1', 'trial 1 is missing'),
     ("UPDATE trials SET coordinates='[0.5]' WHERE number=1", 'trial 1 is missing'),
