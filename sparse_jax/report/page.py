@@ -85,13 +85,17 @@ def _about(facts: Facts) -> Element:
     shape = 'x'.join(map(str, data.shape))
     rounds = sum(found.hypervolume is not None and not found.is_end
                  for found in facts.rounds)
+    search = settings.search
+    # With a clock nobody has said how many there are to be.
+    told = f'{rounds} of {search.most_rounds} rounds'
+    if search.max_minutes:
+        told = f'{rounds} round{"s" * (rounds != 1)}'
     words = (
         f'{shape} images of {len(data.class_names)} classes, {sum(data.train)} to '
         f'train and {sum(data.validation)} to validate. {len(facts.trials)} '
-        f'trials in {rounds} of {settings.search.most_rounds} rounds of '
-        f'{settings.search.algorithm}, pruned by {settings.pruning.method}; '
-        f'{len(facts.networks)} networks with all cuts, {len(facts.front)} on the '
-        'front.')
+        f'trials in {told} of {search.algorithm}, pruned by '
+        f'{settings.pruning.method}; {len(facts.networks)} networks with all '
+        f'cuts, {len(facts.front)} on the front.')
     state: list[Child] = []
     if facts.running:
         now = time.strftime('%H:%M:%S')

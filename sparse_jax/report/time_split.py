@@ -8,6 +8,8 @@ from sparse_jax.study.record import RoundRecord
 
 PARTS = ('train', 'compile', 'measure', 'suggest')
 """In the order in which they are drawn."""
+_NAMED = 0.08
+"""Share of the bar from which a part has room for its name."""
 
 
 def seconds(found: RoundRecord) -> dict[str, float]:
@@ -28,7 +30,8 @@ def section(facts: Facts) -> Element | None:
     whole = max(sum(total.values()), 1e-9)
     told = ', '.join(f'{part} {total[part]:.1f} s' for part in PARTS)
     bar = element('div', *(element(
-        'span', element('b', f'{part} {total[part]:.0f} s'),
+        'span', element('b', f'{part} {total[part]:.0f} s')
+        if total[part] >= _NAMED * whole else None,
         class_=f'part {part}', style=f'flex:{max(total[part] / whole, 0.001):.4f}',
         title=f'{part}: {total[part]:.1f} s, {100 * total[part] / whole:.0f} %')
         for part in PARTS), class_='split')

@@ -1,6 +1,9 @@
 """The .tflite file gives our logits in other people's interpreters."""
 
+import contextlib
+import io
 import re
+import zipfile
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,6 +13,9 @@ from sparse_jax.export import ExportError, analytic_cost, to_tflite
 from sparse_jax.model.compact import CompactNet, CompactNode
 from sparse_jax.quantize import calibrate, classes_of, emulate, fixed_point, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
+
+with contextlib.suppress(ImportError):
+    from flatbuffers.table import Table
 
 pytestmark = pytest.mark.skipif(
     not (find_spec('tflite') and find_spec('flatbuffers')),
@@ -65,10 +71,10 @@ def _run_litert(model, codes):
 @needs_tflm
 def test_tflm_steps_as_we_do():
     checked = 0
-    for seed, model, codes, logits in _cases(range(30), strides=True):
+    for seed, model, codes, logits in _cases(range(70), strides=True):
         np.testing.assert_array_equal(_run_tflm(model, codes)[0], logits, str(seed))
         checked += any(n.stride > 1 for n in random_net(seed, strides=True).nodes)
-    assert checked > 6
+    assert checked > 4
 
 
 @needs_tflm
@@ -120,6 +126,80 @@ def test_the_file_says_where_the_class_changes():
             logits[:, 0] > output.Quantization().ZeroPoint(0), classes_of(q, logits))
 
 
+def _field(table, slot):
+    """Where a field of a table of the metadata is."""
+    place = table.Offset(4 + 2 * slot)
+    assert place, slot
+    return table.Pos + place
+
+
+def _string(table, slot):
+    return table.String(_field(table, slot)).decode()
+
+
+def _only(table, slot):
+    """The only table of a vector."""
+    place = _field(table, slot) - table.Pos
+    assert table.VectorLen(place) == 1
+    return Table(table.Bytes, table.Indirect(table.Vector(place)))
+
+
+@pytest.mark.parametrize('units, classes, kind', [(3, 3, 2), (1, 2, 0)])
+def test_class_names_are_in_the_file(units, classes, kind):
+    """As metadata_schema.fbs has it: the file of labels belongs to the output."""
+    from flatbuffers import encode, packer
+    from tflite import Model
+
+    net = _chain(2, units)
+    q = quantize(net, calibrate(net, random_images(net, 4)))
+    names = ('left', 'right turn\n', 'größer')[:classes]
+    plain, named = to_tflite(q), to_tflite(q, names)
+    assert named == to_tflite(q, names)
+    with zipfile.ZipFile(io.BytesIO(named)) as archive:
+        assert archive.namelist() == ['labels.txt'] and archive.testzip() is None
+        assert archive.read('labels.txt').decode().splitlines() == [
+            'left', 'right turn', 'größer'][:classes]
+        # Readers count from the start of the file, and map what is not compressed.
+        place, = archive.infolist()
+        assert named[place.header_offset:][:4] == b'PK\3\4'
+        assert place.compress_type == zipfile.ZIP_STORED
+    model, bare = Model.GetRootAs(named, 0), Model.GetRootAs(plain, 0)
+    assert bare.MetadataLength() == 0 and model.MetadataLength() == 1
+    assert model.Metadata(0).Name() == b'TFLITE_METADATA'
+    about = model.Buffers(model.Metadata(0).Buffer()).DataAsNumpy().tobytes()
+    assert about[4:8] == b'M001'
+    root = Table(about, encode.Get(packer.uoffset, about, 0))
+    graph = _only(root, 3)
+    assert _string(_only(graph, 2), 0) == 'image'
+    logits = _only(graph, 3)
+    assert _string(logits, 0) == 'logits'
+    labels = _only(logits, 6)
+    assert _string(labels, 0) == 'labels.txt'
+    place = labels.Offset(4 + 2 * 2)
+    assert kind == (about[labels.Pos + place] if place else 0)
+    # What computes is the same, byte by byte.
+    assert model.BuffersLength() == bare.BuffersLength() + 1
+    for n in range(bare.BuffersLength()):
+        np.testing.assert_array_equal(
+            model.Buffers(n).DataAsNumpy(), bare.Buffers(n).DataAsNumpy())
+
+
+def test_names_of_another_number_of_classes_are_refused():
+    net = _chain(2, 3)
+    with pytest.raises(ExportError, match='2 names do not fit 3 classes'):
+        to_tflite(quantize(net, calibrate(net, random_images(net, 4))), ('a', 'b'))
+
+
+@needs_tflm
+def test_names_change_no_logit():
+    net = _chain(2, 3)
+    images = random_images(net, 4, 4)
+    q = quantize(net, calibrate(net, images))
+    codes = (images.astype(int) - 128).astype(np.int8)
+    named = to_tflite(q, ('a', 'b', 'c'))
+    np.testing.assert_array_equal(_run_tflm(named, codes)[0], emulate(q, images))
+
+
 def _two_classes(seed):
     net = random_net(seed, classes=2)
     return quantize(net, calibrate(net, random_images(net, 4, seed)))
@@ -146,14 +226,14 @@ def test_litert_gives_our_logits_but_for_its_rounding(monkeypatch):
             np.testing.assert_array_equal(y, rounded, str(seed))
 
 
-def _chain(channels):
+def _chain(channels, units=10):
     rng = np.random.default_rng(0)
     nodes = (
         CompactNode('one', 'conv', ('input',), rng.normal(size=(channels, 1, 5, 5)),
                     relu=True, pool=2),
         CompactNode('two', 'conv', ('one',), rng.normal(size=(8, channels, 3, 3)),
                     relu=True, pool=2),
-        CompactNode('fc', 'dense', ('two',), rng.normal(size=(10, 200))))
+        CompactNode('fc', 'dense', ('two',), rng.normal(size=(units, 200))))
     return CompactNet((28, 28, 1), 1, False, 127.0, 60.0, nodes)
 
 

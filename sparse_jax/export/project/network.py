@@ -8,6 +8,7 @@ import numpy as np
 
 from sparse_jax.export.chip import boards
 from sparse_jax.export.chip.toolchain import TEMPLATES, linker_script
+from sparse_jax.export.code import class_names
 from sparse_jax.export.code.analytic import analytic_cost
 from sparse_jax.export.code.c_source import Generated, generate
 from sparse_jax.export.errors import ExportError
@@ -98,7 +99,7 @@ def export_network(
     if 'c' in formats:
         files |= _files(generated, board, codes, expected)
     if 'tflite' in formats:
-        files[f'{name}.tflite'] = to_tflite(qnet)
+        files[f'{name}.tflite'] = to_tflite(qnet, data.class_names)
     folder.write(out_dir, files, arrays, report)
     return folder.read_report(out_dir)
 
@@ -127,8 +128,7 @@ def _more(
     files: dict[str, str | bytes] = {
         readme.FILE: readme.readme(report, board, formats, data.origin)}
     if data.class_names:
-        files[readme.LABELS] = ''.join(
-            ' '.join(name.split()) + '\n' for name in data.class_names)
+        files[readme.LABELS] = class_names.lines(data.class_names)
     return files
 
 

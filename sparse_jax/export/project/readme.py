@@ -57,7 +57,7 @@ _TFLITE = '''
 %NAME%.tflite
   Input [1, %ROWS%, %PIXELS%, %DEPTH%] int8: the code - 128. Output [1, %LOGITS%] int8,
   the same logits as those of the C, bit by bit. %LABELS% has the names of the classes,
-  in the order of the logits.%ONE%
+  in the order of the logits, and so has the metadata of the file.%ONE%
 '''
 
 

@@ -1,7 +1,7 @@
 """A minimal .tflite writer: tensors, operators, one subgraph. No TensorFlow."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -39,13 +39,20 @@ class Operator:
 
 def write_model(
     tensors: list[Tensor], operators: list[Operator], source: int, sink: int,
+    entries: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """The bytes of a .tflite file with one input tensor and one output tensor."""
+    """The bytes of a .tflite file with one input tensor and one output tensor.
+
+    entries: {name: content} of its metadata.
+    """
     tflite, flatbuffers = need('tflite'), need('flatbuffers')
     b = flatbuffers.Builder(1 << 16)
     constants = [t.data for t in tensors if t.data is not None]
     buffers = [_buffer(b, tflite, None)]
     buffers += [_buffer(b, tflite, data) for data in constants]
+    notes = entries or {}
+    buffers += [_buffer(b, tflite, np.frombuffer(note, np.uint8))
+                for note in notes.values()]
     index, tables = 1, []
     for tensor in tensors:
         tables.append(_tensor(b, tflite, tensor, index if tensor.data is not None
@@ -56,16 +63,22 @@ def write_model(
             for o in operators]
     code_tables = [_code(b, tflite, *code) for code in codes]
     graph = _subgraph(b, tflite, tables, rows, source, sink)
+    # Their buffers are the last ones.
+    tables = [_entry(b, tflite, name, index + place)
+              for place, name in enumerate(notes)]
     description = b.CreateString('sparse_jax')
     vectors = [_vector(b, tflite.ModelStartOperatorCodesVector, code_tables),
                _vector(b, tflite.ModelStartSubgraphsVector, [graph]),
                _vector(b, tflite.ModelStartBuffersVector, buffers)]
+    about = _vector(b, tflite.ModelStartMetadataVector, tables) if notes else 0
     tflite.ModelStart(b)
     tflite.ModelAddVersion(b, _SCHEMA_VERSION)
     tflite.ModelAddOperatorCodes(b, vectors[0])
     tflite.ModelAddSubgraphs(b, vectors[1])
     tflite.ModelAddDescription(b, description)
     tflite.ModelAddBuffers(b, vectors[2])
+    if notes:
+        tflite.ModelAddMetadata(b, about)
     b.Finish(tflite.ModelEnd(b), file_identifier=b'TFL3')
     return bytes(b.Output())
 
@@ -93,6 +106,14 @@ def _buffer(b: Any, tflite: ModuleType, data: np.ndarray | None) -> int:
     if vector is not None:
         tflite.BufferAddData(b, vector)
     return tflite.BufferEnd(b)
+
+
+def _entry(b: Any, tflite: ModuleType, name: str, buffer: int) -> int:
+    title = b.CreateString(name)
+    tflite.MetadataStart(b)
+    tflite.MetadataAddName(b, title)
+    tflite.MetadataAddBuffer(b, buffer)
+    return tflite.MetadataEnd(b)
 
 
 def _tensor(b: Any, tflite: ModuleType, tensor: Tensor, buffer: int) -> int:

@@ -5,29 +5,50 @@ in that order. Sparse weights are stored with their zeros: .tflite has no form f
 that microcontroller kernels read.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sparse_jax.export.code import class_names
+from sparse_jax.export.errors import ExportError
 from sparse_jax.export.operations import TfliteKind, layout
 from sparse_jax.export.operations.maps import turned
 from sparse_jax.export.operations.table import function
+from sparse_jax.export.tflite import metadata
 from sparse_jax.export.tflite.flatbuffer import Operator, Tensor, write_model
 from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode
 
 
-def to_tflite(net: QuantizedNet) -> bytes:
+def to_tflite(net: QuantizedNet, names: Sequence[str] = ()) -> bytes:
     """The .tflite bytes; input [1, H, W, C] int8 is the pixel code - 128.
 
     The output [1, units] is the int8 logits. Of two classes there may be one: class 1
     if it is above its zero point.
+
+    Args:
+      net: what it computes.
+      names: of all classes, for those who read its metadata; or none.
+
+    Raises:
+      ExportError: .tflite has no exact form for the network, or the names are of
+        another number of classes.
     """
+    if names and len(names) != net.classes:
+        raise ExportError(f'{len(names)} names do not fit {net.classes} classes')
     graph = _Graph(net)
     for node in net.nodes:
         if node.weight is not None:
             graph.weighted(node)
         else:
             function(node).tflite(graph, node)
-    return write_model(graph.tensors, graph.operators, 0, graph.index[net.output])
+    ends = 0, graph.index[net.output]
+    if not names:
+        return write_model(graph.tensors, graph.operators, *ends)
+    about = metadata.describe(each_value=net.units == net.classes,
+                              border=net.tensors[net.output].zero_point)
+    model = write_model(graph.tensors, graph.operators, *ends, {metadata.ENTRY: about})
+    return metadata.pack(model, class_names.lines(names))
 
 
 class _Graph:
