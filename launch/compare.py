@@ -5,14 +5,16 @@
 
 Each argument is the folder of a study or of a sweep, all of whose studies are compared,
 or one of launch.baselines, whose competitors on the same images are listed beside them.
-Those that differ in their seeds alone are a group: medians and ranges are over its
-members. Only validation data count here. Studies of other objectives, soft bounds or
-data are refused: their figures mean something else.
+What was published for a data set is listed too, and marked in the picture; --nopublished
+leaves it out. Those that differ in their seeds alone are a group: medians and ranges
+are over its members. Of studies only validation data count here. Studies of other
+objectives, soft bounds or data are refused: their figures mean something else.
 
 Written are compare.png and compare.svg (the fronts over each other; hypervolume over
 epochs and over seconds, and the least error within the soft bounds, with bands over
 seeds), compare_front.csv (the front of all networks and whose they are),
-compare_studies.csv and compare_rounds.csv; compare_competitors.csv if there are any.
+compare_studies.csv and compare_rounds.csv; compare_competitors.csv and
+compare_published.csv if there are any.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ import pathlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from absl import flags
+
 from launch import cli, tables
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sparse_jax.baselines.published import Published
     from sparse_jax.baselines.rows import Row
     from sparse_jax.comparison.studies import Comparison
     from sparse_jax.comparison.union import Member
@@ -36,53 +41,10 @@ FLAGS = cli.new_flags(words=True)
 OUT = cli.define_path(
     'out', 'Folder of what is written; that of the sweep if a single one is compared.',
     FLAGS)
+PUBLISHED = flags.DEFINE_bool(
+    'published', True, 'Show what was published for the data, if there is any.',
+    flag_values=FLAGS)
 TRUST = cli.define_trust(FLAGS)
-
-
-def competitors_in(folders: Sequence[str]) -> list[str]:
-    """Those of the folders that launch.baselines has written."""
-    from sparse_jax.baselines import rows
-
-    return [folder for folder in folders
-            if (pathlib.Path(folder) / rows.JSON).is_file()]
-
-
-def competitors_of(folders: Sequence[str], comparison: Comparison) -> list[Row]:
-    """The competitors in some folders, on the data of the studies."""
-    from sparse_jax.baselines import rows
-    from sparse_jax.study.folder import DATA
-
-    try:
-        return [row for folder in folders
-                for row in rows.of_data(folder, comparison.studies[0].inputs[DATA])]
-    except rows.RowsError as error:
-        cli.fail(error)
-
-
-def competitors_table(found: Sequence[Row]) -> Table:
-    """A line per competitor; validation alone, as for the studies."""
-    from rich.table import Table
-
-    table = Table(title='competitors on the same images')
-    table.add_column('method')
-    for name in ('valid. %', 'KB', '1-byte KB', 'values', 'seed'):
-        table.add_column(name, justify='right')
-    for row in found:
-        table.add_row(
-            row.method, f'{100 * row.validation:.2f}',
-            *(f'{size / 1024:.2f}' for size in (row.published_bytes,
-                                                row.one_byte_bytes)),
-            str(row.values), str(row.seed))
-    return table
-
-
-def competitor_rows(found: Sequence[Row]) -> Iterable[list[Any]]:
-    """The competitors as rows of a CSV file."""
-    yield ['method', 'validation_accuracy', 'published_bytes', 'one_byte_bytes',
-           'values', 'tried', 'seed']
-    for row in found:
-        yield [row.method, row.validation, row.published_bytes, row.one_byte_bytes,
-               row.values, row.tried, row.seed]
 
 
 def studies_of(folders: Sequence[str]) -> list[pathlib.Path]:
@@ -189,10 +151,10 @@ def round_rows(comparison: Comparison) -> Iterable[list[Any]]:
 
 def write(
     out: pathlib.Path, comparison: Comparison, union: Sequence[Member],
-    competitors: Sequence[Row] = (),
+    competitors: Sequence[Row] = (), published: Sequence[Published] = (),
 ) -> list[str]:
     """All files; their names."""
-    from launch import compare_figure
+    from launch import compare_beside, compare_figure
     from sparse_jax.study import files
 
     out.mkdir(parents=True, exist_ok=True)
@@ -202,7 +164,10 @@ def write(
                  'compare_studies.csv': study_rows(comparison),
                  'compare_rounds.csv': round_rows(comparison)}
     if competitors:
-        tables_of['compare_competitors.csv'] = competitor_rows(competitors)
+        tables_of['compare_competitors.csv'] = compare_beside.competitor_rows(
+            competitors)
+    if published:
+        tables_of['compare_published.csv'] = compare_beside.published_rows(published)
     for name, rows in tables_of.items():
         buffer = io.StringIO(newline='')
         csv.writer(buffer).writerows(rows)
@@ -210,28 +175,32 @@ def write(
         written.append(name)
     for form in ('png', 'svg'):
         with files.replacing(out / f'compare.{form}') as file:
-            compare_figure.draw(file, comparison, union, form)
+            compare_figure.draw(file, comparison, union, published, form)
         written.append(f'compare.{form}')
     return written
 
 
 def main(argv: list[str]) -> None:
+    from launch import compare_beside
     from sparse_jax.comparison import studies, union
 
-    beside = competitors_in(argv[1:])
+    beside = compare_beside.competitors_in(argv[1:])
     folders = [folder for folder in argv[1:] if folder not in beside]
     paths = studies_of(folders)
     out = target(folders, paths)
     cli.check_folder('out', out)
     comparison = studies.compare(paths, trust_factories=TRUST.value)
-    competitors = competitors_of(beside, comparison)
+    competitors = compare_beside.competitors_of(beside, comparison)
+    published = compare_beside.published_of(comparison) if PUBLISHED.value else []
     found, console = union.front(comparison), tables.console()
     tables.show(console, groups_table(comparison))
     if competitors:
-        tables.show(console, competitors_table(competitors))
+        tables.show(console, compare_beside.competitors_table(competitors))
+    if published:
+        tables.show(console, compare_beside.published_table(published))
     for text in front_lines(comparison, found):
         tables.line(console, text)
-    written = write(out, comparison, found, competitors)
+    written = write(out, comparison, found, competitors, published)
     tables.line(console, f'written: {out}/{", ".join(written)}')
 
 

@@ -12,8 +12,10 @@ from sparse_jax.comparison.bands import band
 from sparse_jax.objectives.goals import matrix
 from sparse_jax.report.axes import percent_axis, size_axis
 from sparse_jax.report.frame import floor_of
+from sparse_jax.report.published import plotted
 
 if TYPE_CHECKING:
+    from sparse_jax.baselines.published import Published
     from sparse_jax.comparison.studies import Comparison, Group
     from sparse_jax.comparison.union import Member
 
@@ -21,6 +23,7 @@ _COLOURS = ('#1f5fa8', '#d9730d', '#2e8b57', '#8e44ad', '#c0392b', '#7f6a00', '#
             '#555555')
 _DASHES = ('-', '--', ':', '-.')
 """After so many groups as there are colours, the lines change."""
+_OTHERS = '#6b3fa0'
 _WIDTH, _HEIGHT = 3.5, 2.9
 _PROGRESS = (('epochs', 'hypervolume', 'epochs of training'),
              ('seconds', 'hypervolume', 'seconds'),
@@ -28,14 +31,17 @@ _PROGRESS = (('epochs', 'hypervolume', 'epochs of training'),
 _TITLES = {'hypervolume': 'hypervolume', 'best_error': 'least error within bounds (%)'}
 
 
-def draw(target: IO[bytes], comparison: Comparison, union: Sequence[Member],
-         form: str = 'png') -> None:
+def draw(
+    target: IO[bytes], comparison: Comparison, union: Sequence[Member],
+    published: Sequence[Published] = (), form: str = 'png',
+) -> None:
     """Write the picture.
 
     Args:
       target: an open binary file.
       comparison: the groups; each has a colour.
       union: the front of all of them.
+      published: of others for these data, on test data.
       form: png or svg.
     """
     pyplot, costs = pyplot_of(), comparison.objectives.costs
@@ -47,7 +53,7 @@ def draw(target: IO[bytes], comparison: Comparison, union: Sequence[Member],
         fronts = [figure.add_subplot(grid[0, i * below:(i + 1) * below])
                   for i in range(above)]
         for column, axis in enumerate(fronts, 1):
-            _fronts(axis, comparison, union, column)
+            _fronts(axis, comparison, union, published, column)
         for i, shown in enumerate(_PROGRESS):
             _progress(figure.add_subplot(grid[1, i * above:(i + 1) * above]),
                       comparison.groups, *shown)
@@ -61,7 +67,8 @@ def draw(target: IO[bytes], comparison: Comparison, union: Sequence[Member],
 
 
 def _fronts(
-    axis: Any, comparison: Comparison, union: Sequence[Member], column: int
+    axis: Any, comparison: Comparison, union: Sequence[Member],
+    published: Sequence[Published], column: int,
 ) -> None:
     """Error against one cost: what each study reaches, and the front of all."""
     goal = comparison.objectives.costs[column - 1]
@@ -85,6 +92,13 @@ def _fronts(
     axis.scatter(best[:, column], percent(best[:, 0]), s=9, color='black', lw=0,
                  zorder=4, label='front of all')
     axis.axvline(bound, color='0.6', lw=0.9, ls=(0, (4, 3)), label='soft bound')
+    known = np.array([place for _, place in plotted(
+        published, comparison.objectives, (0, column))]).reshape(-1, 2)
+    if len(known):
+        axis.scatter(known[:, 1], percent(known[:, 0]), s=28, marker='D', lw=1.2,
+                     facecolors='none', edgecolors=_OTHERS, zorder=5,
+                     label='published, on test data')
+        low, high = min(low, known[:, 1].min()), max(high, known[:, 1].max())
     if len(best):
         _error_axis(axis, percent(best[:, 0]))
     axis.set_xscale('log')

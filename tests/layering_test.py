@@ -67,7 +67,7 @@ def test_imports_point_down_the_ranks(path):
 
 
 WINGS = (
-    ('errors',),
+    ('errors', 'labels'),
     ('operations', 'chip'),
     ('code', 'tflite'),
     ('project', 'cost_model'),

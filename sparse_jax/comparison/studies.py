@@ -78,6 +78,8 @@ class Comparison(NamedTuple):
 
     objectives: Objectives
     groups: tuple[Group, ...]
+    num_classes: int
+    """Of the data."""
 
     @property
     def studies(self) -> list[Compared]:
@@ -107,7 +109,7 @@ def compare(
         raise StudyError(f'{str(min(twice))!r} is given twice; allowed: different '
                          'studies')
     with opened.open_study(paths[0], trust_factories=trust_factories) as first:
-        objectives = first.objectives
+        objectives, classes = first.objectives, len(first.about.class_names)
     found = []
     for path, name in zip(paths, short_names(paths)):
         if not trust_factories:
@@ -115,7 +117,7 @@ def compare(
         study = _read(path, name, objectives)
         _check_alike(found[0] if found else study, study)
         found.append(study)
-    return Comparison(objectives, tuple(_groups(found)))
+    return Comparison(objectives, tuple(_groups(found)), classes)
 
 
 def short_names(paths: Sequence[pathlib.Path]) -> list[str]:

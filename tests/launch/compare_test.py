@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from sparse_jax.baselines import rows
+from sparse_jax.baselines import published, rows
 from sparse_jax.settings.stored import dumps
 from sparse_jax.study import schema
 from sparse_jax.study.folder import DATA
@@ -96,3 +96,21 @@ def test_competitors_on_the_same_images_stand_beside(sweep, tmp_path, capsys):
     found = command_line.run(capsys, 'compare', str(sweep), str(tmp_path / 'beside'))
     assert found.code == 2 and found.err.count('\n') == 1
     assert 'has knn on other data (tiny)' in found.err
+
+
+def test_what_was_published_for_the_data_stands_beside(sweep, capsys, monkeypatch):
+    asked, of_data = [], published.of_data
+    monkeypatch.setattr(published, 'of_data', lambda *given: asked.append(given) or (
+        of_data('mnist', '', 10)))
+    found = command_line.run(capsys, 'compare', str(sweep))
+    assert found.code == 0, found.err
+    assert asked == [('tiny', '', 3)]
+    made = _rows(sweep / 'compare_published.csv')
+    assert len(made) == len(of_data('mnist', '', 10)) > 5
+    row = next(row for row in made if row['working_memory'] == '635')
+    assert row['test_accuracy'] == '0.958' and row['model_size'] == '1802'
+    assert row['source'].startswith('poster') and '95.80' in found.out
+    assert 'published, on test data' in (sweep / 'compare.svg').read_text()
+    found = command_line.run(capsys, 'compare', str(sweep), '--nopublished')
+    assert found.code == 0 and len(asked) == 1 and 'landmarks' not in found.out
+    assert 'published' not in (sweep / 'compare.svg').read_text()

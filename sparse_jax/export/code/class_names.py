@@ -1,5 +1,4 @@
-"""Names of classes as they may stand in C, in a comment and as strings, and in files.
-"""
+"""Names of classes as they may stand in C: in a comment, and as strings."""
 
 import textwrap
 from collections.abc import Sequence
@@ -28,12 +27,6 @@ def macro(names: Sequence[str], name: str) -> str:
         return ''
     strings = ', '.join(f'"{_string(text)}"' for text in names)
     return f'#define {name}_CLASS_NAMES {{{strings}}}\n'
-
-
-def lines(names: Sequence[str]) -> str:
-    """A file of labels: one name on each line, whatever breaks lines in it as a space.
-    """
-    return ''.join(' '.join(name.split()) + '\n' for name in names)
 
 
 def _harmless(name: str) -> str:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sparse_jax.export import labels as label_file
 from sparse_jax.export.chip import boards
 from sparse_jax.export.chip.toolchain import TEMPLATES, linker_script
-from sparse_jax.export.code import class_names
 from sparse_jax.export.code.analytic import analytic_cost
 from sparse_jax.export.code.c_source import Generated, generate
 from sparse_jax.export.errors import ExportError
@@ -128,7 +128,7 @@ def _more(
     files: dict[str, str | bytes] = {
         readme.FILE: readme.readme(report, board, formats, data.origin)}
     if data.class_names:
-        files[readme.LABELS] = class_names.lines(data.class_names)
+        files[label_file.FILE] = label_file.text(data.class_names)
     return files
 
 

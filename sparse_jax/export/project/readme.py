@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from sparse_jax.export import labels
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.export.project.facts import weighted
 
-FILE, LABELS = 'README.txt', 'labels.txt'
+FILE = 'README.txt'
 
 _TEXT = '''\
 An int8 network: images of %SIZE% pixels in, %CLASSES% classes out.
@@ -96,7 +97,7 @@ def readme(
         'ARENA': f'{report["arena"]["bytes"]} B', 'ROW': f'{image["row_bytes"]} B',
         'TABLES': f'{sum(sum(n["tables"].values()) for n in weighted(report))} B',
         'BOARD': board.name, 'FLASH': board.flash.bytes, 'RAM': board.ram.bytes,
-        'LABELS': LABELS, 'ONE': '' if report['logits'] > 1 else
+        'LABELS': labels.FILE, 'ONE': '' if report['logits'] > 1 else
         f' There is one: above {report["logit_zero_point"]} it is class 1.'}
     for key, value in values.items():
         text = text.replace(f'%{key}%', str(value))

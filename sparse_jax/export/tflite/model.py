@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sparse_jax.export.code import class_names
 from sparse_jax.export.errors import ExportError
 from sparse_jax.export.operations import TfliteKind, layout
 from sparse_jax.export.operations.maps import turned
@@ -48,7 +47,7 @@ def to_tflite(net: QuantizedNet, names: Sequence[str] = ()) -> bytes:
     about = metadata.describe(each_value=net.units == net.classes,
                               border=net.tensors[net.output].zero_point)
     model = write_model(graph.tensors, graph.operators, *ends, {metadata.ENTRY: about})
-    return metadata.pack(model, class_names.lines(names))
+    return metadata.pack(model, names)
 
 
 class _Graph:
