@@ -5,10 +5,11 @@
 
 Each argument is the folder of a study or of a sweep, all of whose studies are compared,
 or one of launch.baselines, whose competitors on the same images are listed beside them.
-What was published for a data set is listed too, and marked in the picture; --nopublished
-leaves it out. Those that differ in their seeds alone are a group: medians and ranges
-are over its members. Of studies only validation data count here. Studies of other
-objectives, soft bounds or data are refused: their figures mean something else.
+What was published for a data set is listed too, and marked in the picture;
+--nopublished leaves it out. Studies that differ in their seeds alone are a group:
+medians and ranges are over its members. Of studies only validation data count here.
+Those of other objectives, soft bounds or data are refused: their figures mean something
+else.
 
 Written are compare.png and compare.svg (the fronts over each other; hypervolume over
 epochs and over seconds, and the least error within the soft bounds, with bands over

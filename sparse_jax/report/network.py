@@ -59,7 +59,7 @@ def network(facts: Facts, member: Member, *, is_open: bool) -> Element:
                         class_='drawing'),
                 element('div', *bars, class_='stack'),
                 element('div', trained, _origin(row, facts), class_='stack'),
-                element('div', _confusion(facts, member)),
+                element('div', _confusion(facts, member), class_='loose'),
                 element('div', element('h4', 'On a board'), _ledger(facts, member)),
                 element('div', element('h4', 'Use it'), *_commands(row, facts),
                         _point(row)),

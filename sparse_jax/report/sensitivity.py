@@ -85,7 +85,8 @@ def section(facts: Facts) -> Element | None:
     if not found:
         return None
     goals = [facts.objectives.goal(name) for name in facts.objectives.names]
-    head: list[Child] = ['row of the table', 'trials', *(g.title for g in goals)]
+    head: list[Child] = ['row of the table', 'trials', *(
+        element('th', g.heading, scope='col', title=g.title) for g in goals)]
     rows: list[list[Child]] = [
         [element('td', one.row, class_='code'), str(one.trials),
          *(_cell(value, one) for value in one.strength)] for one in found[:SHOWN]]
@@ -96,7 +97,7 @@ def section(facts: Facts) -> Element | None:
             'p', 'Spearman rank correlation between a row of the table and an '
             'objective, over the trained trials in which the row is active, at their '
             'own cut; + means more of one goes with more of the other. Values without '
-            'an order have the correlation ratio of the ranks (eta, no sign). With '
+            'an order have the correlation ratio of the ranks (η, no sign). With '
             f'{count} trials, chance alone gives one row in twenty more than '
             f'{1.96 / np.sqrt(max(count - 1, 1)):.2f}. A search does not sample at '
             'random: these are hints, not effects.', class_='note'),
@@ -106,6 +107,6 @@ def section(facts: Facts) -> Element | None:
 def _cell(value: float, one: Influence) -> Element:
     if np.isnan(value):
         return element('td', '')
-    words = f'{value:+.2f}' if one.ordered else f'{value:.2f} (eta)'
+    words = f'{value:+.2f}' if one.ordered else f'{value:.2f} η'
     kind = 'minus' if value < 0 else 'plus'
     return element('td', words, class_=f'heat {kind}', style=f'--h:{abs(value):.2f}')
