@@ -46,12 +46,17 @@ LEAST_COMPILE = 0.1
 """Seconds from which on a compilation is counted: smaller ones move arrays."""
 STRATEGIES: dict[str, dict[str, Any]] = {
     'random': {'search.algorithm': 'random'},
+    'blind': {'search.algorithm': 'random', 'search.initial_design': 'filled',
+              'search.inherit': False, 'search.rungs': (0.25, 1.0),
+              'search.promote': 0.25},
     'sparse': {'search.algorithm': 'sparse'},
     'default': {},
     'differentiable': {'search.strategy': 'differentiable'},
     'hybrid': {'search.initial_from': 'differentiable'},
 }
-"""{name: settings}; `sparse` is the paper's: Thompson samples and scalarizations."""
+"""{name: settings}; `blind` trains structures that fill the budgets for a quarter of
+the epochs, and the best quarter of them to the end; `sparse` is the paper's: Thompson
+samples and scalarizations."""
 
 
 class Task(NamedTuple):
@@ -203,9 +208,9 @@ def _compilations() -> list[float]:
     """Seconds of every larger compilation of this process from now on."""
     found: list[float] = []
 
-    def listen(event: str, duration: float, **kwargs: Any) -> None:
-        if event == COMPILED and duration >= LEAST_COMPILE:
-            found.append(duration)
+    def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
+        if event == COMPILED and duration_secs >= LEAST_COMPILE:
+            found.append(duration_secs)
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     return found

@@ -12,8 +12,9 @@ from sparse_jax.study.records import Study
 
 NEVER = math.inf
 _POINTS = 200
-_COLOURS = {'random': '#8a8f98', 'sparse': '#c0392b', 'default': '#1f5fa8',
-            'differentiable': '#d9730d', 'hybrid': '#2e8b57'}
+_COLOURS = {'random': '#8a8f98', 'blind': '#7d5ba6', 'sparse': '#c0392b',
+            'default': '#1f5fa8', 'differentiable': '#d9730d',
+            'hybrid': '#2e8b57'}
 
 
 class Task(NamedTuple):

@@ -44,6 +44,8 @@ def measured_text(
 def lines(seen: Forecast, setup: Setup) -> list[str]:
     """Everything that is known of a search before it begins."""
     mebibytes = seen.memory / 2**20
+    known = [f'before the first training: at most {seen.known} networks found by '
+             f'gradient, {duration(seen.known_seconds)}'] if seen.known else []
     return [
         f'space: {seen.rows} rows with a choice, 10^{seen.log10_networks:.0f} '
         f'combinations for {setup.dataset.name!r} of {setup.space.input_shape}; '
@@ -52,6 +54,7 @@ def lines(seen: Forecast, setup: Setup) -> list[str]:
         f'work: at most {seen.candidates} trainings in {seen.rounds} rounds, at most '
         f'{seen.programs} compiled programs; an average padded network has '
         f'{seen.products:.3g} products for one image',
+        *known,
         f'memory: about {mebibytes:.0f} MiB for the data and the trainings of a large '
         'network that run at once, beside the program itself',
         f'time: {time_text(seen)}']

@@ -6,6 +6,7 @@ the network that they stand for, weight by weight.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -70,6 +71,16 @@ def init(key: jax.Array, template: Template) -> tuple[Linear, ...]:
                 jnp.zeros(out), scale=jnp.ones(out) if norm else None))
             read = out
     return tuple(found)
+
+
+def products(template: Template) -> int:
+    """Multiply-accumulates of the relaxed network for one image."""
+    params = jax.eval_shape(
+        functools.partial(init, template=template), jax.random.key(0))
+    pixels, layers = math.prod(template.canvas), len(template.layers)
+    sizes = [sum(leaf.size for leaf in (layer.kernel, layer.taps) if leaf is not None)
+             for layer in params]
+    return pixels * sum(sizes[:layers]) + sum(sizes[layers:])
 
 
 def apply(

@@ -1,5 +1,7 @@
 """What a search will take, before it begins: programs, memory, time."""
 
+import dataclasses
+import math
 import os
 from typing import NamedTuple
 
@@ -11,7 +13,8 @@ from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.recipe import template
 from sparse_jax.model.skeleton import split
 from sparse_jax.objectives import graph_costs
-from sparse_jax.search import rungs
+from sparse_jax.search import rungs, strategies
+from sparse_jax.search.gradient import Work
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.space import encoding
@@ -24,6 +27,9 @@ PRODUCT = 3e-9
 backward, of one image; fitted to searches on digits with the default method."""
 PROGRAM = 10.0
 """Seconds of one core to compile one program, likewise."""
+RELAXED = 1e-10
+"""Seconds of one core for one multiply-accumulate of a relaxed network, forward and
+backward; measured on digits."""
 START = 10.0
 """Seconds to start the program and load the data, likewise."""
 
@@ -51,6 +57,10 @@ class Forecast(NamedTuple):
     it."""
     limit: float
     """Seconds that the clock allows; infinite without one."""
+    known: int = 0
+    """Networks that are found before any is trained, at most."""
+    known_seconds: float = 0.0
+    """Of `seconds`, to find them."""
 
 
 def forecast(setup: Setup) -> Forecast:
@@ -59,7 +69,8 @@ def forecast(setup: Setup) -> Forecast:
     The time is that of `PRODUCT` and `PROGRAM` on so many cores as the machine lends,
     whatever the device: measured rounds tell better, see `clock.seconds_left`.
     """
-    settings, space = setup.settings, setup.space
+    space, work = setup.space, strategies.work(setup)
+    settings = _alike(setup.settings, work)
     search = settings.search
     drawn = setup.domain.sample(host_random.root_key(0), SAMPLE)
     kept = drawn[~setup.evaluator.refuse(drawn)]
@@ -68,8 +79,9 @@ def forecast(setup: Setup) -> Forecast:
     images = setup.dataset.train.labels.shape[0]
     # The end trains its share of all epochs, with programs that exist.
     epochs = epochs_of(settings) / (1.0 - search.final_share)
-    seconds = START + (PROGRAM * programs + PRODUCT * products * images * epochs
-                       ) / _cores(settings)
+    finding = (PROGRAM * work.programs + RELAXED * work.products) / _cores(settings)
+    seconds = START + finding + (
+        PROGRAM * programs + PRODUCT * products * images * epochs) / _cores(settings)
     decides = [d.levels for d in space.dimensions
                if d.levels > 1 and not d.role.derived
                and d.role not in (Role.TRAINING, Role.PRUNING)]
@@ -77,7 +89,22 @@ def forecast(setup: Setup) -> Forecast:
         int(sum(d.levels != 1 for d in space.dimensions)),
         float(np.log10(np.array(decides or [1], float)).sum()),
         len(kept) / len(drawn), search.most_rounds, trainings_of(search),
-        programs, memory, products, seconds, 60 * search.max_minutes or float('inf'))
+        programs + work.programs, memory, products, seconds,
+        60 * search.max_minutes or float('inf'), work.networks, finding)
+
+
+def _alike(settings: Settings, work: Work) -> Settings:
+    """The settings of a search whose random points stand for the networks that are
+    known before any training, each of a program of its own."""
+    search = settings.search
+    if not work.networks:
+        return settings
+    rounds = search.rounds
+    if not strategies.STRATEGIES[search.strategy].suggests:
+        share = 1.0 - search.final_share
+        rounds = min(rounds, math.ceil(-(-work.networks // search.batch) / share))
+    return dataclasses.replace(settings, search=dataclasses.replace(
+        search, rounds=rounds, initial=work.networks, initial_groups=0, max_groups=0))
 
 
 def programs_of(search: Search) -> int:

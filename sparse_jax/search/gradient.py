@@ -14,6 +14,7 @@ from sparse_jax.differentiable import choices
 from sparse_jax.differentiable import search as relaxed
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.discretise import Network, discretise
+from sparse_jax.differentiable.network import products
 from sparse_jax.differentiable.search import Config
 from sparse_jax.differentiable.template import Decisions
 from sparse_jax.objectives.goal import Goal
@@ -27,8 +28,11 @@ from sparse_jax.training.data import train_data
 if TYPE_CHECKING:
     from sparse_jax.search.setup import Setup
 
-SMALLEST, NARROWEST = 1 / 8, 1 / 2
-"""Shares of their targets that model sizes go down to, and working memories."""
+SMALLEST, NARROWEST = 1 / 32, 1 / 16
+"""Shares of their targets that model sizes go down to, and working memories: fronts
+span decades of both."""
+LEAST = 1 / 2
+"""The same where costs are limits alone (`search.focus`)."""
 _REFUSED = 10.0
 """Excess of what is not worth training, in nats."""
 
@@ -38,6 +42,19 @@ class _Share(NamedTuple):
 
     size: float
     memory: float
+
+
+class Work(NamedTuple):
+    """What a search by gradient takes, see `forecast`."""
+
+    networks: int
+    """At most."""
+    programs: int
+    products: float
+    """Multiply-accumulates of all steps of all searches, forward."""
+
+
+NOTHING = Work(0, 0, 0.0)
 
 
 def points(setup: 'Setup', key: jax.Array) -> np.ndarray:
@@ -57,7 +74,8 @@ def points(setup: 'Setup', key: jax.Array) -> np.ndarray:
       template has a network within the budgets.
     """
     settings, space = setup.settings.differentiable, setup.space
-    shares = _shares(settings.budgets) * settings.seeds
+    focused = setup.settings.search.focus == 'error'
+    shares = _shares(settings.budgets, focused) * settings.seeds
     seeds = np.repeat(np.arange(settings.seeds), settings.budgets)
     key_search, key_rows = jax.random.split(key)
     bases = _bases(key_rows, setup, len(shares) * len(settings.templates) + 1)
@@ -76,6 +94,18 @@ def points(setup: 'Setup', key: jax.Array) -> np.ndarray:
     return np.array(list(rows.values())).reshape(-1, len(space.dimensions))
 
 
+def work(setup: 'Setup') -> Work:
+    """What `points` will take."""
+    settings = setup.settings.differentiable
+    searches = settings.budgets * settings.seeds
+    # The first set has all of the memory.
+    most = _most_memory([_budgets(setup, share) for share in _shares(1)])
+    each = [products(choices.of_space(setup.space, text, settings.widest, most))
+            for text in settings.templates]
+    images = settings.steps * settings.batch_size * searches
+    return Work(searches * len(each), len(each), float(images * sum(each)))
+
+
 def _of_template(
     setup: 'Setup', key: jax.Array, text: str, shares: Sequence[_Share],
     seeds: np.ndarray,
@@ -83,8 +113,7 @@ def _of_template(
     """What one template gives within every set of budgets."""
     settings, space = setup.settings.differentiable, setup.space
     budgets = [_budgets(setup, share) for share in shares]
-    template = choices.of_space(space, text, settings.widest,
-                                max(float(most.working_memory) for most in budgets))
+    template = choices.of_space(space, text, settings.widest, _most_memory(budgets))
     config = Config(template, settings.steps, settings.batch_size,
                     conv=setup.lowering.conv)
     allow = choices.allowed(template, space)
@@ -119,11 +148,20 @@ def _trained(
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:len(seeds)], *found)
 
 
-def _shares(number: int) -> list[_Share]:
+def _most_memory(budgets: Sequence[Budgets]) -> float:
+    return max(float(most.working_memory) for most in budgets)
+
+
+def _shares(number: int, focused: bool = False) -> list[_Share]:
     """So many sets of budgets: geometric in the model size, every other one with less
-    working memory."""
-    last = max(1, (number - 1) // 2)
-    return [_Share(SMALLEST ** (i // 2 / last), NARROWEST ** (i % 2))
+    working memory, geometric too.
+
+    focused: whether costs are limits alone; all sets are near to them then.
+    """
+    smallest, narrowest = (LEAST, LEAST) if focused else (SMALLEST, NARROWEST)
+    last, pairs = max(1, (number - 1) // 2), max(1, number // 2)
+    return [_Share(smallest ** (i // 2 / last),
+                   narrowest ** ((i // 2 + 1) / pairs) if i % 2 else 1.0)
             for i in range(number)]
 
 

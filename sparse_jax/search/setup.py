@@ -205,8 +205,9 @@ def make_algorithm(
         layout=layout, most_rows=s.model_rows or None, propose=random_and_morphs(
             domain, num_random=256, num_morphs=256, parents=references))
     try:
-        return algorithms.make(s.algorithm, domain, problem_of(aims), batch=s.batch,
-                               rules=rules, model=model)
+        return algorithms.make(
+            strategies.algorithm_of(settings), domain, problem_of(aims), batch=s.batch,
+            rules=rules, model=model)
     except ValueError as error:
         raise ConfigError(f'config.search.algorithm: {error}') from None
 

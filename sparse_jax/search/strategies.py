@@ -6,13 +6,17 @@ once and kept in the study, so that a search that was killed goes on with them.
 """
 
 import json
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
 
-from sparse_jax.search import gradient
+from sparse_jax.search import algorithms, archive, gradient, starts
+from sparse_jax.search.algorithms import Rules
+from sparse_jax.search.gradient import Work
+from sparse_jax.search.problem import problem_of
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.study.records import Study
@@ -32,11 +36,13 @@ class Strategy(NamedTuple):
     """(setup, key) -> [N, D] canonical rows that are trained first; None for none."""
     suggests: bool
     """Whether the search algorithm suggests further ones from what was found."""
+    work: 'Callable[[Setup], Work]' = lambda setup: gradient.NOTHING
+    """What finding the points takes."""
 
 
 STRATEGIES: dict[str, Strategy] = {
     'suggest': Strategy(None, True),
-    'differentiable': Strategy(gradient.points, False),
+    'differentiable': Strategy(gradient.points, False, gradient.work),
 }
 """Values of `search.strategy`; of those with points, of `search.initial_from` too. An
 entry is all that a strategy needs."""
@@ -61,6 +67,18 @@ def check(settings: Settings) -> None:
         raise ConfigError(
             f'config.search.initial_from: {search.initial_from!r} is not allowed with '
             f"config.search.strategy {search.strategy!r}; allowed: ''")
+
+
+def algorithm_of(settings: Settings) -> str:
+    """Name of the search algorithm: where nothing is suggested one without a model."""
+    suggests = STRATEGIES[settings.search.strategy].suggests
+    return settings.search.algorithm if suggests else 'random'
+
+
+def work(setup: 'Setup') -> Work:
+    """What finding networks before any training takes; nothing where none are."""
+    search = setup.settings.search
+    return STRATEGIES[search.initial_from or search.strategy].work(setup)
 
 
 def first_batch(setup: 'Setup', study: Study, round_: int) -> np.ndarray | None:
@@ -110,14 +128,38 @@ def _planned(
     rows = _stored(setup, study)
     if rows is not None:
         return rows
-    rows = points(setup, jax.random.fold_in(setup.root_key, STREAM))
+    key = jax.random.fold_in(setup.root_key, STREAM)
+    rows = points(setup, key)
     search = setup.settings.search
-    if not len(rows) and not STRATEGIES[search.strategy].suggests:
+    if not len(rows) and STRATEGIES[search.strategy].suggests:
+        logging.getLogger(__name__).warning(
+            'config.search.initial_from: %r finds no network within the budgets; '
+            'filled structures come first', search.initial_from)
+        rows = _filled(setup, jax.random.fold_in(key, 1))
+    if not len(rows):
         raise ConfigError(
             f'config.search.strategy: {search.strategy!r} finds no network within the '
             'budgets; allowed: larger budgets, other config.differentiable.templates, '
             "or 'suggest'")
     study.set_meta(PLANNED, json.dumps(rows.tolist()))
+    return rows
+
+
+def _filled(setup: 'Setup', key: jax.Array) -> np.ndarray:
+    """[N, D] as many structures that fill the budgets as a search has random points,
+    with as many programs."""
+    search, refuses = setup.settings.search, setup.evaluator.refuses
+    number = search.initial or search.batch
+    rounds = -(-number // search.batch)
+    domain = setup.domain._replace(sample=starts.filled(
+        setup.space, setup.objectives, refuses=refuses,
+        prunes=setup.settings.pruning.method != 'none'))
+    rules = Rules(number, rounds * search.max_groups or None, None,
+                  rounds * search.initial_groups or None,
+                  refuse=setup.evaluator.refuse)
+    aims = problem_of(setup.sought)
+    rows, _ = algorithms.random_search(domain, aims, batch=number, rules=rules).suggest(
+        key, archive.empty(domain.dim, aims.num_objectives, aims.num_further))
     return rows
 
 

@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from sparse_jax.report import left_out
+from sparse_jax.search import loop
+from sparse_jax.study.records import Study
 from sparse_jax.surrogate import installed
 from tests import tiny_study
 from tests.launch import command_line
@@ -38,6 +40,19 @@ def test_a_search_that_needs_it_ends_in_one_line(without, tmp_path, capsys, algo
 def test_others_do_without(without, algorithm):
     built = tiny_study.build(search__algorithm=algorithm)
     assert built.algorithm is not None
+
+
+def test_a_search_by_gradient_does_without(without, tmp_path):
+    """Whatever the algorithm: nothing is suggested."""
+    built = tiny_study.build(
+        search__algorithm='ehvi', search__strategy='differentiable',
+        differentiable__templates=('c',), differentiable__budgets=3,
+        differentiable__steps=6, differentiable__widest=4)
+    study = Study(tmp_path)
+    loop.run(built, study)
+    rows = study.rows()
+    study.close()
+    assert rows and all(row.trained for row in rows)
 
 
 def test_a_report_leaves_the_prediction_out(without):

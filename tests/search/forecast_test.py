@@ -1,13 +1,15 @@
 """What a search will take: counted by hand."""
 
 import math
+import os
 
 import jax
 import pytest
 
+from launch import ahead
 from sparse_jax.model.skeleton import pad
 from sparse_jax.objectives import graph_costs
-from sparse_jax.search import forecast
+from sparse_jax.search import forecast, gradient
 from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.space import encoding
 from tests import tiny_study
@@ -59,3 +61,22 @@ def test_a_search_of_one_program_is_foreseen():
 
 def test_without_a_clock_there_is_no_limit():
     assert forecast.forecast(tiny_study.finished().setup).limit == math.inf
+
+
+def test_networks_found_by_gradient_are_foreseen():
+    """Three of one template in two rounds; each may have a program of its own."""
+    few = {'search__strategy': 'differentiable', 'search__rounds': 9,
+           'differentiable__templates': ('c',), 'differentiable__budgets': 3}
+    setup = tiny_study.build(**few)
+    seen, work = forecast.forecast(setup), gradient.work(setup)
+    assert (seen.rounds, seen.candidates) == (2, 4)
+    assert seen.programs == 1 + 4
+    hybrid = tiny_study.build(**few | {
+        'search__strategy': 'suggest', 'search__initial_from': 'differentiable'})
+    after = forecast.forecast(hybrid)
+    # One new one in each of the rounds that are suggested.
+    assert (after.rounds, after.programs) == (9, 1 + 4 + 7)
+    cores = hybrid.settings.runtime.workers or os.cpu_count()
+    finding = (forecast.PROGRAM + forecast.RELAXED * work.products) / cores
+    assert (seen.known, seen.known_seconds) == (3, pytest.approx(finding))
+    assert 'networks found by gradient, about' in ' '.join(ahead.lines(after, hybrid))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from launch import progress
+from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import gradient, loop, strategies
 from sparse_jax.search.strategies import STRATEGIES, Strategy
 from sparse_jax.settings.errors import ConfigError
@@ -65,11 +66,43 @@ def test_budgets_fall_from_those_of_the_search():
     shares = gradient._shares(8)
     budgets = [gradient._budgets(built, share) for share in shares]
     assert budgets[0].model_size == 800 * gradient.SPARE
-    assert budgets[0].working_memory == 300 and budgets[1].working_memory == 150
+    assert budgets[0].working_memory == budgets[6].working_memory == 300
+    assert budgets[1].working_memory == 150
+    assert budgets[7].working_memory == 300 * gradient.NARROWEST
     sizes = [most.model_size for most in budgets]
     assert sizes == sorted(sizes, reverse=True)
     assert np.isinf(budgets[0].macs)
     assert min(share.size for share in shares) == pytest.approx(gradient.SMALLEST)
+    # Where costs are limits alone nothing is far below them.
+    focused = gradient._shares(8, focused=True)
+    assert min(map(min, focused)) == gradient.LEAST
+
+
+def test_what_a_search_by_gradient_takes_is_counted():
+    work = gradient.work(tiny_study.build(**FEW))
+    # Windows of 5, four maps over 6 x 6 pixels, three classes that read all of them.
+    each = 25 * 4 * 36 + 3 * 4 * 36
+    assert work == gradient.Work(3, 1, 3 * 6 * 64 * each)
+    assert strategies.work(tiny_study.build()) == gradient.NOTHING
+
+
+def test_where_the_gradient_finds_nothing_filled_structures_come_first(
+        monkeypatch, tmp_path, caplog):
+    monkeypatch.setitem(STRATEGIES, 'differentiable', Strategy(
+        lambda setup, key: np.zeros((0, setup.domain.dim)), False))
+    changes = {'search__initial_from': 'differentiable', 'search__initial': 3,
+               'budgets__model_size': 800}
+    built, study = tiny_study.build(**changes), Study(tmp_path)
+    batches = [strategies.first_batch(built, study, 0)]
+    study.add_round(0, 0, [], [], {})
+    batches += [strategies.first_batch(built, study, 1)]
+    study.close()
+    assert [len(batch) for batch in batches] == [tiny_study.BATCH, 1]
+    line, = caplog.messages
+    assert line.startswith("config.search.initial_from: 'differentiable' finds no netw")
+    for row in np.concatenate(batches):
+        totals = graph_totals(encoding.graph(built.space, row))
+        assert 400 < totals.model_size <= 800 * gradient.SPARE
 
 
 def test_all_known_networks_are_trained_and_no_others(known, tmp_path):
