@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from sparse_jax.data import Dataset, DataSpec, Split
 
 NAMES = ('bonsai', 'protonn', 'knn', 'svm', 'gbdt')
+LEAST_DRAWN = 10
+"""Examples of a class, on average, in a draw."""
 FLAGS = cli.new_flags()
 CONFIG = cli.define_config(FLAGS)
 WORKDIR = cli.define_workdir('Folder of the results.', FLAGS)
@@ -41,6 +43,9 @@ EPOCHS = flags.DEFINE_integer(
 SEED = flags.DEFINE_integer(
     'seed', 0, 'Of weights and of the order of images.', 0, 2**32 - 1,
     flag_values=FLAGS)
+SVM_EXAMPLES = flags.DEFINE_integer(
+    'svm_examples', 0, 'Training images, drawn by the seed, that support vectors are '
+    'chosen from; 0: all.', 0, flag_values=FLAGS)
 TRUST = cli.define_trust(FLAGS)
 
 
@@ -72,16 +77,19 @@ def known_rows(split: str, test_split: str) -> list[Row]:
         cli.fail(f'--workdir={WORKDIR.value}: has rows of other data '
                  f'({other[0].data}); allowed: a folder of the same data, or a new one')
     for row in found:
-        if row.asked != told():
+        if row.asked != told(row.method):
             cli.fail(f'--workdir={WORKDIR.value}: has {row.method} with {row.asked}, '
-                     f'not {told()}; allowed: the same, or a new folder')
+                     f'not {told(row.method)}; allowed: the same, or a new folder')
     return found
 
 
-def told() -> dict[str, float | int | str]:
-    """What decides a row beside its data."""
-    return {'kilobytes': KILOBYTES.value, 'grid': GRID.value, 'epochs': EPOCHS.value,
-            'seed': SEED.value}
+def told(name: str) -> dict[str, float | int | str]:
+    """What decides the row of a method beside its data."""
+    found = {'kilobytes': KILOBYTES.value, 'grid': GRID.value, 'epochs': EPOCHS.value,
+             'seed': SEED.value}
+    if name == 'svm' and SVM_EXAMPLES.value:
+        found['svm_examples'] = SVM_EXAMPLES.value
+    return found
 
 
 def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
@@ -102,7 +110,7 @@ def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
     task = tuned.Task(
         jax.random.key(SEED.value), ready(images.train), images.num_classes,
         int(1024 * KILOBYTES.value), Plan(epochs=EPOCHS.value), GRID.value == 'wide',
-        SEED.value)
+        SEED.value, SVM_EXAMPLES.value)
     chosen = tuned.best(name, task, ready(images.validation))
     if chosen is None:
         cli.fail(f'--kilobytes={KILOBYTES.value:g}: no shape of {name} fits; allowed: '
@@ -117,7 +125,7 @@ def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
         name, shown, images.num_classes, data.digest(images),
         data.split_digest(data.load_test(spec)), chosen.validation, float(right),
         published, one_byte, values, chosen.tried, round(seconds, 1),
-        chosen.candidate.settings, told())
+        chosen.candidate.settings, told(name))
 
 
 def show(found: list[Row]) -> None:
@@ -146,6 +154,8 @@ def main(argv: list[str]) -> None:
     cli.check_folder('workdir', WORKDIR.value)
     spec = reading.data_spec(reading.read(CONFIG.value))
     images = data.load(spec)
+    if 0 < SVM_EXAMPLES.value < (least := LEAST_DRAWN * images.num_classes):
+        cli.fail(f'--svm_examples={SVM_EXAMPLES.value}: allowed: 0, or {least} or more')
     # The test part is read for its checksum; its labels wait for the chosen ones.
     found = known_rows(data.digest(images), data.split_digest(data.load_test(spec)))
     if found and not rows.is_whole(WORKDIR.value, found):

@@ -5,8 +5,8 @@ dropout, the network of MODC.
         --data=DIR --workdir=runs/mnist_networks
     python -m experiments.paper.networks modc --data=DIR --workdir=runs/mnist_networks
 
-NETWORK is a file of experiments/networks, or a path. It is trained once, on the
-training images. Of the cuts of a pruning method, that of the best int8 accuracy on the
+NETWORK is a file of experiments/networks, whose input and classes become those of the
+data, or a path. It is trained once, on the training images. Of the cuts of a pruning method, that of the best int8 accuracy on the
 validation images is read once on the test images, in int8. WORKDIR gets the same files
 as from launch.baselines, so that tables, comparisons and reports read them; a network
 that it has is not trained again.
@@ -55,18 +55,25 @@ class Cut(NamedTuple):
     """Accuracy of its int8 form."""
 
 
-def find(name: str) -> Graph:
+def find(name: str, images: Dataset | None = None) -> Graph:
     """The network of a file.
 
     Args:
       name: of a file of experiments/networks without its ending, or a path.
+      images: whose form and number of classes a network of experiments/networks takes;
+        None for those of the file.
 
     Raises:
-      NetworkFileError: there is no such file, or it holds no network.
+      NetworkFileError: there is no such file, or it holds no network of that form.
     """
     known = FOLDER / f'{name}.json'
-    return graph_file.parse(network_file.document(
-        known if known.is_file() else local(name)))
+    if not known.is_file():
+        return graph_file.parse(network_file.document(local(name)))
+    document = network_file.document(known)
+    if images is not None:
+        document['input_shape'] = list(images.input_shape)
+        document['nodes'][-1]['channels'] = images.num_classes
+    return graph_file.parse(document)
 
 
 def cuts(graph: Graph, images: Dataset, args: argparse.Namespace) -> list[Cut]:
@@ -109,8 +116,9 @@ def stored(net: CompactNet) -> dict[str, Stored]:
 
 def row_of(name: str, spec: DataSpec, args: argparse.Namespace) -> Row:
     """Train, choose on validation images, test once."""
-    graph = find(args.network)
-    images, begun = data.load(spec), time.time()
+    find(args.network)  # A mistake is said before images are read.
+    images = data.load(spec)
+    graph, begun = find(args.network, images), time.time()
     if graph.input_shape != images.input_shape or (
             graph.nodes[-1].channels != images.num_classes):
         shape = 'x'.join(map(str, graph.input_shape))

@@ -48,3 +48,11 @@ def standard(features: Array) -> Standard:
 def standardise(features: Array, by: Standard) -> np.ndarray:
     """Returns (features - mean) / std, [N, D] float32."""
     return (np.asarray(features) - by.mean) / by.std
+
+
+def drawn(data: Labelled, number: int, seed: int) -> Labelled:
+    """So many examples, drawn without order; all if there are no more, or for 0."""
+    if not 0 < number < len(data.labels):
+        return data
+    rows = np.random.default_rng(seed).permutation(len(data.labels))[:number]
+    return Labelled(np.asarray(data.features)[rows], np.asarray(data.labels)[rows])

@@ -1,5 +1,6 @@
 """Every method with its grid: candidates, and the best of them on validation data."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -7,7 +8,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax.baselines import bonsai, budgets, classical, grids, protonn, sizes
+from sparse_jax.baselines import (
+    bonsai,
+    budgets,
+    classical,
+    features,
+    grids,
+    protonn,
+    sizes,
+)
 from sparse_jax.baselines.features import Labelled
 from sparse_jax.baselines.sizes import Stored
 from sparse_jax.baselines.thresholding import Plan
@@ -28,7 +37,9 @@ class Task(NamedTuple):
     wide: bool = False
     """Whether the grid is the large one."""
     seed: int = 0
-    """Of scikit-learn."""
+    """Of scikit-learn, and of the draw below."""
+    svm_examples: int = 0
+    """Training images that support vectors are chosen from; 0: all."""
 
 
 class Candidate(NamedTuple):
@@ -51,17 +62,20 @@ class Chosen(NamedTuple):
 
 
 def _knn(task: Task) -> Iterator[Candidate]:
-    for neighbours in (1, 3, 5, 7, 9) if task.wide else (1, 3, 5):
-        fitted = classical.knn(task.train, neighbours=neighbours)
-        yield Candidate({'neighbours': neighbours}, classical.stored(fitted),
-                        fitted.predict)
+    grid = (1, 3, 5, 7, 9) if task.wide else (1, 3, 5)
+    near = classical.Nearest(task.train, max(grid))
+    for neighbours in grid:
+        yield Candidate(
+            {'neighbours': neighbours}, classical.stored(near),
+            functools.partial(near.predict, neighbours=neighbours))
 
 
 def _svm(task: Task) -> Iterator[Candidate]:
     grid = ((0.1, 1.0, 10.0, 100.0), (0.3, 1.0, 3.0)) if task.wide else (
         (1.0, 10.0), (1.0,))
+    train = features.drawn(task.train, task.svm_examples, task.seed)
     for cost, width in itertools.product(*grid):
-        fitted = classical.svm(task.train, cost=cost, width=width)
+        fitted = classical.Vectors(train, cost=cost, width=width)
         yield Candidate({'cost': cost, 'width': width}, classical.stored(fitted),
                         fitted.predict)
 
@@ -125,10 +139,10 @@ def _trained(
 def _predictor(
     module: Any, one: Any, shape: Any, tuning: Any,
 ) -> Callable[[np.ndarray], np.ndarray]:
-    def predict(features: np.ndarray) -> np.ndarray:
-        found = bonsai.predict(one, jax.numpy.asarray(features), shape,
+    def predict(examples: np.ndarray) -> np.ndarray:
+        found = bonsai.predict(one, jax.numpy.asarray(examples), shape,
                                sigma=tuning.sigma) if module is bonsai \
-            else protonn.predict(one, jax.numpy.asarray(features))
+            else protonn.predict(one, jax.numpy.asarray(examples))
         return np.asarray(found)
 
     return predict
@@ -152,10 +166,10 @@ def best(name: str, task: Task, validation: Labelled) -> Chosen | None:
       None if nothing of the grid fits the budget.
     """
     chosen, rank, tried = None, (-1.0, 0), 0
+    images = np.asarray(validation.features)
     for candidate in METHODS[name](task):
         tried += 1
-        right = np.mean(candidate.predict(np.asarray(validation.features))
-                        == np.asarray(validation.labels))
+        right = np.mean(candidate.predict(images) == np.asarray(validation.labels))
         now = (float(right), -sizes.size(candidate.stored))
         if chosen is None or now > rank:
             chosen, rank = candidate, now

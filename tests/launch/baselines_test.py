@@ -34,6 +34,8 @@ def test_rows_are_kept_and_not_made_again(tmp_path, capsys):
     assert other.code == 2 and 'has rows of other data (tiny)' in other.err
     other = _run(capsys, tmp_path / 'run', '--methods=bonsai', '--kilobytes=2')
     assert other.code == 2 and "'kilobytes': 16.0" in other.err
+    other = _run(capsys, tmp_path / 'run', '--methods=svm', '--svm_examples=99')
+    assert other.code == 2 and "'svm_examples': 99" in other.err
     assert command_line.contents(tmp_path) == before
 
 
@@ -52,6 +54,7 @@ def test_every_method_from_end_to_end(tmp_path, capsys):
     (['--methods=knn,tree'], "--methods=knn,tree: 'tree' is not allowed; allowed: "),
     (['--methods='], "'nothing' is not allowed"),
     (['--kilobytes=0.1', '--methods=bonsai'], 'no shape of bonsai fits'),
+    (['--svm_examples=3'], '--svm_examples=3: allowed: 0, or '),
     (['--kilobytes=inf'], '--kilobytes'), (['--seed=4294967296'], '--seed'),
     (['--epochs=0'], '--epochs')])
 def test_mistakes_are_one_line(tmp_path, capsys, more, words):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.paper import competitors, networks, published
+from sparse_jax import data
 from sparse_jax.baselines import rows
 from sparse_jax.objectives.graph_costs import graph_totals, layer_rows
 
@@ -33,6 +34,15 @@ def test_the_network_of_modc_is_as_published():
     assert graph.downsample_type == 'average'
     known, = [row for row in published.rows('A', 'mnist-10') if row.system == 'MODC']
     assert known.model_size == 2991 + 12
+
+
+def test_a_known_network_takes_the_form_of_the_data():
+    images = data.load(data.DataSpec('digits', classes='0-4/5-9'))
+    graph = networks.find('lenet-300-100', images)
+    assert graph.input_shape == (8, 8, 1) and graph.nodes[-1].channels == 2
+    whole = networks.find('lenet-300-100')
+    assert graph.nodes[:-1] == whole.nodes[:-1]
+    assert whole.input_shape == (28, 28, 1) and whole.nodes[-1].channels == 10
 
 
 def test_a_network_becomes_a_row_and_is_trained_once(network, tmp_path, capsys):
@@ -77,8 +87,8 @@ def test_names_of_the_tables():
 
 @pytest.mark.parametrize('words, line', [
     (['none', '--workdir={}'], 'none: No such file'),
-    (['modc', '--workdir={}', '--set=digits'],
-     'modc: reads 28x28x1 images of 10 classes'),
+    ([str(networks.FOLDER / 'modc.json'), '--workdir={}', '--set=digits'],
+     'modc.json: reads 28x28x1 images of 10 classes'),
     (['modc', '--workdir={}', '--epochs=0'], '--epochs=0: allowed'),
     (['modc', '--workdir={}', '--learning-rate=2'], '--learning-rate=2.0: allowed')])
 def test_mistakes_are_one_line(tmp_path, capsys, words, line):
