@@ -6,10 +6,10 @@ dropout, the network of MODC.
     python -m experiments.paper.networks modc --data=DIR --workdir=runs/mnist_networks
 
 NETWORK is a file of experiments/networks, whose input and classes become those of the
-data, or a path. It is trained once, on the training images. Of the cuts of a pruning method, that of the best int8 accuracy on the
-validation images is read once on the test images, in int8. WORKDIR gets the same files
-as from launch.baselines, so that tables, comparisons and reports read them; a network
-that it has is not trained again.
+data, or a path. It is trained once, on the training images. Of the cuts of a pruning
+method, that of the best int8 accuracy on the validation images is read once on the test
+images, in int8. WORKDIR gets the same files as from launch.baselines, so that tables,
+comparisons and reports read them; a network that it has is not trained again.
 """
 
 import argparse

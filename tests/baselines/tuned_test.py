@@ -32,3 +32,17 @@ def test_small_budgets_leave_fewer_shapes_or_none():
     assert sizes.size(found.candidate.stored) <= 900 and found.tried >= 2
     assert set(found.candidate.settings) > {'projection', 'per_class', 'rate', 'width'}
     assert tuned.best('bonsai', TASK._replace(budget=50), DATA) is None
+
+
+def test_narrower_trees_where_no_usual_one_fits():
+    images = TASK._replace(
+        train=Labelled(np.zeros((2, 3072), np.float32), np.arange(2)), classes=2)
+    few = tuned._trees(images._replace(budget=2048))
+    assert {tree.projection for tree, _ in few} == {1, 2, 3}
+    assert {tree.depth for tree, _ in few} == {0, 1, 2}
+    more = tuned._trees(images._replace(budget=16 * 1024))
+    assert [tree.projection for tree, _ in more] == [5, 10, 20]
+    for tree, filled in few + more:
+        for start in filled:
+            size = sizes.size(tuned.bonsai.stored(tree, start))
+            assert size <= (2048 if tree.projection < 5 else 16 * 1024)
