@@ -137,7 +137,7 @@ def _held_against(kept: Winner) -> Finding:
     except stored.WinnerError as error:
         return Finding(WRONG, str(error))
     result = verdict.verdict_of(
-        row, kept.claims['test'], verdict.costs_of(kept, row.table))
+        row, kept.claims['test'], verdict.costs_of(kept.costs, row.table))
     return Finding(GOOD, f'{row_text(row)}: {result}')
 
 

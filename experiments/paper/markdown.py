@@ -1,19 +1,20 @@
 """The paper's tables as Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from experiments.paper import competitors, published
 from experiments.paper.ours import Ours
 from experiments.paper.published import Published
-from experiments.paper.verdict import costs_of, pick, verdict
+from experiments.paper.verdict import Held, costs_of, medians, verdict
 from sparse_jax.baselines.rows import Row
 
+Against = Mapping[Published, Held]
+"""The search that is held against each row of the paper."""
 NONE = '–'
 """A figure that is not known, or that a system does not have."""
 
-
 WORDS = ('competitor', 'system', 'from', 'result', 'search', 'data', 'network', 'board',
-         'chip')
+         'chip', 'held against')
 """Columns of text; all others have figures."""
 
 
@@ -29,7 +30,7 @@ def number(value: float | None, form: str = ',.0f') -> str:
 
 
 def table(
-    name: str, set_: str, run: Sequence[Row], found: Sequence[Ours],
+    name: str, set_: str, run: Sequence[Row], own: Sequence[Held], against: Against,
 ) -> str:
     """One data set of a table of the paper.
 
@@ -37,19 +38,30 @@ def table(
       name: A, B or C.
       set_: the data set and its number of classes, as in mnist-10.
       run: competitors that were run here, of any data set.
-      found: what searches found, of any data set.
+      own: what searches stand for, of any data set.
+      against: what is held against rows, of any table.
     """
     rows = published.rows(name, set_)
     here = [row for row in run if competitors.set_of(row) == set_]
-    own = [ours for ours in found if (ours.table, ours.set) == (name, set_)]
-    parts = [f'### {set_}', _against(rows, here, own) if name == 'A' else
-             _systems(rows, here, own)]
-    notes = _verdicts(rows, found) if name != 'A' else []
-    return '\n\n'.join([*parts, *filter(None, ['\n'.join(notes)])])
+    best = [held.best for held in own if held.best.set == set_]
+    if name == 'A':
+        return f'### {set_}\n\n{_non_zeros(rows, here, best, against)}'
+    notes = [f'* {row.system} ({number(row.accuracy, ".2f")} %): '
+             f'{against[row].best.name}, {result(row, against[row])}'
+             for row in rows if row in against]
+    shown = [against[row].best for row in rows if row in against] + best
+    parts = [f'### {set_}', _systems(name, rows, here, shown), '\n'.join(notes)]
+    return '\n\n'.join(filter(None, parts))
 
 
-def _against(
-    rows: Sequence[Published], run: Sequence[Row], found: Sequence[Ours],
+def result(row: Published, held: Held) -> str:
+    """The verdict, and of what it is the median."""
+    return '; '.join(filter(None, [verdict(row, held), held.spread]))
+
+
+def _non_zeros(
+    rows: Sequence[Published], run: Sequence[Row], best: Sequence[Ours],
+    against: Against,
 ) -> str:
     """Table A: a line for every competitor, and the network that is held against it."""
     paper = {row.against: row for row in rows if row.is_paper}
@@ -58,15 +70,16 @@ def _against(
     lines = []
     for system in dict.fromkeys([*paper, *known, *here]):
         theirs, ran, mark = known.get(system), here.get(system), paper.get(system)
-        ours = pick(mark, found) if mark else None
+        held = against.get(mark) if mark else None
+        ours = held.best if held else None
         lines.append([
             system, *_pair(theirs and theirs.accuracy, theirs and theirs.model_size),
             *_pair(ran and 100 * ran.test, ran and ran.values),
             *_pair(mark and mark.accuracy, mark and mark.model_size),
             number(mark and mark.gpu_days),
             *_pair(ours and 100 * ours.test, ours and ours.costs.model_size),
-            verdict(mark, ours) if mark and ours else NONE])
-    for ours in found:
+            result(mark, held) if mark and held else NONE])
+    for ours in best:
         if ours.is_random:
             ran = _pair(100 * ours.test, ours.costs.model_size)
             lines.append([title(ours), *[NONE] * 2, *ran, *[NONE] * 6])
@@ -93,7 +106,7 @@ def title(ours: Ours) -> str:
 
 
 def _systems(
-    rows: Sequence[Published], run: Sequence[Row], found: Sequence[Ours],
+    name: str, rows: Sequence[Published], run: Sequence[Row], found: Iterable[Ours],
 ) -> str:
     """Tables B and C: a line for every system."""
     lines = [[row.system, number(row.accuracy, '.2f'), number(row.working_memory),
@@ -101,23 +114,29 @@ def _systems(
     lines += [[label(row, ()), f'{100 * row.test:.2f}', NONE,
                f'{row.one_byte_bytes:,}', f'run here on {row.data}, a byte a value']
               for row in run]
-    for ours in found:
-        costs = costs_of(ours, ours.table)
+    for ours in dict.fromkeys(found):
+        costs = costs_of(ours.costs, name)
         lines.append([title(ours), f'{100 * ours.test:.2f}',
                       number(costs['working_memory']), number(costs['model_size']),
                       f'trial {ours.network}, int8, seed {ours.seed}'])
     return grid(['system', 'test %', 'working memory (B)', 'model (B)', 'from'], lines)
 
 
-def _verdicts(rows: Sequence[Published], found: Sequence[Ours]) -> list[str]:
-    """A line for every row of the paper that something is held against."""
-    lines = []
-    for row in rows:
-        ours = pick(row, found) if row.is_paper else None
-        if ours:
-            lines.append(f'* {row.system} ({number(row.accuracy, ".2f")} %): '
-                         f'{ours.name}, {verdict(row, ours)}')
-    return lines
+def searches(own: Sequence[Held], against: Against) -> str:
+    """What the seeds of every search give: by its own bounds, and within rows."""
+    lines = [_seeds(held, 'its own bounds', NONE, NONE) for held in own]
+    lines += [
+        _seeds(held, f'{row.set}, {row.table}: {row.against or row.system}',
+               number(row.accuracy, '.2f'), verdict(row, held))
+        for row, held in against.items()]
+    return grid(['search', 'held against', 'seeds', 'valid. %, median',
+                 'test %, int8, median', 'least', 'most', 'row %', 'result'], lines)
+
+
+def _seeds(held: Held, bounds: str, asked: str, outcome: str) -> list[str]:
+    names = ', '.join(sorted(one.name for one in held.found))
+    return [names, bounds, str(len(held.found)),
+            *(f'{100 * value:.2f}' for value in medians(held.found)), asked, outcome]
 
 
 def details(found: Sequence[Ours]) -> str:
@@ -161,7 +180,13 @@ def notes(found: Sequence[Ours], hardware: str) -> str:
     return ' '.join([text, *failures])
 
 
-def commands(found: Sequence[Ours]) -> str:
-    """The searches again, for a shell."""
-    lines = [f'# {ours.name}\n{ours.command}' for ours in found]
+def commands(own: Sequence[Held]) -> str:
+    """The searches again, for a shell: one command for all seeds."""
+    lines = []
+    for held in own:
+        seeds = sorted(held.found, key=lambda ours: (ours.seed, ours.name))
+        told = '' if len(seeds) == 1 else (
+            f': seeds {", ".join(str(ours.seed) for ours in seeds)}')
+        names = ', '.join(ours.name for ours in seeds)
+        lines.append(f'# {names}{told}\n{seeds[0].command}')
     return '```bash\n' + '\n'.join(lines) + '\n```'

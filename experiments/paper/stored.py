@@ -64,6 +64,23 @@ def names(folder: pathlib.Path = FOLDER) -> list[str]:
     return sorted(found | {path.stem for path in folder.glob('*.npz')})
 
 
+def claims_file(name: str) -> str:
+    """Name of the file with what is claimed of a winner: without it nothing is."""
+    return f'{name}.json'
+
+
+def claims(name: str, folder: pathlib.Path) -> dict[str, Any] | None:
+    """What is claimed of a winner; empty of a file that cannot be read, None without
+    one."""
+    path = folder / claims_file(name)
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text())['claims'])
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+
+
 def files_of(winner: Winner, name: str) -> dict[str, bytes]:
     """{file name: content}."""
     arrays: dict[str, Any] = {}
@@ -86,7 +103,8 @@ def files_of(winner: Winner, name: str) -> dict[str, bytes]:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     text = lambda tree: (json.dumps(tree, indent=1) + '\n').encode()
-    return {f'{name}.json': text(document), f'{name}.network.json': text(winner.point),
+    return {claims_file(name): text(document),
+            f'{name}.network.json': text(winner.point),
             f'{name}.npz': buffer.getvalue()}
 
 

@@ -1,42 +1,64 @@
 """Print the paper's tables with the rows of searches and competitors run here.
 
     python -m experiments.paper.table --workdirs=runs/mnist,runs/mnist_competitors
-    python -m experiments.paper.table --workdirs=runs/cifar10_binary --out=RESULTS.md
+    python -m experiments.paper.table --workdirs=runs/seed_0,runs/seed_1 --out=TABLES.md
+    python -m experiments.paper.table --workdirs=runs/mnist --into=docs/results.md
 
-Each folder is a study, a sweep or a folder of launch.baselines. A search belongs to
-table C if its working memory is counted as input + weights, to B if as input + output,
-to A if it has no goal or budget of working memory. Its network is chosen on validation
-images and meets the test images once; the study keeps what they gave. A row of the
-paper is won only if all figures are at least as good, on test images and in int8.
-Competitors that ran before, in experiments/paper/rows, stand in the tables of the data
-sets that are shown.
+Each folder is a study, a sweep or a folder of launch.baselines. Every search stands for
+every row of the paper on its data, whatever it was told to aim at: its network within
+all limits of the row, chosen on validation images. Studies that differ by their seed
+alone are one search, whose median decides. Networks meet the test images once, after
+all have been chosen; the studies keep what they gave. A row of the paper is won only if
+all figures are at least as good, on test images and in int8. Competitors that ran
+before, in experiments/paper/rows, stand in the tables of the data sets that are shown.
+
+--into replaces what stands between the lines <!-- tables --> and <!-- end of tables -->
+of a file, and nothing else.
 """
 
 import argparse
+import contextlib
 import datetime
+import functools
 import importlib.metadata
 import os
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.paper import command, competitors, markdown, ours, published
+from experiments.paper import command, competitors, markdown, ours, published, standing
+from experiments.paper.ours import Ours
+from experiments.paper.published import Published
+from experiments.paper.searched import Choice, Searched
+from experiments.paper.verdict import Held
 from sparse_jax import replacing
 from sparse_jax.baselines import rows
 from sparse_jax.paths import local
 from sparse_jax.study import glance
+from sparse_jax.study.opened import open_study
 
 ROWS = pathlib.Path(__file__).parent / 'rows'
 """Of competitors that ran before: one folder of launch.baselines for each limit."""
+MARKS = ('<!-- tables -->', '<!-- end of tables -->')
+"""Lines of a file that --into writes between."""
 
 
 class Read(NamedTuple):
     """What the folders have."""
 
-    found: list[ours.Ours]
+    own: list[Held]
+    """What every search stands for by its own bounds, a seed each."""
+    against: dict[Published, Held]
+    """The search that is held against each row of the paper."""
     run: list[rows.Row]
     without: list[str]
-    """Names of searches without a network within their bounds."""
+    """Names of studies without a network within their own bounds."""
+
+    @property
+    def networks(self) -> list[Ours]:
+        """All that are shown, each once."""
+        held = [*self.own, *self.against.values()]
+        return list(dict.fromkeys(ours for one in held for ours in one.found))
 
 
 def read(
@@ -44,21 +66,36 @@ def read(
 ) -> Read:
     """The rows of studies, sweeps and folders of competitors.
 
+    All networks are chosen before the first one meets test images.
+
     Raises:
       StudyError, RowsError, ConfigError, DataError: one cannot be read.
     """
-    result = Read([], [], [])
-    for folder in folders:
-        if (pathlib.Path(folder) / rows.JSON).is_file():
-            result.run.extend(rows.read(folder))
-            continue
-        for path in glance.studies_in(folder):
-            row = ours.read(path, cores=cores, trust_factories=trust_factories)
-            if row is None:
-                result.without.append(path.absolute().name)
-            else:
-                result.found.append(row)
-    return result
+    run, searches = [], []
+    with contextlib.ExitStack() as stack:
+        for folder in dict.fromkeys(folders):
+            if (pathlib.Path(folder) / rows.JSON).is_file():
+                run.extend(rows.read(folder))
+                continue
+            searches += [
+                Searched(stack.enter_context(
+                    open_study(path, trust_factories=trust_factories)))
+                for path in glance.studies_in(folder)]
+        own = [held for group in standing.groups(searches)
+               if (held := standing.own_of(group)) is not None]
+        against = {row: held for row in published.everything() if row.is_paper
+                   and (held := standing.held_against(row, searches)) is not None}
+        without = [one.name for one in searches if one.own() is None]
+
+        @functools.cache
+        def made(search: Searched, choice: Choice) -> Ours:
+            return ours.row_of(search, choice, cores=cores)
+
+        def whole(held: standing.Stand) -> Held:
+            return Held(tuple(made(*one) for one in held.found), held.without)
+
+        return Read([whole(held) for held in own],
+                    {row: whole(held) for row, held in against.items()}, run, without)
 
 
 def with_kept(
@@ -69,7 +106,7 @@ def with_kept(
     Raises:
       RowsError: a folder of them is not as it was written.
     """
-    shown = {*sets, *(row.set for row in given.found),
+    shown = {*sets, *(one.set for one in given.networks),
              *(competitors.set_of(row) for row in given.run)}
     kept = [row for path in sorted(folder.glob(f'*/{rows.JSON}'))
             for row in rows.read(path.parent) if competitors.set_of(row) in shown]
@@ -86,21 +123,42 @@ def text(given: Read, *, hardware: str, sets: Sequence[str] = ()) -> str:
     """
     parts = [f'# The paper\'s tables\n\nMade by `python -m experiments.paper.table` on '
              f'{datetime.date.today()}, jax {importlib.metadata.version("jax")}.']
+    found = given.networks
     here = [competitors.set_of(row) for row in given.run]
     for name, title in published.TABLES.items():
-        shown = [row.set for row in given.found if row.table == name]
-        shown += [one for one in here if published.rows(name, one) or name == 'A']
-        shown += [one for one in sets if published.rows(name, one)]
-        tables = [markdown.table(name, one, given.run, given.found)
-                  for one in dict.fromkeys(shown)]
-        if tables:
-            parts += [f'## Table {name}: {title}', *tables]
-    if given.found:
-        parts += ['## The networks', markdown.details(given.found),
-                  markdown.notes(given.found, hardware), markdown.commands(given.found)]
+        wanted = [*(one.set for one in found), *here, *sets]
+        shown = [one for one in dict.fromkeys(wanted) if published.rows(name, one)
+                 or (name == 'A' and one in here) or _is_shown(name, one, given)]
+        if shown:
+            parts += [f'## Table {name}: {title}', *(markdown.table(
+                name, one, given.run, given.own, given.against) for one in shown)]
+    if found:
+        parts += ['## The searches', markdown.searches(given.own, given.against),
+                  '## The networks', markdown.details(found),
+                  markdown.notes(found, hardware), markdown.commands(given.own)]
     if given.without:
         parts.append('No network within the bounds: ' + ', '.join(given.without) + '.')
     return '\n\n'.join(parts) + '\n'
+
+
+def _is_shown(name: str, set_: str, given: Read) -> bool:
+    """Whether a search stands in a table of data that nobody has published for."""
+    return name != 'A' and any(held.best.set == set_ for held in given.own)
+
+
+def between(document: str, made: str) -> str:
+    """A document with other tables between its two lines.
+
+    Raises:
+      ValueError: it does not have each of the two lines once, in their order.
+    """
+    lines = document.split('\n')
+    if [lines.count(mark) for mark in MARKS] != [1, 1] or (
+            lines.index(MARKS[0]) > lines.index(MARKS[1])):
+        raise ValueError(f'allowed: a file with the lines {MARKS[0]} and {MARKS[1]}, '
+                         'each once')
+    first, last = (lines.index(mark) for mark in MARKS)
+    return '\n'.join([*lines[:first + 1], '', made.rstrip('\n'), '', *lines[last:]])
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -110,6 +168,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--sets', default='', metavar='SET,SET,...',
                         help='print their published rows too, such as mnist-10')
     parser.add_argument('--out', default='', help='file to write; printed if empty')
+    parser.add_argument('--into', default='',
+                        help='file to write into, between its two lines')
     parser.add_argument('--cores', type=int, default=os.cpu_count() or 1,
                         help='that the searches had, for core-hours')
     parser.add_argument('--hardware', default='', metavar='WORDS',
@@ -133,18 +193,40 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the tables, or write them."""
     args = parse(argv)
     with command.one_line():
-        folders, out = [str(local(folder)) for folder in args.workdirs], local(args.out)
-        if args.out and (out.is_dir() or not out.parent.is_dir()):
-            command.fail(f'--out={args.out}: allowed: a file in a folder that is there')
+        folders, out = [str(local(folder)) for folder in args.workdirs], place(args)
         given = read(folders, cores=args.cores, trust_factories=args.trust_factories)
         given = with_kept(given, args.sets)
         made = text(given, sets=args.sets,
                     hardware=args.hardware or f'{args.cores} CPU cores')
-        if not args.out:
+        if out is None:
             print(made, end='')
             return
+        if args.into:
+            made = between(out.read_text(encoding='utf-8'), made)
         replacing.write(out, made)
-        print(f'written: {args.out}')
+        print(f'written: {args.out or args.into}')
+
+
+def place(args: argparse.Namespace) -> pathlib.Path | None:
+    """Where the tables go; None for the terminal."""
+    if args.out and args.into:
+        command.fail(f'--out={args.out}: allowed: without --into')
+    if args.into:
+        into = local(args.into)
+        if not into.is_file():
+            command.fail(f'--into={args.into}: allowed: a file with the lines '
+                         f'{MARKS[0]} and {MARKS[1]}')
+        try:
+            between(into.read_text(encoding='utf-8'), '')
+        except ValueError as error:
+            command.fail(f'--into={args.into}: {error}')
+        return into
+    if not args.out:
+        return None
+    out = local(args.out)
+    if out.is_dir() or not out.parent.is_dir():
+        command.fail(f'--out={args.out}: allowed: a file in a folder that is there')
+    return out
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ A:COMPETITOR; without it the network is held against none. --trial names another
 of the study. The winner of another study of the same name is kept, unless --replace.
 """
 
+import contextlib
 import hashlib
 import json
 import pathlib
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 
 from experiments.paper import command, ours, published, stored
 from experiments.paper.chip import BOARD
+from experiments.paper.searched import Searched
 from experiments.paper.stored import Winner
 from sparse_jax import data
 from sparse_jax.evaluation.chip import CALIBRATION, board_costs
@@ -28,7 +30,7 @@ from sparse_jax.export import load_board
 from sparse_jax.objectives import compact_costs
 from sparse_jax.paths import local
 from sparse_jax.quantize import calibrate, classify, quantize
-from sparse_jax.replacing import replacing
+from sparse_jax.replacing import drop_abandoned, replacing
 from sparse_jax.study import front as fronts
 from sparse_jax.study import glance
 from sparse_jax.study.opened import OpenStudy, open_study
@@ -70,17 +72,13 @@ def check_free(name: str, folder: pathlib.Path, study: OpenStudy) -> None:
     """Refuse to replace the winner of another study.
 
     Raises:
-      WinnerError: the folder has one of this name, or files that hold none.
+      WinnerError: the folder has one of this name. Files of one that was killed as it
+        was written claim nothing.
     """
-    if name not in stored.names(folder):
-        return
     if not study.records.networks():
         return  # Nothing can be written.
-    try:
-        claims = stored.read(name, folder).claims
-    except stored.WinnerError:
-        claims = {}
-    if claims.get('study') != study_id(study):
+    claims = stored.claims(name, folder)
+    if claims is not None and claims.get('study') != study_id(study):
         raise stored.WinnerError(
             f'--name={name}: {str(folder)!r} has a winner of this name that is not of '
             'this study; allowed: another --name, or --replace')
@@ -92,13 +90,13 @@ def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
     Args:
       study: open.
       row: of the paper, as on the command line; '' for none.
-      trial: name of the network; 'best' for `ours.stands_for`.
+      trial: name of the network; 'best' for `Searched.stands_for`.
 
     Raises:
       StudyError: there is no such network, or none within the bounds.
       WinnerError: the row is none of its data set.
     """
-    best = ours.stands_for(study) if trial == 'best' else None
+    best = Searched(study).stands_for if trial == 'best' else None
     member, spec, images = study.network(best or trial), study.data_spec, study.dataset
     set_ = f'{spec.base_name}-{images.num_classes}'
     if row:
@@ -124,12 +122,21 @@ def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
 
 
 def write(winner: Winner, name: str, folder: pathlib.Path) -> list[str]:
-    """Write the files of a winner, each whole; their names."""
+    """Write the files of a winner; their names.
+
+    What is claimed comes last, and what was claimed before goes first: after a kill the
+    folder has the winner of before, the new one, or none that anybody claims.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    drop_abandoned(folder)
     files = stored.files_of(winner, name)
-    for file_name, content in files.items():
-        with replacing(folder / file_name) as file:
-            file.write(content)
+    claim = stored.claims_file(name)
+    with contextlib.ExitStack() as stack:
+        # Written whole first; they take their names as the stack unwinds.
+        for file_name, content in sorted(
+                files.items(), key=lambda item: item[0] != claim):
+            stack.enter_context(replacing(folder / file_name)).write(content)
+        stack.callback((folder / claim).unlink, missing_ok=True)
     return list(files)
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -183,6 +185,52 @@ def test_the_winner_of_another_study_is_kept(kept, tmp_path, capsys):
         assert (folder / 'one.json').read_bytes() == before['one.json']
     winner.main([f'--workdir={other}', *words, '--replace'])
     assert stored.read('one', folder).data.grouping != grouping
+
+
+@ONE
+@pytest.mark.parametrize('place', range(4))
+def test_a_kill_between_the_files_needs_no_replace(kept, tmp_path, monkeypatch, place):
+    """Renames and the removal of the old claim: killed before the first, the second..
+    """
+    grouping = stored.read('one', kept).data.grouping
+    folder, other = tmp_path / 'winners', tmp_path / 'other'
+    shutil.copytree(kept, folder)
+    shutil.copytree(digits_study.folder('' if grouping else 'binary'), other)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    words = [f'--workdir={other}', '--name=one', f'--folder={folder}']
+    seen = []
+
+    def killed(call):
+        def instead(*args, **options):
+            if str(folder) in str(args[0]):
+                seen.append(args)
+                if len(seen) > place:
+                    raise KeyboardInterrupt
+            return call(*args, **options)
+        return instead
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'replace', killed(os.replace))
+        patch.setattr(pathlib.Path, 'unlink', _first_claim(
+            pathlib.Path.unlink, killed))
+        with pytest.raises(SystemExit) as stop:
+            winner.main([*words, '--replace'])
+    assert stop.value.code == 130 and len(seen) > place
+    left = {path.name: path.read_bytes() for path in folder.iterdir()}
+    if place == 0:
+        assert left == before
+        return
+    assert 'one.json' not in left and not [n for n in left if n.endswith('.tmp')]
+    assert _states(folder) == [check.WRONG]
+    winner.main(words)
+    assert stored.read('one', folder).data.grouping != grouping
+
+
+def _first_claim(unlink, killed):
+    """Of `Path.unlink`: the call that takes the old claim away counts alone."""
+    counted = killed(unlink)
+    return lambda path, **options: (
+        counted if path.name == 'one.json' else unlink)(path, **options)
 
 
 @ONE

@@ -1,0 +1,105 @@
+"""Which search stands for a row of the paper, over all studies that are given.
+
+Searches that differ by their seed alone are one, and their median decides. Everything
+here comes from validation images and costs.
+"""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from experiments.paper.published import Published
+from experiments.paper.searched import Choice, Searched
+from sparse_jax.objectives.graph_costs import Totals
+
+FIELDS = {'A': {'model_size': 'model_size'},
+          'B': {'model_size': 'model_size', 'working_memory': 'working_memory'},
+          'C': {'model_size': 'model_size', 'working_memory': 'working_memory_weights'}}
+"""{table: {field of `Published`: field of `Totals`}} of what a table counts."""
+
+
+class Found(NamedTuple):
+    """A network of one search."""
+
+    search: Searched
+    choice: Choice
+
+
+class Stand(NamedTuple):
+    """The search that is held against a row, with all of its seeds."""
+
+    found: tuple[Found, ...]
+    """The network of every seed, the best by validation first; at least one."""
+    without: tuple[str, ...] = ()
+    """Names of its studies that have no network within the limits."""
+
+    @property
+    def best(self) -> Found:
+        """What is shown: of the best validation accuracy."""
+        return self.found[0]
+
+    @property
+    def validation(self) -> float:
+        """Median over the seeds."""
+        return statistics.median(one.choice.validation for one in self.found)
+
+
+def limits_of(row: Published) -> dict[str, int]:
+    """The most of every cost that a row of the paper allows, as far as it is known."""
+    return {total: known for field, total in FIELDS[row.table].items()
+            if (known := getattr(row, field)) is not None}
+
+
+def excess(row: Published, costs: Totals) -> float:
+    """The largest ratio of a cost to that of a row; 1 or less is within it."""
+    return max((getattr(costs, field) / most
+                for field, most in limits_of(row).items()), default=0.0)
+
+
+def groups(searches: Iterable[Searched]) -> list[list[Searched]]:
+    """Searches that differ by their seed alone, together, in the order of the first."""
+    found: dict[tuple[str, str], list[Searched]] = {}
+    for search in searches:
+        found.setdefault((search.set, search.kind), []).append(search)
+    return [sorted(group, key=lambda one: (one.seed, one.name))
+            for group in found.values()]
+
+
+def stand(chosen: Iterable[tuple[Searched, Choice | None]]) -> Stand | None:
+    """What a search has, of the choice of each of its studies."""
+    chosen = list(chosen)
+    found = [Found(one, choice) for one, choice in chosen if choice is not None]
+    if not found:
+        return None
+    found.sort(key=lambda one: (-one.choice.validation, one.search.name))
+    return Stand(tuple(found),
+                 tuple(one.name for one, choice in chosen if choice is None))
+
+
+def own_of(group: Sequence[Searched]) -> Stand | None:
+    """The networks that the studies of one search stand for."""
+    return stand((one, one.own()) for one in group)
+
+
+def held_against(row: Published, searches: Sequence[Searched]) -> Stand | None:
+    """The search that stands for a row of the paper.
+
+    Of the searches on its data, random ones left out: that of the best median
+    validation accuracy among those with a network within all limits of the row for
+    every seed, then among those with one for some. If there is none, the network that
+    is least above the limits, of those that studies stand for.
+
+    Returns:
+      None if there is no search with a network.
+    """
+    same = groups(one for one in searches if one.set == row.set and not one.is_random)
+    limits = limits_of(row)
+    stands = [found for group in same if (
+        found := stand((one, one.within(limits)) for one in group))]
+    if stands:
+        return max(stands, key=lambda one: (
+            not one.without, one.validation, one.best.search.name))
+    own = [found for group in same if (whole := own_of(group)) for found in whole.found]
+    nearest = min(own, default=None, key=lambda one: (
+        excess(row, one.choice.costs), one.search.name))
+    return None if nearest is None else Stand((nearest,))
