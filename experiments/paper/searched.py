@@ -42,6 +42,7 @@ class Searched:
         """
         self.study = study
         self.networks: list[Record] = study.records.networks()
+        self._stored = study.records.stored_weights()
         self._counted: dict[str, Totals] = {}
 
     @property
@@ -105,7 +106,8 @@ class Searched:
 
         What the study stands for, if that is within the limits. Else, of its networks
         that are, what it would stand for: of its finals the best mean, or the best
-        validation accuracy.
+        validation accuracy. A study keeps the weights of its front and its best
+        networks; others are none here.
 
         Args:
           limits: all hold.
@@ -117,7 +119,8 @@ class Searched:
         free = objectives._replace(
             bounds=tuple(float('inf') for _ in objectives.bounds))
         # The paper never counts less than a network has.
-        left = [row for row in self.networks if row.ok and fits(row.figures[1], limits)]
+        left = [row for row in self.networks if row.ok and fits(row.figures[1], limits)
+                and row.trial.number in self._stored]
         while (row := chosen(left, free)) is not None:
             if fits(self.counted(row), limits):
                 return self._choice(row)

@@ -127,7 +127,8 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Winner:
             {key: (low, high) for key, (low, high) in document['activations'].items()},
             {key.split('/')[0]: value for key, value in arrays.items()
              if key.endswith(f'/{_RANGE}')}, tuple(document['pixels']))
-        spec = {key: tuple(value) if isinstance(value, list) else value
+        spec: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
                 for key, value in dict(document['data']).items()}
         winner = Winner(net, ranges, dict(point), DataSpec(**spec), document['claims'])
         # What is read later is there, and has the form that it should have.

@@ -97,7 +97,8 @@ class Vectors:
     @property
     def values(self) -> tuple[int, int]:
         """Coefficients and shifts."""
-        return int(np.prod(self._svc.dual_coef_.shape)), len(self._svc.intercept_)
+        fitted: Any = self._svc
+        return fitted.dual_coef_.size, fitted.intercept_.size
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Standardised features [N, D] -> classes [N]."""

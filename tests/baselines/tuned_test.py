@@ -31,7 +31,7 @@ def test_small_budgets_leave_fewer_shapes_or_none():
     found = tuned.best('protonn', TASK, DATA)
     assert sizes.size(found.candidate.stored) <= 900 and found.tried >= 2
     assert set(found.candidate.settings) > {'projection', 'per_class', 'rate', 'width'}
-    assert tuned.best('bonsai', TASK._replace(budget=50), DATA) is None
+    assert tuned.best('bonsai', TASK._replace(budget=20), DATA) is None
 
 
 def test_narrower_trees_where_no_usual_one_fits():

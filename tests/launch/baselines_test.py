@@ -53,7 +53,7 @@ def test_every_method_from_end_to_end(tmp_path, capsys):
 @pytest.mark.parametrize('more, words', [
     (['--methods=knn,tree'], "--methods=knn,tree: 'tree' is not allowed; allowed: "),
     (['--methods='], "'nothing' is not allowed"),
-    (['--kilobytes=0.1', '--methods=bonsai'], 'no shape of bonsai fits'),
+    (['--kilobytes=0.1', '--methods=protonn'], 'no shape of protonn fits'),
     (['--svm_examples=3'], '--svm_examples=3: allowed: 0, or '),
     (['--kilobytes=inf'], '--kilobytes'), (['--seed=4294967296'], '--seed'),
     (['--epochs=0'], '--epochs')])
