@@ -175,9 +175,8 @@ class Search:
     initial: int = 16
     """Random points before the surrogate takes over."""
     focus: str = 'front'
-    """What the search looks for: front, the trade-offs between all objectives; error,
-    the least error within the hard budgets, which costs it no other gain. Fronts and
-    reports have all objectives either way."""
+    """Looked for: front, the trade-offs between all objectives; error, the least error
+    within the hard budgets. Fronts and reports have all objectives either way."""
     strategy: str = 'suggest'
     """suggest: the algorithm suggests every round; differentiable: all networks are
     found by gradient before any is trained (docs/strategies.md)."""
@@ -197,8 +196,7 @@ class Search:
     rho: float = 0.9
     """Share of suggestions that come from the surrogate."""
     model_rows: int = 1024
-    """Trials that the surrogate is fitted to: of more than these the best, the newest
-    and some of all the space (docs/searching.md); 0 for all."""
+    """Trials that the surrogate sees (docs/searching.md); 0 for all."""
     stages: tuple[int, ...] = ()
     """Rounds before stages 2 and 3 start; () for stage 1."""
     inherit: bool = True
