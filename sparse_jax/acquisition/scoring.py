@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.lowered import lower
 from sparse_jax.surrogate.base import Surrogate
 from sparse_jax.surrogate.programs import cheap_jit
 from sparse_jax.types import Array, PRNGKey
@@ -87,6 +88,9 @@ class Criterion(NamedTuple):
     function object as well."""
     state: Any = None
     """The fit that `fixed` is given."""
+
+
+lower.register(Facts, Points)
 
 
 @functools.partial(cheap_jit, static_argnums=(0, 1))

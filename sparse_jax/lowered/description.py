@@ -19,8 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-PACKAGES = ('jax', 'jaxlib', 'numpy', 'flax', 'optax', 'chex')
-"""Whose versions stand for their sources."""
+PACKAGES = ('jax', 'jaxlib', 'numpy', 'flax', 'optax', 'chex', 'gpjax', 'equinox',
+            'lineax', 'paramax')
+"""Whose versions stand for their sources; some of them need not be installed."""
 OWN = __name__.partition('.')[0]
 OPTIONS = (
     'jax_enable_x64', 'jax_numpy_dtype_promotion', 'jax_numpy_rank_promotion',
@@ -94,8 +95,11 @@ def surroundings() -> str:
 
 
 @functools.cache
-def _version(package: str) -> str:
-    return metadata.version(package)
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _kind(value: Any) -> str:

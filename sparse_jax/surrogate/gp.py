@@ -17,7 +17,8 @@ import numpy as np
 from gpjax.kernels.computations import DenseKernelComputation
 
 from sparse_jax.efforts import PLAIN
-from sparse_jax.surrogate import fantasies, fitting, posterior, warping
+from sparse_jax.lowered import lower
+from sparse_jax.surrogate import fantasies, fitting, paths, posterior, warping
 from sparse_jax.surrogate.base import Posterior, Surrogate
 from sparse_jax.surrogate.embedding import Layout, embed, pack, squared_distance
 from sparse_jax.surrogate.posterior import JITTER, GPState, noise_of
@@ -215,6 +216,9 @@ def _unwarp(state: GPState, f: Array) -> Array:
         return warping.inverse(state.warp, jnp.asarray(f, jnp.float64))
 
 
+lower.register(
+    GPState, posterior.GPPaths, posterior.Solved, warping.Warp, paths.Paths,
+    fantasies.Fantasies, Posterior)
 _fit_few = cheap_jit(_fit, static_argnames='config')
 _fit_many = cheap_jit(_fit, effort=PLAIN, static_argnames='config')
 """A step on many rows takes longer than what compiling it well costs."""
