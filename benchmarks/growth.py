@@ -1,12 +1,14 @@
 """What grows with a study: disk, resuming, telling, suggesting, reporting.
 
 python -m benchmarks.growth [--trials=1000,5000] [--front=65] [--suggestions=4]
+                            [--rungs=0.1,0.3,1.0]
 
 The studies are made up: points over the digits with up to some 8,000 weights, of every
 batch one of a new structure and the others its siblings, as searches propose them,
 random numbers in place of trained weights, errors that fall with the size, six cuts
 each. Nothing is trained. Processor seconds; the front is rebuilt from its weights as
-launch.report does it, programs compiled from nothing.
+launch.report does it, programs compiled from nothing. With `--rungs` nothing but the
+decision who goes on is measured, of searches whose best go on from rung to rung.
 """
 
 import argparse
@@ -26,6 +28,7 @@ from sparse_jax import default_config, ops, status
 from sparse_jax.objectives import graph_costs
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import loop, planning, setup, thinning
+from sparse_jax.search.promotions import Promotions
 from sparse_jax.search.references import References
 from sparse_jax.search.standing import Standing
 from sparse_jax.search.thinning import Needs
@@ -36,7 +39,7 @@ from sparse_jax.study import glance
 from sparse_jax.study.folder import start_study
 from sparse_jax.study.opened import open_study
 from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
-from sparse_jax.study.records import FILE, Study
+from sparse_jax.study.records import FILE, Record, Study
 from sparse_jax.types import Archive
 
 BATCH, CUTS = 8, 6
@@ -189,10 +192,51 @@ def measure(count: int, front: int, suggestions: int) -> list[str | int]:
     return [count, whole, size, *figures, f'{rebuilt:.1f} ({len(chosen)})']
 
 
+def networks_of(trial: Trial, rng: np.random.Generator) -> list[Record]:
+    """A made up trial at its own cut and at others; longer trainings err less."""
+    size, found = 10 ** rng.uniform(1.5, 3.9), []
+    for offset in (None, *range(1, CUTS + 1)):
+        share = rng.uniform(0.3, 1.0)
+        costs = Totals(*(max(1, int(share * size)) for _ in Totals._fields))
+        error = size ** -0.4 * rng.lognormal(0.5, 0.4) * 0.9 ** trial.rung / share
+        found.append(Record(trial, 0, 'ok', {}, float(min(0.9, error)), costs, costs,
+                            1.0, offset))
+    return found
+
+
+def going_on(count: int, shares: tuple[float, ...]) -> list[str | int]:
+    """A row of the table of searches with rungs, timed over their last 20 rounds."""
+    config = default_config()
+    config.search.rungs = shares
+    built, rng = setup.build(read(config)), np.random.default_rng(0)
+    promotions = Promotions(built.settings.search, built.sought)
+    row, number, seconds, continued = np.zeros(built.domain.dim), 0, [], 0
+    while number < count:
+        found, chosen = timed(promotions.next)
+        trials = [Trial(number + i, row, 1) for i in range(BATCH)]
+        trials += [Trial(number + BATCH + i, row, 1, before.trial.number,
+                         before.trial.rung + 1, before.trial.first)
+                   for i, before in enumerate(chosen)]
+        records = [record for trial in trials for record in networks_of(trial, rng)]
+        told, _ = timed(lambda records=records: promotions.add(records))
+        seconds.append((found, told))
+        number, continued = number + len(trials), continued + len(chosen)
+    last = 1000 * np.array(seconds[-20:])
+    return [number, f'{100 * continued / number:.0f} %', timing.spread(last[:, 0]),
+            timing.spread(last[:, 1])]
+
+
 def main() -> None:
     arguments: argparse.Namespace = timing.parser(
-        __doc__, trials='1000,5000', front=65, suggestions=4).parse_args()
+        __doc__, trials='1000,5000', front=65, suggestions=4, rungs='').parse_args()
     print(timing.machine())
+    if arguments.rungs:
+        shares = tuple(map(float, arguments.rungs.split(',')))
+        print(timing.table(
+            ['trials', 'of them promoted', 'who goes on, ms a round',
+             'a round is told, ms'],
+            [going_on(count, shares) for count in timing.whole(arguments.trials)]))
+        return
     print(timing.table(
         ['trials', 'KB per trial, all weights', 'KB, needed ones', 'needed', 'resume s',
          'callback ms', 'parents of 8 ms', 'thinning ms', 'status s',

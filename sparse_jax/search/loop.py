@@ -12,6 +12,7 @@ from sparse_jax.evaluation.grouping import Parents
 from sparse_jax.search import clock, finals, rungs, seen, strategies, thinning
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.planning import continued_trials, fresh_trials
+from sparse_jax.search.promotions import Promotions
 from sparse_jax.search.references import References
 from sparse_jax.search.seen import Seen
 from sparse_jax.search.setup import Setup
@@ -137,7 +138,9 @@ def run(
             pending = study.pending()
         _evaluate(setup, study, [row.trial for row in pending], round_, parents, told,
                   timer, books)
-        found = seen.add(found, study.of_round(round_), setup.sought)
+        finished = study.of_round(round_)
+        found = seen.add(found, finished, setup.sought)
+        books.promotions.add(finished)
         told('finished round')
 
 
@@ -147,6 +150,7 @@ class _Books(NamedTuple):
 
     standing: Standing
     needs: Needs
+    promotions: Promotions
 
 
 def _books(setup: Setup, networks: list[Record]) -> _Books:
@@ -154,7 +158,7 @@ def _books(setup: Setup, networks: list[Record]) -> _Books:
     standing = Standing(setup.objectives, networks, thinning.kept_best(search))
     needs = Needs(search, standing, References(setup.space))
     needs.add(networks)
-    return _Books(standing, needs)
+    return _Books(standing, needs, Promotions(search, setup.sought, networks))
 
 
 def _ending(setup: Setup, study: Study, timer: Clock) -> clock.End | None:
@@ -211,9 +215,7 @@ def _suggest(setup: Setup, study: Study, found: Archive, books: _Books) -> bool:
     first = study.next_number()
     trials = fresh_trials(setup, points, first, round_, books.needs.references)
     described = [encoding.active_point(setup.space, row) for row in points]
-    # Who goes on is decided among all.
-    networks = study.networks() if setup.settings.search.rungs else []
-    continued = continued_trials(setup, networks, first + len(trials))
+    continued = continued_trials(setup, books.promotions, first + len(trials))
     if not trials and not continued:
         return False
     extra = {k: float(v) for k, v in (info.extra or {}).items()

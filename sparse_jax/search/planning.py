@@ -3,11 +3,11 @@
 import numpy as np
 
 from sparse_jax.search import rungs
+from sparse_jax.search.promotions import Promotions
 from sparse_jax.search.references import References
 from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.study.outcome import Trial
-from sparse_jax.study.records import Record
 
 
 def fresh_trials(
@@ -37,25 +37,19 @@ def fresh_trials(
 
 
 def continued_trials(
-    setup: Setup, networks: list[Record], first: int
+    setup: Setup, promotions: Promotions, first: int
 ) -> list[tuple[Trial, dict]]:
-    """The trainings that go on now, see `rungs.promoted`, with their points as the
-    table has them.
+    """The trainings that go on now, with their points as the table has them.
 
     Args:
       setup: the objects of the search.
-      networks: all of the study so far, every round finished.
+      promotions: of the study so far, every round finished.
       first: number of the first of them.
     """
-    search = setup.settings.search
-    if len(search.rungs) < 2:
-        return []
-    origins = {row.trial.number: row.trial for row in networks if row.offset is None}
-    planned = []
-    chosen = rungs.promoted(networks, search, setup.sought)
-    for number, row in enumerate(chosen, first):
+    search, planned = setup.settings.search, []
+    for number, row in enumerate(promotions.next(), first):
         before, rung = row.trial, row.trial.rung + 1
-        whole = _whole(setup, origins[before.first].parent)
+        whole = _whole(setup, promotions.parent_of(before.first))
         epochs = rungs.epochs_of(search.rungs, whole, rung)
         planned.append((Trial(number, before.row, epochs, before.number, rung,
                               before.first), row.point))

@@ -1,12 +1,12 @@
-"""Which trainings go on: successive halving with continuation, from the study alone.
+"""How trainings are judged that may go on, and how long they are.
 
 Every point is trained for a share of its epochs; of those that finished a rung the best
-share goes on from its own weights to the next (Jamieson and Talwalkar 2016), judged
-after every round among all that have finished the rung so far (Li et al. 2020).
+share goes on from its own weights to the next (Jamieson and Talwalkar 2016), see
+`promotions`.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,6 @@ from sparse_jax.objectives.goals import Objectives
 from sparse_jax.search.credit import excess, figures_of
 from sparse_jax.search.problem import problem_of
 from sparse_jax.settings.groups import Search
-from sparse_jax.study.lineage import latest
-from sparse_jax.study.outcome import FINAL
 from sparse_jax.study.records import Record
 
 GUESSING = 0.95
@@ -51,69 +49,59 @@ def share_of(search: Search) -> float:
     return sum(search.promote ** rung * more for rung, more in enumerate(added))
 
 
-def promoted(
-    networks: Sequence[Record], search: Search, objectives: Objectives
-) -> list[Record]:
-    """The trials whose points go on now.
+class Judged(NamedTuple):
+    """A trained trial, and what it is judged by."""
 
-    Of all trials that were trained at a rung the best `search.promote` may go on, and
-    never more than this share of them does: as a search improves, most new trials are
-    among the best, and the worse half of them stops all the same.
+    row: Record
+    """At its own cut."""
+    figures: np.ndarray | None
+    """[K + C] of its best network; None where no cut leaves anything."""
 
-    Args:
-      networks: of finished rounds: trials and their networks at other cuts.
-      search: its rungs, and the share that goes on.
-      objectives: the goals, with hard budgets or soft bounds.
 
-    Returns:
-      Trials, the lowest rung first and the best of it first.
+def judged(networks: Iterable[Record], objectives: Objectives) -> list[Judged]:
+    """Trials that were trained, in their order, each with all its networks.
+
+    The best network of a trial is of all its cuts the one of least error within the
+    hard budgets, or within the soft bounds of the costs where there are none; else that
+    which exceeds them least; one that does no better than guessing only if there is no
+    other.
     """
-    own = [row for row in networks if row.offset is None and row.trial.rung != FINAL]
-    highest = {row.trial.first: row.trial.rung for row in latest(own)}
-    chosen: list[Record] = []
-    for rung in range(len(search.rungs) - 1):
-        rows = [row for row in own if row.trial.rung == rung and row.trained]
-        # Rounded up a little: 0.1 of 10 is one.
-        places = math.floor(search.promote * len(rows) + 1e-9)
-        left = places - sum(highest[row.trial.first] > rung for row in rows)
-        best = ranked(rows, networks, objectives)[:places]
-        waiting = [row for row in best if highest[row.trial.first] == rung]
-        chosen += waiting[:max(left, 0)]
-    return chosen
+    rows: dict[int, Record] = {}
+    left: dict[int, list[Record]] = {}
+    for row in networks:
+        if row.offset is None:
+            rows[row.trial.number] = row
+        if row.trained and not row.empty:
+            each = left.setdefault(row.trial.number, [])
+            # Of equal networks the trial's own is the best.
+            each.insert(0 if row.offset is None else len(each), row)
+    return [Judged(row, _best(left[number], objectives) if number in left else None)
+            for number, row in sorted(rows.items()) if row.trained]
 
 
-def ranked(
-    rows: Sequence[Record], networks: Sequence[Record], objectives: Objectives
-) -> list[Record]:
-    """Trained trials, those first that are worth training further.
+def ranked(trials: Iterable[Judged], objectives: Objectives) -> list[Record]:
+    """Trials, those first that are worth training further.
 
-    Each is judged by its best network: of all its cuts the one of least error within
-    the hard budgets, or within the soft bounds of the costs where there are none; else
-    that which exceeds them least; one that does no better than guessing only if there
-    is no other. Trials within are taken alternately by their error and by what they add
-    to the front of all (non-dominated rank, then hypervolume); after them come those
-    outside, the nearest first, and at last those that guess. The earlier trial wins a
-    tie.
+    Those within the budgets or bounds are taken alternately by their error and by what
+    they add to the front of all (non-dominated rank, then hypervolume); after them come
+    those outside, the nearest first, and at last those that guess. The earlier trial
+    wins a tie.
 
     Args:
-      rows: trials at their own cut.
-      networks: all networks; the other cuts of `rows` are among them.
+      trials: in any order.
       objectives: the goals.
 
     Returns:
       The trials that any network is left of.
     """
-    cuts: dict[int, list[Record]] = {row.trial.number: [row] for row in rows}
-    for row in networks:
-        if row.offset is not None and row.trial.number in cuts:
-            cuts[row.trial.number].append(row)
-    left = {number: [row for row in each if row.trained and not row.empty]
-            for number, each in cuts.items()}
-    rows = sorted((row for row in rows if left[row.trial.number]),
-                  key=lambda row: row.trial.number)
+    rows, each = [], []
+    for row, figures in sorted(trials, key=lambda trial: trial.row.trial.number):
+        if figures is not None:
+            rows.append(row)
+            each.append(figures)
     if not rows:
         return []
-    figures = np.stack([_best(left[row.trial.number], objectives) for row in rows])
+    figures = np.stack(each)
     by_error, inside = _by_error(figures, objectives)
     by_front = inside[_front_order(figures[inside], objectives)]
     pairs = zip(by_error[:len(inside)], by_front)

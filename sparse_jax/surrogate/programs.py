@@ -41,9 +41,10 @@ def cheap_jit(
 
     @functools.lru_cache(KEPT)
     def compiled(
-        fixed: tuple[tuple[str, Hashable], ...], structure: Any, shapes: tuple, x64: bool
+        fixed: tuple[tuple[str, Hashable], ...], structure: Any, shapes: tuple,
+        wide: bool,
     ) -> Callable[..., Any]:
-        del x64  # decides what is traced
+        del wide  # whether there are 64 bits decides what is traced
         given = structure.unflatten([jax.ShapeDtypeStruct(
             a.shape, a.dtype, weak_type=a.weak_type) for a in shapes])
 

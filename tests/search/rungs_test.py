@@ -5,11 +5,12 @@ import pytest
 
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import Totals
+from sparse_jax.search.promotions import Promotions
 from sparse_jax.search.rungs import (
     epochs_of,
     expected,
+    judged,
     limits_of,
-    promoted,
     ranked,
     share_of,
 )
@@ -36,7 +37,20 @@ def _numbers(rows):
 
 
 def _ranked(rows, objectives, cuts=()):
-    return _numbers(ranked(rows, [*rows, *cuts], objectives))
+    numbers = {row.trial.number for row in rows}
+    known = [row for row in cuts if row.trial.number in numbers]
+    return _numbers(ranked(judged([*rows, *known], objectives), objectives))
+
+
+def promoted(rows, search, objectives):
+    """Who goes on, told of all trials at once and one by one."""
+    whole = Promotions(search, objectives, rows).next()
+    each = Promotions(search, objectives)
+    for row in rows:
+        each.add([row])
+        each.next()
+    assert _numbers(each.next()) == _numbers(whole)
+    return whole
 
 
 @pytest.mark.parametrize('shares, whole, each', [

@@ -11,6 +11,7 @@ from sparse_jax.objectives.goals import front_of
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import finals, loop, thinning
 from sparse_jax.search.planning import continued_trials, fresh_trials
+from sparse_jax.search.promotions import Promotions
 from sparse_jax.search.references import References
 from sparse_jax.search.standing import Standing
 from sparse_jax.space import encoding
@@ -82,7 +83,8 @@ def _search(built, settings, seed, rounds=9):
         trials = fresh_trials(
             built, points, number, round_, References(built.space, rows))
         trials += [trial for trial, _ in continued_trials(
-            built, networks, number + len(trials))]
+            built, Promotions(settings.search, built.sought, networks),
+            number + len(trials))]
         # A study may go on after its end.
         if round_ == rounds - 3 and settings.search.final_share:
             trials = [trial for trial, _ in finals.plan(

@@ -1,0 +1,74 @@
+"""Which trainings go on: successive halving with continuation, from the study alone.
+
+After every round all that have finished a rung so far are compared (Li et al. 2020).
+Trials are judged once: no round reads those of earlier ones again.
+"""
+
+import math
+from collections.abc import Iterable
+
+from sparse_jax.objectives.goals import Objectives
+from sparse_jax.search.rungs import Judged, judged, ranked
+from sparse_jax.settings.groups import Search
+from sparse_jax.study.outcome import FINAL
+from sparse_jax.study.records import Record
+
+
+class Promotions:
+    """The trainings of every rung, kept up to date round by round."""
+
+    def __init__(
+        self, search: Search, objectives: Objectives, networks: Iterable[Record] = ()
+    ):
+        """
+        Args:
+          search: its rungs, and the share that goes on.
+          objectives: the goals, with hard budgets or soft bounds.
+          networks: of the study so far, see `add`.
+        """
+        self._search, self._objectives = search, objectives
+        self._rungs: list[dict[int, Judged]] = [{} for _ in search.rungs]
+        self._highest: dict[int, int] = {}
+        self._parents: dict[int, int | None] = {}
+        self.add(networks)
+
+    def add(self, networks: Iterable[Record]) -> None:
+        """Take note of trials and of their networks at other cuts, all of a trial
+        together; one that had not finished before is told again when it has."""
+        if not self._search.rungs:
+            return
+        rows = [row for row in networks if row.trial.rung != FINAL]
+        for row in rows:
+            trial = row.trial
+            self._highest[trial.first] = max(
+                self._highest.get(trial.first, 0), trial.rung)
+            if trial.origin is None:
+                self._parents[trial.number] = trial.parent
+        for found in judged(rows, self._objectives):
+            self._rungs[found.row.trial.rung][found.row.trial.number] = found
+
+    def parent_of(self, first: int) -> int | None:
+        """Whose weights the first trial of a point began with; None for fresh ones."""
+        return self._parents[first]
+
+    def next(self) -> list[Record]:
+        """The trials whose points go on now, every round finished.
+
+        Of all trials that were trained at a rung the best `search.promote` may go on,
+        and never more than this share of them does: as a search improves, most new
+        trials are among the best, and the worse half of them stops all the same.
+
+        Returns:
+          Trials, the lowest rung first and the best of it first.
+        """
+        chosen: list[Record] = []
+        for rung, trials in enumerate(self._rungs[:-1]):
+            gone = {number for number, trial in trials.items()
+                    if self._highest[trial.row.trial.first] > rung}
+            # Rounded up a little: 0.1 of 10 is one.
+            places = math.floor(self._search.promote * len(trials) + 1e-9)
+            if places > len(gone):
+                best = ranked(trials.values(), self._objectives)[:places]
+                waiting = [row for row in best if row.trial.number not in gone]
+                chosen += waiting[:places - len(gone)]
+        return chosen
