@@ -1,7 +1,7 @@
 """Candidate-steps per second over the devices that share the candidate axis.
 
 python -m benchmarks.scaling [--devices=1,2] [--k=8] [--sizes=8,28] [--mapping=map|vmap]
-                             [--simulate=2] [--conv=direct|patches|native]
+                             [--simulate=2] [--conv=direct|patches|native|grouped]
 
 The same K mixed candidates (`benchmarks.throughput`), sharded over the first n
 devices. `--simulate` makes so many devices of one CPU; 0 takes the machine's own.
@@ -19,7 +19,7 @@ from benchmarks.throughput import (
     epochs_for,
     lowering_of,
 )
-from sparse_jax import efforts
+from sparse_jax.ops.lowering import FORMS
 
 
 def measure(
@@ -50,7 +50,7 @@ def main():
     parser = timing.parser(__doc__, devices='1,2', k=8, sizes='8,28', seconds=4.0,
                            rounds=7, simulate=2)
     parser.add_argument('--mapping', choices=('map', 'vmap'), default='')
-    parser.add_argument('--conv', choices=('auto', *efforts.SHORT), default='auto')
+    parser.add_argument('--conv', choices=('auto', *FORMS), default='auto')
     args = parser.parse_args()
     if args.simulate:
         # Read when JAX starts its devices, at the first use below.

@@ -2,7 +2,7 @@
 
 python -m benchmarks.throughput [--k=1,4,8] [--mapping=map|vmap] [--seconds=4]
                                 [--sizes=8,28] [--workers=0]
-                                [--conv=direct|patches|native]
+                                [--conv=direct|patches|native|grouped]
 
 Candidate-steps per second (batch 128, SpVD) on synthetic images; beside them the same
 networks one after another, in eager PyTorch one after another where it is installed,
@@ -22,14 +22,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import floor, timing
-from sparse_jax import efforts
 from sparse_jax.data.synthetic import draw
 from sparse_jax.evaluation.batching import Batch
 from sparse_jax.evaluation.machine import AXIS, Machine, make_mesh, place
 from sparse_jax.evaluation.programs import Program, Programs
 from sparse_jax.evaluation.recipe import Inherited, Recipe, Shared
 from sparse_jax.model.skeleton import Candidate, Skeleton, TierPolicy, pad, stack
-from sparse_jax.ops.lowering import Lowering, chosen
+from sparse_jax.ops.lowering import FORMS, Lowering, chosen
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.train_config import TrainConfig
@@ -200,7 +199,7 @@ def main():
     parser = timing.parser(__doc__, k='1,4,8', sizes='8,28', seconds=4.0, rounds=5,
                            workers=0)
     parser.add_argument('--mapping', choices=('map', 'vmap'), default='')
-    parser.add_argument('--conv', choices=('auto', *efforts.SHORT), default='auto')
+    parser.add_argument('--conv', choices=('auto', *FORMS), default='auto')
     args = parser.parse_args()
     print(timing.machine())
     print(measure(timing.whole(args.sizes), timing.whole(args.k), args.mapping,

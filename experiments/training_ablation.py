@@ -23,7 +23,7 @@ from sparse_jax import pruning
 from sparse_jax.data import Dataset, DataSpec, load
 from sparse_jax.evaluation.measure import measure
 from sparse_jax.model.skeleton import Candidate, Skeleton, candidate_of
-from sparse_jax.ops.lowering import default_lowering
+from sparse_jax.ops.lowering import FORMS, default_lowering
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training import (
     Augment,
@@ -201,7 +201,7 @@ def main() -> None:
     add('--cifar10', default='', help='.npz file; left out if empty')
     add('--chars4k', default='', help='.npz file; left out if empty')
     add('--seeds', default='0,1,2', help='separated by commas')
-    add('--conv', default=default_lowering().conv, help='patches, native or direct')
+    add('--conv', default=default_lowering().conv, help=', '.join(FORMS))
     add('--max-train', type=int, default=0, help='training images; 0 for all')
     add('--nets', default='', help='names separated by commas; all if empty')
     add('--only', type=re.compile, default=re.compile(''),

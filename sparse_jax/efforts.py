@@ -21,7 +21,7 @@ convolutions and take a quarter longer with others. At level 1 results would dep
 the cores."""
 SHORT: Mapping[str, float] = {'direct': math.inf, 'patches': 10_000, 'native': 10_000}
 """Steps times elements of an image of a training up to which `PLAIN` pays, for a form
-of convolutions, if a program trains eight candidates."""
+of convolutions, if a program trains eight candidates. Others are for accelerators."""
 FEW = 150_000
 """Elements of all validation images up to which measuring is compiled at the lowest
 level: that halves compiling and takes 2 microseconds of an element in wide networks."""
@@ -46,7 +46,7 @@ def of_training(conv: str, work: int, validated: int, *, finetunes: bool) -> Pha
       finetunes: whether the last program trains as well.
     """
     few = CHEAP if validated <= FEW else PLAIN
-    steps = PLAIN if work <= SHORT[conv] else None
+    steps = PLAIN if work <= SHORT.get(conv, 0) else None
     return Phases(CHEAP, steps, None if finetunes else few)
 
 

@@ -48,27 +48,41 @@ def of_data(shared: Any) -> int:
     return 2 * tree_bytes(shared)
 
 
-def per_candidate(skeleton: Skeleton, weights: Any, *, batch_size: int) -> int:
+def per_candidate(
+    skeleton: Skeleton, weights: Any, *, batch_size: int, conv: str = 'patches'
+) -> int:
     """Predicted bytes that training one candidate takes while others run beside it.
 
     Linear in the elements that a step's backward pass keeps, with coefficients that
     make it an upper bound of what the compiler needed for random networks
     (`benchmarks.memory`): of two errors, fewer slots than possible is the cheaper one.
     """
-    views, outputs = activation_elements(skeleton)
+    views, outputs = activation_elements(skeleton, conv)
     activations = 4 * batch_size * (VIEW * views + OUTPUT * outputs)
     return int(activations + WEIGHT * tree_bytes(weights))
 
 
-def activation_elements(skeleton: Skeleton) -> tuple[int, int]:
-    """Elements of one image that layers with weights read (a convolution once per tap),
-    and that layers write, padding included."""
+def activation_elements(
+    skeleton: Skeleton, conv: str = 'patches'
+) -> tuple[int, int]:
+    """Elements of one image that layers with weights read, and that layers write,
+    padding included.
+
+    A convolution reads its input once per tap; in the form 'grouped' (`ops.lowering`)
+    it and its squares, and both products are as good as read again.
+    """
     shapes = skeleton.graph.shapes()
     views = outputs = 0
     for node in skeleton.graph.layers:
         outputs += math.prod(output_shape(node, shapes))
         weights = ops.find(node.op).weights
-        views += 0 if weights is None else weights.elements_read(node, shapes)
+        if weights is None:
+            continue
+        if weights.convolves and conv == 'grouped' and node.kernel > 1:
+            views += 2 * sum(map(math.prod, (
+                shapes[node.inputs[0]], output_shape(node, shapes))))
+        else:
+            views += weights.elements_read(node, shapes)
     return views, outputs
 
 

@@ -21,6 +21,8 @@ AXIS = 'candidate'
 SUMS_IN_ONE_PART: Effort = {
     'xla_cpu_experimental_ynn_fusion_type': 'LIBRARY_FUSION_TYPE_DOT'}
 """What XLA leaves to its library for a CPU: products alone."""
+SUMS_IN_ORDER: Effort = {'xla_gpu_exclude_nondeterministic_ops': True}
+"""On a GPU no call of a library that adds up in an order of its own every time."""
 
 
 class Machine(NamedTuple):
@@ -39,7 +41,8 @@ class Machine(NamedTuple):
 def compiler_options(
     mesh: Mesh, effort: Effort | None = None
 ) -> Effort:
-    """Options under which a program gives the same numbers on any number of cores.
+    """Options under which a program gives the same numbers every time and on any
+    number of cores.
 
     effort: on a CPU, where short trainings wait for the compiler; None for its full
       one.
@@ -49,9 +52,9 @@ def compiler_options(
     stay with that library, which splits them along their rows and columns alone.
     Without a version of XLA that knows the option, results depend on the cores.
     """
-    on_cpu = mesh.devices.flat[0].platform == 'cpu'
-    if not on_cpu:
-        return {}
+    platform = mesh.devices.flat[0].platform
+    if platform != 'cpu':
+        return compiler.known(SUMS_IN_ORDER) if platform == 'gpu' else {}
     return compiler.known(SUMS_IN_ONE_PART | (effort or {}))
 
 

@@ -242,7 +242,8 @@ class Programs:
             return slots
         shared = device_memory.of_data(self.shared)
         each = device_memory.per_candidate(
-            skeleton, weights, batch_size=self.recipe.config.batch_size)
+            skeleton, weights, batch_size=self.recipe.config.batch_size,
+            conv=machine.lowering.conv)
         devices = machine.mesh.devices.size
         while shared + each * (slots // devices) > machine.memory:
             fewer = self._fewer(slots)

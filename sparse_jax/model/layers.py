@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise, ops
-from sparse_jax.ops import Node, folding, lowering, windows
+from sparse_jax.ops import Node, folding, grouped, lowering, windows
 from sparse_jax.ops.dense import element_ids
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.windows import MAX_INPUT_MAPS
@@ -92,17 +92,18 @@ class Weighted(nn.Module):
         if variance is not None:
             variance = jnp.where(valid['kernel'], variance, 0.0)
         direct = weights.convolves and lowering.uses_direct(self.conv, x, kernel)
+        in_groups = weights.convolves and lowering.uses_groups(self.conv, kernel)
         # Of one window per map folding costs more than it saves.
-        folds = direct and kernel.ndim == 4
+        folds = (direct or in_groups) and kernel.ndim == 4
+        stride = self.node.stride if folds else 1
         if direct:
-            y = self._direct(x, kernel, variance, noise_scale, seed,
-                             self.node.stride if folds else 1)
+            y = self._direct(x, kernel, variance, noise_scale, seed, stride)
         else:
-            view = weights.view(self.node, x, self.conv)
-            y = weights.product(view, kernel)
-            if variance is not None:
+            multiply = self._grouped if in_groups else self._viewed
+            y, square = multiply(x, kernel, variance)
+            if square is not None:
                 assert seed is not None
-                y = self._perturb(view, y, variance, noise_scale, seed)
+                y = self._perturb(y, square, noise_scale, seed, stride)
         if not folds:
             y = windows.strided(y, self.node.stride)
         if group is not None and not by_input:
@@ -125,34 +126,71 @@ class Weighted(nn.Module):
 
         With a stride, that of the folded image: no window is computed in vain.
         """
-        low, maps = self.node.kernel_low, len(mean)
-        if stride > 1:
-            x, mean = folding.maps(x, self.node), folding.kernel(mean, stride)
-            variance = None if variance is None else folding.kernel(variance, stride)
-            low = mean.shape[-1]
+        maps = len(mean)
+        x, mean, variance, low = self._folded(x, mean, variance)
         if variance is None or seed is None:
             return lowering.direct_product(x, mean, low)
-        seed, shape, strides = _noise_grid(
-            counter_noise.derive(seed, 'weight'), (maps, 1, 1, 1), self.image_size)
+        seed, shape, strides = self._grid(seed, (maps, 1, 1, 1), stride)
         return lowering.direct_draw(
             x, mean, variance, low, noise_scale=noise_scale,
             seeds=jnp.broadcast_to(seed.reshape(2, -1), (2, maps)),
-            # With a seed for each map the index is the same in all of them. A window
-            # draws what it draws where there are windows between it and the next.
-            strides=(strides[0] * (shape[0] == maps), stride * strides[1],
-                     stride * strides[2], strides[3]), epsilon=EPSILON)
+            # With a seed for each map the index is the same in all of them.
+            strides=(strides[0] * (shape[0] == maps), *strides[1:]), epsilon=EPSILON)
+
+    def _grouped(
+        self, x: jax.Array, mean: jax.Array, variance: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """(product with the means, of the squares with the variances), without views
+        and, with a stride, of the folded image."""
+        x, mean, variance, low = self._folded(x, mean, variance)
+        if variance is None:
+            return grouped.product(x, mean, low), None
+        return grouped.both_products(x, mean, variance, low)
+
+    def _viewed(
+        self, x: jax.Array, mean: jax.Array, variance: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """(product with the means, of the squares with the variances) of one view."""
+        weights = ops.weights(self.node)
+        view = weights.view(self.node, x, self.conv)
+        centre = weights.product(view, mean)
+        if variance is None:
+            return centre, None
+        return centre, weights.product(jnp.square(view), variance)
+
+    def _folded(
+        self, x: jax.Array, mean: jax.Array, variance: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None, int]:
+        """(x, mean, variance, window's smallest side) of windows one pixel apart."""
+        stride = self.node.stride
+        if stride == 1 or mean.ndim == 3:
+            return x, mean, variance, self.node.kernel_low
+        x, mean = folding.maps(x, self.node), folding.kernel(mean, stride)
+        if variance is not None:
+            variance = folding.kernel(variance, stride)
+        return x, mean, variance, mean.shape[-1]
 
     def _perturb(
-        self, view: jax.Array, mean: jax.Array, variance: jax.Array,
-        noise_scale: jax.Array | float, seed: jax.Array,
+        self, mean: jax.Array, square: jax.Array, noise_scale: jax.Array | float,
+        seed: jax.Array, stride: int,
     ) -> jax.Array:
         """Local reparametrisation (Kingma et al. 2015; Molchanov et al. 2017)."""
-        spread = jnp.sqrt(
-            ops.weights(self.node).product(jnp.square(view), variance) + EPSILON)
-        seed = counter_noise.derive(seed, 'weight')
-        seed, shape, strides = _noise_grid(seed, mean.shape, self.image_size)
+        spread = jnp.sqrt(square + EPSILON)
+        seed, shape, strides = self._grid(seed, mean.shape, stride)
         noise = counter_noise.fast_normal(seed, counter_noise.indices(shape, strides))
         return mean + noise_scale * spread * noise
+
+    def _grid(
+        self, seed: jax.Array, shape: Shape, stride: int
+    ) -> tuple[jax.Array, Shape, Shape]:
+        """`_noise_grid` of the weights' noise; stride: of the windows that there are.
+        A window draws what it draws where there are windows between it and the next."""
+        seed, shape, strides = _noise_grid(
+            counter_noise.derive(seed, 'weight'), shape, self.image_size)
+        if stride > 1:
+            maps, rows, columns, images = strides
+            strides = maps, stride * rows, stride * columns, images
+        return seed, shape, strides
 
     def _draw_scale(
         self, group_mean: jax.Array, index: jax.Array | np.ndarray,

@@ -2,8 +2,9 @@
 
 Activations are batch-minor, [C, H, W, B], inside the network. On a CPU a convolution
 is then one [O, C k k] x [C k k, H W B] product over stacked shifted views, several
-times faster than the native one; accelerators keep the batch on the lanes too. On a CPU
-with a C++ compiler 'direct' needs no views: each tap adds a shifted run of the input.
+times faster than the native one. On a CPU with a C++ compiler 'direct' needs no views:
+each tap adds a shifted run of the input. Accelerators, where memory traffic binds, take
+'grouped': no views either, and all candidates in one convolution.
 """
 
 import dataclasses
@@ -16,13 +17,17 @@ import jax.numpy as jnp
 from sparse_jax.native import direct
 from sparse_jax.ops.product import product
 
+FORMS = ('direct', 'patches', 'native', 'grouped')
+"""Of convolutions, see `Lowering.conv`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Lowering:
     """Choices that change speed, never results beyond rounding; a study keeps its own.
 
-    conv: 'patches' (views + matrix product), 'native' (lax convolution) or 'direct'
-      (`native.direct`, on a CPU with a C++ compiler).
+    conv: 'patches' (views + matrix product), 'native' (lax convolution), 'grouped'
+      (`ops.grouped`, lax convolutions in groups) or 'direct' (`native.direct`, on a CPU
+      with a C++ compiler).
     mapping: 'map' (one candidate after another) or 'vmap' (all at once).
     """
 
@@ -32,10 +37,10 @@ class Lowering:
 
 def default_lowering(backend: str | None = None) -> Lowering:
     """The choice for a backend ('cpu', 'gpu', 'tpu'); this one by default. Measured on
-    CPUs only: elsewhere `benchmarks.throughput` compares the mappings."""
+    CPUs; elsewhere counted (`benchmarks.lowering`)."""
     backend = backend or jax.default_backend()
     if backend != 'cpu':
-        return Lowering('patches', 'vmap')
+        return Lowering('grouped', 'vmap')
     return Lowering('direct' if direct.available() else 'patches', 'map')
 
 
@@ -97,6 +102,12 @@ def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
 def uses_direct(conv: str, *arrays: jax.Array) -> bool:
     """Whether these arrays are convolved by `direct_product` and `direct_draw`."""
     return conv == 'direct' and direct.supports(*arrays)
+
+
+def uses_groups(conv: str, kernel: jax.Array) -> bool:
+    """Whether a kernel [..., k, k] is convolved by `ops.grouped`; one of 1x1 is a
+    matrix product in every form."""
+    return conv == 'grouped' and kernel.shape[-1] > 1
 
 
 def direct_product(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:

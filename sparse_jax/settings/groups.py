@@ -255,8 +255,9 @@ class Runtime:
     """The machine: changes speed, not results (beyond rounding between devices)."""
 
     conv: str = 'auto'
-    """direct, patches or native; auto: direct on a CPU with a C++ compiler, else
-    patches. A study goes on with what it began with."""
+    """direct, patches, native or grouped; auto: direct on a CPU with a C++ compiler,
+    else patches there, and grouped on accelerators. A study goes on with what it began
+    with."""
     mapping: str = 'auto'
     """map or vmap over candidates; auto for what suits the device. As with conv."""
     devices: int = 0

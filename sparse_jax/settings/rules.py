@@ -8,6 +8,7 @@ from sparse_jax.data.channels import CHANNELS
 from sparse_jax.data.spec import IMAGE_SIZES, SPLITS, is_image_size
 from sparse_jax.differentiable.template import SYNTAX, WIDTHS, parse
 from sparse_jax.objectives.goal import COSTS, ERROR
+from sparse_jax.ops.lowering import FORMS
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import (
     MEMORY_MODELS,
@@ -227,8 +228,8 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
     return [
         Rule('runtime.mapping', r.mapping, r.mapping in ('auto', 'map', 'vmap'),
              'auto, map, vmap'),
-        Rule('runtime.conv', r.conv, r.conv in ('auto', 'patches', 'native', 'direct'),
-             'auto, patches, native, direct'),
+        Rule('runtime.conv', r.conv, r.conv in ('auto', *FORMS),
+             f'auto, {", ".join(FORMS)}'),
         Rule('runtime.devices', r.devices, _at_least(r.devices, 0), '0 (all) or more'),
         Rule('runtime.memory', r.memory, r.memory >= 0,
              '0 (what it reports) or more GiB'),

@@ -29,7 +29,7 @@ class Procedure:
       skeleton: the network in padded sizes.
       method: how weights are made uncertain, penalised and removed.
       config: settings of the training.
-      conv: 'patches', 'native' or 'direct', see `ops.lowering`; speed only.
+      conv: form of convolutions, see `ops.lowering`; speed only.
       balanced: whether `measure` gives 1 - the mean recall of the classes.
       target: what trainings aim at by the coefficient of their penalty, such as an
         `objectives.target.Target`; None leaves the coefficient to the candidate.

@@ -32,7 +32,7 @@ def error_rate(
       data: N images.
       skeleton: the padded network.
       chunk: images at a time.
-      conv: 'patches', 'native' or 'direct', see `ops.lowering`.
+      conv: form of convolutions, see `ops.lowering`.
       balanced: the mean of the shares of all classes that have images.
 
     Returns:

@@ -93,6 +93,14 @@ def test_elements_of_a_step_by_hand(nodes, expected):
     assert device_memory.activation_elements(skeleton) == expected
 
 
+def test_groups_keep_inputs_and_products_without_windows():
+    nodes = (Node('a', 'conv', ('input',), 4, 3, 3), Node('b', 'conv', ('a',), 2))
+    skeleton = Skeleton(Graph((8, 8, 1), 1, False, nodes))
+    # 64 pixels and 4 maps of 6x6, each once more squared; a 1x1 layer reads these.
+    assert device_memory.activation_elements(skeleton, 'grouped') == (
+        2 * (64 + 144) + 144, 144 + 72)
+
+
 def test_too_many_candidates_are_never_compiled(wide):
     """By prediction: room for the data and for less than two candidates."""
     built, program = wide
@@ -245,10 +253,9 @@ def test_the_program_lowers_for_accelerators(wide, name):
     parts = phases(skeleton, recipe, programs.machine._replace(lowering=lowering))
     traced = jax.jit(lambda *arguments: parts(*arguments)).trace(
         batch, programs.shared, np.int32(0))
-    for platform in ('cuda', 'rocm', 'tpu'):
-        text = traced.lower(lowering_platforms=(platform,)).as_text()
-        assert 'stablehlo.dot_general' in text
-        assert not re.findall(r'custom_call @(?!Sharding|SPMD)\w+', text)
+    text = traced.lower(lowering_platforms=('cuda', 'rocm', 'tpu')).as_text()
+    assert 'stablehlo.dot_general' in text and 'stablehlo.convolution' in text
+    assert not re.findall(r'custom_call @(?!Sharding|SPMD)\w+', text)
 
 
 def test_the_compiler_takes_trouble_where_a_program_runs_long(wide, monkeypatch):

@@ -37,7 +37,7 @@ def _asked(path, wanted, stored=None):
 
 
 def test_auto_is_direct_on_a_cpu_with_a_compiler():
-    assert lowerings.default_lowering('tpu') == Lowering('patches', 'vmap')
+    assert lowerings.default_lowering('tpu') == Lowering('grouped', 'vmap')
     conv = 'direct' if lowerings.runs_here('direct') else 'patches'
     assert lowerings.default_lowering('cpu') == Lowering(conv, 'map')
     assert lowerings.chosen('native', 'vmap') == Lowering('native', 'vmap')
