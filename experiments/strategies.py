@@ -22,7 +22,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 import ml_collections
@@ -216,6 +218,22 @@ def _compilations() -> list[float]:
     return found
 
 
+@contextlib.contextmanager
+def _ends_too(process: BaseProcess) -> Iterator[None]:
+    """Inside, SIGTERM of this process ends another one first."""
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        process.terminate()
+        process.join()
+        command.fail(f'ended by signal {number}; the same command goes on',
+                     128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _run(given: argparse.Namespace, seconds: float) -> None:
     """All searches that are not finished, each in a process."""
     spawn = multiprocessing.get_context('spawn')
@@ -226,7 +244,8 @@ def _run(given: argparse.Namespace, seconds: float) -> None:
         print(f'{name}: {strategy}, seed {seed}', flush=True)
         process = spawn.Process(target=_child, args=(settings, str(folder), seconds))
         process.start()
-        process.join()
+        with _ends_too(process):
+            process.join()
         code = process.exitcode or 0
         if code < 0:
             command.fail(f'workdir {str(folder)!r}: its search was ended by signal '

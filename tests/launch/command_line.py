@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import NamedTuple
 
+from absl import flags
+
 from launch import cli
 from launch.__main__ import COMMANDS
 from tests import tiny_study
@@ -32,6 +34,15 @@ def call(name: str, *arguments: str) -> None:
     cache = ['--cache_dir='] if 'cache_dir' in launcher.FLAGS else []
     argv = [f'launch.{name}', *cache, *arguments]
     cli.run(launcher.main, launcher.FLAGS, argv)
+
+
+def parse(name: str, *arguments: str) -> flags.FlagValues:
+    """The flags of `python -m launch.NAME ARGUMENTS`, of which nothing is done."""
+    values = LAUNCHERS[name].FLAGS
+    _forget(values)
+    cache = ['--cache_dir='] if 'cache_dir' in values else []
+    cli.run(lambda _: None, values, [f'launch.{name}', *cache, *arguments])
+    return values
 
 
 def run(capsys, name: str, *arguments: str) -> Result:

@@ -2,6 +2,11 @@
 
 import contextlib
 import math
+import multiprocessing
+import os
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -115,3 +120,16 @@ def test_damaged_notes_are_one_line(tmp_path):
             study.set_meta(strategies.NOTES, text)
             with pytest.raises(StudyError, match='its notes are damaged'):
                 strategies.notes_of(study)
+
+
+def test_no_search_goes_on_without_the_process_that_began_it(capsys):
+    spawn = multiprocessing.get_context('spawn')
+    process = spawn.Process(target=time.sleep, args=(99,))
+    before = signal.getsignal(signal.SIGTERM)
+    process.start()
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    with pytest.raises(SystemExit) as end, strategies._ends_too(process):
+        process.join()
+    assert end.value.code == 143 and process.exitcode == -signal.SIGTERM
+    assert 'ended by signal 15; the same command goes on' in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) == before
