@@ -21,7 +21,7 @@ from collections.abc import Sequence
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'chrome')
 VIEWS = {'wide': (1280, False), 'phone': (390, False), 'dark': (1280, True)}
 """{name: (width in pixels, whether the system is dark)}."""
-PARTS = {'front': ('body', '#front .legend'),
+PARTS = {'front': ('html', '#front .legend'),
          'network': ('details.network[open]', 'details.network[open]')}
 """{name: (what a part begins with, what it ends with)}, as selectors."""
 NO_BROWSER = 3
@@ -94,7 +94,7 @@ def cut(command: str, page: pathlib.Path, whole: pathlib.Path, name: str) -> Non
             return
         box = (0, max(int(top) - _ROOM, 0), picture.width, int(bottom) + _ROOM)
         out = whole.with_name(f'{page.stem}_{name}.png')
-        picture.convert('RGB').crop(box).quantize(128).save(out, optimize=True)
+        picture.convert('RGB').crop(box).save(out, optimize=True)
     print(f'written: {out}')
 
 

@@ -73,4 +73,5 @@ def _worst(matrix: np.ndarray, names: Sequence[str]) -> Element:
             'td', most, class_='left')])
     head: list[Child] = ['class', 'images', 'recall %', element(
         'th', 'most often taken for', class_='left', scope='col')]
-    return table(head, rows, sortable=True)
+    return element('div', element('h4', 'Recall of the classes'),
+                   table(head, rows, sortable=True))
