@@ -21,7 +21,9 @@ class Box(NamedTuple):
 
     name: str
     kind: str
+    """Its first line."""
     shapes: str
+    """Its second one; of the image what is done to it, if anything."""
     size: str
     kept: bool
     """Whether anything is left of it after pruning."""
@@ -46,8 +48,10 @@ def boxes_of(member: Member) -> list[Box]:
     before, after = graph.shapes(), member.net.tensor_shapes()
     rows = {row.name: row for row in graph_costs.layer_rows(member.graph)}
     left = {row.name: row for row in compact_costs.layer_rows(member.net)}
-    boxes = [Box(_IMAGE, _image_text(graph), _change(before[_IMAGE], after[_IMAGE]),
-                 '', True)]
+    raw = f'image {"x".join(map(str, graph.input_shape))}'
+    done = _done_to_image(graph)
+    read = _change(before[_IMAGE], after[_IMAGE])
+    boxes = [Box(_IMAGE, raw, done, read if done else '', True)]
     for node in graph.nodes:
         kept = node.name in after
         kind = node.op.replace('_', ' ')
@@ -64,13 +68,12 @@ def boxes_of(member: Member) -> list[Box]:
     return boxes
 
 
-def _image_text(graph: Graph) -> str:
-    """The raw image, and what is done to it first."""
-    words = f'image {"x".join(map(str, graph.input_shape))}'
+def _done_to_image(graph: Graph) -> str:
+    """What is done to the raw image first; '' for nothing."""
     rate = graph.downsample
     average = graph.downsample_type == 'average'
-    words += f', {rate}x{rate} {"average" if average else "down"}' if rate > 1 else ''
-    return words + (', maximum of channels' if graph.squeeze_depth else '')
+    words = [f'{rate}x{rate} {"average" if average else "down"}'] if rate > 1 else []
+    return ', '.join(words + (['max of channels'] if graph.squeeze_depth else []))
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -195,7 +195,8 @@ def _published(
 def _legend(facts: Facts, published: Sequence[Published]) -> Element:
     objectives = facts.objectives
     count = len(objectives.names)
-    entries = [('front', f'front of all {count} objectives'),
+    all_of = 'both' if count == 2 else f'all {count}'
+    entries = [('front', f'front of {all_of} objectives'),
                ('other', 'other networks'), ('stairs', 'least error at this cost')]
     hard = dict(objectives.budgets)
     if any(bound < hard.get(name, float('inf')) for name, bound in zip(

@@ -13,6 +13,7 @@ from sparse_jax.report import (
     axes,
     chart,
     confusion,
+    drawing,
     elements,
     frame,
     layered,
@@ -232,3 +233,14 @@ def test_published_memory_is_that_of_the_memory_model():
 def test_equal_values_share_the_mean_of_their_ranks():
     np.testing.assert_array_equal(
         ranks(np.array([3.0, 1.0, 3.0, 2.0, 3.0])), [4, 1, 4, 2, 4])
+
+
+@pytest.mark.parametrize('rate, kind, squeezed, words', [
+    (1, 'max', False, ''), (2, 'max', False, '2x2 down'),
+    (1, 'max', True, 'max of channels'),
+    (3, 'average', True, '3x3 average, max of channels')])
+def test_what_is_done_to_an_image_fits_its_box(rate, kind, squeezed, words):
+    graph = types.SimpleNamespace(
+        downsample=rate, downsample_type=kind, squeeze_depth=squeezed)
+    assert drawing._done_to_image(graph) == words
+    assert 5.6 * len(words) < layered.BOX
