@@ -28,7 +28,7 @@ from sparse_jax.training.data import train_data
 if TYPE_CHECKING:
     from sparse_jax.search.setup import Setup
 
-SMALLEST, NARROWEST = 1 / 32, 1 / 16
+SMALLEST, NARROWEST = 1 / 16, 1 / 16
 """Shares of their targets that model sizes go down to, and working memories: fronts
 span decades of both."""
 LEAST = 1 / 2
@@ -159,8 +159,8 @@ def _shares(number: int, focused: bool = False) -> list[_Share]:
     focused: whether costs are limits alone; all sets are near to them then.
     """
     smallest, narrowest = (LEAST, LEAST) if focused else (SMALLEST, NARROWEST)
-    last, pairs = max(1, (number - 1) // 2), max(1, number // 2)
-    return [_Share(smallest ** (i // 2 / last),
+    last, pairs = max(1, number - 1), max(1, number // 2)
+    return [_Share(smallest ** (i / last),
                    narrowest ** ((i // 2 + 1) / pairs) if i % 2 else 1.0)
             for i in range(number)]
 

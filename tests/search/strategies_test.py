@@ -70,7 +70,8 @@ def test_budgets_fall_from_those_of_the_search():
     assert budgets[1].working_memory == 150
     assert budgets[7].working_memory == 300 * gradient.NARROWEST
     sizes = [most.model_size for most in budgets]
-    assert sizes == sorted(sizes, reverse=True)
+    # All are different: where memory is ample every one has a network of its own.
+    assert sizes == sorted(set(sizes), reverse=True)
     assert np.isinf(budgets[0].macs)
     assert min(share.size for share in shares) == pytest.approx(gradient.SMALLEST)
     # Where costs are limits alone nothing is far below them.
