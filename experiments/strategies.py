@@ -90,8 +90,10 @@ TASKS = {
     'cifar10_binary': Task(300.0, default_config, _limits(1925, 1434) | {
         'data.name': 'cifar10_binary', 'data.max_train': 12_000, 'train.epochs': 6,
         'objectives.error': 0.3, 'pruning.method': 'none', 'pruning.cuts': (),
-        'pruning.bisect': False, 'space.prior': 'scaled',
-        'space.restrict': 'learning-rate=0.007', 'search.initial_design': 'filled',
+        'pruning.bisect': False, 'space.prior': 'scaled', 'space.rows': 'extended',
+        'space.restrict': 'learning-rate=0.007, batch-norm=true, '
+                          'input-downsampling-type=average, residual-block-*=false',
+        'search.initial_design': 'filled',
         'limits.max_macs': 200_000}, strategies_reading.Task(
             'CIFAR-10 in two groups within 1,925 B and 1,434 B',
             (1925, 1434), 0.5, (0.2824, 1925, 1434), '71.76 % within the same')),
