@@ -34,6 +34,9 @@ class Row(NamedTuple):
     time of variational ones."""
     memory_model: str = 'input+output'
     """Of the working memory: (6) of the paper, or 'input+weights' for (5)."""
+    max_macs: int = ANY
+    """Products of an image, at most: without a budget of memory the networks that fill
+    a model size are those that train for hours."""
 
 
 def options(argument: str | None, rows: Mapping[str, Row]) -> tuple[int, Row]:
@@ -108,6 +111,8 @@ def preset(
     config.data.name = data
     config.objectives.error = error
     config.objectives.memory_model = row.memory_model
+    if row.max_macs:
+        config.limits.max_macs = row.max_macs
     return config
 
 

@@ -27,6 +27,8 @@ def test_every_row_is_a_search_by_the_clock(name):
         assert settings.objectives.names == ('error', 'model_size')
         assert settings.pruning.method == wanted.method
         assert settings.objectives.memory_model == wanted.memory_model
+        if wanted.max_macs:
+            assert settings.limits.max_macs == wanted.max_macs
         assert settings.data.name == name
 
 
@@ -39,7 +41,7 @@ def test_other_arguments_are_refused(argument, said):
 
 
 def test_a_wrong_row_is_one_line_of_the_command():
-    with pytest.raises(ConfigError, match='row=x: allowed: wide, small, nonzeros, wi'):
+    with pytest.raises(ConfigError, match='row=x: allowed: wide, small, nonzeros, no'):
         config_flag.load('experiments/mnist_cpu.py:row=x')
 
 
