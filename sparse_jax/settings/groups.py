@@ -256,8 +256,7 @@ class Runtime:
 
     conv: str = 'auto'
     """direct, patches, native or grouped; auto: direct on a CPU with a C++ compiler,
-    else patches there, and grouped on accelerators. A study goes on with what it began
-    with."""
+    else patches there, grouped on accelerators. A study keeps what it began with."""
     mapping: str = 'auto'
     """map or vmap over candidates; auto for what suits the device. As with conv."""
     devices: int = 0
