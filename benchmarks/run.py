@@ -22,6 +22,7 @@ COMMANDS = {
     'suggestion': ('benchmarks.suggestion --trials=64,256,1024 --rounds=3 '
                    '--peers=botorch-qnparego'),
     'growth': 'benchmarks.growth --trials=1000',
+    'quickstart': 'benchmarks.quickstart',
     'scaling': 'benchmarks.scaling',
     'compile': 'benchmarks.compile',
     'tiers': 'benchmarks.compile --tiers=300',

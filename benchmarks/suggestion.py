@@ -10,6 +10,7 @@ with 1024 it had taken 20 minutes when it was stopped.
 """
 
 import functools
+import gc
 import importlib.util
 import sys
 import time
@@ -65,8 +66,11 @@ def measure(
 ) -> str:
     """The Markdown table."""
     config = default_config()
-    config.search.batch = Q
+    # One round: nothing is prepared beside a suggestion for a later one.
+    config.search.batch, config.search.rounds = Q, 1
     built = setup.build(read(config))
+    gc.collect()
+    gc.freeze()  # as launch.search does
     rows = []
     for count in trials:
         found = trials_of(built, count)

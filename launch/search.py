@@ -11,6 +11,7 @@ of a board is verified on the emulated one at the end.
 from __future__ import annotations
 
 import contextlib
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -124,6 +125,9 @@ def search(built: setup.Setup, folder: str, began: float) -> None:
         for text in built.notes:
             tables.line(tables.console(), f'note: {text}')
         name_missing(built.dataset)
+        # What is there now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         with progress.Reporter(built, records) as reporter:
             loop.run(built, records, reporter, timer=Clock(records, began))
         progress.print_summary(built, records)

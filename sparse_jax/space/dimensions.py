@@ -143,6 +143,12 @@ class Dimension:
             return self._stretch(min(max(float(u), 0.0), 1.0))
         return self.level(int(self.index(np.float64(u))))
 
+    def stretched(self, u: np.ndarray) -> list[float]:
+        """`decode` of coordinates [N] of a continuous dimension."""
+        if self.log:  # powers of whole arrays may differ in the last bit
+            return [self._stretch(min(max(x, 0.0), 1.0)) for x in u.tolist()]
+        return (self.low + np.clip(u, 0.0, 1.0) * (self.high - self.low)).tolist()
+
     def level(self, index: int) -> Value:
         """The value of a level number."""
         if self.options:

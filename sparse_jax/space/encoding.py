@@ -82,12 +82,12 @@ def _write(space: Space, row: np.ndarray, before: dict, after: dict) -> None:
 
 def decode_rows(space: Space, rows: np.ndarray) -> list[dict]:
     """Rows [N, D] -> points; inactive dimensions take the value of their coordinate."""
-    rows, columns = np.asarray(rows), []
+    rows, columns = np.asarray(rows, np.float64), []
     index = levels.numbers(space, rows).T.tolist()
     for i, (values, dimension) in enumerate(
             zip(levels.values(space), space.dimensions)):
         columns.append([values[j] for j in index[i]] if values
-                       else [dimension.decode(u) for u in rows[:, i]])
+                       else dimension.stretched(rows[:, i]))
     return [dict(zip(space.names, values)) for values in zip(*columns)]
 
 

@@ -60,6 +60,14 @@ def test_a_stepped_real_row_has_clean_decimals():
     assert [row.level(i) for i in (0, 6, 28, 99)] == [0.01, 0.07, 0.29, 1.0]
 
 
+def test_columns_decode_like_single_coordinates():
+    u = np.random.default_rng(0).uniform(-0.2, 1.2, 300)
+    rows = [row for row in sparse_space((8, 8, 1), 10).dimensions if not row.levels]
+    assert {row.log for row in rows} == {True, False}
+    for row in rows:
+        assert row.stretched(u) == [row.decode(x) for x in u]
+
+
 @pytest.mark.parametrize('row, bad, allowed', [
     (Dimension('x', 'boolean', ROLE), (1, 0, 'true', None, []), 'true, false'),
     (Dimension('x', 'categorical', ROLE, choices=('A', 'B')), ('a', 0, None, ['A']),

@@ -1,0 +1,80 @@
+"""The quickstart's search twice: from an empty cache of programs, and from a full one.
+
+python -m benchmarks.quickstart [--config=experiments/digits.py] [--runs=2]
+                                [--flags='--config.search.rounds=1']
+
+Every run is a process of its own with a workdir of its own, and all share one folder of
+compiled programs, empty at first. The goals are wall-clock on a machine that does
+nothing else: 45 s for the first and 15 s for later ones. Processor time is that of all
+threads, peak memory that of the largest process. Kernels of direct convolutions are
+built once per user, not here.
+"""
+
+import contextlib
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+
+from benchmarks import timing
+from sparse_jax.study.records import Study
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def search(command: list[str], log: pathlib.Path) -> tuple[float, float, float]:
+    """(wall-clock seconds, processor seconds, peak MB) of a process.
+
+    Raises:
+      SystemExit: it fails.
+    """
+    begin = time.perf_counter()
+    with open(log, 'w') as out:
+        child = subprocess.Popen(
+            command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - begin
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f'exit status {child.returncode}: {log.read_text()[-2000:]}')
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def trials(folder: pathlib.Path) -> list[str]:
+    """What a search found, without how long it took."""
+    with contextlib.closing(Study(folder, create=False)) as study:
+        return [repr(row._replace(train_seconds=0.0)) for row in study.networks()]
+
+
+def measure(config: str, runs: int, flags: str) -> list[list]:
+    """Rows of the table."""
+    rows, first = [], None
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        for number in range(runs):
+            workdir = folder / f'run{number}'
+            seconds, used, peak = search(
+                [sys.executable, '-m', 'launch.search', f'--config={config}',
+                 f'--workdir={workdir}', f'--cache_dir={folder / "cache"}',
+                 *shlex.split(flags)], folder / f'run{number}.log')
+            found = trials(workdir)
+            first = first or found
+            rows.append([number + 1, f'{seconds:.1f}', f'{used:.1f}', f'{peak:.0f}',
+                         'yes' if found == first else 'no'])
+    return rows
+
+
+def main() -> None:
+    arguments = timing.parser(
+        __doc__, config='experiments/digits.py', runs=2, flags='').parse_args()
+    print(timing.machine())
+    print(timing.table(
+        ['run', 'wall-clock s', 'processor s', 'peak MB', 'same trials as the first'],
+        measure(arguments.config, arguments.runs, arguments.flags)))
+
+
+if __name__ == '__main__':
+    main()
