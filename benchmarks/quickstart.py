@@ -69,7 +69,7 @@ def measure(config: str, runs: int, flags: str) -> list[list]:
 
 def main() -> None:
     arguments = timing.parser(
-        __doc__, config='experiments/digits.py', runs=2, flags='').parse_args()
+        __doc__ or '', config='experiments/digits.py', runs=2, flags='').parse_args()
     print(timing.machine())
     print(timing.table(
         ['run', 'wall-clock s', 'processor s', 'peak MB', 'same trials as the first'],

@@ -1,5 +1,7 @@
 """Which trials a surrogate is fitted to when there are many."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import pytest
@@ -102,7 +104,7 @@ def _recording(sizes):
 
     moments = lambda state, x, active: Posterior(
         np.zeros((width, len(x))), np.ones((width, len(x))))
-    nothing = lambda *_: np.zeros(width)
+    nothing: Any = lambda *_: np.zeros(width)
     return Surrogate(
         fit=fit, predict=moments, sample=nothing, nll=nothing, moments=moments,
         unwarp=lambda state, f: f, draw=nothing, evaluate=nothing, solve=nothing,
@@ -121,6 +123,7 @@ def test_a_surrogate_is_given_no_more_rows_than_the_model_allows(key):
     assert x.shape == (2, 3) and set(sizes) == {(32, 30)}
     # And nothing is prepared for more.
     sizes.clear()
+    assert made.prepare is not None
     made.prepare(100)
     assert sizes == [(32, 2)]
     assert jax.config.jax_enable_x64 is False
