@@ -38,13 +38,16 @@ class Chip(NamedTuple):
     """Why it does not run on the board; '' if it does."""
 
 
-def costs(net: CompactNet, ranges: Ranges, images: np.ndarray) -> Chip:
+def costs(
+    net: CompactNet, ranges: Ranges, images: np.ndarray, *, links: bool = True,
+) -> Chip:
     """Generate, link and run a network on the emulated board.
 
     Args:
       net: pruned and of exact shape.
       ranges: of its int8 form.
       images: [N, H, W, C] raw pixels that it is run on.
+      links: False for the figures of the cost model, which take no time.
 
     Returns:
       Its figures; those of the cost model where no compiler or emulator is installed,
@@ -52,17 +55,23 @@ def costs(net: CompactNet, ranges: Ranges, images: np.ndarray) -> Chip:
     """
     qnet = quantize(net, ranges)
     stored = sum(part.bytes for part in generate(qnet).encoded.values())
-    found, failure = None, ''
-    with tempfile.TemporaryDirectory(prefix='sparse_jax_chip_') as folder:
-        try:
-            export_network(
-                net, ExportData(images, images), BOARD, folder, ranges=ranges)
-            found = verified_costs(verify(folder))
-        except MissingToolError:
-            pass  # The cost model has figures without tools.
-        except ExportError as error:
-            failure = str(error)
+    found, failure = (_linked(net, ranges, images) if links else (None, ''))
     linked = found is not None
     if found is None:
         found = board_costs(qnet, load_board(BOARD))
     return Chip(stored, found['ram'], found['flash'], found['latency'], linked, failure)
+
+
+def _linked(
+    net: CompactNet, ranges: Ranges, images: np.ndarray,
+) -> tuple[dict[str, float] | None, str]:
+    """Figures of the linked image, or why there are none."""
+    with tempfile.TemporaryDirectory(prefix='sparse_jax_chip_') as folder:
+        try:
+            export_network(
+                net, ExportData(images, images), BOARD, folder, ranges=ranges)
+            return verified_costs(verify(folder)), ''
+        except MissingToolError:
+            return None, ''  # The cost model has figures without tools.
+        except ExportError as error:
+            return None, str(error)

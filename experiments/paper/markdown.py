@@ -167,9 +167,9 @@ def notes(found: Sequence[Ours], hardware: str) -> str:
         'them: two classes are two output units; in parentheses is the network as it '
         'is built, with one. Weights are stored in the cheapest of three formats per '
         'layer, without biases and tables. RAM and flash are the network\'s own on the '
-        'Micro Bit, exact as linked unless called predicted; the latency is an estimate'
-        ' from a table of cycles. Core-hours are the clocks of the searches times '
-        f'the cores that they had: {hardware}.')
+        'Micro Bit, exact as linked for the best network of a search, else predicted; '
+        'the latency is an estimate from a table of cycles. Core-hours are the clocks '
+        f'of the searches times the cores that they had: {hardware}.')
     grouped = sorted({f'{ours.set} ({ours.grouping})' for ours in found
                       if ours.grouping})
     if grouped:

@@ -59,13 +59,16 @@ class Ours(NamedTuple):
     """Whether it is of a competitor: random search over the same networks."""
 
 
-def row_of(search: Searched, choice: Choice, *, cores: int) -> Ours:
+def row_of(
+    search: Searched, choice: Choice, *, cores: int, links: bool = True,
+) -> Ours:
     """Every figure of a network.
 
     Args:
       search: of an open study.
       choice: one of its networks.
       cores: that the search had.
+      links: whether it is linked and run on the emulated board, or predicted.
 
     Raises:
       StudyError, DataError: it cannot be read.
@@ -78,7 +81,7 @@ def row_of(search: Searched, choice: Choice, *, cores: int) -> Ours:
         search.name, search.set, spec.grouping, choice.network, choice.validation,
         int8_test(study, member), choice.costs, compact_costs.costs(member.net),
         chip.costs(member.net, calibrate(member.net, calibration),
-                   study.dataset.validation.images[:RUN_IMAGES]),
+                   study.dataset.validation.images[:RUN_IMAGES], links=links),
         cores * seconds / 3600,
         sum(r.offset is None and r.trial.origin is None for r in search.networks),
         search.seed, glance.look(study.folder).last.split(' ')[0],

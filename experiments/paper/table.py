@@ -87,9 +87,13 @@ def read(
                    and (held := standing.held_against(row, searches)) is not None}
         without = [one.name for one in searches if one.own() is None]
 
+        # The best of every search are linked; there may be dozens of others.
+        winners = {held.best for held in own}
+
         @functools.cache
         def made(search: Searched, choice: Choice) -> Ours:
-            return ours.row_of(search, choice, cores=cores)
+            return ours.row_of(search, choice, cores=cores,
+                               links=standing.Found(search, choice) in winners)
 
         def whole(held: standing.Stand) -> Held:
             return Held(tuple(made(*one) for one in held.found), held.without)
