@@ -45,7 +45,8 @@ def table(
     here = [row for row in run if competitors.set_of(row) == set_]
     best = [held.best for held in own if held.best.set == set_]
     if name == 'A':
-        return f'### {set_}\n\n{_non_zeros(rows, here, best, against)}'
+        return '\n\n'.join(filter(None, [
+            f'### {set_}', _non_zeros(rows, here, best, against), tunings(here)]))
     notes = [f'* {row.system} ({number(row.accuracy, ".2f")} %): '
              f'{against[row].best.name}, {result(row, against[row])}'
              for row in rows if row in against]
@@ -86,6 +87,19 @@ def _non_zeros(
     return grid(['competitor', 'published %', 'non-zeros', 'run here %', 'non-zeros',
                  'SpArSe %', 'non-zeros', 'GPU days', 'here, int8 %', 'non-zeros',
                  'result'], lines)
+
+
+def tunings(run: Sequence[Row]) -> str:
+    """How competitors were tuned here, in a sentence; '' without any."""
+    told = []
+    for row in run:
+        words = [f'best of {row.tried}']
+        if row.method in competitors.FILLED or 'network' in row.asked:
+            words.append(f'{row.asked["epochs"]} epochs')
+        if 'svm_examples' in row.asked:
+            words.append(f'on {row.asked["svm_examples"]:,} of the training images')
+        told.append(f'{label(row, ())} ({", ".join(words)}, seed {row.seed})')
+    return f'Tuned here on validation images: {", ".join(told)}.' if told else ''
 
 
 def _pair(accuracy: float | None, values: float | None) -> list[str]:

@@ -13,8 +13,16 @@ import pytest
 
 import sparse_jax
 from experiments import chars4k_binary_cpu, cifar10_binary_cpu, mnist_cpu
-from experiments.paper import markdown, ours, published, standing, table, verdict
-from experiments.paper.chip import Chip
+from experiments.paper import (
+    markdown,
+    ours,
+    published,
+    standing,
+    stored,
+    table,
+    verdict,
+)
+from experiments.paper.chip import Chip, costs
 from experiments.paper.searched import Choice, Searched, kind_of
 from experiments.paper.verdict import Held
 from sparse_jax import data
@@ -199,9 +207,29 @@ def test_competitors_run_here_stand_beside_the_published_ones():
     found = markdown.table('A', 'cifar10-2', [row], [], {})
     line, = [one for one in found.splitlines() if one.startswith('| Bonsai, 2 KB ')]
     assert line.split(' | ')[1:5] == ['73.02', '507', '71.23', '500']
-    odd = dataclasses.replace(row, asked={'kilobytes': 5.0})
+    odd = dataclasses.replace(row, asked={'kilobytes': 5.0, 'epochs': 9, 'seed': 1})
     assert '| Bonsai, 5 KB | – | – | 71.23 | 500 |' in markdown.table(
         'A', 'cifar10-2', [odd], [], {})
+
+
+def test_how_competitors_were_tuned_is_told():
+    asked = {'kilobytes': 2.0, 'epochs': 15, 'seed': 4}
+    tree = rows.Row('bonsai', 'cifar10_binary', 2, 'abc', 'def', 0.7, 0.7, 2048, 512,
+                    500, 4, 1.0, {}, asked)
+    vectors = dataclasses.replace(
+        tree, method='svm', tried=2, asked=asked | {'svm_examples': 2000})
+    assert markdown.tunings([tree, vectors]) == (
+        'Tuned here on validation images: Bonsai, 2 KB (best of 4, 15 epochs, seed 4), '
+        'RBF-SVM (best of 2, on 2,000 of the training images, seed 4).')
+    assert markdown.tunings([]) == ''
+
+
+def test_figures_without_a_linked_image_are_those_of_the_cost_model():
+    kept = stored.read('digits')
+    images = np.zeros((1, *kept.net.input_shape))
+    found = costs(kept.net, kept.ranges, images, links=False)
+    assert not found.linked and not found.failure and found.ram == kept.claims['ram']
+    assert found.flash > kept.own.model_size and found.latency > 0
 
 
 def test_kept_competitors_stand_in_the_tables_of_their_data(tmp_path):
@@ -310,17 +338,17 @@ def test_a_study_of_digits_becomes_its_row(tmp_path):
         best = study.network()
         test = data.load_test(study.data_spec)
         accuracy = int8_accuracy(best.net, study.dataset.train.images[:256], *test)
-        stored = json.loads(study.records.meta(TESTS))
-    assert list(stored) == [best.row.name] and stored[best.row.name] == accuracy
-    costs = best.row.costs
+        tests = json.loads(study.records.meta(TESTS))
+    assert tests == {best.row.name: accuracy}
+    counted = best.row.costs
     assert f'| random search: digits | {100 * accuracy:.2f} | ' \
-           f'{costs.working_memory} | ' \
-           f'{costs.model_size} | trial {best.row.name}, int8, seed 0 |' in text
+           f'{counted.working_memory} | ' \
+           f'{counted.model_size} | trial {best.row.name}, int8, seed 0 |' in text
     row, = [line for line in text.splitlines() if line.startswith('| digits | digits-')]
     cells = row.split(' | ')
-    assert cells[7:9] == [str(costs.working_memory), str(costs.working_memory_weights)]
+    assert cells[7:9] == [str(counted.working_memory), str(counted.working_memory_weights)]
     ram, flash = (int(cell.split()[0].replace(',', '')) for cell in cells[9:11])
-    assert 0 < ram <= costs.working_memory and flash > 500
+    assert 0 < ram <= counted.working_memory and flash > 500
     assert cells[13] == '2' and np.isfinite(float(cells[11]))
     # The command makes the same settings again.
     line, = [one for one in text.splitlines() if one.startswith('python -m launch.')]
