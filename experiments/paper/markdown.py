@@ -95,7 +95,7 @@ def tunings(run: Sequence[Row]) -> str:
     for row in run:
         words = [f'best of {row.tried}']
         if row.method in competitors.FILLED or 'network' in row.asked:
-            words.append(f'{row.asked["epochs"]} epochs')
+            words.append(f'{row.asked.get("epochs")} epochs')
         if 'svm_examples' in row.asked:
             words.append(f'on {row.asked["svm_examples"]:,} of the training images')
         told.append(f'{label(row, ())} ({", ".join(words)}, seed {row.seed})')

@@ -203,7 +203,7 @@ def test_settings_but_the_seed_tell_searches_apart():
 
 def test_competitors_run_here_stand_beside_the_published_ones():
     row = rows.Row('bonsai', 'cifar10_binary', 2, 'abc', 'def', 0.7, 0.7123, 2048, 512,
-                   500, 3, 1.0, {}, {'kilobytes': 2.0, 'seed': 0})
+                   500, 3, 1.0, {}, {'kilobytes': 2.0, 'epochs': 9, 'seed': 0})
     found = markdown.table('A', 'cifar10-2', [row], [], {})
     line, = [one for one in found.splitlines() if one.startswith('| Bonsai, 2 KB ')]
     assert line.split(' | ')[1:5] == ['73.02', '507', '71.23', '500']
@@ -346,7 +346,8 @@ def test_a_study_of_digits_becomes_its_row(tmp_path):
            f'{counted.model_size} | trial {best.row.name}, int8, seed 0 |' in text
     row, = [line for line in text.splitlines() if line.startswith('| digits | digits-')]
     cells = row.split(' | ')
-    assert cells[7:9] == [str(counted.working_memory), str(counted.working_memory_weights)]
+    assert cells[7:9] == [
+        str(counted.working_memory), str(counted.working_memory_weights)]
     ram, flash = (int(cell.split()[0].replace(',', '')) for cell in cells[9:11])
     assert 0 < ram <= counted.working_memory and flash > 500
     assert cells[13] == '2' and np.isfinite(float(cells[11]))
