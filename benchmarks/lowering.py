@@ -1,6 +1,7 @@
 """Kernels and bytes of one training step, counted on what is lowered for accelerators.
 
 python -m benchmarks.lowering [--k=1,64] [--forms=patches,native,grouped]
+                              [--precisions=float32,bfloat16]
                               [--method=sparse_vd] [--size=28] [--batch=128]
 
 Of the networks of `benchmarks.step`: at 28x28 convolutions 3x3 with 8, 8, pool, 16, 16
@@ -8,6 +9,7 @@ maps, pool, FC 10. Nothing is run or compiled; `benchmarks.traffic` says how it 
 """
 
 import functools
+import itertools
 from typing import Any
 
 import jax
@@ -28,13 +30,13 @@ SCHEDULE = Schedule(per_epoch=429, total=4290, num_images=55_000)
 
 def traced(
     k: int, conv: str, *, method: str = 'sparse_vd', size: int = 28, batch: int = 128,
-    low: int = 3,
+    precision: str = 'float32',
 ) -> Any:
     """One step of `k` candidates of one skeleton on common images, not yet lowered."""
-    graph = step.graph(size, low)
+    graph = step.graph(size)
     skeleton, one = Skeleton(graph), step.candidate(graph)
-    procedure = Procedure(skeleton, METHODS[method](), TrainConfig(batch_size=batch),
-                          conv)
+    config = TrainConfig(batch_size=batch, precision=precision)
+    procedure = Procedure(skeleton, METHODS[method](), config, conv)
     wide = functools.partial(jax.tree.map, lambda leaf: jax.ShapeDtypeStruct(
         (k, *np.shape(leaf)), jax.dtypes.canonicalize_dtype(np.result_type(leaf))))
     state = jax.eval_shape(functools.partial(initialise, procedure=procedure),
@@ -55,31 +57,36 @@ def counted(program: Any, platform: str) -> traffic.Traffic:
 
 
 def measure(
-    ks: list[int], forms: list[str], method: str, size: int, batch: int
+    ks: list[int], forms: list[str], precisions: list[str], method: str, size: int,
+    batch: int,
 ) -> str:
     """The Markdown table; bytes are those of one candidate."""
     rows = []
-    for conv in forms:
+    for conv, precision in itertools.product(forms, precisions):
+        if conv == 'native' and precision != 'float32':
+            continue
         for k in ks:
-            program = traced(k, conv, method=method, size=size, batch=batch)
+            program = traced(k, conv, method=method, size=size, batch=batch,
+                             precision=precision)
             for platform in PLATFORMS:
                 found = counted(program, platform)
-                rows.append([conv, k, platform, found.products, found.kernels,
-                             found.copies, f'{found.bytes / k / 1e6:.1f}'])
+                rows.append([conv, precision, k, platform, found.products,
+                             found.kernels, found.copies,
+                             f'{found.bytes / k / 1e6:.1f}'])
     return timing.table(
-        ['convolutions', 'K', 'lowered for', 'products and convolutions',
+        ['convolutions', 'products of', 'K', 'lowered for', 'products and convolutions',
          'kernels', 'concatenations and gathers', 'MB per candidate-step'], rows)
 
 
 def main() -> None:
     """Prints the table."""
     parser = timing.parser(
-        __doc__ or '', k='1,64', forms='patches,native,grouped', method='sparse_vd',
-        size=28, batch=128)
+        __doc__ or '', k='1,64', forms='patches,native,grouped',
+        precisions='float32,bfloat16', method='sparse_vd', size=28, batch=128)
     args = parser.parse_args()
     print(timing.machine())
-    print(measure(timing.whole(args.k), args.forms.split(','), args.method, args.size,
-                  args.batch))
+    print(measure(timing.whole(args.k), args.forms.split(','),
+                  args.precisions.split(','), args.method, args.size, args.batch))
 
 
 if __name__ == '__main__':

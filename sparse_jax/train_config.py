@@ -5,6 +5,7 @@ import dataclasses
 CLASS_WEIGHTS = ('none', 'balanced')
 SCHEDULES = ('linear', 'cosine')
 FLIPS = ('auto', 'on', 'off')
+PRECISIONS = ('float32', 'bfloat16')
 AS_KNOWN = -1
 """Shift of a data set whose own is to be used."""
 
@@ -76,6 +77,8 @@ class TrainConfig:
       augment: what happens to the images.
       class_weights: 'none', or 'balanced': images weigh in the loss so that every class
         counts as much in all, whatever its images are.
+      precision: 'float32', or 'bfloat16' for what the products of a training step read;
+        their sums, the weights and all else stay float32, and so does all measuring.
     """
 
     epochs: int = 40
@@ -89,6 +92,7 @@ class TrainConfig:
     augment: Augment = Augment()
     variational_travel: float = 0.0
     class_weights: str = 'none'
+    precision: str = 'float32'
 
     def __post_init__(self) -> None:
         checks = {
@@ -102,13 +106,15 @@ class TrainConfig:
             'weight_decay': 0 <= self.weight_decay <= 1,
             'variational_travel': 0 <= self.variational_travel <= 1000,
             'class_weights': self.class_weights in CLASS_WEIGHTS,
+            'precision': self.precision in PRECISIONS,
         }
         allowed = {'epochs': 'at least 1', 'batch_size': '1 to 4096',
                    'variational_rate': 'above 0', 'decay': '0 to 1',
                    'clip_norm': '0 (off) or above', 'warmup': '0 (none) to 1',
                    'schedule': ', '.join(SCHEDULES), 'weight_decay': '0 (none) to 1',
                    'variational_travel': '0 (by variational_rate) to 1000',
-                   'class_weights': ', '.join(CLASS_WEIGHTS)}
+                   'class_weights': ', '.join(CLASS_WEIGHTS),
+                   'precision': ', '.join(PRECISIONS)}
         for name, fine in checks.items():
             if not fine:
                 raise ValueError(

@@ -59,6 +59,7 @@ class Weighted(nn.Module):
       sources: padded shapes of its inputs.
       image_size: (height, width) that no feature map exceeds.
       conv: lowering of the convolution.
+      precision: type of what the product reads; kernels, sums and noise are float32.
     """
 
     node: Node
@@ -66,6 +67,7 @@ class Weighted(nn.Module):
     sources: tuple[Shape, ...]
     image_size: tuple[int, int]
     conv: str = 'patches'
+    precision: str = 'float32'
 
     @nn.compact
     def __call__(
@@ -91,6 +93,8 @@ class Weighted(nn.Module):
         kernel = jnp.where(valid['kernel'], kernel, 0.0)
         if variance is not None:
             variance = jnp.where(valid['kernel'], variance, 0.0)
+        if self.precision == 'bfloat16':
+            x = x.astype(jnp.bfloat16)
         direct = weights.convolves and lowering.uses_direct(self.conv, x, kernel)
         in_groups = weights.convolves and lowering.uses_groups(self.conv, kernel)
         # Of one window per map folding costs more than it saves.

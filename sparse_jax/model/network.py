@@ -18,10 +18,16 @@ class SparseNet(nn.Module):
 
     Collections: `params` (weight means), `noise` (optional, see `model.layers`),
     `batch_stats` (running moments of batch norm).
+
+    Attributes:
+      skeleton: the network in padded sizes.
+      conv: form of convolutions, see `ops.lowering`.
+      precision: 'float32', or 'bfloat16' for what products read; they sum in float32.
     """
 
     skeleton: Skeleton
     conv: str = 'patches'
+    precision: str = 'float32'
 
     @nn.compact
     def __call__(
@@ -73,7 +79,8 @@ class SparseNet(nn.Module):
         weights = ops.weights(node)
         layer = Weighted(
             node, weights.shape(node, shapes), tuple(shapes[t] for t in node.inputs),
-            self.skeleton.graph.image_shape()[1:], self.conv, name=node.name)
+            self.skeleton.graph.image_shape()[1:], self.conv, self.precision,
+            name=node.name)
         own = None if seed is None else counter_noise.derive(seed, node.name)
         return layer(weights.read(inputs), valid[node.name], noise_scale, own)
 

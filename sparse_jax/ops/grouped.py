@@ -13,6 +13,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from sparse_jax.ops.product import operand, sums
+
 Function = Callable[[jax.Array, jax.Array], jax.Array]
 
 AXES = ('CHWN', 'OIHW', 'CHWN')
@@ -57,7 +59,7 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     Returns:
       [G, O, H - k + 1, W - k + 1, B], float32.
     """
-    return _correlate(x, kernel.astype(x.dtype))
+    return _correlate(x, operand(kernel, x))
 
 
 def _forward(x: jax.Array, kernel: jax.Array) -> tuple:
@@ -66,8 +68,8 @@ def _forward(x: jax.Array, kernel: jax.Array) -> tuple:
 
 def _backward(residuals: tuple, gradient: jax.Array) -> tuple:
     x, kernel = residuals
-    gradient = gradient.astype(x.dtype)
-    flipped = kernel.astype(x.dtype)[..., ::-1, ::-1]
+    gradient = operand(gradient, x)
+    flipped = operand(kernel, x)[..., ::-1, ::-1]
     return (_input_gradient(gradient, flipped).astype(x.dtype),
             _kernel_gradient(x, gradient).astype(kernel.dtype))
 
@@ -98,7 +100,7 @@ def _conv(
     return jax.lax.conv_general_dilated(
         x, kernel, (1, 1), ((margin, margin),) * 2, dimension_numbers=axes,
         feature_group_count=maps, batch_group_count=batches,
-        preferred_element_type=jnp.promote_types(x.dtype, jnp.float32))
+        preferred_element_type=sums(x, kernel))
 
 
 def _merged(array: jax.Array) -> jax.Array:

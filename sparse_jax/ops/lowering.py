@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from sparse_jax.native import direct
-from sparse_jax.ops.product import product
+from sparse_jax.ops.product import operand, product, sums
 
 FORMS = ('direct', 'patches', 'native', 'grouped')
 """Of convolutions, see `Lowering.conv`."""
@@ -59,6 +59,15 @@ def chosen(conv: str = 'auto', mapping: str = 'auto') -> Lowering:
                     default.mapping if mapping == 'auto' else mapping)
 
 
+def precision_note(lowering: Lowering, precision: str) -> str:
+    """One line where a precision of training has another form of convolutions than the
+    lowering says; '' where it has that one."""
+    if lowering.conv != 'direct' or precision == 'float32':
+        return ''
+    return (f'train.precision {precision!r}: direct convolutions are float32 alone, '
+            'training steps use patches')
+
+
 def runs_here(conv: str) -> bool:
     """Whether this form of convolutions can be had in this process."""
     return conv != 'direct' or (jax.default_backend() == 'cpu' and direct.available())
@@ -96,7 +105,9 @@ def depthwise_view(x: jax.Array, k: int, low: int) -> jax.Array:
 def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
     """`depthwise_view` of an input times a kernel [C, k, k] -> [C, H', W', B]."""
     k = kernel.shape[-1]
-    return jnp.einsum('ckhwb,ck->chwb', view, kernel.reshape(-1, k * k))
+    kernel = operand(kernel.reshape(-1, k * k), view)
+    return jnp.einsum('ckhwb,ck->chwb', view, kernel,
+                      preferred_element_type=sums(view, kernel))
 
 
 def uses_direct(conv: str, *arrays: jax.Array) -> bool:

@@ -22,6 +22,7 @@ from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.objectives.target import Target
+from sparse_jax.ops import lowering as lowerings
 from sparse_jax.ops.lowering import Lowering, chosen
 from sparse_jax.search import ahead, algorithms, reachable, starts, strategies
 from sparse_jax.search.algorithms import Rules
@@ -131,9 +132,10 @@ def build(
         layout=algorithms.layout_of(prior))
     algorithm = ahead.prepared(
         staged(make, domain, space, starts=settings.search.stages), settings.search)
-    note = reachable.size_note(space, aims)
+    notes = reachable.size_note(space, aims), lowerings.precision_note(
+        lowering, settings.train.precision)
     return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims,
-                 sought, (note,) if note else (), lowering)
+                 sought, tuple(filter(None, notes)), lowering)
 
 
 def fingerprint(built: Setup) -> str:

@@ -52,5 +52,10 @@ class Procedure:
 
     @property
     def net(self) -> SparseNet:
-        """The network as a Flax module."""
+        """The network as a Flax module, in float32."""
         return SparseNet(self.skeleton, self.conv)
+
+    @property
+    def training_net(self) -> SparseNet:
+        """The network as training steps compute it, see `TrainConfig.precision`."""
+        return SparseNet(self.skeleton, self.conv, self.config.precision)

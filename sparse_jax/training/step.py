@@ -114,7 +114,7 @@ def loss_fn(
     noise = method.noise(params, aux)
     if noise:
         variables['noise'] = noise
-    logits, updated = procedure.net.apply(
+    logits, updated = procedure.training_net.apply(
         variables, candidate, images, noise_scale=noise_scale, train=True, valid=valid,
         seed=seed, mutable=['batch_stats'])
     each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)

@@ -12,20 +12,22 @@ NOISE = 1.02
 
 
 def _table():
-    """{(form, K, platform): [products, kernels, copies, MB]} as it is printed."""
+    """{(form, precision, K, platform): [products, kernels, copies, MB]}."""
     text = (ROOT / 'docs' / 'performance.md').read_text()
     text = text.split('<!-- begin traffic -->')[1].split('<!-- end traffic -->')[0]
     rows = [[cell.strip() for cell in line.split('|')[1:-1]]
             for line in text.splitlines() if line.startswith('| ')][2:]
-    return {(form, int(k), platform): [float(cell) for cell in rest]
-            for form, k, platform, *rest in rows}
+    return {(form, precision, int(k), platform): [float(cell) for cell in rest]
+            for form, precision, k, platform, *rest in rows}
 
 
-@pytest.mark.parametrize('k', [1, 64])
-def test_no_step_needs_more_than_the_table_says(k):
-    program = lowering.traced(k, 'grouped')
+@pytest.mark.parametrize('k, precision', [
+    (1, 'float32'), (64, 'float32'), (64, 'bfloat16')])
+def test_no_step_needs_more_than_the_table_says(k, precision):
+    program = lowering.traced(k, 'grouped', precision=precision)
     for platform in lowering.PLATFORMS:
-        products, kernels, copies, megabytes = _table()['grouped', k, platform]
+        held = _table()['grouped', precision, k, platform]
+        products, kernels, copies, megabytes = held
         found = lowering.counted(program, platform)
         assert found.products <= products
         assert found.kernels <= NOISE * kernels
@@ -34,6 +36,7 @@ def test_no_step_needs_more_than_the_table_says(k):
 
 
 def test_accelerators_take_the_form_that_moves_least():
-    rows = {form: row for (form, k, _), row in _table().items() if k == 64}
+    rows = {form: row for (form, precision, k, _), row in _table().items()
+            if (precision, k) == ('float32', 64)}
     assert min(rows, key=lambda form: rows[form][-1]) == 'grouped'
     assert rows['grouped'][-1] <= 170
