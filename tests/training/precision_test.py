@@ -17,7 +17,7 @@ from sparse_jax.ops.product import product
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph
 from sparse_jax.train_config import TrainConfig
-from sparse_jax.training.data import TrainData, train_data
+from sparse_jax.training.data import train_data
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.train import initialise, train
 from sparse_jax.training.validation import validation_loss
@@ -98,11 +98,15 @@ def test_digits_are_learnt_as_well():
     for precision in ('float32', 'bfloat16'):
         procedure = Procedure(skeleton, METHODS['none'](), TrainConfig(
             epochs=8, batch_size=64, precision=precision))
-        state = initialise(jax.random.key(0), candidate, procedure=procedure)
-        state, _ = sampled.train_jit(functools.partial(train, procedure=procedure))(
-            jax.random.key(1), state, candidate, training, jax.random.key(2))
-        assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(state.params))
-        losses.append(float(validation_loss(
-            state, candidate, TrainData(*validation), procedure=procedure)))
+
+        def run(key, procedure=procedure):
+            state = initialise(key, candidate, procedure=procedure)
+            state, _ = train(key, state, candidate, training, key, procedure=procedure)
+            return state.params, validation_loss(
+                state, candidate, validation, procedure=procedure)
+
+        params, loss = sampled.train_jit(run)(jax.random.key(0))
+        assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
+        losses.append(float(loss))
     assert losses[0] != losses[1] < 0.35
     assert abs(losses[0] - losses[1]) < 0.03
