@@ -48,7 +48,8 @@ def _cell(i: int, j: int, number: int, share: float, top: float) -> list[Child]:
     return [element('rect', x=x, y=y, width=_CELL, height=_CELL, class_=kind,
                     style=f'--h:{max(share, 0.06):.2f}'),
             text(x + 13, y + 17, str(number), text_anchor='middle',
-                 class_=f'count{strong}')]
+                 class_=f'count{strong}',
+                 style='font-size:9px' if number > 999 else None)]
 
 
 def _long(names: Sequence[str]) -> bool:

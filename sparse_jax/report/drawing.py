@@ -73,7 +73,7 @@ def _done_to_image(graph: Graph) -> str:
     rate = graph.downsample
     average = graph.downsample_type == 'average'
     words = [f'{rate}x{rate} {"average" if average else "down"}'] if rate > 1 else []
-    return ', '.join(words + (['max of channels'] if graph.squeeze_depth else []))
+    return ', '.join(words + (['channel max'] if graph.squeeze_depth else []))
 
 
 def _shape(shape: tuple[int, ...]) -> str:
