@@ -93,7 +93,7 @@ def test_every_cell_is_a_search_within_hard_budgets(name, strategy):
 
 
 @pytest.mark.parametrize('given, line', [
-    (['--strategies=darts'], '--strategies=darts: allowed: random, sparse, '),
+    (['--strategies=darts'], '--strategies=darts: allowed: random, blind, '),
     (['--data=mnst'], '--data=mnst: allowed: digits, mnist, cifar10_binary'),
     (['--seeds=0,,1'], '--seeds=0,,1: allowed: whole numbers of 0 to 4294967295'),
     (['--seeds=-1'], '--seeds=-1: allowed: whole numbers'),
