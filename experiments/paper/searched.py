@@ -137,11 +137,12 @@ def fits(costs: Totals, limits: Limits) -> bool:
 
 
 def kind_of(settings: Settings) -> str:
-    """All settings but the seed, the place of the data, and those of a search by
-    gradient that was not asked for, as text."""
+    """All settings but the seed, the place of the data, the limit of the clock (what a
+    search took is shown beside it), and those of a search by gradient that was not
+    asked for, as text."""
     tree = flatten(to_tree(settings))
     gradient = any(value == 'differentiable' for value in tree.values())
     kept = {name: value for name, value in sorted(tree.items())
-            if name not in ('seed', 'data.path')
+            if name not in ('seed', 'data.path', 'search.max_minutes')
             and (gradient or not name.startswith('differentiable.'))}
     return repr(kept)
