@@ -136,8 +136,10 @@ def _held_against(kept: Winner) -> Finding:
         row = winner.find_row(kept.claims['row'], kept.claims['set'])
     except stored.WinnerError as error:
         return Finding(WRONG, str(error))
-    result = verdict.verdict_of(
-        row, kept.claims['test'], verdict.costs_of(kept.costs, row.table))
+    result = verdict.both_ways(*(
+        verdict.verdict_of(
+            row, kept.claims['test'], verdict.costs_of(costs, row.table))
+        for costs in (kept.own, kept.costs)))
     return Finding(GOOD, f'{row_text(row)}: {result}')
 
 

@@ -158,7 +158,8 @@ def details(found: Sequence[Ours]) -> str:
     lines = []
     for ours in found:
         chip = ours.chip
-        folds = '' if ours.costs == ours.own else f' ({ours.own.model_size:,})'
+        both = ours.two_units.model_size
+        folds = '' if ours.costs.model_size == both else f' ({both:,})'
         lines.append([
             ours.name, ours.set, ours.network, f'{100 * ours.validation:.2f}',
             f'{100 * ours.test:.2f}', f'{ours.costs.model_size:,}{folds}',
@@ -177,11 +178,12 @@ def notes(found: Sequence[Ours], hardware: str) -> str:
     """What the columns of `details` mean, and what cannot be compared."""
     text = (
         'Networks are chosen on validation images and meet the test images once. '
-        'Sizes and memories are elements, one byte each in int8, as the paper counts '
-        'them: two classes are two output units; in parentheses is the network as it '
-        'is built, with one. Weights are stored in the cheapest of three formats per '
-        'layer, without biases and tables. RAM and flash are the network\'s own on the '
-        'Micro Bit, exact as linked for the best network of a search, else predicted; '
+        'Sizes and memories are elements, one byte each in int8, of the network as it '
+        'is built: two classes are one output unit, exactly; in parentheses are the '
+        'values with two, as the paper counts. Weights are stored in the cheapest of '
+        'three formats per layer, without biases and tables. RAM and flash are the '
+        'network\'s own on the Micro Bit, exact as linked for the best network of a '
+        'search, else predicted; '
         'the latency is an estimate from a table of cycles. Core-hours are the clocks '
         f'of the searches times the cores that they had: {hardware}.')
     grouped = sorted({f'{ours.set} ({ours.grouping})' for ours in found

@@ -1,6 +1,6 @@
 """A study that is asked for several rows of the paper: chosen on validation images.
 
-Its networks are read once, and what the paper counts of one is counted once.
+Its networks are read once.
 """
 
 import functools
@@ -17,7 +17,7 @@ from sparse_jax.study.opened import OpenStudy
 from sparse_jax.study.record import Record
 
 Limits = Mapping[str, int]
-"""{field of `Totals`: the most of it, as the paper counts}."""
+"""{field of `Totals`: the most of it}."""
 
 
 class Choice(NamedTuple):
@@ -28,7 +28,7 @@ class Choice(NamedTuple):
     validation: float
     """Accuracy in 0 to 1, as the search measures it."""
     costs: Totals
-    """As the paper counts: two classes are two output units."""
+    """As the network is built: two classes are one output unit."""
 
 
 class Searched:
@@ -43,7 +43,6 @@ class Searched:
         self.study = study
         self.networks: list[Record] = study.records.networks()
         self._stored = study.records.stored_weights()
-        self._counted: dict[str, Totals] = {}
 
     @property
     def name(self) -> str:
@@ -70,36 +69,20 @@ class Searched:
         """What repetitions with other seeds have in common."""
         return kind_of(self.study.settings)
 
-    def counted(self, row: Record) -> Totals:
-        """Costs of a network as the paper counts them."""
-        if row.name not in self._counted:
-            own = row.figures[1]
-            if self.study.dataset.num_classes == 2:
-                own = fronts.as_two_units(self.study.network(row)) or own
-            self._counted[row.name] = own
-        return self._counted[row.name]
+    def two_units(self, network: str) -> Totals | None:
+        """Costs of a network with an output unit for each of two classes, as the paper
+        counts; None if its own are counted so."""
+        return fronts.as_two_units(self.study.network(network))
 
     @functools.cached_property
     def stands_for(self) -> Record | None:
-        """The best network by validation that is within its budget as the paper counts.
-
-        That of `study.finals.chosen`, unless its budget on the model size holds with
-        one output unit for two classes and not with two: then that of the next point in
-        order.
-        """
-        objectives = self.study.objectives
-        most = dict(objectives.budgets).get('model_size')
-        left = self.networks
-        while (row := chosen(left, objectives)) is not None:
-            if most is None or self.counted(row).model_size <= most:
-                return row
-            left = [other for other in left if other.trial.first != row.trial.first]
-        return chosen(self.networks, objectives)
+        """What `study.finals.chosen` gives; None if no network is within its bounds."""
+        return chosen(self.networks, self.study.objectives)
 
     def own(self) -> Choice | None:
         """What the study stands for; None if no network is within its bounds."""
         row = self.stands_for
-        return None if row is None else self._choice(row)
+        return None if row is None else _choice(row)
 
     def within(self, limits: Limits) -> Choice | None:
         """The network that is held against a row of the paper.
@@ -113,22 +96,19 @@ class Searched:
           limits: all hold.
         """
         own = self.stands_for
-        if own is not None and fits(self.counted(own), limits):
-            return self._choice(own)
+        if own is not None and fits(own.figures[1], limits):
+            return _choice(own)
         objectives = self.study.objectives
         free = objectives._replace(
             bounds=tuple(float('inf') for _ in objectives.bounds))
-        # The paper never counts less than a network has.
         left = [row for row in self.networks if row.ok and fits(row.figures[1], limits)
                 and row.trial.number in self._stored]
-        while (row := chosen(left, free)) is not None:
-            if fits(self.counted(row), limits):
-                return self._choice(row)
-            left = [other for other in left if other.name != row.name]
-        return None
+        row = chosen(left, free)
+        return None if row is None else _choice(row)
 
-    def _choice(self, row: Record) -> Choice:
-        return Choice(row.name, 1 - row.figures[0], self.counted(row))
+
+def _choice(row: Record) -> Choice:
+    return Choice(row.name, 1 - row.figures[0], row.figures[1])
 
 
 def fits(costs: Totals, limits: Limits) -> bool:

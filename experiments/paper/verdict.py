@@ -41,21 +41,36 @@ class Held(NamedTuple):
 
 
 def costs_of(costs: Totals, table: str) -> dict[str, int]:
-    """{field of `Published`: figure} of what a table counts, as the paper counts it."""
+    """{field of `Published`: figure} of what a table counts."""
     return {field: getattr(costs, total) for field, total in FIELDS[table].items()}
 
 
 def verdict(row: Published, held: Held) -> str:
     """`verdict_of` a search: by the median of its seeds, and the largest costs.
 
-    A row is not won where a seed has no network within its limits.
+    A row is not won where a seed has no network within its limits. What is won by
+    networks of one output unit for two classes alone is told.
     """
-    costs = [costs_of(one.costs, row.table) for one in held.found]
-    text = verdict_of(row, held.test, {
-        field: max(one[field] for one in costs) for field in costs[0]})
-    if held.without and not text.startswith('not won'):
+    built, paper = (
+        verdict_of(row, held.test, _largest(row, costs)) for costs in (
+            [one.costs for one in held.found], [one.two_units for one in held.found]))
+    if held.without and not built.startswith('not won'):
         return f'not won: no network within the limits in {", ".join(held.without)}'
-    return text
+    return both_ways(built, paper)
+
+
+def both_ways(built: str, paper: str) -> str:
+    """The verdict as a network is built, and what the paper's count of two output
+    units for two classes makes of it, where that matters."""
+    if built == paper or built.startswith('not won'):
+        return built
+    return f'{built} as built; with two output units {paper.removeprefix("not won: ")}'
+
+
+def _largest(row: Published, costs: Sequence[Totals]) -> dict[str, int]:
+    """The most of what the table of a row counts."""
+    counted = [costs_of(one, row.table) for one in costs]
+    return {field: max(one[field] for one in counted) for field in counted[0]}
 
 
 def verdict_of(row: Published, test: float, costs: Mapping[str, int]) -> str:

@@ -22,7 +22,6 @@ from collections.abc import Sequence
 
 from experiments.paper import command, ours, published, stored
 from experiments.paper.chip import BOARD
-from experiments.paper.searched import Searched
 from experiments.paper.stored import Winner
 from sparse_jax import data
 from sparse_jax.evaluation.chip import CALIBRATION, board_costs
@@ -90,14 +89,13 @@ def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
     Args:
       study: open.
       row: of the paper, as on the command line; '' for none.
-      trial: name of the network; 'best' for `Searched.stands_for`.
+      trial: name of the network; 'best' for what `study.finals.chosen` gives.
 
     Raises:
       StudyError: there is no such network, or none within the bounds.
       WinnerError: the row is none of its data set.
     """
-    best = Searched(study).stands_for if trial == 'best' else None
-    member, spec, images = study.network(best or trial), study.data_spec, study.dataset
+    member, spec, images = study.network(trial), study.data_spec, study.dataset
     set_ = f'{spec.base_name}-{images.num_classes}'
     if row:
         find_row(row, set_)

@@ -6,7 +6,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -31,7 +30,6 @@ from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.quantize import int8_accuracy
 from sparse_jax.settings.reading import read
 from sparse_jax.study import finals
-from sparse_jax.study import front as fronts
 from sparse_jax.study.front import TESTS
 from tests.launch.command_line import ENVIRONMENT, ROOT
 from tests.paper import digits_study
@@ -278,42 +276,31 @@ def test_what_is_held_against_a_row_stands_in_its_table():
 
 
 def test_two_classes_are_told_in_both_ways():
-    own = COSTS._replace(model_size=1700)
-    assert '| 1,800 (1,700) |' in markdown.details([OURS._replace(own=own)])
+    both = OURS._replace(two_units=COSTS._replace(model_size=1810))
+    assert '| 1,800 (1,810) |' in markdown.details([both])
     assert '| 1,800 |' in markdown.details([OURS])
+    assert verdict.verdict(ROW, Held((both._replace(test=0.97),))) == (
+        'won as built; with two output units 8 B of model too many')
+    within = OURS._replace(test=0.97, two_units=COSTS._replace(model_size=1802))
+    assert verdict.verdict(ROW, Held((within,))) == 'won'
+    lost = both._replace(test=0.9)
+    assert verdict.verdict(ROW, Held((lost,))) == 'not won: 5.80 points of accuracy'
 
 
-def test_a_search_stands_for_what_its_budget_holds_with_two_units(tmp_path):
-    """The best network is within the budget by the unit that the fold saves alone."""
-    folder = tmp_path / 'two'
-    shutil.copytree(digits_study.folder('binary'), folder)
-    with sparse_jax.open_study(folder) as study:
-        networks, objectives = study.records.networks(), study.objectives
-        best = finals.chosen(networks, objectives)
-        own = best.costs.model_size
-        counted = fronts.as_two_units(study.network(best)).model_size
-        assert counted > own
-        rest = [row for row in networks if row.trial.first != best.trial.first]
-        other = finals.chosen(rest, objectives)
-        assert other is not None
-
-        def with_budget(most):
-            held = objectives._replace(budgets=(('model_size', most),))
-            return Searched(types.SimpleNamespace(
-                records=study.records, network=study.network, objectives=held,
-                dataset=study.dataset)).stands_for
-
-        assert with_budget(counted).name == best.name
-        over = with_budget(counted - 1)
-        small = fronts.as_two_units(study.network(other)).model_size < counted
-        assert over.name == (other.name if small else best.name)
+def test_a_search_stands_for_what_its_study_chose():
+    with sparse_jax.open_study(digits_study.folder('binary')) as study:
+        search = Searched(study)
+        best = finals.chosen(study.records.networks(), study.objectives)
+        assert search.own() == Choice(best.name, 1 - best.error, best.figures[1])
+        both = search.two_units(best.name)
+        assert both.model_size > best.costs.model_size
 
 
 def test_networks_of_a_study_are_held_against_other_limits():
     with sparse_jax.open_study(digits_study.folder('binary')) as study:
         search = Searched(study)
         own, networks = search.own(), search.networks
-        counted = {row.name: search.counted(row) for row in networks if row.ok}
+        counted = {row.name: row.figures[1] for row in networks if row.ok}
         small = min(counted.values(), key=lambda costs: costs.model_size)
         for limits in ({}, {'model_size': own.costs.model_size}):
             assert search.within(limits) == own
