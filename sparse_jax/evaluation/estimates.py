@@ -1,12 +1,13 @@
 """What networks cost on a board before they are trained and pruned.
 
 Measuring one takes milliseconds, too long for the thousands that a design looks at. So
-one network of each structure is measured, and others of other widths follow from it.
+networks whose widths are powers of two are measured, and others of the same structure
+follow from the nearest of them.
 """
 
 import dataclasses
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from sparse_jax import data, ops
@@ -14,6 +15,7 @@ from sparse_jax.evaluation.chip import board_costs
 from sparse_jax.export.chip.boards import Board
 from sparse_jax.model.untrained import untrained
 from sparse_jax.objectives.graph_costs import graph_totals
+from sparse_jax.ops.node import CLASSIFIER, Node
 from sparse_jax.quantize import calibrate, quantize
 from sparse_jax.quantize.quantized import UnfitNetworkError
 from sparse_jax.space.architecture import Graph
@@ -23,9 +25,6 @@ Estimate = Callable[[Graph], Mapping[str, float]]
 left out."""
 REQUANTISED = 9
 """Bytes of a channel beside its weights: bias, multiplier and shift of its sums."""
-_OCTAVE = 2.0
-"""Times the MACs from one network that is measured to the next of the same
-structure."""
 _TIMES = ('instructions', 'latency', 'energy')
 """Costs that grow with the MACs."""
 
@@ -46,18 +45,19 @@ def board_estimates(dataset: data.Dataset, board: Board) -> Estimate:
       board: the costs of the table that its file says enough for.
 
     Returns:
-      A function of exact feasible graphs. Flash is that of a network of the same
-      structure, with the tables of this one; what takes time is scaled by the
-      products; RAM is left to `objectives.lower_bounds`, which has it exactly.
+      A function of exact feasible graphs, whatever it was asked before. Flash is that
+      of a network of the same structure, with the tables of this one; what takes time
+      is scaled by the products; RAM is left to `objectives.lower_bounds`, which has it
+      exactly.
     """
-    known: dict[Hashable, _Measured | None] = {}
+    known: dict[Graph, _Measured | None] = {}
 
     def estimate(graph: Graph) -> dict[str, float]:
         macs, size = graph_totals(graph).macs, _table_bytes(graph)
-        key = (_structure(graph), round(math.log(max(macs, 1), _OCTAVE)))
-        if key not in known:
-            known[key] = _measured(graph, dataset, board)
-        like = known[key]
+        near = _nearest(graph)
+        if near not in known:
+            known[near] = _measured(near, dataset, board)
+        like = known[near]
         if like is None:
             return {}
         figures = {name: like.figures[name] * macs / like.macs
@@ -77,10 +77,21 @@ def _measured(graph: Graph, dataset: data.Dataset, board: Board) -> _Measured | 
     return _Measured(figures, max(graph_totals(graph).macs, 1), _table_bytes(graph))
 
 
-def _structure(graph: Graph) -> Hashable:
-    """What networks have in common that differ in widths alone."""
-    nodes = tuple(dataclasses.replace(node, channels=0) for node in graph.nodes)
-    return dataclasses.replace(graph, nodes=nodes)
+def _nearest(graph: Graph) -> Graph:
+    """The same structure with the nearest powers of two as widths.
+
+    Equal widths stay equal, and those of the image and the classifier what they are:
+    it is a network where the graph is one.
+    """
+    given = graph.input_shape[2]
+
+    def width(node: Node) -> int:
+        if node.name == CLASSIFIER or node.channels == given:
+            return node.channels
+        return 2 ** round(math.log2(node.channels))
+
+    return dataclasses.replace(graph, nodes=tuple(
+        dataclasses.replace(node, channels=width(node)) for node in graph.nodes))
 
 
 def _table_bytes(graph: Graph) -> int:
