@@ -14,7 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax.differentiable.costs import Budgets
-from sparse_jax.differentiable.template import KERNELS, Decisions, Template
+from sparse_jax.differentiable.template import (
+    KERNELS,
+    NEVER,
+    Decisions,
+    Template,
+)
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.space import architecture, budget, encoding
 from sparse_jax.space.architecture import Graph
@@ -130,8 +135,8 @@ def point_of(
         'downsample-input-in-depth': bool(choice.squeeze),
         'num-conv-blocks': len(template.blocks), 'num-fc-layers': int(template.head),
         'left-branch': False, 'right-branch': False}
-    first = 0
-    for k, (block, end) in enumerate(zip(template.blocks, template.ends), 1):
+    spans = zip(template.blocks, template.firsts, template.ends, strict=True)
+    for k, (block, first, end) in enumerate(spans, 1):
         layers = [i for i in range(first, end) if choice.exists[i]]
         wanted |= {f'num-conv-layers-block-{k}': len(layers),
                    f'pool-block-{k}': bool(template.pools[choice.pool[k - 1]]),
@@ -143,7 +148,6 @@ def point_of(
             wanted |= {f'layer-type-{tag}': block[i - first],
                        f'kernel-size-{tag}': KERNELS[choice.kernel[i]],
                        f'num-filters-{tag}': template.widths[choice.width[i]]}
-        first = end
     point = base | {name: _nearest(space, name, value)
                     for name, value in wanted.items() if name in space}
     return point | _units(space, point, template.units[choice.units])
@@ -201,7 +205,7 @@ def _thinnest(logits: Decisions) -> Iterator[Decisions]:
 
 def _possible(logits: np.ndarray) -> np.ndarray:
     """[choices] bool: those that there are."""
-    return logits > -1e8
+    return logits > NEVER / 2
 
 
 def _nearest(space: Space, name: str, wanted: Value) -> Value:

@@ -16,7 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.differentiable.template import KERNELS, Decisions, Template
+from sparse_jax.differentiable.template import (
+    KERNELS,
+    Decisions,
+    Template,
+    stride_of,
+)
 from sparse_jax.space.architecture import POOL
 
 Pair = tuple[int, int]
@@ -153,8 +158,8 @@ def _passage(source: Extent, choice: Decisions, i: int, template: Template) -> P
     sizes = sizes_of(template)
     windows = jnp.einsum('ts,ksa->kta', source.table, sizes.window)
     pixels = _pixels(choice.kernel[i] @ windows[:, 0], sizes)
-    if i in template.firsts and len(template.strides) > 1:
-        stride = choice.stride[template.firsts.index(i)]
+    stride = stride_of(choice, i, template)
+    if stride is not None:
         windows = windows @ jnp.tensordot(stride, sizes.stride, 1)
     share = choice.kernel[i] @ windows[:, 0]
     wide = (choice.width[i] * np.array(template.widths)).sum()

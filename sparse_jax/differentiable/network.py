@@ -20,6 +20,7 @@ from sparse_jax.differentiable.template import (
     PLAIN_POOLS,
     Decisions,
     Template,
+    stride_of,
 )
 from sparse_jax.model.layers import NORM_EPSILON
 from sparse_jax.ops import grouped, lowering
@@ -130,8 +131,7 @@ def _layer(
         y = product(layer.kernel, x.reshape(len(x), -1)).reshape(-1, *x.shape[1:])
     else:
         y = _convolved(x, layer.kernel * taps, conv)
-    strided = i in template.firsts and len(template.strides) > 1
-    stride = choice.stride[template.firsts.index(i)] if strided else None
+    stride = stride_of(choice, i, template)
     y = jax.nn.relu(_shifted(y, layer, _left(passage.pixels, stride, template)))
     grid = np.array(template.widths)
     masks = (np.arange(grid[-1])[:, None] < grid).astype(np.float32)
@@ -143,7 +143,7 @@ def _layer(
 
 
 def _left(
-    pixels: jax.Array, stride: jax.Array | None, template: Template
+    pixels: jax.Array, stride: jax.Array | np.ndarray | None, template: Template
 ) -> jax.Array:
     """[H, W] how much a pixel counts in the moments of a map: of those that a stride
     leaves all as much, 1 in all."""

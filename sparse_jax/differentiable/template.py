@@ -30,8 +30,8 @@ PLAIN_POOLS, PLAIN_STRIDES = ('', 'max'), (1,)
 """Of the paper's table."""
 LEAST_SIDE = 4
 """Pixels of the shorter side that a down-sampling of the image leaves at least."""
-_NEVER = -1e9
-"""Logit of a choice that the space does not have."""
+NEVER = -1e9
+"""Logit of a choice that the space does not have; no step moves one so far."""
 
 
 class Decisions(NamedTuple):
@@ -154,9 +154,18 @@ def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], bool]:
     return tuple(tuple(TYPES[letter] for letter in part) for part in parts), head
 
 
+def stride_of(
+    choice: Decisions, i: int, template: Template
+) -> jax.Array | np.ndarray | None:
+    """[S] the shares of layer i's strides; None where it has no choice of them."""
+    if i not in template.firsts or len(template.strides) == 1:
+        return None
+    return choice.stride[template.firsts.index(i)]
+
+
 def masked(logits: Decisions, allow: Decisions) -> Decisions:
     """The logits, those of choices that there are not far below all others."""
-    return jax.tree.map(lambda a, m: jnp.where(m, a, _NEVER), logits, allow)
+    return jax.tree.map(lambda a, m: jnp.where(m, a, NEVER), logits, allow)
 
 
 def hard(logits: Decisions) -> Decisions:

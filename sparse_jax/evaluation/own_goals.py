@@ -114,4 +114,3 @@ def _graph(dataset: data.Dataset) -> Graph:
     classifier = Node(
         CLASSIFIER, 'dense', (conv.name,), dataset.num_classes, relu=False)
     return Graph(dataset.input_shape, rate, False, (conv, classifier))
-

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from sparse_jax.ops.lowering import padded
 from sparse_jax.ops.product import operand, sums
 
 Function = Callable[[jax.Array, jax.Array], jax.Array]
@@ -32,7 +33,7 @@ def product(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
     Returns:
       [O, H - low + 1, W - low + 1, B], float32.
     """
-    return _products(_padded(x, kernel, low)[None], kernel[None])[0]
+    return _products(padded(x, kernel.shape[-1] - low)[None], kernel[None])[0]
 
 
 def both_products(
@@ -42,7 +43,7 @@ def both_products(
 
     Args, Returns: as for `product`, twice.
     """
-    x = _padded(x, mean, low)
+    x = padded(x, mean.shape[-1] - low)
     centre, square = _products(
         jnp.stack([x, jnp.square(x)]), jnp.stack([mean, variance]))
     return centre, square
@@ -85,11 +86,6 @@ def _products(x: jax.Array, kernel: jax.Array) -> jax.Array:
     apart = x.reshape(-1, 1, *x.shape[2:])
     y = convolve(apart, kernel.reshape(-1, 1, 1, *kernel.shape[-2:]))
     return y.reshape(*x.shape[:2], *y.shape[2:])
-
-
-def _padded(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
-    amount = kernel.shape[-1] - low
-    return jnp.pad(x, ((0, 0), (0, amount), (0, amount), (0, 0))) if amount else x
 
 
 def _conv(

@@ -82,7 +82,7 @@ def conv_view(x: jax.Array, k: int, low: int, conv: str) -> jax.Array:
     own VALID positions. Products with several kernels share the views, and their
     gradients are moved back once; squared views are the views of squares.
     """
-    x = _pad(x, k - low)
+    x = padded(x, k - low)
     return x if k == 1 or conv == 'native' else _windows(x, k)
 
 
@@ -99,7 +99,7 @@ def conv_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def depthwise_view(x: jax.Array, k: int, low: int) -> jax.Array:
     """What a convolution of each map with its own window multiplies."""
-    return _windows(_pad(x, k - low), k)
+    return _windows(padded(x, k - low), k)
 
 
 def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -158,7 +158,8 @@ def max_pool(x: jax.Array, size: int) -> jax.Array:
         x[:, :, i, :, j] for i in range(size) for j in range(size)))
 
 
-def _pad(x: jax.Array, amount: int) -> jax.Array:
+def padded(x: jax.Array, amount: int) -> jax.Array:
+    """x [C, H, W, B] with so many rows and columns of zeros below and to the right."""
     return jnp.pad(x, ((0, 0), (0, amount), (0, amount), (0, 0))) if amount else x
 
 

@@ -146,7 +146,7 @@ def _of_points(setup: Setup, points: np.ndarray) -> tuple[float, int]:
         skeleton, candidate = halves[int(np.argmax(products))]
         each = device_memory.per_candidate(
             skeleton, template(skeleton, evaluator.recipe),
-            batch_size=settings.train.batch_size)
+            batch_size=settings.train.batch_size, conv=setup.lowering.conv)
     at_once = min(settings.search.batch, _cores(settings)) if (
         jax.default_backend() == 'cpu') else settings.search.batch
     images = sum(part.images.size for part in (
