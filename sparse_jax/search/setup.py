@@ -14,7 +14,6 @@ from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.evaluation import device_memory, hosts, own_goals
 from sparse_jax.evaluation.chip import judge, on_chip
-from sparse_jax.evaluation.estimates import Estimate, board_estimates
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.evaluation.executor import ExecutorFactory
 from sparse_jax.evaluation.machine import Machine, make_mesh
@@ -122,9 +121,8 @@ def build(
     prior = sparse_domain(space, policy)
     domain = prior
     if settings.search.initial_design == 'filled':
-        domain = prior._replace(sample=starts.filled(
-            space, aims, prunes=settings.pruning.method != 'none',
-            refuses=evaluator.refuses, estimate=_estimate(settings, aims, dataset)))
+        domain = prior._replace(sample=starts.design(
+            settings, space, aims, dataset, evaluator.refuses))
     random = domain.sample(host_random.root_key(0), reachable.SCREENED)
     reachable.check_budgets(settings, aims, space, random, evaluator.refuses)
     make = functools.partial(
@@ -156,13 +154,6 @@ def _judge(
                        quantized=settings.objectives.quantized, goals=aims.used,
                        balanced=settings.objectives.balanced)
     return functools.partial(judge, objectives=aims, chip=chip)
-
-
-def _estimate(settings: Settings, aims: Objectives, dataset: data.Dataset) -> Estimate:
-    """What networks cost on the board before training, where that matters."""
-    if not aims.on_board:
-        return lambda graph: {}
-    return board_estimates(dataset, reading.board(settings))
 
 
 def _is_measured(settings: Settings, aims: Objectives) -> bool:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from sparse_jax.evaluation.estimates import Estimate
+from sparse_jax.data import Dataset
+from sparse_jax.evaluation.estimates import Estimate, board_estimates
 from sparse_jax.host_random import generator
 from sparse_jax.objectives.goal import Goal
 from sparse_jax.objectives.goals import Objectives, before_pruning
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.objectives.lower_bounds import bound_of
+from sparse_jax.settings import reading
+from sparse_jax.settings.groups import Settings
 from sparse_jax.space import encoding, filling
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
@@ -26,6 +29,26 @@ RIVALS = 4
 (docs/starts.md)."""
 WHOLE_MAPS = ('working_memory', 'ram')
 """Costs that pruning lowers only by removing whole maps: mostly by nothing."""
+
+
+def design(
+    settings: Settings, space: Space, objectives: Objectives, dataset: Dataset,
+    refuses: Callable[[Graph], bool],
+) -> Draw:
+    """`filled` for a search: what networks cost on its board counts where it is asked.
+
+    Args:
+      settings: of the search.
+      space: the table.
+      objectives: its goals.
+      dataset: see `board_estimates`.
+      refuses: networks that are not worth training whatever their costs.
+    """
+    estimate: Estimate = lambda graph: {}
+    if objectives.on_board:
+        estimate = board_estimates(dataset, reading.board(settings))
+    return filled(space, objectives, prunes=settings.pruning.method != 'none',
+                  refuses=refuses, estimate=estimate)
 
 
 def filled(

@@ -148,12 +148,12 @@ def _planned(
 def _filled(setup: 'Setup', key: jax.Array) -> np.ndarray:
     """[N, D] as many structures that fill the budgets as a search has random points,
     with as many programs."""
-    search, refuses = setup.settings.search, setup.evaluator.refuses
+    search = setup.settings.search
     number = search.initial or search.batch
     rounds = -(-number // search.batch)
-    domain = setup.domain._replace(sample=starts.filled(
-        setup.space, setup.objectives, refuses=refuses,
-        prunes=setup.settings.pruning.method != 'none'))
+    domain = setup.domain._replace(sample=starts.design(
+        setup.settings, setup.space, setup.objectives, setup.dataset,
+        setup.evaluator.refuses))
     rules = Rules(number, rounds * search.max_groups or None, None,
                   rounds * search.initial_groups or None,
                   refuse=setup.evaluator.refuse)
