@@ -70,7 +70,7 @@ def words(argument: str | None, known: Mapping[str, str]) -> dict[str, str]:
     found = dict(known)
     for word in filter(None, (argument or '').split(',')):
         name, _, value = word.partition('=')
-        if name not in known:
+        if name not in known or not value:
             allowed = ', '.join(f'{name}=...' for name in known)
             raise ValueError(f'{word!r}: allowed: {allowed}')
         found[name] = value

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import numpy as np
 
 from sparse_jax import host_random
+from sparse_jax.evaluation.estimates import Estimate
 from sparse_jax.objectives.goals import Objectives, before_pruning, bounds_text
+from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import to_tree
@@ -17,6 +19,10 @@ from sparse_jax.space.sparse_space import Space
 
 SCREENED = 256
 """Random points of which one at least must be able to meet the hard budgets."""
+FAR = 2.0
+"""Times a budget: what is estimated before training is nearer than that."""
+SMALLEST = 16
+"""Of random networks, as many are looked at."""
 ENOUGH = 3
 """Of them, as many are within what is asked at a size that is proposed."""
 SIDES = (128, 96, 64, 48, 32, 24, 16, 12, 8)
@@ -70,6 +76,46 @@ def check_budgets(
         f'config: {", ".join(given)}: not allowed together with this space; allowed: '
         f'limits that one of {len(rows)} random networks is within before pruning, and '
         f'budgets that it might meet after it{smaller}')
+
+
+def check_board(
+    aims: Objectives, space: Space, estimate: Estimate,
+    refuses: Callable[[Graph], bool],
+) -> None:
+    """Refuse budgets on the board that unpruned networks are far above.
+
+    Args:
+      aims: for its hard budgets.
+      space: the table.
+      estimate: costs on the board of networks that nothing prunes.
+      refuses: whether an exact graph is refused before training.
+
+    Raises:
+      ConfigError: one line, with the least that any of `SCREENED` random networks
+        costs, if that is more than `FAR` times the budget.
+    """
+    budgets = {aims.goal(name).name: most for name, most in aims.budgets
+               if aims.goal(name).on_board}
+    if not budgets:
+        return
+    least: dict[str, float] = {}
+    rows = encoding.sample(host_random.root_key(0), space, SCREENED)
+    graphs = [graph for graph in encoding.graphs(space, rows) if not refuses(graph)]
+    # What is stored grows with the weights, what takes time with the products.
+    for cost in (lambda graph: graph_totals(graph).model_size,
+                 lambda graph: graph_totals(graph).macs):
+        for graph in sorted(graphs, key=cost)[:SMALLEST]:
+            least |= {name: min(value, least.get(name, value))
+                      for name, value in estimate(graph).items()}
+            if all(least.get(name, np.inf) <= FAR * most
+                   for name, most in budgets.items()):
+                return
+    for name, most in budgets.items():
+        if name in least and least[name] > FAR * most:
+            raise ConfigError(
+                f'config.budgets.{name}: {most:g} is not allowed here; allowed: more; '
+                f'the smallest of {SCREENED} random networks takes '
+                f'{aims.goal(name).text(least[name])}')
 
 
 def size_note(space: Space, aims: Objectives) -> str:

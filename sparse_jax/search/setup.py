@@ -14,6 +14,7 @@ from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.evaluation import device_memory, hosts, own_goals
 from sparse_jax.evaluation.chip import judge, on_chip
+from sparse_jax.evaluation.estimates import board_estimates
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.evaluation.executor import ExecutorFactory
 from sparse_jax.evaluation.machine import Machine, make_mesh
@@ -120,6 +121,10 @@ def build(
         judge=_judge(settings, dataset, aims))
     prior = sparse_domain(space, policy)
     domain = prior
+    if aims.on_board and settings.pruning.method == 'none':
+        reachable.check_board(
+            aims, space, board_estimates(dataset, reading.board(settings)),
+            evaluator.refuses)
     if settings.search.initial_design == 'filled':
         domain = prior._replace(sample=starts.design(
             settings, space, aims, dataset, evaluator.refuses))

@@ -47,3 +47,16 @@ def test_soft_bounds_out_of_reach_are_noted():
     note = reachable.size_note(LARGE, AIMS)
     assert '200x200' in note and 'data.image_size=' in note and '\n' not in note
     assert reachable.size_note(sparse_space((28, 28, 1), 3), AIMS) == ''
+
+
+@pytest.mark.parametrize(('most', 'refused'), [(100.0, True), (600.0, False)])
+def test_a_budget_on_the_board_far_below_every_estimate_is_one_line(most, refused):
+    space = sparse_space((8, 8, 1), 3)
+    aims = AIMS._replace(budgets=(('flash', most),))
+    check = lambda: reachable.check_board(
+        aims, space, lambda graph: {'flash': 1000.0}, lambda graph: False)
+    if refused:
+        with pytest.raises(ConfigError, match='config.budgets.flash: 100 .* 1,?000 B$'):
+            check()
+    else:
+        check()
