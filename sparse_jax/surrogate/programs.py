@@ -64,7 +64,7 @@ def cheap_jit(
                       and name in given)
         leaves, structure = jax.tree.flatten(dict(given))
         program = compiled(fixed, structure, tuple(map(jax.typeof, leaves)),
-                           jax.config.jax_enable_x64)
+                           jax.dtypes.canonicalize_dtype(float) == 'float64')
         return program(structure.unflatten(leaves))
 
     return call
