@@ -13,9 +13,8 @@ same command again continues: finished points are passed over. A point that fail
 reported and the others go on. At the end there are sweep.csv, a line per point, and a
 table with medians over seeds.
 
---executor=print prints the commands, one per line, for parallel or xargs; slurm writes
-the script of an array and submits it; ray runs the points on a Ray cluster; none only
-gathers what is there. --task=K runs point K alone.
+--executor=print prints the commands, for parallel or xargs; slurm writes the script of
+an array and submits it; ray runs the points on a Ray cluster. --task=K runs one point.
 """
 
 from __future__ import annotations
