@@ -67,6 +67,12 @@ def _crew(built):
     return built.evaluator.executor._crew
 
 
+def _started(workers):
+    """How many have said what they are."""
+    workers.look()
+    return sum(hand.facts is not None for hand in workers.hands)
+
+
 def _within(seconds, happens):
     """Wait until something happens."""
     end = time.monotonic() + seconds
@@ -77,6 +83,8 @@ def _within(seconds, happens):
 
 def test_two_workers_give_the_study_of_one_process(build, local, tmp_path):
     built = build()
+    # One alone, if it starts first, may have trained everything before the other one.
+    _within(60, lambda: _started(_crew(built)) == 2)
     study = _searched(tmp_path, built)
     _same(study, local)
     hands = _crew(built).hands
