@@ -58,7 +58,8 @@ def _line(searches, slots, row):
         predicted = device_memory.of_data(programs.shared)
         predicted += k * device_memory.per_candidate(
             skeleton, program.template,
-            batch_size=programs.recipe.config.batch_size)
+            batch_size=programs.recipe.config.batch_size,
+            conv=of_k.lowering.conv)
         planned = device_memory.compiled_bytes(program.run)
         cells.append(f'{predicted / 1e6:.0f} / {planned / 1e6:.0f} = '
                      f'{predicted / planned:.2f}')

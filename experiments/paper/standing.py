@@ -1,6 +1,6 @@
 """Which search stands for a row of the paper, over all studies that are given.
 
-Searches that differ by their seed alone are one, and their median decides. Everything
+Searches that differ by seed and clock alone are one, and their median decides. All
 here comes from validation images and costs.
 """
 
@@ -57,7 +57,7 @@ def excess(row: Published, costs: Totals) -> float:
 
 
 def groups(searches: Iterable[Searched]) -> list[list[Searched]]:
-    """Searches that differ by their seed alone, together, in the order of the first."""
+    """Searches of one kind (`Searched.kind`), together, in the order of the first."""
     found: dict[tuple[str, str], list[Searched]] = {}
     for search in searches:
         found.setdefault((search.set, search.kind), []).append(search)

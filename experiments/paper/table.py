@@ -6,11 +6,12 @@
 
 Each folder is a study, a sweep or a folder of launch.baselines. Every search stands for
 every row of the paper on its data, whatever it was told to aim at: its network within
-all limits of the row, chosen on validation images. Studies that differ by their seed
-alone are one search, whose median decides. Networks meet the test images once, after
-all have been chosen; the studies keep what they gave. A row of the paper is won only if
-all figures are at least as good, on test images and in int8. Competitors that ran
-before, in experiments/paper/rows, stand in the tables of the data sets that are shown.
+all limits of the row, chosen on validation images. Studies that differ by seed and
+clock alone are one search, whose median decides. Networks meet the test images once,
+after all have been chosen; the studies keep what they gave. A row of the paper is won
+only if all figures are at least as good, on test images and in int8. Competitors that
+ran before, in experiments/paper/rows, stand in the tables of the data sets that are
+shown.
 
 --into replaces what stands between the lines <!-- tables --> and <!-- end of tables -->
 of a file, and nothing else.

@@ -49,7 +49,7 @@ def of_data(shared: Any) -> int:
 
 
 def per_candidate(
-    skeleton: Skeleton, weights: Any, *, batch_size: int, conv: str = 'patches'
+    skeleton: Skeleton, weights: Any, *, batch_size: int, conv: str
 ) -> int:
     """Predicted bytes that training one candidate takes while others run beside it.
 
@@ -62,9 +62,7 @@ def per_candidate(
     return int(activations + WEIGHT * tree_bytes(weights))
 
 
-def activation_elements(
-    skeleton: Skeleton, conv: str = 'patches'
-) -> tuple[int, int]:
+def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
     """Elements of one image that layers with weights read, and that layers write,
     padding included.
 

@@ -14,7 +14,6 @@ from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.evaluation import device_memory, hosts, own_goals
 from sparse_jax.evaluation.chip import judge, on_chip
-from sparse_jax.evaluation.estimates import board_estimates
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.evaluation.executor import ExecutorFactory
 from sparse_jax.evaluation.machine import Machine, make_mesh
@@ -121,13 +120,12 @@ def build(
         judge=_judge(settings, dataset, aims))
     prior = sparse_domain(space, policy)
     domain = prior
-    if aims.on_board and settings.pruning.method == 'none':
-        reachable.check_board(
-            aims, space, board_estimates(dataset, reading.board(settings)),
-            evaluator.refuses)
+    estimate = starts.estimates(settings, aims, dataset)
+    if settings.pruning.method == 'none':
+        reachable.check_board(aims, space, estimate, evaluator.refuses)
     if settings.search.initial_design == 'filled':
         domain = prior._replace(sample=starts.design(
-            settings, space, aims, dataset, evaluator.refuses))
+            settings, space, aims, evaluator.refuses, estimate))
     random = domain.sample(host_random.root_key(0), reachable.SCREENED)
     reachable.check_budgets(settings, aims, space, random, evaluator.refuses)
     make = functools.partial(

@@ -31,22 +31,28 @@ WHOLE_MAPS = ('working_memory', 'ram')
 """Costs that pruning lowers only by removing whole maps: mostly by nothing."""
 
 
+def estimates(
+    settings: Settings, objectives: Objectives, dataset: Dataset
+) -> Estimate:
+    """What networks cost on the board before training, where a search asks for it."""
+    if not objectives.on_board:
+        return lambda graph: {}
+    return board_estimates(dataset, reading.board(settings))
+
+
 def design(
-    settings: Settings, space: Space, objectives: Objectives, dataset: Dataset,
-    refuses: Callable[[Graph], bool],
+    settings: Settings, space: Space, objectives: Objectives,
+    refuses: Callable[[Graph], bool], estimate: Estimate,
 ) -> Draw:
-    """`filled` for a search: what networks cost on its board counts where it is asked.
+    """`filled` for a search.
 
     Args:
       settings: of the search.
       space: the table.
       objectives: its goals.
-      dataset: see `board_estimates`.
       refuses: networks that are not worth training whatever their costs.
+      estimate: what `estimates` gives for it.
     """
-    estimate: Estimate = lambda graph: {}
-    if objectives.on_board:
-        estimate = board_estimates(dataset, reading.board(settings))
     return filled(space, objectives, prunes=settings.pruning.method != 'none',
                   refuses=refuses, estimate=estimate)
 
@@ -73,7 +79,9 @@ def filled(
       the targets it draws from the prior.
     """
     spare = lambda goal: SPARE if prunes and goal.name not in WHOLE_MAPS else 1.0
-    most = tuple((goal, spare(goal) * at_most) for goal, at_most in targets(objectives))
+    # What is counted is cheaper to know than what is estimated.
+    ordered = sorted(targets(objectives), key=lambda pair: pair[0].on_board)
+    most = tuple((goal, spare(goal) * at_most) for goal, at_most in ordered)
     fits = functools.partial(
         _fits, objectives=objectives, refuses=refuses, most=most, estimate=estimate)
     wanted = filling.demand(space, fits)
@@ -136,9 +144,7 @@ def _fits(
     graph: Graph, *, objectives: Objectives, most: tuple[tuple[Goal, float], ...],
     refuses: Callable[[Graph], bool], estimate: Estimate,
 ) -> bool:
-    # What is counted is cheaper to know than what is estimated.
-    ordered = sorted(most, key=lambda pair: pair[0].on_board)
     costs = ((known_cost(graph, goal, objectives, estimate), limit)
-             for goal, limit in ordered)
+             for goal, limit in most)
     return all(cost is None or cost <= limit for cost, limit in costs) and (
         not refuses(graph))

@@ -152,8 +152,8 @@ def _filled(setup: 'Setup', key: jax.Array) -> np.ndarray:
     number = search.initial or search.batch
     rounds = -(-number // search.batch)
     domain = setup.domain._replace(sample=starts.design(
-        setup.settings, setup.space, setup.objectives, setup.dataset,
-        setup.evaluator.refuses))
+        setup.settings, setup.space, setup.objectives, setup.evaluator.refuses,
+        starts.estimates(setup.settings, setup.objectives, setup.dataset)))
     rules = Rules(number, rounds * search.max_groups or None, None,
                   rounds * search.initial_groups or None,
                   refuse=setup.evaluator.refuse)

@@ -90,7 +90,7 @@ def test_a_program_that_needs_too_much_is_made_smaller(wide, monkeypatch):
 def test_elements_of_a_step_by_hand(nodes, expected):
     """Of one 8x8x1 image."""
     skeleton = Skeleton(Graph((8, 8, 1), 1, False, nodes))
-    assert device_memory.activation_elements(skeleton) == expected
+    assert device_memory.activation_elements(skeleton, 'patches') == expected
 
 
 def test_groups_keep_inputs_and_products_without_windows():
@@ -107,7 +107,8 @@ def test_too_many_candidates_are_never_compiled(wide):
     skeleton, candidate = _parts(built)
     recipe, shared = _programs(built).recipe, _programs(built).shared
     each = device_memory.per_candidate(
-        skeleton, program.template, batch_size=recipe.config.batch_size)
+        skeleton, program.template, batch_size=recipe.config.batch_size,
+        conv=built.lowering.conv)
     room = lambda n: device_memory.of_data(shared) + int(n * each)
     slots = lambda memory: _programs(built, memory=memory)._predicted_slots(
         skeleton, program.template)
