@@ -247,6 +247,7 @@ def connect(address: str) -> tuple[Any, bool]:
     Raises:
       ClusterError: there is no such cluster, or no Ray.
     """
+    place = _place(address)
     # It reports to its makers unless told otherwise.
     os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
     os.environ.setdefault('RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO', '0')
@@ -256,7 +257,8 @@ def connect(address: str) -> tuple[Any, bool]:
         raise ClusterError(f'Ray is not installed; {EXTRA}') from None
     if ray.is_initialized():
         return ray, False
-    _check_address(address)
+    if place is not None:
+        _check_answer(address, place)
     try:
         if address:
             ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
@@ -277,16 +279,21 @@ def no_room(device: str, cpus: int) -> str:
             'for one worker at least')
 
 
-def _check_address(address: str) -> None:
-    """Refuse where nobody answers; Ray itself would ask for minutes."""
+def _place(address: str) -> tuple[str, int] | None:
+    """Host and port; None for a cluster that this machine is part of."""
     if address in ('', 'auto'):
-        return
+        return None
     host, _, port = address.rpartition(':')
     if '/' in host or not host or not port.isdigit():
         raise ClusterError(f'{address!r} is no address of a Ray cluster; allowed: '
                            "HOST:PORT, 'auto' on one of its nodes, or nothing for this "
                            'machine alone')
+    return host, int(port)
+
+
+def _check_answer(address: str, place: tuple[str, int]) -> None:
+    """Refuse where nobody answers; Ray itself would ask for minutes."""
     try:
-        socket.create_connection((host, int(port)), ANSWER).close()
+        socket.create_connection(place, ANSWER).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(f'no Ray cluster at {address!r}: {error}') from None
