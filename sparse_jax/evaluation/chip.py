@@ -22,7 +22,7 @@ from sparse_jax.objectives import pareto
 from sparse_jax.objectives.confusion import error_of
 from sparse_jax.objectives.goal import GOALS, Goal, OnBoard
 from sparse_jax.objectives.goals import Objectives, exceeded
-from sparse_jax.quantize import calibrate, classify, quantize
+from sparse_jax.quantize import Images, calibrate, classify, quantize
 from sparse_jax.quantize.quantized import QuantizedNet, UnfitNetworkError
 from sparse_jax.space.architecture import Graph
 from sparse_jax.study.outcome import CurvePoint, Outcome, Pruned
@@ -97,7 +97,7 @@ def on_chip(
         that gives no figure for a network is told of once, as a `StudyWarning`.
       balanced: whether the int8 error is 1 - the mean recall of the classes.
     """
-    labels = dataset.validation.labels
+    labels, images = dataset.validation.labels, Images(dataset.validation.images)
     failed = set()
 
     def chip(graph: Graph, pruned: Pruned) -> OnChip | None:
@@ -125,7 +125,7 @@ def on_chip(
         if not all(math.isfinite(value) for value in measured.values()):
             return None
         if int8 is not None and quantized:
-            guesses = classify(int8, dataset.validation.images)
+            guesses = classify(int8, images)
             error = error_of(labels, guesses, dataset.num_classes, balanced=balanced)
         return OnChip(error, measured or None)
 

@@ -3,11 +3,11 @@
 from sparse_jax.quantize.accuracy import int8_accuracy
 from sparse_jax.quantize.emulate import (
     classes_of,
-    classify,
     dequantize,
     emulate,
     emulate_codes,
 )
+from sparse_jax.quantize.emulate_blas import Images, classify, emulate_blas
 from sparse_jax.quantize.emulate_jax import emulate_jax, make_emulator
 from sparse_jax.quantize.finetune import finetune
 from sparse_jax.quantize.operations import OPERATIONS
@@ -25,6 +25,7 @@ from sparse_jax.quantize.ranges import Ranges, Tuning, calibrate
 __all__ = [
     'METHODS',
     'OPERATIONS',
+    'Images',
     'Method',
     'PixelGrid',
     'QTensor',
@@ -38,6 +39,7 @@ __all__ = [
     'classify',
     'dequantize',
     'emulate',
+    'emulate_blas',
     'emulate_codes',
     'emulate_jax',
     'finetune',

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sparse_jax.model.compact import CompactNet
-from sparse_jax.quantize.emulate import classify
+from sparse_jax.quantize.emulate_blas import classify
 from sparse_jax.quantize.quantize import quantize
 from sparse_jax.quantize.ranges import Method, Ranges, calibrate
 

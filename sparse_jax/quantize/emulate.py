@@ -19,11 +19,7 @@ def emulate(net: QuantizedNet, images: np.ndarray, *, batch: int = 512) -> np.nd
 
 def emulate_codes(net: QuantizedNet, codes: np.ndarray) -> dict[str, np.ndarray]:
     """All int8 tensors, {name: [N, ...]}, for uint8 pixel codes [N, H, W, C]."""
-    x = np.moveaxis(codes, -1, 1)
-    if net.squeeze_depth:
-        x = x.max(axis=1, keepdims=True)
-    x = downsampled(x.astype(np.int64) - 128, net.downsample, net.downsample_type)
-    tensors = {'input': x.astype(np.int8)}
+    tensors = {'input': input_codes(net, codes)}
     for node in net.nodes:
         inputs = [tensors[name].astype(np.int64) for name in node.inputs]
         y = find(node.op).emulate(node, inputs, zeros_of(net, node))
@@ -31,16 +27,20 @@ def emulate_codes(net: QuantizedNet, codes: np.ndarray) -> dict[str, np.ndarray]
     return tensors
 
 
+def input_codes(net: QuantizedNet, codes: np.ndarray) -> np.ndarray:
+    """The int8 tensor 'input' [N, c, h, w] of uint8 pixel codes [N, H, W, C]."""
+    x = np.moveaxis(codes, -1, 1)
+    if net.squeeze_depth:
+        x = x.max(axis=1, keepdims=True)
+    x = downsampled(x.astype(np.int64) - 128, net.downsample, net.downsample_type)
+    return x.astype(np.int8)
+
+
 def dequantize(net: QuantizedNet, logits: np.ndarray) -> np.ndarray:
     """Int8 logits -> real ones."""
     tensor = net.tensors[net.output]
     real = tensor.scale * (logits.astype(np.float64) - tensor.zero_point)
     return real + tensor.offset
-
-
-def classify(net: QuantizedNet, images: np.ndarray) -> np.ndarray:
-    """Raw images [N, H, W, C] -> [N] classes, by the int8 logits."""
-    return classes_of(net, emulate(net, images))
 
 
 def classes_of(net: QuantizedNet, logits: np.ndarray) -> np.ndarray:

@@ -73,6 +73,7 @@ def test_emulators_agree_and_are_close_to_the_float_network(network):
     net, images, q = network
     codes = quantize.emulate(q, images)
     np.testing.assert_array_equal(quantize.emulate_jax(q, images), codes)
+    np.testing.assert_array_equal(quantize.emulate_blas(q, images), codes)
     assert q.tensors['turn'] == q.tensors['conv']
     real = logits(net, images)
     error = np.abs(quantize.dequantize(q, codes) - real).max()

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
+from sparse_jax.quantize import blocks
 from sparse_jax.quantize.operations.operation import Int8Operation, Setting, Zeros
 from sparse_jax.quantize.quantized import QuantizedNode, UnfitNetworkError
 from sparse_jax.quantize.windows import average, max_pool, tiles
@@ -51,6 +52,25 @@ def _emulate_jax(
     return max_pool(average(inputs[0], high, wide), node.pool)
 
 
+def _in_blocks(
+    node: QuantizedNode, shapes: Sequence[Sequence[int]], zeros: Zeros
+) -> blocks.Run:
+    del zeros
+    high, wide = window(node, tuple(shapes[0]))
+    size = high * wide
+
+    def run(inputs: Sequence[blocks.Block]) -> blocks.Block:
+        x = inputs[0]
+        rows, columns = x.shape[0] // high, x.shape[1] // wide
+        x = x[: rows * high, : columns * wide]
+        total = x.reshape(rows, high, columns, wide, *x.shape[2:]).sum(axis=(1, 3))
+        # A quotient of such integers is never rounded up to the next one.
+        mean = np.floor((np.abs(total) + size // 2) / size)
+        return blocks.pooled(np.copysign(mean, total), node.pool)
+
+    return run
+
+
 def _forward(
     node: CompactNode, weight: jax.Array | None, bias: jax.Array | None,
     inputs: Sequence[jax.Array],
@@ -59,4 +79,5 @@ def _forward(
     return tiles(inputs[0], *window(node, inputs[0].shape)).mean(axis=(3, 5))
 
 
-AVERAGE_POOL = Int8Operation(_quantize, _emulate, _emulate_jax, _forward, scale='kept')
+AVERAGE_POOL = Int8Operation(_quantize, _emulate, _emulate_jax, _forward, scale='kept',
+                            in_blocks=_in_blocks)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
-from sparse_jax.quantize import fixed_point, fixed_point_jax
+from sparse_jax.quantize import blocks, fixed_point, fixed_point_jax
 from sparse_jax.quantize.operations.operation import Int8Operation, Setting, Zeros
 from sparse_jax.quantize.quantized import QuantizedNode, summands
 
@@ -41,6 +41,15 @@ def _emulate_jax(
     return jnp.concatenate([x.reshape(x.shape[0], -1) for x in parts], axis=1)
 
 
+def _in_blocks(
+    node: QuantizedNode, shapes: Sequence[Sequence[int]], zeros: Zeros
+) -> blocks.Run | None:
+    del shapes, zeros
+    if any(multiplier for multiplier, _ in summands(node)):
+        return None
+    return lambda inputs: np.concatenate([blocks.flat(x) for x in inputs])
+
+
 def _forward(
     node: CompactNode, weight: jax.Array | None, bias: jax.Array | None,
     inputs: Sequence[jax.Array],
@@ -50,4 +59,4 @@ def _forward(
 
 
 CONCATENATE = Int8Operation(_quantize, _emulate, _emulate_jax, _forward,
-                            scale='joined')
+                            scale='joined', in_blocks=_in_blocks)

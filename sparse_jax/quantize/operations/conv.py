@@ -1,12 +1,15 @@
 """Convolution, VALID: weight [O, C, k, k]."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
 from sparse_jax.ops.windows import sliding
-from sparse_jax.quantize.operations.weighted import weighted
+from sparse_jax.quantize import blocks
+from sparse_jax.quantize.operations.weighted import Scaled, weighted
 from sparse_jax.quantize.quantized import QuantizedNode, kernel_of
 from sparse_jax.quantize.windows import views
 
@@ -26,9 +29,34 @@ def _product_jax(node: QuantizedNode, x: jax.Array) -> jax.Array:
                       preferred_element_type=jnp.int32)
 
 
+def _product_blocks(
+    node: QuantizedNode, weight: np.ndarray, shape: Sequence[int]
+) -> Scaled:
+    (units, _, k, _), (_, height, width), stride = weight.shape, shape, node.stride
+    high, wide = ((side - k) // stride + 1 for side in (height, width))
+    lines = np.ascontiguousarray(weight.transpose(2, 0, 3, 1)).reshape(k, units, -1)
+    by_rows = blocks.whole_rows(weight, width, wide)
+    matrix = blocks.conv_matrix(weight, stride, width) if by_rows else lines
+
+    def product(x: blocks.Block) -> blocks.Block:
+        out = np.empty((high, wide, units, x.shape[-1]))
+        if by_rows:
+            blocks.multiply(matrix, blocks.rows(x, k, stride),
+                            out.reshape(high, wide * units, -1))
+            return out
+        blocks.multiply(lines[0], blocks.pixels(x, 0, k, stride, high), out)
+        for line in range(1, k):
+            more = np.empty_like(out)
+            blocks.multiply(lines[line], blocks.pixels(x, line, k, stride, high), more)
+            out += more
+        return out
+
+    return product
+
+
 def _real_product(node: CompactNode, weight: jax.Array, x: jax.Array) -> jax.Array:
     steps = (node.stride, node.stride)
     return jax.lax.conv_general_dilated(x, weight, steps, 'VALID')
 
 
-CONV = weighted(_product, _product_jax, _real_product)
+CONV = weighted(_product, _product_jax, _product_blocks, _real_product)

@@ -1,11 +1,14 @@
 """Depthwise convolution, VALID: weight [C, k, k]."""
 
+from collections.abc import Sequence
+
 import jax
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
 from sparse_jax.ops.windows import sliding
-from sparse_jax.quantize.operations.weighted import weighted
+from sparse_jax.quantize import blocks
+from sparse_jax.quantize.operations.weighted import Scaled, weighted
 from sparse_jax.quantize.quantized import QuantizedNode, kernel_of
 from sparse_jax.quantize.windows import views
 
@@ -23,10 +26,26 @@ def _product_jax(node: QuantizedNode, x: jax.Array) -> jax.Array:
     return (seen * weight.reshape(1, len(weight), k * k, 1, 1)).sum(axis=2)
 
 
+def _product_blocks(
+    node: QuantizedNode, weight: np.ndarray, shape: Sequence[int]
+) -> Scaled:
+    (maps, k, _), (_, height, width), stride = weight.shape, shape, node.stride
+    high, wide = ((side - k) // stride + 1 for side in (height, width))
+    matrix = blocks.depthwise_matrix(weight, stride, width)[:, None]
+
+    def product(x: blocks.Block) -> blocks.Block:
+        out = np.empty((high, wide, maps, x.shape[-1]))
+        blocks.multiply(matrix, blocks.map_rows(x, k, stride),
+                        out.transpose(2, 0, 1, 3))
+        return out
+
+    return product
+
+
 def _real_product(node: CompactNode, weight: jax.Array, x: jax.Array) -> jax.Array:
     steps = (node.stride, node.stride)
     return jax.lax.conv_general_dilated(x, weight[:, None], steps, 'VALID',
                                         feature_group_count=len(weight))
 
 
-DEPTHWISE = weighted(_product, _product_jax, _real_product)
+DEPTHWISE = weighted(_product, _product_jax, _product_blocks, _real_product)

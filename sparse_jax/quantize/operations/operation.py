@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
+from sparse_jax.quantize.blocks import Run
 from sparse_jax.quantize.quantized import QTensor, QuantizedNode
 
 
@@ -34,6 +35,15 @@ class Zeros(NamedTuple):
 Emulate = Callable[[QuantizedNode, Sequence[np.ndarray], Zeros], np.ndarray]
 EmulateJax = Callable[[QuantizedNode, Sequence[jax.Array], Zeros], jax.Array]
 
+InBlocks = Callable[[QuantizedNode, Sequence[Sequence[int]], Zeros], Run | None]
+"""(node, shapes of its inputs, codes of zero) -> the node on blocks."""
+
+
+def _unknown(
+    node: QuantizedNode, shapes: Sequence[Sequence[int]], zeros: Zeros
+) -> Run | None:
+    del node, shapes, zeros
+
 
 @dataclasses.dataclass(frozen=True)
 class Int8Operation:
@@ -50,6 +60,9 @@ class Int8Operation:
       scale: what decides the scale of its output. 'own': its range alone. 'joined':
         its inputs take the scale of its output, except for the image, which has its
         own. 'kept': that of its one input, of the image too.
+      in_blocks: `emulate` on blocks of float64 (`quantize.blocks`), bit for bit, made
+        ready once per network; None of a node that float64 does not hold exactly.
+        Such nodes, and operations without it, go through `emulate`.
     """
 
     quantize: Callable[[CompactNode, Setting], QuantizedNode]
@@ -59,3 +72,4 @@ class Int8Operation:
         [CompactNode, jax.Array | None, jax.Array | None, Sequence[jax.Array]],
         jax.Array]
     scale: Literal['own', 'joined', 'kept'] = 'own'
+    in_blocks: InBlocks = _unknown

@@ -7,29 +7,38 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.model.compact import CompactNode
-from sparse_jax.quantize import fixed_point, fixed_point_jax
+from sparse_jax.quantize import blocks, fixed_point, fixed_point_jax
 from sparse_jax.quantize.operations.operation import (
     Emulate,
     EmulateJax,
+    InBlocks,
     Int8Operation,
     Setting,
     Zeros,
 )
-from sparse_jax.quantize.quantized import QuantizedNode, UnfitNetworkError
+from sparse_jax.quantize.quantized import (
+    QuantizedNode,
+    UnfitNetworkError,
+    kernel_of,
+)
 from sparse_jax.quantize.windows import max_pool
 
 Product = Callable[[QuantizedNode, np.ndarray], np.ndarray]
 """(node, input codes less their zero) -> sums of products, int64."""
 ProductJax = Callable[[QuantizedNode, jax.Array], jax.Array]
+Scaled = Callable[[blocks.Block], blocks.Block]
+"""Input codes -> sums of products, times the scale that is in the weights."""
+ProductBlocks = Callable[[QuantizedNode, np.ndarray, Sequence[int]], Scaled]
+"""(node, its weights as they are to be used, shape of its input)."""
 RealProduct = Callable[[CompactNode, jax.Array, jax.Array], jax.Array]
 """(node, weights, input) -> output without bias."""
 
 
 def weighted(
-    product: Product, product_jax: ProductJax, real_product: RealProduct,
-    *, one_scale: bool = False,
+    product: Product, product_jax: ProductJax, product_blocks: ProductBlocks,
+    real_product: RealProduct, *, one_scale: bool = False,
 ) -> Int8Operation:
-    """The record of an operation with weights, from its three products.
+    """The record of an operation with weights, from its four products.
 
     `one_scale`: its weights have a single scale where these are not per channel.
     """
@@ -45,7 +54,7 @@ def weighted(
         return y if bias is None else y + bias.reshape((1, -1) + (1,) * (y.ndim - 2))
 
     return Int8Operation(quantize, _emulate(product), _emulate_jax(product_jax),
-                         forward)
+                         forward, in_blocks=_in_blocks(product_blocks))
 
 
 def quantize_weighted(
@@ -117,3 +126,28 @@ def _emulate_jax(product: ProductJax) -> EmulateJax:
             node.shift.reshape(columns))
 
     return emulate
+
+
+def _in_blocks(product_blocks: ProductBlocks) -> InBlocks:
+    def in_blocks(
+        node: QuantizedNode, shapes: Sequence[Sequence[int]], zeros: Zeros
+    ) -> blocks.Run | None:
+        assert node.bias is not None
+        weight = kernel_of(node).astype(np.float64)
+        kept = weight.reshape(len(weight), -1)
+        # Sums of codes instead of distances from zero: what these lack is constant.
+        start = node.bias - zeros.inputs[0] * kept.sum(axis=1)
+        reach = 128.0 * np.abs(kept).sum(axis=1) + np.abs(start)
+        rounding = blocks.rounding(node.multiplier, node.shift, reach)
+        if rounding is None:
+            return None
+        scale = rounding.scale.reshape(-1, *(1,) * (weight.ndim - 1))
+        product = product_blocks(node, weight * scale, shapes[0])
+
+        def run(inputs: Sequence[blocks.Block]) -> blocks.Block:
+            sums = blocks.pooled(product(inputs[0]), node.pool)
+            return rounding.codes(sums, start[:, None], zeros.output, node.low)
+
+        return run
+
+    return in_blocks
