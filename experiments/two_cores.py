@@ -33,7 +33,8 @@ class Row(NamedTuple):
     """Of pruning. Filled structures need none, and plain steps take a third of the
     time of variational ones."""
     memory_model: str = 'input+output'
-    """Of the working memory: (6) of the paper, or 'input+weights' for (5)."""
+    """Of the working memory: (6) of the paper, 'input+weights' for (5), or
+    'without-image'."""
     max_macs: int = ANY
     """Products of an image, at most: without a budget of memory the networks that fill
     a model size are those that train for hours."""

@@ -120,11 +120,12 @@ def print_rows(
     """One network as a table."""
     table = Table(
         title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
-        caption='total: sums of weights with biases and of MACs, maxima of x+y and x+w')
+        caption='total: sums of weights with biases and of MACs, maxima of x+y, x+w '
+                'and of what is alive at once without the image')
     # Where room is short, names and inputs fold; numbers stay whole.
     table.add_column('layer', overflow='fold')
     table.add_column('input', justify='right')
-    for name in ('output', 'weights', 'biases', 'MACs', 'x+y', 'x+w'):
+    for name in ('output', 'weights', 'biases', 'MACs', 'x+y', 'x+w', 'alive'):
         table.add_column(name, justify='right', no_wrap=True)
     shape = lambda s: 'x'.join(map(str, s))
     for row in rows:
@@ -132,11 +133,12 @@ def print_rows(
             row.name, ' + '.join(map(shape, row.input_shapes)),
             shape(row.output_shape), *map(str, (
                 row.weights, row.biases, row.macs, row.input_output,
-                row.input_weights)))
+                row.input_weights, row.alive)))
     table.add_section()
     table.add_row('total', '', '', str(totals.model_size), '',
                   str(totals.macs), str(totals.working_memory),
-                  str(totals.working_memory_weights))
+                  str(totals.working_memory_weights),
+                  str(totals.working_memory_without_image))
     tables.show(console, table)
 
 

@@ -84,7 +84,7 @@ def living_kernel(graph, node, kept, alive):
 
 
 def layer_counts(graph, stay, weights):
-    """[5, layers]: weights, biases, elements read, elements written, MACs.
+    """[6, layers]: weights, biases, elements read, elements written, MACs, alive.
 
     `stay` are the units that remain, `weights` {node: number of its living weights}.
     """
@@ -105,12 +105,44 @@ def layer_counts(graph, stay, weights):
         biased = node.relu or node is graph.nodes[-1]
         rows.append((number, living if biased else 0, inputs, living * pixels,
                      number * pixels))
-    return np.array(rows).T
+    return np.array([(*row, alive) for row, alive in zip(rows, alive_counts(
+        graph, stay, [row[3] for row in rows]))]).T
+
+
+def alive_counts(graph, stay, written):
+    """The most elements there are at once during each layer, without the image.
+
+    written: elements of every layer before its pool, in order.
+    """
+    shapes = graph.shapes()
+    layers = [node for node in graph.nodes if node.op != 'sum']
+    merged = {node.name: node.inputs for node in graph.nodes if node.op == 'sum'}
+    reads = [{t for name in node.inputs for t in merged.get(name, (name,))}
+             for node in layers]
+    size = {name: int(mask.sum()) * math.prod(shapes[name][1:])
+            for name, mask in stay.items()}
+    if graph.downsample == 1 and not graph.squeeze_depth:
+        size['input'] = 0
+    # Memory as a set of tensors: what nobody reads any more is thrown out.
+    memory, found = {'input'}, []
+    needed = lambda name, after: any(
+        name in read and stay[layer.name].any()
+        for layer, read in list(zip(layers, reads))[after:])
+    for i, node in enumerate(layers):
+        if not stay[node.name].any():
+            found.append(0)
+            continue
+        before = sum(size[name] for name in memory if needed(name, i)) + written[i]
+        memory = {name for name in memory if needed(name, i + 1)}
+        pooling = written[i] + size[node.name] if node.pool > 1 else 0
+        found.append(max(before, pooling and sum(map(size.get, memory)) + pooling))
+        memory.add(node.name)
+    return found
 
 
 def totals(counts):
-    """Layer counts -> (model size, working memory (6), (5), MACs)."""
-    weights, biases, inputs, outputs, macs = counts
+    """Layer counts -> (model size, working memory (6), (5), MACs, without image)."""
+    weights, biases, inputs, outputs, macs, alive = counts
     return [int(v) for v in (
         weights.sum() + biases.sum(), (inputs + outputs).max(),
-        (inputs + weights).max(), macs.sum())]
+        (inputs + weights).max(), macs.sum(), alive.max())]

@@ -96,8 +96,8 @@ def where(name: str) -> str:
 def _counted(kept: Winner) -> Iterator[Finding]:
     """What needs no images."""
     own, claims = compact_costs.costs(kept.net), kept.claims
-    for field, value in own._asdict().items():
-        yield _equal(field.replace('_', ' '), value, getattr(kept.own, field))
+    for field, claimed in claims['own'].items():
+        yield _equal(field.replace('_', ' '), getattr(own, field), claimed)
     # A second unit has at most as many weights again, and a bias.
     last = kept.net.nodes[-1].weight
     more = 0 if last is None or len(last) > 1 else np.count_nonzero(last) + 1

@@ -50,7 +50,7 @@ def _row(entry: published.Published, table: str) -> Published:
     memory = {'A': None, 'B': entry.working_memory,
               'C': entry.working_memory_weights}[table]
     if table != 'A' and memory is None:
-        memory = entry.other_memory
+        memory = entry.working_memory_without_image
     size = entry.values if table == 'A' else entry.model_size
     return Published(table, entry.set, entry.system, entry.source, entry.accuracy, size,
                      memory, entry.gpu_days, entry.against)

@@ -37,8 +37,8 @@ class Published(NamedTuple):
     """Bytes, input + output."""
     working_memory_weights: int | None = None
     """Bytes, input + weights."""
-    other_memory: int | None = None
-    """Bytes, under a rule of the source's own."""
+    working_memory_without_image: int | None = None
+    """Bytes, all that is alive at once but the image, as uNAS counts."""
     gpu_days: float | None = None
     """Of the search."""
     chip: str = ''

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sparse_jax import ops
+from sparse_jax.objectives.alive import Step, counted_image, most_alive
 from sparse_jax.space.architecture import Graph, output_shape
 
 
@@ -26,6 +27,8 @@ class LayerRow(NamedTuple):
     inputs: int
     outputs: int
     macs: int
+    alive: int
+    """The most elements alive at once, without the image (`objectives.alive`)."""
 
     @property
     def input_output(self) -> int:
@@ -45,6 +48,8 @@ class Totals(NamedTuple):
     working_memory: int
     working_memory_weights: int
     macs: int
+    working_memory_without_image: int = 0
+    """0 in what was stored before it was counted."""
 
 
 def layer_rows(graph: Graph) -> list[LayerRow]:
@@ -52,21 +57,25 @@ def layer_rows(graph: Graph) -> list[LayerRow]:
     graph = graph.counted
     shapes = graph.shapes()
     read = {name: math.prod(shape) for name, shape in shapes.items()}
-    rows = []
+    rows, steps = [], []
     for node in graph.nodes:
         operation = ops.find(node.op)
         if not operation.costs.layer:
             read[node.name] = sum(read[t] for t in node.inputs)
+            steps.append(Step(node.name, node.inputs))
             continue
         out = output_shape(node, shapes)
         weights = 0 if operation.weights is None else math.prod(
             operation.weights.shape(node, shapes))
-        rows.append(LayerRow(
+        rows.append((
             node.name, node.op, tuple(shapes[t] for t in node.inputs), out, weights,
             node.channels if node.biased else 0,
             sum(read[t] for t in node.inputs), math.prod(out),
             weights * math.prod(out[1:])))
-    return rows
+        steps.append(Step(node.name, node.inputs, node.channels, math.prod(out),
+                          read[node.name], node.pool > 1))
+    most = most_alive(steps, counted_image(graph, read['input']))
+    return [LayerRow(*row, int(alive)) for row, alive in zip(rows, most)]
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -89,4 +98,5 @@ def totals(rows: Sequence[LayerRow]) -> Totals:
         sum(r.weights + r.biases for r in rows),
         max(r.input_output for r in rows),
         max(r.input_weights for r in rows),
-        sum(r.macs for r in rows))
+        sum(r.macs for r in rows),
+        max(r.alive for r in rows))

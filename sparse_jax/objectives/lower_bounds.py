@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple
 
 from sparse_jax import ops
+from sparse_jax.objectives.alive import IMAGE, counted_image
 from sparse_jax.objectives.goal import Goal
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import graph_totals
@@ -23,6 +24,7 @@ class Least(NamedTuple):
     working_memory: int
     working_memory_weights: int
     macs: int
+    working_memory_without_image: int
     ram: int
     """Bytes of the buffer plan: a layer's input and pooled output live together,
     unless it works in place."""
@@ -68,7 +70,7 @@ def bound_of(
 def least(graph: Graph, prunes: bool = True) -> Least:
     """Lower bounds of the costs of a feasible exact graph.
 
-    Without pruning the first four are the network's own costs (weights that happen to
+    Without pruning all but the last are the network's own costs (weights that happen to
     be exactly 0 are neglected).
     """
     graph = graph.counted
@@ -76,10 +78,11 @@ def least(graph: Graph, prunes: bool = True) -> Least:
         return Least(*graph_totals(graph), _unpruned_ram(graph))
     shapes = graph.shapes()
     units = {'input': shapes['input'][0]}
-    paths = {'input': Least(0, 0, 0, 0, 0)}
+    image = counted_image(graph, 1)
+    paths = {'input': Least(0, 0, 0, 0, 0, 0)}
     for node in graph.nodes:
         units[node.name] = _least_units(node, units)
-        reached = [_step(node, source, paths[source], units, shapes)
+        reached = [_step(node, source, paths[source], units, shapes, image)
                    for source in node.inputs]
         paths[node.name] = Least(*(min(column) for column in zip(*reached)))
     return paths[graph.nodes[-1].name]
@@ -97,9 +100,11 @@ def _least_units(node: Node, units: dict[str, int]) -> int:
 
 
 def _step(
-    node: Node, source: str, path: Least, units: dict[str, int], shapes: Shapes
+    node: Node, source: str, path: Least, units: dict[str, int], shapes: Shapes,
+    image: int,
 ) -> Least:
-    """Bounds after a node that is reached through one of its inputs."""
+    """Bounds after a node that is reached through one of its inputs; `image` is 0 where
+    the tensor 'input' does not count as alive."""
     operation = ops.find(node.op)
     if not operation.costs.layer:
         return path
@@ -107,12 +112,15 @@ def _step(
     written = pixels(output_shape(node, shapes))
     x = units[source] * pixels(shapes[source])
     y = units[node.name] * pixels(shapes[node.name])
-    weight = int(node.weighted)
+    weight, before = int(node.weighted), units[node.name] * written
+    alive = before + (x * image if source == IMAGE else x)
     return Least(
         path.model_size + weight + units[node.name] * node.biased,
-        max(path.working_memory, x + units[node.name] * written),
+        max(path.working_memory, x + before),
         max(path.working_memory_weights, x + weight),
         path.macs + weight * written,
+        max(path.working_memory_without_image, alive,
+            before + y if node.pool > 1 else 0),
         max(path.ram, max(x, y) if operation.costs.in_place else x + y))
 
 

@@ -18,6 +18,7 @@ from sparse_jax import ops
 from sparse_jax.model import fold, sizes
 from sparse_jax.model.connectivity import Live
 from sparse_jax.model.skeleton import Candidate, Skeleton
+from sparse_jax.objectives.alive import Step, counted_image, most_alive
 
 
 class LayerCosts(NamedTuple):
@@ -32,6 +33,8 @@ class LayerCosts(NamedTuple):
     """||y_l||: elements written, before pooling."""
     macs: jax.Array
     """Multiply-accumulates by kept weights (float32: they may exceed 2^31)."""
+    alive: jax.Array
+    """The most elements alive at once, without the image (`objectives.alive`)."""
 
 
 class Costs(NamedTuple):
@@ -44,6 +47,8 @@ class Costs(NamedTuple):
     working_memory_weights: jax.Array
     """(5) max over layers of ||x_l|| + ||w_l||, kernel weights only."""
     macs: jax.Array
+    working_memory_without_image: jax.Array
+    """max over layers of what is alive at once, without the image."""
 
 
 def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> LayerCosts:
@@ -56,12 +61,13 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
     pruned = fold.fold_live(graph, pruned)
     true = sizes.true_sizes(skeleton, candidate)
     elements = {'input': true.tensors['input'].elements}
-    rows = []
+    rows, steps = [], []
     for node in graph.nodes:
         alive = pruned.units[node.name].sum()
         pooled = true.tensors[node.name]
         if not ops.find(node.op).costs.layer:
             elements[node.name] = _sum(elements[t] for t in node.inputs)
+            steps.append(Step(node.name, node.inputs))
             continue
         out = true.outputs[node.name]
         pixels = out.height * out.width
@@ -74,8 +80,11 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
             # Nothing reads both of its inputs once it is dead.
             read = jnp.where(alive > 0, read, 0)
         macs = kept.astype(jnp.float32) * pixels
-        rows.append(LayerCosts(kept, biases, read, alive * pixels, macs))
-    return jax.tree.map(lambda *values: jnp.stack(values), *rows)
+        rows.append((kept, biases, read, alive * pixels, macs))
+        steps.append(Step(node.name, node.inputs, alive, alive * pixels,
+                          elements[node.name], node.pool > 1))
+    most = most_alive(steps, counted_image(graph, elements['input']))
+    return LayerCosts(*(jnp.stack(column) for column in zip(*rows)), jnp.stack(most))
 
 
 def _sum(counts: Iterable[jax.Array]) -> jax.Array:
@@ -83,9 +92,9 @@ def _sum(counts: Iterable[jax.Array]) -> jax.Array:
 
 
 def total(costs: LayerCosts) -> Costs:
-    """Layer costs -> the paper's three numbers and the MACs."""
+    """Layer costs -> the paper's three numbers, the MACs, and what is alive at once."""
     return Costs(
         (costs.weights + costs.biases).sum(),
         (costs.inputs + costs.outputs).max(),
         (costs.inputs + costs.weights).max(),
-        costs.macs.sum())
+        costs.macs.sum(), costs.alive.max())

@@ -9,9 +9,22 @@ from sparse_jax.objectives.graph_costs import LayerRow
 from sparse_jax.report.elements import Child, Element, element, short, svg, text
 from sparse_jax.study.front import Member
 
+_Total = Callable[[LayerRow], int]
+_Parts = Callable[[LayerRow], tuple[int, ...]]
 _NAMES, _BAR, _ROW, _TOP, _WIDTH = 150.0, 14.0, 26.0, 46.0, 440.0
 _VALUES = 78.0
 """Pixels right of the longest bar, for its figure."""
+_MODELS: dict[str, tuple[str, str, _Total, _Parts]] = {
+    'working_memory': (
+        'input', 'output', lambda row: row.input_output,
+        lambda row: (row.inputs, row.outputs)),
+    'working_memory_weights': (
+        'input', 'weights', lambda row: row.input_weights,
+        lambda row: (row.inputs, row.weights)),
+    'working_memory_without_image': (
+        'held', 'output', lambda row: row.alive,
+        lambda row: (row.alive - row.outputs, row.outputs))}
+"""{field of `Totals`: names of the two parts of a bar, its length, the parts}."""
 
 
 class Bar(NamedTuple):
@@ -25,15 +38,12 @@ class Bar(NamedTuple):
 
 def memory_bars(member: Member, objectives: Objectives) -> Element:
     """Working memory of every layer under the study's memory model."""
-    weights = objectives.memory != 'working_memory'
-    total = lambda row: row.input_weights if weights else row.input_output
-    parts = lambda row: (row.inputs, row.weights if weights else row.outputs)
+    first, second, total, parts = _MODELS[objectives.memory]
     bars = _bars(member, total, parts)
     bound = dict(zip(objectives.names, objectives.bounds)).get('working_memory')
     bound = dict(objectives.budgets).get('working_memory', bound)
-    return draw(f'Working memory per layer (B), input + '
-                f'{"weights" if weights else "output"}', bars, bound,
-                ('input', 'weights' if weights else 'output'))
+    return draw(f'Working memory per layer (B), {first} + {second}', bars, bound,
+                (first, second))
 
 
 def size_bars(member: Member) -> Element:
@@ -45,8 +55,7 @@ def size_bars(member: Member) -> Element:
 
 
 def _bars(
-    member: Member, total: Callable[[LayerRow], int],
-    parts: Callable[[LayerRow], tuple[int, ...]],
+    member: Member, total: _Total, parts: _Parts,
 ) -> list[Bar]:
     left: Mapping[str, LayerRow] = {
         row.name: row for row in compact_costs.layer_rows(member.net)}

@@ -23,7 +23,9 @@ def figures_of(entry: Published) -> str:
     found += [f'{name} {value:.0f} B' for name, value in (
         ('model size', entry.size),
         ('working memory', entry.working_memory),
-        ('working memory', entry.working_memory_weights)) if value is not None]
+        ('working memory', entry.working_memory_weights),
+        ('working memory without the image', entry.working_memory_without_image)
+        ) if value is not None]
     return ', '.join([*found, entry.source])
 
 

@@ -135,11 +135,11 @@ def test_costs_are_equal(pairs):
         for i, node in enumerate(graph.weighted_nodes):
             masked = [int(v[i]) for v in layers]
             if node.name not in rows:
-                assert masked[:2] == [0, 0] and masked[3:] == [0, 0]
+                assert masked[:2] == [0, 0] and masked[3:] == [0, 0, 0]
                 continue
             row = rows.pop(node.name)
             assert masked == [row.weights, row.biases, row.inputs, row.outputs,
-                              row.macs], node.name
+                              row.macs, row.alive], node.name
         assert not rows
         totals = memory.total(jax.tree.map(np.asarray, layers))
         assert [int(v) for v in totals] == list(compact_costs.costs(net))

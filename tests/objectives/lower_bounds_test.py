@@ -98,7 +98,7 @@ def test_without_pruning_the_counted_costs_are_exact(classes):
             continue
         totals, net = _pruned(graph, rng, 1.1)
         bounds = least(graph, prunes=False)
-        assert list(bounds[:4]) == totals and bounds.ram <= plan_buffers(net).arena
+        assert list(bounds[:5]) == totals and bounds.ram <= plan_buffers(net).arena
         assert all(a <= b for a, b in zip(least(graph), bounds))
         checked += 1
     assert checked > 5
@@ -114,7 +114,12 @@ def test_a_chain_by_hand():
     # Image 2x5x4; one map of 4x3 before and 2x1 after the pool; 3 classes.
     assert least(graph) == Least(
         model_size=(1 + 1) + (1 + 3), working_memory=40 + 12,
-        working_memory_weights=40 + 1, macs=12 + 1, ram=40 + 2)
+        working_memory_weights=40 + 1, macs=12 + 1,
+        working_memory_without_image=40 + 12, ram=40 + 2)
+    # An image that the network reads as it comes is left out; the pool is a step.
+    raw = dataclasses.replace(graph, downsample=1)
+    assert least(raw).working_memory_without_image == 9 * 7 + 4 * 3
+    assert least(raw, prunes=False).working_memory_without_image == 7 * (63 + 12)
 
 
 def test_the_cheapest_branch_bounds_and_depthwise_works_in_place():

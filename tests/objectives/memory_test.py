@@ -56,11 +56,14 @@ def test_lenet(policy):
     assert layers.outputs == [11_520, 3_200, 500, 10]
     # 576 and 64 positions; dense layers multiply once
     assert layers.macs == [500 * 576, 25_000 * 64, 400_000, 5_000]
+    # Without the image: a pool reads and writes, 11520 + 2880 as uNAS counts it.
+    assert layers.alive == [14_400, 6_080, 800 + 500, 500 + 10]
+    assert costs.working_memory_without_image == 14_400
 
 
 def test_lenet_before_training():
     rows = graph_costs.layer_rows(LENET)
-    assert graph_costs.totals(rows) == (431_080, 12_304, 400_800, 2_293_000)
+    assert graph_costs.totals(rows) == (431_080, 12_304, 400_800, 2_293_000, 14_400)
     assert [r.input_output for r in rows] == [12_304, 6_080, 1_300, 510]
 
 
@@ -89,7 +92,49 @@ def test_the_network_that_the_authors_deployed(policy):
     # The convolution's y counts in full although 122 of its 550 elements are read.
     assert costs.working_memory == 81 + 550 == 631
     assert costs.working_memory_weights == 550 + 1220
+    # The down-sampled image is a tensor that the network makes.
+    assert costs.working_memory_without_image == 81 + 550
     assert layers.macs == [550 * 25, 1220]
+
+
+@pytest.mark.parametrize('downsample, expected', [(1, 400), (2, 196 + 300)])
+def test_memory_without_the_image(downsample, expected):
+    """LeNet-300-100: 300 + 100 of 784-300-100-10, as uNAS counts it."""
+    graph = Graph((28, 28, 1), downsample, False, (
+        Node('fc1', 'dense', ('input',), 300), Node('fc2', 'dense', ('fc1',), 100),
+        Node('classifier', 'dense', ('fc2',), 10, relu=False)))
+    costs, layers = _costs(graph)
+    assert costs.working_memory_without_image == expected
+    assert layers.alive[1:] == [400, 110]
+
+
+def test_colours_that_become_one_are_a_tensor_of_the_network():
+    whole, squeezed = (Graph((8, 8, 3), 1, squeeze, (
+        _conv('conv', 'input', 2, 3),
+        Node('classifier', 'dense', ('conv',), 2, relu=False)))
+        for squeeze in (False, True))
+    # One output unit for two classes.
+    assert _costs(whole)[1].alive == [72, 73]
+    assert _costs(squeezed)[1].alive == [64 + 72, 73]
+
+
+def test_what_a_later_layer_reads_stays_alive():
+    """The left branch holds the first block's maps while the second one runs."""
+    graph = Graph((8, 8, 1), 1, False, (
+        _conv('one', 'input', 4, 3, 2), _conv('two', 'one', 3, 2),
+        Node('main-fc', 'dense', ('two',), 5), Node('left-fc', 'dense', ('one',), 5),
+        Node('merge', 'sum', ('main-fc', 'left-fc'), 5, relu=False),
+        Node('classifier', 'dense', ('merge',), 3, relu=False)))
+    costs, layers = _costs(graph)
+    # 4x6x6 -> 4x3x3 = 36, 3x2x2 = 12; 36 stay until left-fc has read them.
+    assert layers.alive == [144 + 36, 36 + 12, 36 + 12 + 5, 5 + 36 + 5, 5 + 5 + 3]
+    assert costs.working_memory_without_image == 180
+
+    def drop(kept):
+        return kept | {'left-fc': np.zeros_like(kept['left-fc'])}
+
+    # The merge keeps the branch's units, as biases, but nobody reads `one` later.
+    assert _costs(graph, drop=drop)[1].alive[1] == 36 + 12
 
 
 def test_a_removed_map_takes_everything_at_it_along():
@@ -221,7 +266,7 @@ def test_layer_costs_equal_a_slow_count(pruned_groups):
         _, stay = unit_reference.living_units(graph, kept)
         numbers = {name: kernel.sum() for name, kernel in kernels.items()}
         expected = unit_reference.layer_counts(graph, stay, numbers)
-        for ours, theirs in zip(layers, expected):
+        for ours, theirs in zip(layers, expected, strict=True):
             np.testing.assert_array_equal(ours, theirs)
         whole = memory.total(jax.tree.map(np.asarray, layers))
         assert [int(v) for v in whole] == unit_reference.totals(expected)
