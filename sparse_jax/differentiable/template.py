@@ -174,8 +174,14 @@ def hard(logits: Decisions) -> Decisions:
         lambda a: jax.nn.one_hot(a.argmax(-1), a.shape[-1], dtype=jnp.float32), logits)
 
 
-def relaxed(key: jax.Array, logits: Decisions, temperature: jax.Array) -> Decisions:
-    """A draw of the Gumbel-softmax of every decision (Jang et al., 2017)."""
+def relaxed(noise: jax.Array, logits: Decisions, temperature: jax.Array) -> Decisions:
+    """A draw of the Gumbel-softmax of every decision (Jang et al., 2017).
+
+    Args:
+      noise: [choices] of all decisions, Gumbel distributed.
+      logits: of them.
+      temperature: [] of the softmax.
+    """
     flat, unflat = ravel_pytree(logits)
-    noisy = unflat((flat + jax.random.gumbel(key, flat.shape)) / temperature)
+    noisy = unflat((flat + noise) / temperature)
     return jax.tree.map(functools.partial(jax.nn.softmax, axis=-1), noisy)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax import compiler, efforts
+from sparse_jax import efforts
 from sparse_jax.differentiable import choices
 from sparse_jax.differentiable import search as relaxed
 from sparse_jax.differentiable.costs import Budgets
@@ -17,6 +17,7 @@ from sparse_jax.differentiable.discretise import Network, discretise
 from sparse_jax.differentiable.network import products
 from sparse_jax.differentiable.search import Config
 from sparse_jax.differentiable.template import Decisions
+from sparse_jax.evaluation import machine
 from sparse_jax.objectives.goal import Goal
 from sparse_jax.search.starts import SPARE, WHOLE_MAPS, known_cost, targets
 from sparse_jax.space import encoding
@@ -75,13 +76,12 @@ def points(setup: 'Setup', key: jax.Array) -> np.ndarray:
     """
     settings, space = setup.settings.differentiable, setup.space
     focused = setup.settings.search.focus == 'error'
-    shares = _shares(settings.budgets, focused) * settings.seeds
-    seeds = np.repeat(np.arange(settings.seeds), settings.budgets)
+    shares = _shares(settings.budgets, focused)
     key_search, key_rows = jax.random.split(key)
-    bases = _bases(key_rows, setup, len(shares) * len(settings.templates) + 1)
+    bases = _bases(key_rows, setup, work(setup).networks + 1)
     rows: dict[bytes, np.ndarray] = {}
     seen: set[Graph] = set()
-    found = [_of_template(setup, key_search, text, shares, seeds)
+    found = [_of_template(setup, key_search, text, shares)
              for text in settings.templates]
     for i, network in enumerate(n for at_share in zip(*found) for n in at_share):
         if network is None:
@@ -97,59 +97,65 @@ def points(setup: 'Setup', key: jax.Array) -> np.ndarray:
 def work(setup: 'Setup') -> Work:
     """What `points` will take."""
     settings = setup.settings.differentiable
-    searches = settings.budgets * settings.seeds
-    # The first set has all of the memory.
-    most = _most_memory([_budgets(setup, share) for share in _shares(1)])
-    each = [products(choices.of_space(setup.space, text, settings.widest, most))
-            for text in settings.templates]
-    images = settings.steps * settings.batch_size * searches
-    return Work(searches * len(each), len(each), float(images * sum(each)))
+    configs = [_config(setup, text) for text in settings.templates]
+    networks = settings.budgets * settings.seeds * len(configs)
+    return Work(networks, len(configs), sum(map(
+        functools.partial(_products, searches=(settings.seeds, settings.budgets)),
+        configs)))
+
+
+def _products(config: Config, searches: tuple[int, int]) -> float:
+    """Of all steps: the searches of a seed share their warm-up."""
+    seeds, budgets = searches
+    steps = seeds * (config.warmup + budgets * (config.last - config.warmup))
+    return float(steps * config.batch_size * products(config.template))
+
+
+def _config(setup: 'Setup', text: str) -> Config:
+    """Of the searches of a template."""
+    settings = setup.settings.differentiable
+    # The first set of budgets has all of the memory.
+    most = float(max(_budgets(setup, share).working_memory for share in _shares(1)))
+    template = choices.of_space(setup.space, text, settings.widest, most)
+    return Config(template, settings.steps, settings.batch_size,
+                  conv=setup.lowering.conv, holds=False)
 
 
 def _of_template(
-    setup: 'Setup', key: jax.Array, text: str, shares: Sequence[_Share],
-    seeds: np.ndarray,
+    setup: 'Setup', key: jax.Array, text: str, shares: Sequence[_Share]
 ) -> list[Network | None]:
-    """What one template gives within every set of budgets."""
-    settings, space = setup.settings.differentiable, setup.space
-    budgets = [_budgets(setup, share) for share in shares]
-    template = choices.of_space(space, text, settings.widest, _most_memory(budgets))
-    config = Config(template, settings.steps, settings.batch_size,
-                    conv=setup.lowering.conv)
-    allow = choices.allowed(template, space)
-    base = _middle(setup)
-    logits = _trained(setup, key, (budgets, seeds), config, allow)
-    return [discretise(jax.tree.map(lambda a, i=i: a[i], logits), template, space,
-                       functools.partial(_excess, setup=setup, share=share), base)
+    """What one template gives at every seed within every set of budgets."""
+    space, config = setup.space, _config(setup, text)
+    logits = _trained(setup, key, [_budgets(setup, share) for share in shares], config)
+    one = lambda at, share: discretise(
+        jax.tree.map(lambda a: a[at], logits), config.template, space,
+        functools.partial(_excess, setup=setup, share=share), _middle(setup))
+    return [one((seed, i), share) for seed in range(setup.settings.differentiable.seeds)
             for i, share in enumerate(shares)]
 
 
 def _trained(
-    setup: 'Setup', key: jax.Array, searches: tuple[Sequence[Budgets], np.ndarray],
-    config: Config, allow: Decisions,
+    setup: 'Setup', key: jax.Array, budgets: Sequence[Budgets], config: Config
 ) -> Decisions:
-    """Logits of all searches, [B, ...] on the host; on a CPU in as many threads as the
-    machine lends, all by one program."""
-    budgets, seeds = searches
+    """Logits of all searches, [seeds, budgets, ...] on the host; on a CPU in as many
+    threads as the machine lends, all by one program."""
     on_cpu, runtime = jax.default_backend() == 'cpu', setup.settings.runtime
-    workers = min(runtime.workers or os.cpu_count() or 1, len(seeds)) if on_cpu else 1
-    each = -(-len(seeds) // workers)
+    workers = min(runtime.workers or os.cpu_count() or 1, len(budgets)) if on_cpu else 1
+    each = -(-len(budgets) // workers)
     # Slices of one length; the last one repeats what it lacks.
-    slices = np.minimum(np.arange(workers * each), len(seeds) - 1).reshape(workers, -1)
+    slices = np.minimum(np.arange(workers * each), len(budgets) - 1)
+    seeds = np.arange(setup.settings.differentiable.seeds)
+    allow = choices.allowed(config.template, setup.space)
     data = train_data(setup.dataset.train, setup.dataset)
-    given = [(key, data, relaxed.stacked([budgets[i] for i in part]), seeds[part])
-             for part in slices]
-    chunk = 1 if on_cpu else None
-    program = relaxed.front.lower(*given[0], config, allow, chunk).compile(
-        compiler_options=compiler.known(efforts.PLAIN) if on_cpu else None)
+    given = [(key, data, relaxed.stacked([budgets[i] for i in part]), seeds)
+             for part in slices.reshape(workers, -1)]
+    program = relaxed.front.lower(*given[0], config, allow, not on_cpu).compile(
+        compiler_options=machine.compiler_options(machine.make_mesh(1), efforts.PLAIN))
     run = lambda part: jax.device_get(program(*part, allow).logits)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(run, given))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[:len(seeds)], *found)
-
-
-def _most_memory(budgets: Sequence[Budgets]) -> float:
-    return max(float(most.working_memory) for most in budgets)
+    return jax.tree.map(
+        lambda *parts: np.concatenate(parts, 1)[:, :len(budgets)], *found)
 
 
 def _shares(number: int, focused: bool = False) -> list[_Share]:

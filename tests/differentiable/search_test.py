@@ -1,5 +1,7 @@
 """A front of budgets is one program, and its networks are within them."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ SPACE = space_of((8, 8, 1), 10)
 TEMPLATE = template_of('cc', SPACE, widest=4)
 CONFIG = Config(TEMPLATE, steps=6, batch_size=16, conv=lowering.chosen().conv)
 ALLOW = allowed(TEMPLATE, SPACE)
-AT_ONCE = 8
+AT_ONCE, ONE_SEED = 8, np.zeros(1, np.int32)
 
 
 @pytest.fixture(scope='module')
@@ -35,10 +37,11 @@ def _budgets(number):
     return [Budgets(*map(float, np.exp(rng.uniform(low, high)))) for _ in range(number)]
 
 
-def _front(digits, budgets, key=0, chunk=1):
+def _front(digits, budgets, key=0, at_once=False):
     assert len(budgets) == AT_ONCE
-    return front(jax.random.key(key), digits, stacked(budgets),
-                 np.zeros(AT_ONCE, np.int32), CONFIG, ALLOW, chunk)
+    found = front(jax.random.key(key), digits, stacked(budgets), ONE_SEED, CONFIG,
+                  ALLOW, at_once)
+    return jax.tree.map(lambda a: a[0], found)
 
 
 def _made(found, budgets, template, space):
@@ -72,24 +75,35 @@ def test_a_front_is_traced_once(digits, monkeypatch):
     # Not compiled: shapes are enough, of steps that nothing else has.
     config = Config(TEMPLATE, steps=13, batch_size=16, conv=CONFIG.conv)
     run = lambda budgets: front.trace(
-        jax.random.key(0), digits, budgets, np.zeros(64, np.int32), config, ALLOW, 1)
+        jax.random.key(0), digits, budgets, ONE_SEED, config, ALLOW)
     run(stacked(_budgets(64)))
     assert len(traced) == 1
 
 
-def test_chunks_and_neighbours_change_nothing(digits):
+def test_neighbours_and_a_shared_warmup_change_nothing(digits):
     budgets = _budgets(AT_ONCE)
-    one, pair = (_front(digits, budgets, chunk=chunk) for chunk in (1, 2))
+    one, together = (_front(digits, budgets, at_once=flag) for flag in (False, True))
     others = _front(digits, [budgets[2]] * AT_ONCE)
-    for a, b, c in zip(*(jax.tree.leaves(found) for found in (one, pair, others))):
+    for a, b, c in zip(*(jax.tree.leaves(found) for found in (one, together, others))):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
         np.testing.assert_array_equal(a[2], c[0])
 
 
+def test_steps_at_held_choices_change_no_decision(digits):
+    config = dataclasses.replace(CONFIG, holds=False)
+    assert (config.warmup, config.last, CONFIG.last) == (1, 5, 6)
+    run = lambda config: jax.jit(lambda: searching.search(
+        jax.random.key(0), digits, _budgets(1)[0], config, ALLOW))()
+    whole, short = run(CONFIG), run(config)
+    for a, b in zip(whole.logits, short.logits):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    assert short.entropy == 0 < whole.entropy
+    assert not np.array_equal(whole.params[0].kernel, short.params[0].kernel)
+
+
 def test_seeds_differ(digits):
-    budgets = stacked(_budgets(1) * AT_ONCE)
-    seeds = np.arange(AT_ONCE, dtype=np.int32)
-    found = front(jax.random.key(0), digits, budgets, seeds, CONFIG, ALLOW, 1)
+    found = front(jax.random.key(0), digits, stacked(_budgets(1)),
+                  np.arange(2, dtype=np.int32), CONFIG, ALLOW)
     assert not np.array_equal(found.logits.width[0], found.logits.width[1])
 
 
@@ -104,7 +118,8 @@ def test_decisions_follow_budgets_and_weights_the_images():
     config = Config(template, steps=120, batch_size=32, conv=CONFIG.conv)
     budgets = [Budgets(60.0, 100.0), Budgets(np.inf, np.inf)]
     found = front(jax.random.key(0), TrainData(images, labels), stacked(budgets),
-                  np.zeros(2, np.int32), config, allowed(template, space), 1)
+                  ONE_SEED, config, allowed(template, space))
+    found = jax.tree.map(lambda a: a[0], found)
     assert (np.asarray(found.entropy) < 0.3).all()
     made = _made(found, budgets, template, space)
     small, large = (graph_totals(network.graph).model_size for network in made)

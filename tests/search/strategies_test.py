@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from launch import progress
+from sparse_jax import efforts
+from sparse_jax.evaluation import machine
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import gradient, loop, strategies
 from sparse_jax.search.strategies import STRATEGIES, Strategy
@@ -44,10 +46,19 @@ def _expected(built):
     return STRATEGIES['differentiable'].points(built, key)
 
 
-def test_points_are_different_rows_of_the_table_within_the_targets():
+def test_points_are_different_rows_of_the_table_within_the_targets(monkeypatch):
+    compiled, real = [], jax.stages.Lowered.compile
+
+    def spied(self, compiler_options=None):
+        compiled.append(compiler_options)
+        return real(self, compiler_options)
+
+    monkeypatch.setattr(jax.stages.Lowered, 'compile', spied)
     built = tiny_study.build(
         **FEW, objectives__model_size=400, objectives__working_memory=120)
     rows = gradient.points(built, jax.random.key(0))
+    # Sums are those of any number of cores.
+    assert machine.compiler_options(machine.make_mesh(1), efforts.PLAIN) in compiled
     assert 1 <= len(rows) <= 3
     np.testing.assert_array_equal(rows, encoding.canonical(built.space, rows))
     assert len({row.tobytes() for row in rows}) == len(rows)
@@ -83,7 +94,8 @@ def test_what_a_search_by_gradient_takes_is_counted():
     work = gradient.work(tiny_study.build(**FEW))
     # Windows of 5, four maps over 6 x 6 pixels, three classes that read all of them.
     each = 25 * 4 * 36 + 3 * 4 * 36
-    assert work == gradient.Work(3, 1, 3 * 6 * 64 * each)
+    # Of 6 steps the warm-up is one for all, and the last is not taken.
+    assert work == gradient.Work(3, 1, (1 + 3 * 4) * 64 * each)
     assert strategies.work(tiny_study.build()) == gradient.NOTHING
 
 
