@@ -6,6 +6,7 @@ CLASS_WEIGHTS = ('none', 'balanced')
 SCHEDULES = ('linear', 'cosine')
 FLIPS = ('auto', 'on', 'off')
 PRECISIONS = ('float32', 'bfloat16')
+OPTIMIZERS = ('adam', 'muon')
 AS_KNOWN = -1
 """Shift of a data set whose own is to be used."""
 
@@ -57,7 +58,7 @@ class TrainConfig:
 
     These settings decide the compiled program or hold for all candidates. What differs
     between candidates (learning rate, coefficient of the penalty, its annealing) is
-    data and stands in their `Candidate`. The optimiser is Adam.
+    data and stands in their `Candidate`.
 
     Attributes:
       epochs: passes over the training data. The table's epochs are in units of
@@ -79,6 +80,8 @@ class TrainConfig:
         counts as much in all, whatever its images are.
       precision: 'float32', or 'bfloat16' for what the products of a training step read;
         their sums, the weights and all else stay float32, and so does all measuring.
+      optimizer: 'adam', or 'muon', which takes kernels as matrices and makes all
+        singular values of their steps equal (`training.optimizers`).
     """
 
     epochs: int = 40
@@ -93,6 +96,7 @@ class TrainConfig:
     variational_travel: float = 0.0
     class_weights: str = 'none'
     precision: str = 'float32'
+    optimizer: str = 'adam'
 
     def __post_init__(self) -> None:
         checks = {
@@ -107,6 +111,7 @@ class TrainConfig:
             'variational_travel': 0 <= self.variational_travel <= 1000,
             'class_weights': self.class_weights in CLASS_WEIGHTS,
             'precision': self.precision in PRECISIONS,
+            'optimizer': self.optimizer in OPTIMIZERS,
         }
         allowed = {'epochs': 'at least 1', 'batch_size': '1 to 4096',
                    'variational_rate': 'above 0', 'decay': '0 to 1',
@@ -114,7 +119,8 @@ class TrainConfig:
                    'schedule': ', '.join(SCHEDULES), 'weight_decay': '0 (none) to 1',
                    'variational_travel': '0 (by variational_rate) to 1000',
                    'class_weights': ', '.join(CLASS_WEIGHTS),
-                   'precision': ', '.join(PRECISIONS)}
+                   'precision': ', '.join(PRECISIONS),
+                   'optimizer': ', '.join(OPTIMIZERS)}
         for name, fine in checks.items():
             if not fine:
                 raise ValueError(

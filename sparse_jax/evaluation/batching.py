@@ -31,6 +31,7 @@ from sparse_jax.model.skeleton import Candidate, Skeleton, stack
 from sparse_jax.objectives.memory import Costs
 from sparse_jax.study.outcome import PRESSURE
 from sparse_jax.training.data import TrainData
+from sparse_jax.training.optimizers import MuonState
 from sparse_jax.training.step import TrainInfo, TrainState, Variables
 
 
@@ -69,7 +70,7 @@ def abstract(candidate: Candidate, weights: Variables, slots: int) -> Batch:
 lowered.register(
     Batch, Candidate, Inherited, Variables, Shared, TrainData, Started, TrainState,
     TrainInfo, Trained, Measurement, Costs, Curve, optax.EmptyState,
-    optax.ScaleByAdamState)
+    optax.ScaleByAdamState, MuonState)
 
 
 class Phases(NamedTuple):

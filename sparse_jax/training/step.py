@@ -10,10 +10,9 @@ import optax
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.train_config import TrainConfig
 from sparse_jax.training import schedules
+from sparse_jax.training.optimizers import optimizer
 from sparse_jax.training.procedure import Procedure
 
-EPSILON_ROOT = 1e-20
-"""Far below the square of Adam's own epsilon."""
 REMEMBERED = 20.0
 """Running means of a run cover about one part in so many of it."""
 
@@ -74,16 +73,6 @@ class Schedule(NamedTuple):
     num_images: int
 
 
-def optimizer(config: TrainConfig) -> optax.GradientTransformation:
-    """Adam without its rate, which is traced and differs between candidates.
-
-    One flat vector: a handful of operations instead of a handful per layer. The root
-    has a gradient where a weight has none, so that a training can be differentiated.
-    """
-    clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-    return optax.flatten(optax.chain(*clip, optax.scale_by_adam(eps_root=EPSILON_ROOT)))
-
-
 def init_state(
     params: dict, aux: dict, stats: dict, config: TrainConfig
 ) -> TrainState:
@@ -128,7 +117,7 @@ def train_step(
     seed: jax.Array, state: TrainState, batch: tuple, candidate: Candidate, valid: dict,
     *, procedure: Procedure, schedule: Schedule,
 ) -> tuple[TrainState, TrainInfo]:
-    """One Adam step on a batch, see `loss_fn`.
+    """One step of the optimiser on a batch, see `loss_fn`.
 
     seed: [2] uint32, of this step's noise (`counter_noise`).
     """
@@ -145,7 +134,8 @@ def train_step(
         loss_fn, has_aux=True)(
             trained, state, seed, batch, valid, settings, procedure=procedure)
     updates: Any
-    updates, opt_state = optimizer(config).update(grads, state.opt_state, trained)
+    updates, opt_state = optimizer(config, valid).update(
+        grads, state.opt_state, trained)
     factor = schedules.rate_factor(state.step / total, config.decay, config.schedule)
     if config.warmup:
         factor = factor * schedules.warmup_factor(
@@ -172,7 +162,7 @@ def train_step(
 
 
 def _with_decay(updates: dict, params: dict, decay: float) -> dict:
-    """Adam's updates with the decoupled decay of the kernels, which is not scaled by
+    """The directions with the decoupled decay of the kernels, which is not scaled by
     the moments (Loshchilov and Hutter 2019)."""
     return {name: leaves if 'kernel' not in leaves else leaves | {
         'kernel': leaves['kernel'] + decay * params[name]['kernel']}

@@ -55,10 +55,10 @@ def train(
 ) -> tuple[TrainState, TrainInfo]:
     """Train one candidate; pure and un-jitted, the caller vmaps it.
 
-    Adam on cross-entropy plus the method's penalty, with the schedules of the SpArSe
-    table (pretraining, zero-regularization-epochs, annealing-epochs, alpha). One scan
-    over the resident images; differentiable with respect to real settings of the
-    candidate.
+    The optimiser of the config on cross-entropy plus the method's penalty, with the
+    schedules of the SpArSe table (pretraining, zero-regularization-epochs,
+    annealing-epochs, alpha). One scan over the resident images; differentiable with
+    respect to real settings of the candidate.
 
     Args:
       key: the candidate's own randomness (noise).
@@ -76,8 +76,8 @@ def train(
     Returns:
       The trained state and per-epoch `TrainInfo` of shape [config.epochs], NaN for
       epochs that did not run. A second call with the state is another run, with a
-      schedule of its own, that goes on from the weights, Adam's moments and, with a
-      target, the multiplier of the penalty.
+      schedule of its own, that goes on from the weights, the optimiser's moments and,
+      with a target, the multiplier of the penalty.
 
     Raises:
       ValueError: `data` has no images.
