@@ -148,6 +148,7 @@ def by_the_clock(
     config.space.restrict = ('batch-norm=true, learning-rate=0.007, '
                              'input-downsampling-type=average, residual-block-*=false')
     config.train.epochs = epochs
+    config.train.optimizer = 'muon'
     config.train.warmup = 0.05
     config.train.decay = 1.0
     config.train.variational_travel = 30.0

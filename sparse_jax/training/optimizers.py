@@ -26,6 +26,8 @@ ITERATIONS = 5
 LENGTH = 1.2
 """Root mean square of the direction of a weight, where all singular values are 1; of
 Adam's it is below 1. Tried on networks of two kilobytes (docs/training.md)."""
+PART = 256
+"""Terms of a sum that no compiler splits."""
 TINY = 1e-20
 """Beside the square of a norm, whose root has a gradient then."""
 
@@ -113,9 +115,21 @@ def orthogonal(matrix: jax.Array) -> jax.Array:
     x = wide * jax.lax.rsqrt((wide * wide).sum() + TINY)
     a, b, c = QUINTIC
     for _ in range(ITERATIONS):
-        gram = x @ x.T
+        gram = _gram(x)
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x if wide is matrix else x.T
+
+
+def _gram(x: jax.Array) -> jax.Array:
+    """X Xᵀ, long sums in parts: XLA may split one over threads, and its rounding would
+    depend on their number."""
+    rows, columns = x.shape
+    if columns <= PART:
+        return x @ x.T
+    parts = -(-columns // PART)
+    filled = jnp.pad(x, ((0, 0), (0, parts * PART - columns)))
+    blocks = filled.reshape(rows, parts, PART)
+    return jnp.einsum('apk,bpk->pab', blocks, blocks).sum(0)
 
 
 def _split(trained: tuple[Tree, Any]) -> tuple[dict[str, jax.Array], tuple[Tree, Any]]:

@@ -39,7 +39,7 @@ skeleton, candidate = sampled.unpadded(graph)
 candidate = candidate._replace(
     learning_rate=np.float32(1e-2), alpha=np.float32(0.1))
 programs = Programs(
-    Recipe(sparse_vd(), TrainConfig(1, 128), (-1.0,)),
+    Recipe(sparse_vd(), TrainConfig(1, 128, optimizer={optimizer!r}), (-1.0,)),
     Shared(data, data, jax.random.key(1)), Machine(Lowering({conv!r}), make_mesh(1), 1))
 program = programs.get(skeleton, candidate)
 member = Member(Trial(0, None, 1), graph, candidate, np.uint32([0, 5]), None)
@@ -49,21 +49,23 @@ print(hashlib.sha256(b''.join(leaves)).hexdigest())
 '''
 
 
-def _other_process(conv, *command):
+def _other_process(conv, optimizer, *command):
     done = subprocess.run(
-        [*command, sys.executable, '-c', SCRIPT.replace('{conv!r}', repr(conv))],
+        [*command, sys.executable, '-c', SCRIPT.replace('{conv!r}', repr(conv)).replace(
+            '{optimizer!r}', repr(optimizer))],
         capture_output=True, text=True, env=os.environ | {'JAX_PLATFORMS': 'cpu'},
         check=True)
     return done.stdout
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='one core')
-@pytest.mark.parametrize('conv', ['patches', 'direct'])
-def test_one_core_trains_as_all_do(conv):
+@pytest.mark.parametrize('conv, optimizer', [('patches', 'adam'), ('direct', 'muon')])
+def test_one_core_trains_as_all_do(conv, optimizer):
     if not lowering.runs_here(conv):
         pytest.skip('no C++ compiler')
     one = min(os.sched_getaffinity(0))
-    assert _other_process(conv, 'taskset', '-c', str(one)) == _other_process(conv)
+    assert (_other_process(conv, optimizer, 'taskset', '-c', str(one))
+            == _other_process(conv, optimizer))
 
 
 def test_sums_are_left_to_xla():

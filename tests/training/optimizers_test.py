@@ -11,7 +11,7 @@ from sparse_jax.training import optimizers
 from sparse_jax.training.optimizers import LENGTH, MOMENTUM, optimizer
 
 MUON = TrainConfig(optimizer='muon')
-SHAPES = [(4, 30), (30, 4), (7, 7), (1, 9)]
+SHAPES = [(4, 30), (30, 4), (7, 7), (1, 9), (3, 600)]
 
 
 @pytest.mark.parametrize('shape', SHAPES)
