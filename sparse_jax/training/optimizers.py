@@ -71,16 +71,18 @@ def _muon(valid: Tree | None) -> optax.GradientTransformation:
     """Muon of all kernels that are matrices, Adam of the rest."""
     others = optax.flatten(_adam())
 
-    def init(trained: tuple[Tree, Any]) -> MuonState:
+    def init(trained: Any) -> MuonState:
         matrices, rest = _split(trained)
         return MuonState(others.init(rest), jax.tree.map(jnp.zeros_like, matrices))
 
     def update(
-        grads: tuple[Tree, Any], state: MuonState, trained: Any = None
-    ) -> tuple[tuple[Tree, Any], MuonState]:
+        grads: Any, state: Any, trained: Any = None
+    ) -> tuple[Any, MuonState]:
         del trained
         matrices, rest = _split(grads)
-        (params, aux), adam = others.update(rest, state.adam)
+        directions: Any
+        directions, adam = others.update(rest, state.adam)
+        params, aux = directions
         momentum = jax.tree.map(
             lambda old, new: MOMENTUM * old + new, state.momentum, matrices)
         for name, gradient in matrices.items():
@@ -89,7 +91,7 @@ def _muon(valid: Tree | None) -> optax.GradientTransformation:
             params[name] = {**params[name], 'kernel': kernel}
         return (params, aux), MuonState(adam, momentum)
 
-    return optax.GradientTransformation(init, update)  # pyright: ignore
+    return optax.GradientTransformation(init, update)
 
 
 def direction(momentum: jax.Array, valid: jax.Array | None = None) -> jax.Array:
