@@ -71,15 +71,12 @@ def _muon(valid: Tree | None) -> optax.GradientTransformation:
     """Muon of all kernels that are matrices, Adam of the rest."""
     others = optax.flatten(_adam())
 
-    def init(trained: Any) -> MuonState:
-        matrices, rest = _split(trained)
+    def init(params: Any) -> Any:
+        matrices, rest = _split(params)
         return MuonState(others.init(rest), jax.tree.map(jnp.zeros_like, matrices))
 
-    def update(
-        grads: Any, state: Any, trained: Any = None
-    ) -> tuple[Any, MuonState]:
-        del trained
-        matrices, rest = _split(grads)
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        matrices, rest = _split(updates)
         directions: Any
         directions, adam = others.update(rest, state.adam)
         params, aux = directions

@@ -1,5 +1,7 @@
 """Directions of Muon against its definition; padding; what it leaves to Adam."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,7 @@ def test_singular_values_become_equal_and_vectors_stay(shape):
 
 
 def test_a_matrix_of_rank_one_by_hand():
-    """Its one singular value is 1 after scaling and goes through the quintic five times;
+    """Its one singular value is 1 after scaling and passes the quintic five times;
     the other directions stay 0."""
     value = 1.0
     for _ in range(5):
@@ -73,26 +75,29 @@ def test_matrices_go_with_muon_and_all_else_with_adam():
     trained, first, second = (_trained(rng) for _ in range(3))
     muon, adam = optimizer(MUON), optax.scale_by_adam(eps_root=1e-20)
     state, plain = muon.init(trained), adam.init(trained)
+    found: Any
+    its: Any
     for grads in (first, second):
-        (params, aux), state = muon.update(grads, state, trained)
-        (expected, beside), plain = adam.update(grads, plain)
+        found, state = muon.update(grads, state, trained)
+        its, plain = adam.update(grads, plain)
+    (params, aux), (expected, beside) = found, its
     for name in ('conv', 'classifier'):
         momentum = MOMENTUM * first[0][name]['kernel'] + second[0][name]['kernel']
         np.testing.assert_allclose(params[name]['kernel'], optimizers.direction(
             MOMENTUM * momentum + second[0][name]['kernel']), rtol=1e-4, atol=1e-6)
         params[name].pop('kernel'), expected[name].pop('kernel')
-    for found, its in zip(jax.tree.leaves((params, aux)),
+    for ours, adams in zip(jax.tree.leaves((params, aux)),
                           jax.tree.leaves((expected, beside)), strict=True):
-        np.testing.assert_allclose(found, its, rtol=1e-5)
+        np.testing.assert_allclose(ours, adams, rtol=1e-5)
 
 
 def test_gradients_are_clipped_before_both():
-    """Where gradients are tiny Adam's epsilon shows; a matrix has no length of its own."""
+    """Tiny ones leave Adam its epsilon; a matrix has no length of its own."""
     grads = _trained(np.random.default_rng(3))
     free, clipped = (optimizer(TrainConfig(optimizer='muon', clip_norm=norm))
                      for norm in (0.0, 1e-7))
-    (whole, _), _ = free.update(grads, free.init(grads))
-    (small, _), _ = clipped.update(grads, clipped.init(grads))
+    runs: Any = [rule.update(grads, rule.init(grads)) for rule in (free, clipped)]
+    whole, small = (params for (params, _), _ in runs)
     ratio = np.abs(small['conv']['bias']) / np.abs(whole['conv']['bias'])
     assert ratio.max() < 0.9
     np.testing.assert_allclose(
