@@ -166,8 +166,9 @@ def by_the_clock(
     # to the end.
     config.search.final_share = 0.4
     config.search.final_epochs = (LONG if minutes < HOUR else LONGER) * epochs
-    # What fits into the minutes that are left.
+    # What fits into the minutes that are left: rather more networks than more starts.
     config.search.finals = 16
+    config.search.final_starts = 2
     config.search.rounds = 1000
     config.search.max_minutes = minutes
     return config
