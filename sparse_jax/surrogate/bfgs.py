@@ -16,6 +16,8 @@ from sparse_jax.types import Array
 
 SUFFICIENT = 1e-4
 """Armijo's constant."""
+BLOCK = 5
+"""Evaluations after which a search that ends early asks whether it gains anything."""
 
 
 class State(NamedTuple):
@@ -32,6 +34,16 @@ class State(NamedTuple):
     """[] bool: the inverse Hessian is still the initial guess."""
     length: Array
     """[] step length to try next."""
+
+
+class _Progress(NamedTuple):
+    """A search that ends early, between two blocks."""
+
+    state: State
+    number: Array
+    """[] evaluations so far."""
+    before: Array
+    """[] the value one block earlier."""
 
 
 def _learn(state: State, move: Array, turn: Array, learn: Array) -> Array:
@@ -79,11 +91,22 @@ def _step(
         state.fresh & ~learn, keep(jnp.ones_like(t), shorter))
 
 
-def minimise(loss: Callable[[Any], Array], start: Any, *, steps: int
-             ) -> tuple[Any, Array]:
-    """Minimises loss(params) from `start` by `steps` evaluations -> (params, value).
+def minimise(
+    loss: Callable[[Any], Array], start: Any, *, steps: int, gain: float | None = None
+) -> tuple[Any, Array]:
+    """Minimises loss(params) from `start` by at most `steps` evaluations.
 
-    The value never rises. A start at which the loss is not a number stays there.
+    Args:
+      loss: of a pytree of parameters.
+      start: the parameters to begin with. A start at which the loss is not a number
+        stays there.
+      steps: evaluations after that of the start; with `gain` all evaluations, in whole
+        blocks.
+      gain: end after `BLOCK` evaluations, not the first, in which the loss fell by no
+        more than this; None for never. Under `vmap` every lane waits for the last one.
+
+    Returns:
+      (params, value); the value never rises.
     """
     x, unravel = ravel_pytree(start)
     gradient = jax.value_and_grad(lambda x: loss(unravel(x)))
@@ -92,10 +115,23 @@ def minimise(loss: Callable[[Any], Array], start: Any, *, steps: int
                   jnp.zeros((x.size, x.size), x.dtype), jnp.array(True),
                   jnp.ones((), x.dtype))
 
+    # The start is evaluated by the code of the steps: a second copy of the gradient
+    # would double what is compiled.
     def step(state: State, number: Array) -> tuple[State, None]:
         return _step(gradient, state, number == 0), None
 
-    # The start is evaluated by the code of the steps: a second copy of the gradient
-    # would double what is compiled.
-    state, _ = jax.lax.scan(step, state, jnp.arange(steps + 1))
+    if gain is None:
+        state, _ = jax.lax.scan(step, state, jnp.arange(steps + 1))
+        return unravel(jnp.asarray(state.x)), state.value
+
+    def block(carry: _Progress) -> _Progress:
+        state, _ = jax.lax.scan(step, carry.state, carry.number + jnp.arange(BLOCK))
+        return _Progress(state, carry.number + BLOCK, carry.state.value)
+
+    def goes_on(carry: _Progress) -> Array:
+        falls = carry.before - carry.state.value > gain
+        return (carry.number == 0) | (carry.number < steps) & falls
+
+    begun = _Progress(state, jnp.array(0), state.value)
+    state = jax.lax.while_loop(goes_on, block, begun).state
     return unravel(jnp.asarray(state.x)), state.value

@@ -18,7 +18,7 @@ from gpjax.kernels.computations import DenseKernelComputation
 
 from sparse_jax.efforts import PLAIN
 from sparse_jax.lowered import lower
-from sparse_jax.surrogate import fantasies, fitting, paths, posterior, warping
+from sparse_jax.surrogate import bfgs, fantasies, fitting, paths, posterior, warping
 from sparse_jax.surrogate.base import Posterior, Surrogate
 from sparse_jax.surrogate.embedding import Layout, embed, pack, squared_distance
 from sparse_jax.surrogate.posterior import JITTER, GPState, noise_of
@@ -49,6 +49,11 @@ class GPConfig:
     """Optimiser steps."""
     fit_rows: int = 256
     """Hyperparameters are fitted on at most so many rows; prediction uses all."""
+    noise: float = 0.1
+    """Variance of the noise that a fit begins with where there are more rows."""
+    gain: float = 1.0
+    """Such a fit ends when `bfgs.BLOCK` steps raise the log posterior density by no
+    more than this."""
     frequencies: int = 512
     """Random Fourier frequencies of a function draw."""
 
@@ -161,22 +166,33 @@ def _loss(
     return -evidence - fitting.log_prior(params, *priors)
 
 
+def _hyperparameters(
+    config: GPConfig, key: PRNGKey, rows: Array, target: Array
+) -> Params:
+    """The most probable hyperparameters of one objective."""
+    key_rows, key_start = jax.random.split(key)
+    size = rows.shape[0]
+    centre, spread = priors = _prior_of_params(config)
+    loss_of = lambda rows, target: lambda p: _loss(config, p, rows, target, priors)
+    if size <= config.fit_rows:
+        return fitting.fit(
+            key_start, loss_of(rows, target), centre, spread, screen=config.screen,
+            restarts=config.restarts if size <= config.small else 1,
+            steps=config.steps)
+    order = rows[:, -1] * (1.0 + jax.random.uniform(key_rows, (size,)))
+    chosen = jax.lax.top_k(order, config.fit_rows)[1]
+    # Where there is little noise the density hardly changes with it: fits that begin
+    # there stay there.
+    start = centre | {'noise': jnp.full_like(centre['noise'], np.log(config.noise))}
+    return bfgs.minimise(loss_of(rows[chosen], target[chosen]), start,
+                         steps=config.steps, gain=config.gain)[0]
+
+
 def _fit_one(
     config: GPConfig, key: PRNGKey, rows: Array, target: Array
 ) -> tuple[Any, ...]:
-    key_rows, key_start = jax.random.split(key)
     size = rows.shape[0]
-    some, goal = rows, target
-    if size > config.fit_rows:
-        order = rows[:, -1] * (1.0 + jax.random.uniform(key_rows, (size,)))
-        chosen = jax.lax.top_k(order, config.fit_rows)[1]
-        some, goal = rows[chosen], target[chosen]
-    centre, spread = priors = _prior_of_params(config)
-    few = some.shape[0] <= config.small
-    params = fitting.fit(
-        key_start, lambda p: _loss(config, p, some, goal, priors), centre, spread,
-        screen=config.screen, restarts=config.restarts if few else 1,
-        steps=config.steps)
+    params = _hyperparameters(config, key, rows, target)
     exact = _condition(config, params, rows, target)
     count = rows[:, -1].sum()
     # Each empty row adds the log density of a standard normal at zero.
@@ -196,7 +212,12 @@ def _fit(
     target = jnp.where(valid, warping.forward(warp, y), 0.0)
     rows = jax.vmap(lambda v: pack(x, active, v.astype(x.dtype)))(valid)
     keys = jax.random.split(key, len(config.log))
-    parts = jax.vmap(functools.partial(_fit_one, config))(keys, rows, target)
+    each = functools.partial(_fit_one, config)
+    if len(x) > config.fit_rows:
+        # One after another: none waits for the steps of the others.
+        parts = jax.lax.map(lambda model: each(*model), (keys, rows, target))
+    else:
+        parts = jax.vmap(each)(keys, rows, target)
     params, residual, upper, weights, nll = parts
     return GPState(params, warp, rows, residual, upper, weights, nll)
 

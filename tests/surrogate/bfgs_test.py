@@ -44,3 +44,33 @@ def test_an_undefined_start_stays_where_it_is():
     found, value = bfgs.minimise(
         lambda x: jnp.log(x).sum(), jnp.array([-1.0]), steps=3)
     assert np.isnan(value) and found[0] == -1.0
+
+
+@jax.jit
+def _run(gain, steps, a=-1.2):
+    found, value = bfgs.minimise(
+        _rosenbrock, {'a': a, 'b': jnp.ones_like(a)}, steps=steps, gain=gain)
+    return jnp.stack([found['a'], found['b'], value])
+
+
+def test_evaluations_come_in_blocks():
+    # The evaluation of the start is one of a block's, and none of the steps'.
+    scanned = jax.jit(lambda a: bfgs.minimise(
+        _rosenbrock, {'a': a, 'b': jnp.ones_like(a)}, steps=2 * bfgs.BLOCK - 1))(-1.2)
+    for steps in (2 * bfgs.BLOCK - 1, 2 * bfgs.BLOCK):
+        *found, value = _run(-np.inf, steps)
+        np.testing.assert_allclose(found, list(scanned[0].values()), rtol=1e-5)
+        np.testing.assert_allclose(value, scanned[1], rtol=1e-5)
+
+
+def test_a_search_ends_when_a_block_gains_too_little():
+    values = [float(_run(-np.inf, bfgs.BLOCK * n)[2]) for n in range(1, 7)]
+    falls = -np.diff(values)
+    small = next(i for i in range(1, 5) if falls[i] < falls[:i].min())
+    assert _run(falls[small], 10**6)[2] == values[small + 1]
+    assert _run(1e9, 10**6)[2] == values[1]
+
+
+def test_an_undefined_start_ends_a_search():
+    found = _run(0.0, 10**6, np.nan)
+    assert np.isnan(found[0]) and found[1] == 1 and np.isnan(found[2])

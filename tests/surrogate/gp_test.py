@@ -156,12 +156,27 @@ def test_empty_rows_change_nothing():
 
 def test_hyperparameters_are_fitted_on_rows_in_use():
     x, active, y, mask = _data(10)
-    few = gp(dataclasses.replace(CONFIG, fit_rows=10))
+    # Blocks of five evaluations, the start's among them, none of which ends the fit.
+    few = gp(dataclasses.replace(
+        CONFIG, fit_rows=10, noise=float(np.exp(-7)), gain=-np.inf))
+    every = gp(dataclasses.replace(CONFIG, restarts=1, steps=CONFIG.steps - 1))
     wide = few.fit(jax.random.key(1), x, active, y, mask)
-    narrow = SURROGATE.fit(
+    narrow = every.fit(
         jax.random.key(1), x[mask], active[mask], y[mask], mask[mask])
     for name, value in narrow.params.items():
         np.testing.assert_allclose(wide.params[name], value, atol=1e-5)
+
+
+def test_a_fit_on_some_of_many_rows_finds_their_noise():
+    layout = Layout((0,) * 6, (False,) * 6, (False,) * 6)
+    surrogate = gp(GPConfig(layout, (False, False), fit_rows=48))
+    rng = np.random.default_rng(0)
+    x = rng.random((64, 6))
+    signal = np.sin(3 * x[:, :1]) + x[:, 1:2]
+    y = signal + rng.normal(0.0, [[0.0, 0.2]], (64, 2))
+    state = surrogate.fit(jax.random.key(0), x, np.ones_like(x), y, np.ones(64, bool))
+    clean, noisy = surrogate.noise(state) * np.asarray(state.warp.scale) ** 2
+    assert clean < 1e-4 and 0.5 < noisy / 0.2**2 < 2
 
 
 def test_inactive_coordinates_do_not_matter():
