@@ -139,7 +139,7 @@ def _held_against(kept: Winner) -> Finding:
     result = verdict.both_ways(*(
         verdict.verdict_of(
             row, kept.claims['test'], verdict.costs_of(costs, row.table))
-        for costs in (kept.own, kept.costs)))
+        for costs in (kept.own, kept.own if row.counts_one_unit else kept.costs)))
     return Finding(GOOD, f'{row_text(row)}: {result}')
 
 

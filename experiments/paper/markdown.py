@@ -3,12 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from experiments.paper import competitors, published
+from experiments.paper.held import Held
 from experiments.paper.ours import Ours
 from experiments.paper.published import Published
-from experiments.paper.verdict import Held, costs_of, medians, verdict
+from experiments.paper.verdict import (
+    costs_of,
+    is_result,
+    spread_text,
+    tests_of,
+    verdict,
+)
 from sparse_jax.baselines.rows import Row
 
-Against = Mapping[Published, Held]
+Against = Mapping[Published, Held[Ours]]
 """The search that is held against each row of the paper."""
 NONE = '–'
 """A figure that is not known, or that a system does not have."""
@@ -30,12 +37,13 @@ def number(value: float | None, form: str = ',.0f') -> str:
 
 
 def table(
-    name: str, set_: str, run: Sequence[Row], own: Sequence[Held], against: Against,
+    name: str, set_: str, run: Sequence[Row], own: Sequence[Held[Ours]],
+    against: Against,
 ) -> str:
     """One data set of a table of the paper.
 
     Args:
-      name: A, B or C.
+      name: A, B, C or D.
       set_: the data set and its number of classes, as in mnist-10.
       run: competitors that were run here, of any data set.
       own: what searches stand for, of any data set.
@@ -47,17 +55,36 @@ def table(
     if name == 'A':
         return '\n\n'.join(filter(None, [
             f'### {set_}', _non_zeros(rows, here, best, against), tunings(here)]))
-    notes = [f'* {row.system} ({number(row.accuracy, ".2f")} %): '
-             f'{against[row].best.name}, {result(row, against[row])}'
-             for row in rows if row in against]
-    shown = [against[row].best for row in rows if row in against] + best
+    held = {row: against[row] for row in rows if row in against}
+    notes = [f'* {row.system} ({number(row.accuracy, ".2f")} %): {note(row, one)}'
+             for row, one in held.items()]
+    shown = [*(one.best for row, one in held.items() if is_result(row, one)), *best]
+    # What competitors hold at once is not known.
+    here = [] if name == 'D' else here
     parts = [f'### {set_}', _systems(name, rows, here, shown), '\n'.join(notes)]
     return '\n\n'.join(filter(None, parts))
 
 
-def result(row: Published, held: Held) -> str:
-    """The verdict, and of what it is the median."""
-    return '; '.join(filter(None, [verdict(row, held), held.spread]))
+def note(row: Published, held: Held[Ours]) -> str:
+    """The network that is held against a row of table B, C or D, and the verdict."""
+    if is_result(row, held):
+        return f'{held.best.name}, {result(row, held)}'
+    return result(row, held)
+
+
+def result(row: Published, held: Held[Ours]) -> str:
+    """The verdict, and of what it is the median; of a row that no search was held to,
+    what comes nearest."""
+    if is_result(row, held):
+        return '; '.join(filter(None, [verdict(row, held), spread_text(held)]))
+    costs, best = costs_of(held.best.costs, row.table), held.best
+    told = [f'{100 * best.test:.2f} %']
+    told += [f'{costs[field]:,} {unit}' for field, unit in (
+        ('working_memory', 'B of working memory'),
+        ('model_size', 'non-zeros' if row.table == 'A' else 'B of model'))
+        if field in costs]
+    return (f'no search was held to this row; the best there is, {best.name}: '
+            f'{", ".join(told)}')
 
 
 def _non_zeros(
@@ -72,7 +99,7 @@ def _non_zeros(
     for system in dict.fromkeys([*paper, *known, *here]):
         theirs, ran, mark = known.get(system), here.get(system), paper.get(system)
         held = against.get(mark) if mark else None
-        ours = held.best if held else None
+        ours = held.best if mark and held and is_result(mark, held) else None
         lines.append([
             system, *_pair(theirs and theirs.accuracy, theirs and theirs.model_size),
             *_pair(ran and 100 * ran.test, ran and ran.values),
@@ -122,7 +149,7 @@ def title(ours: Ours) -> str:
 def _systems(
     name: str, rows: Sequence[Published], run: Sequence[Row], found: Iterable[Ours],
 ) -> str:
-    """Tables B and C: a line for every system."""
+    """Tables B, C and D: a line for every system."""
     lines = [[row.system, number(row.accuracy, '.2f'), number(row.working_memory),
               number(row.model_size), row.source] for row in rows]
     lines += [[label(row, ()), f'{100 * row.test:.2f}', NONE,
@@ -136,21 +163,24 @@ def _systems(
     return grid(['system', 'test %', 'working memory (B)', 'model (B)', 'from'], lines)
 
 
-def searches(own: Sequence[Held], against: Against) -> str:
-    """What the seeds of every search give: by its own bounds, and within rows."""
-    lines = [_seeds(held, 'its own bounds', NONE, NONE) for held in own]
-    lines += [
-        _seeds(held, f'{row.set}, {row.table}: {row.against or row.system}',
-               number(row.accuracy, '.2f'), verdict(row, held))
-        for row, held in against.items()]
-    return grid(['search', 'held against', 'seeds', 'valid. %, median',
-                 'test %, int8, median', 'least', 'most', 'row %', 'result'], lines)
+def searches(own: Sequence[Held[Ours]], against: Against) -> str:
+    """What the seeds of every search give: by its own bounds, and within rows of the
+    paper. Networks that stand for several are one line."""
+    told: dict[tuple[Ours, ...], list[str]] = {
+        held.found: ['its own bounds'] for held in own}
+    for row, held in against.items():
+        if is_result(row, held):
+            told.setdefault(held.found, []).append(
+                f'{row.table}: {row.against or row.system}')
+    lines = [_seeds(Held(found), '; '.join(words)) for found, words in told.items()]
+    return grid(['search', 'data', 'held against', 'seeds', 'valid. %, median',
+                 'test %, int8, median', 'least', 'most'], lines)
 
 
-def _seeds(held: Held, bounds: str, asked: str, outcome: str) -> list[str]:
+def _seeds(held: Held[Ours], words: str) -> list[str]:
     names = ', '.join(sorted(one.name for one in held.found))
-    return [names, bounds, str(len(held.found)),
-            *(f'{100 * value:.2f}' for value in medians(held.found)), asked, outcome]
+    return [names, held.best.set, words, str(len(held.found)),
+            *(f'{100 * value:.2f}' for value in (held.validation, *tests_of(held)))]
 
 
 def details(found: Sequence[Ours]) -> str:
@@ -164,14 +194,15 @@ def details(found: Sequence[Ours]) -> str:
             ours.name, ours.set, ours.network, f'{100 * ours.validation:.2f}',
             f'{100 * ours.test:.2f}', f'{ours.costs.model_size:,}{folds}',
             number(chip.stored), number(ours.costs.working_memory),
-            number(ours.costs.working_memory_weights), number(chip.ram),
+            number(ours.costs.working_memory_weights),
+            number(ours.costs.working_memory_without_image), number(chip.ram),
             number(chip.flash) + ('' if chip.linked else ' (predicted)'),
             f'{chip.latency:.2f}', f'{ours.core_hours:.2f}', str(ours.candidates),
             str(ours.seed), ours.ended])
     return grid(
         ['search', 'data', 'trial', 'valid. %', 'test %, int8', 'values', 'weights (B)',
-         'memory, (6)', 'memory, (5)', 'RAM (B)', 'flash (B)', 'ms, estimate',
-         'core-hours', 'candidates', 'seed', 'ended'], lines)
+         'memory, (6)', 'memory, (5)', 'without image', 'RAM (B)', 'flash (B)',
+         'ms, estimate', 'core-hours', 'candidates', 'seed', 'ended'], lines)
 
 
 def notes(found: Sequence[Ours], hardware: str) -> str:
@@ -196,7 +227,7 @@ def notes(found: Sequence[Ours], hardware: str) -> str:
     return ' '.join([text, *failures])
 
 
-def commands(own: Sequence[Held]) -> str:
+def commands(own: Sequence[Held[Ours]]) -> str:
     """The searches again, for a shell: one command for all seeds."""
     lines = []
     for held in own:

@@ -4,10 +4,12 @@ Its networks are read once.
 """
 
 import functools
+import math
 import pathlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from sparse_jax.objectives import compact_costs
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import flatten, to_tree
@@ -18,6 +20,8 @@ from sparse_jax.study.record import Record
 
 Limits = Mapping[str, int]
 """{field of `Totals`: the most of it}."""
+_LATER = 'working_memory_without_image'
+"""A count that older studies do not have: 0 in them."""
 
 
 class Choice(NamedTuple):
@@ -43,6 +47,7 @@ class Searched:
         self.study = study
         self.networks: list[Record] = study.records.networks()
         self._stored = study.records.stored_weights()
+        self._counted: dict[str, Totals] = {}
 
     @property
     def name(self) -> str:
@@ -79,10 +84,38 @@ class Searched:
         """What `study.finals.chosen` gives; None if no network is within its bounds."""
         return chosen(self.networks, self.study.objectives)
 
+    @functools.cached_property
+    def limits(self) -> dict[str, float]:
+        """{field of `Totals`: the most of it} that the search was told, by hard budgets
+        and soft bounds."""
+        aims, found = self.study.objectives, {}
+        for name, most in (*aims.budgets, *zip(aims.names[1:], aims.bounds[1:])):
+            goal = aims.goal(name)
+            if goal.in_program:
+                field = aims.field(goal)
+                found[field] = min(most, found.get(field, most))
+        return found
+
+    def aims_at(self, limits: Limits) -> bool:
+        """Whether the search was limited at least as much in all these costs."""
+        return all(self.limits.get(field, math.inf) <= most
+                   for field, most in limits.items())
+
+    def costs(self, row: Record) -> Totals:
+        """Costs of one of its networks whose weights it keeps, also those that were
+        not counted yet when the study was made."""
+        counted = row.figures[1]
+        if counted.working_memory_without_image:
+            return counted
+        if row.name not in self._counted:
+            self._counted[row.name] = compact_costs.costs(
+                self.study.network(row.name).net)
+        return self._counted[row.name]
+
     def own(self) -> Choice | None:
         """What the study stands for; None if no network is within its bounds."""
         row = self.stands_for
-        return None if row is None else _choice(row)
+        return None if row is None else self._choice(row)
 
     def within(self, limits: Limits) -> Choice | None:
         """The network that is held against a row of the paper.
@@ -96,19 +129,23 @@ class Searched:
           limits: all hold.
         """
         own = self.stands_for
-        if own is not None and fits(own.figures[1], limits):
-            return _choice(own)
+        if own is not None and self._fits(own, limits):
+            return self._choice(own)
         objectives = self.study.objectives
         free = objectives._replace(
             bounds=tuple(float('inf') for _ in objectives.bounds))
-        left = [row for row in self.networks if row.ok and fits(row.figures[1], limits)
-                and row.trial.number in self._stored]
+        left = [row for row in self.networks if row.ok
+                and row.trial.number in self._stored and self._fits(row, limits)]
         row = chosen(left, free)
-        return None if row is None else _choice(row)
+        return None if row is None else self._choice(row)
 
+    def _fits(self, row: Record, limits: Limits) -> bool:
+        """Whether a network is within all limits; it is read if it must be."""
+        return fits(row.figures[1], limits) and (
+            _LATER not in limits or fits(self.costs(row), limits))
 
-def _choice(row: Record) -> Choice:
-    return Choice(row.name, 1 - row.figures[0], row.figures[1])
+    def _choice(self, row: Record) -> Choice:
+        return Choice(row.name, 1 - row.figures[0], self.costs(row))
 
 
 def fits(costs: Totals, limits: Limits) -> bool:

@@ -4,17 +4,19 @@ Searches that differ by seed and clock alone are one, and their median decides. 
 here comes from validation images and costs.
 """
 
-import statistics
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from experiments.paper.held import Held
 from experiments.paper.published import Published
 from experiments.paper.searched import Choice, Searched
 from sparse_jax.objectives.graph_costs import Totals
 
 FIELDS = {'A': {'model_size': 'model_size'},
           'B': {'model_size': 'model_size', 'working_memory': 'working_memory'},
-          'C': {'model_size': 'model_size', 'working_memory': 'working_memory_weights'}}
+          'C': {'model_size': 'model_size', 'working_memory': 'working_memory_weights'},
+          'D': {'model_size': 'model_size',
+                'working_memory': 'working_memory_without_image'}}
 """{table: {field of `Published`: field of `Totals`}} of what a table counts."""
 
 
@@ -24,24 +26,10 @@ class Found(NamedTuple):
     search: Searched
     choice: Choice
 
-
-class Stand(NamedTuple):
-    """The search that is held against a row, with all of its seeds."""
-
-    found: tuple[Found, ...]
-    """The network of every seed, the best by validation first; at least one."""
-    without: tuple[str, ...] = ()
-    """Names of its studies that have no network within the limits."""
-
-    @property
-    def best(self) -> Found:
-        """What is shown: of the best validation accuracy."""
-        return self.found[0]
-
     @property
     def validation(self) -> float:
-        """Median over the seeds."""
-        return statistics.median(one.choice.validation for one in self.found)
+        """Accuracy in 0 to 1, as the search measures it."""
+        return self.choice.validation
 
 
 def limits_of(row: Published) -> dict[str, int]:
@@ -65,23 +53,23 @@ def groups(searches: Iterable[Searched]) -> list[list[Searched]]:
             for group in found.values()]
 
 
-def stand(chosen: Iterable[tuple[Searched, Choice | None]]) -> Stand | None:
+def stand(chosen: Iterable[tuple[Searched, Choice | None]]) -> Held[Found] | None:
     """What a search has, of the choice of each of its studies."""
     chosen = list(chosen)
     found = [Found(one, choice) for one, choice in chosen if choice is not None]
     if not found:
         return None
     found.sort(key=lambda one: (-one.choice.validation, one.search.name))
-    return Stand(tuple(found),
-                 tuple(one.name for one, choice in chosen if choice is None))
+    return Held(tuple(found),
+                tuple(one.name for one, choice in chosen if choice is None))
 
 
-def own_of(group: Sequence[Searched]) -> Stand | None:
+def own_of(group: Sequence[Searched]) -> Held[Found] | None:
     """The networks that the studies of one search stand for."""
     return stand((one, one.own()) for one in group)
 
 
-def held_against(row: Published, searches: Sequence[Searched]) -> Stand | None:
+def held_against(row: Published, searches: Sequence[Searched]) -> Held[Found] | None:
     """The search that stands for a row of the paper.
 
     Of the searches on its data, random ones left out: that of the best median
@@ -94,12 +82,14 @@ def held_against(row: Published, searches: Sequence[Searched]) -> Stand | None:
     """
     same = groups(one for one in searches if one.set == row.set and not one.is_random)
     limits = limits_of(row)
+    aimed = any(one.aims_at(limits) for group in same for one in group)
     stands = [found for group in same if (
         found := stand((one, one.within(limits)) for one in group))]
     if stands:
-        return max(stands, key=lambda one: (
+        best = max(stands, key=lambda one: (
             not one.without, one.validation, one.best.search.name))
+        return best._replace(aimed=aimed)
     own = [found for group in same if (whole := own_of(group)) for found in whole.found]
     nearest = min(own, default=None, key=lambda one: (
         excess(row, one.choice.costs), one.search.name))
-    return None if nearest is None else Stand((nearest,))
+    return None if nearest is None else Held((nearest,), aimed=aimed)

@@ -6,12 +6,13 @@
 
 Each folder is a study, a sweep or a folder of launch.baselines. Every search stands for
 every row of the paper on its data, whatever it was told to aim at: its network within
-all limits of the row, chosen on validation images. Studies that differ by seed and
-clock alone are one search, whose median decides. Networks meet the test images once,
-after all have been chosen; the studies keep what they gave. A row of the paper is won
-only if all figures are at least as good, on test images and in int8. Competitors that
-ran before, in experiments/paper/rows, stand in the tables of the data sets that are
-shown.
+all limits of the row, chosen on validation images. Where no search on the data was
+limited as much as the row, and the row is not won, the table says so. Studies that
+differ by seed and clock alone are one search, whose median decides. Networks meet the
+test images once, after all have been chosen; the studies keep what they gave. A row of
+the paper is won only if all figures are at least as good, on test images and in int8;
+so is the one of uNAS, in its own accounting. Competitors that ran before, in
+experiments/paper/rows, stand in the tables of the data sets that are shown.
 
 --into replaces what stands between the lines <!-- tables --> and <!-- end of tables -->
 of a file, and nothing else.
@@ -28,10 +29,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from experiments.paper import command, competitors, markdown, ours, published, standing
+from experiments.paper.held import Held
 from experiments.paper.ours import Ours
 from experiments.paper.published import Published
 from experiments.paper.searched import Choice, Searched
-from experiments.paper.verdict import Held
+from experiments.paper.verdict import is_result
 from sparse_jax import replacing
 from sparse_jax.baselines import rows
 from sparse_jax.paths import local
@@ -47,9 +49,9 @@ MARKS = ('<!-- tables -->', '<!-- end of tables -->')
 class Read(NamedTuple):
     """What the folders have."""
 
-    own: list[Held]
+    own: list[Held[Ours]]
     """What every search stands for by its own bounds, a seed each."""
-    against: dict[Published, Held]
+    against: dict[Published, Held[Ours]]
     """The search that is held against each row of the paper."""
     run: list[rows.Row]
     without: list[str]
@@ -58,7 +60,8 @@ class Read(NamedTuple):
     @property
     def networks(self) -> list[Ours]:
         """All that are shown, each once."""
-        held = [*self.own, *self.against.values()]
+        held = [*self.own, *(one for row, one in self.against.items()
+                             if is_result(row, one))]
         return list(dict.fromkeys(ours for one in held for ours in one.found))
 
 
@@ -84,7 +87,7 @@ def read(
                 for path in glance.studies_in(folder)]
         own = [held for group in standing.groups(searches)
                if (held := standing.own_of(group)) is not None]
-        against = {row: held for row in published.everything() if row.is_paper
+        against = {row: held for row in published.everything() if row.is_target
                    and (held := standing.held_against(row, searches)) is not None}
         without = [one.name for one in searches if one.own() is None]
 
@@ -96,8 +99,8 @@ def read(
             return ours.row_of(search, choice, cores=cores,
                                links=standing.Found(search, choice) in winners)
 
-        def whole(held: standing.Stand) -> Held:
-            return Held(tuple(made(*one) for one in held.found), held.without)
+        def whole(held: Held[standing.Found]) -> Held[Ours]:
+            return Held(tuple(made(*one) for one in held.found), *held[1:])
 
         return Read([whole(held) for held in own],
                     {row: whole(held) for row, held in against.items()}, run, without)
@@ -148,7 +151,7 @@ def text(given: Read, *, hardware: str, sets: Sequence[str] = ()) -> str:
 
 def _is_shown(name: str, set_: str, given: Read) -> bool:
     """Whether a search stands in a table of data that nobody has published for."""
-    return name != 'A' and any(held.best.set == set_ for held in given.own)
+    return name in 'BC' and any(held.best.set == set_ for held in given.own)
 
 
 def between(document: str, made: str) -> str:

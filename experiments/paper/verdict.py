@@ -1,9 +1,8 @@
 """Rows of the paper against networks found here: won, or by how much not."""
 
-import statistics
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+from experiments.paper.held import Held, Spread
 from experiments.paper.ours import Ours
 from experiments.paper.published import Published
 from experiments.paper.standing import FIELDS
@@ -12,32 +11,24 @@ from sparse_jax.objectives.graph_costs import Totals
 WON = 'won'
 
 
-class Held(NamedTuple):
-    """The networks of one search, a seed each, that are held against something."""
+def tests_of(held: Held[Ours]) -> Spread:
+    """Test accuracy in int8 over the seeds."""
+    return held.over(lambda one: one.test)
 
-    found: tuple[Ours, ...]
-    """The best by validation first; at least one."""
-    without: tuple[str, ...] = ()
-    """Names of its studies that have no network within the limits."""
 
-    @property
-    def best(self) -> Ours:
-        """What is shown."""
-        return self.found[0]
+def spread_text(held: Held[Ours]) -> str:
+    """'median of 3 seeds 73.10 % (72.40 to 73.90)'; '' for one seed."""
+    if len(held.found) == 1:
+        return ''
+    median, least, most = (100 * value for value in tests_of(held))
+    return (f'median of {len(held.found)} seeds {median:.2f} % '
+            f'({least:.2f} to {most:.2f})')
 
-    @property
-    def test(self) -> float:
-        """Median of the test accuracy in int8."""
-        return statistics.median(one.test for one in self.found)
 
-    @property
-    def spread(self) -> str:
-        """'median of 3 seeds 73.10 % (72.40 to 73.90)'; '' for one seed."""
-        if len(self.found) == 1:
-            return ''
-        tests = [100 * one.test for one in self.found]
-        return (f'median of {len(tests)} seeds {100 * self.test:.2f} % '
-                f'({min(tests):.2f} to {max(tests):.2f})')
+def is_result(row: Published, held: Held[Ours]) -> bool:
+    """Whether a search says something of a row: one was held to it, or it is won
+    nevertheless."""
+    return held.aimed or verdict(row, held).startswith(WON)
 
 
 def costs_of(costs: Totals, table: str) -> dict[str, int]:
@@ -45,15 +36,17 @@ def costs_of(costs: Totals, table: str) -> dict[str, int]:
     return {field: getattr(costs, total) for field, total in FIELDS[table].items()}
 
 
-def verdict(row: Published, held: Held) -> str:
+def verdict(row: Published, held: Held[Ours]) -> str:
     """`verdict_of` a search: by the median of its seeds, and the largest costs.
 
     A row is not won where a seed has no network within its limits. What is won by
     networks of one output unit for two classes alone is told.
     """
     built, paper = (
-        verdict_of(row, held.test, _largest(row, costs)) for costs in (
-            [one.costs for one in held.found], [one.two_units for one in held.found]))
+        verdict_of(row, tests_of(held).median, _largest(row, costs)) for costs in (
+            [one.costs for one in held.found],
+            [one.costs if row.counts_one_unit else one.two_units
+             for one in held.found]))
     if held.without and not built.startswith('not won'):
         return f'not won: no network within the limits in {", ".join(held.without)}'
     return both_ways(built, paper)
@@ -100,9 +93,3 @@ def verdict_of(row: Published, test: float, costs: Mapping[str, int]) -> str:
         return 'not won: ' + ', '.join(missing)
     return f'open: {unknown[0]} of the row is not known' if unknown else WON
 
-
-def medians(found: Sequence[Ours]) -> tuple[float, float, float, float]:
-    """Median validation accuracy, then median, least and most of the test accuracy."""
-    tests = [one.test for one in found]
-    return (statistics.median(one.validation for one in found),
-            statistics.median(tests), min(tests), max(tests))

@@ -49,7 +49,7 @@ def find_row(name: str, set_: str) -> published.Published:
       WinnerError: there is none for the data set.
     """
     rows = {row_id(row): row for row in published.everything()
-            if row.is_paper and row.set == set_}
+            if row.is_target and row.set == set_}
     if name not in rows:
         raise stored.WinnerError(f'--row={name}: allowed for {set_}: '
                                  f'{", ".join(rows) or "none, leave it out"}')

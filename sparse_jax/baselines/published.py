@@ -26,7 +26,8 @@ class Published(NamedTuple):
     source: str
     tables: str = ''
     """Letters of the paper's tables that it stands in: A counts non-zero values of
-    unstructured networks, B working memory as input + output, C as input + weights."""
+    unstructured networks, B working memory as input + output, C as input + weights, D
+    without the image."""
     accuracy: float | None = None
     """Per cent on test data; None if it is not known."""
     model_size: int | None = None

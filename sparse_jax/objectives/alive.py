@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
     name: str
     inputs: tuple[str, ...]
-    living: Count | None = None
+    living: Count = None
     """How many of its units there are; None for a node that is no layer: whoever reads
     it holds all of its inputs."""
     output: Count = 0
@@ -92,7 +92,7 @@ def counted_image(net: Picture, elements: Count) -> Count:
 
 def _readers(steps: Sequence[Step]) -> dict[str, list[int]]:
     """{tensor: which layers read it}, through nodes that are none."""
-    behind = {IMAGE: (IMAGE,)}
+    behind: dict[str, tuple[str, ...]] = {IMAGE: (IMAGE,)}
     found: dict[str, list[int]] = {IMAGE: [], **{step.name: [] for step in steps}}
     for i, step in enumerate(steps):
         read = tuple(t for name in step.inputs for t in behind[name])

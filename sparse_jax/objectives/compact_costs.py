@@ -30,13 +30,13 @@ def layer_rows(net: CompactNet) -> list[LayerRow]:
         out = net.output_shape(node, shapes)
         weights = 0 if node.weight is None else int(np.count_nonzero(node.weight))
         biases = 0 if node.bias is None else len(node.bias)
-        rows.append((
+        rows.append(LayerRow(
             node.name, node.op, tuple(shapes[t] for t in node.inputs), out, weights,
             biases, inputs, math.prod(out), weights * math.prod(out[1:])))
         steps.append(Step(node.name, node.inputs, out[0], math.prod(out),
                           read[node.name], node.pool > 1))
     most = most_alive(steps, counted_image(net, read['input']))
-    return [LayerRow(*row, int(alive)) for row, alive in zip(rows, most)]
+    return [row._replace(alive=int(alive)) for row, alive in zip(rows, most)]
 
 
 def costs(net: CompactNet) -> Totals:

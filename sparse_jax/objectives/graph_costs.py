@@ -27,7 +27,7 @@ class LayerRow(NamedTuple):
     inputs: int
     outputs: int
     macs: int
-    alive: int
+    alive: int = 0
     """The most elements alive at once, without the image (`objectives.alive`)."""
 
     @property
@@ -67,7 +67,7 @@ def layer_rows(graph: Graph) -> list[LayerRow]:
         out = output_shape(node, shapes)
         weights = 0 if operation.weights is None else math.prod(
             operation.weights.shape(node, shapes))
-        rows.append((
+        rows.append(LayerRow(
             node.name, node.op, tuple(shapes[t] for t in node.inputs), out, weights,
             node.channels if node.biased else 0,
             sum(read[t] for t in node.inputs), math.prod(out),
@@ -75,7 +75,7 @@ def layer_rows(graph: Graph) -> list[LayerRow]:
         steps.append(Step(node.name, node.inputs, node.channels, math.prod(out),
                           read[node.name], node.pool > 1))
     most = most_alive(steps, counted_image(graph, read['input']))
-    return [LayerRow(*row, int(alive)) for row, alive in zip(rows, most)]
+    return [row._replace(alive=int(alive)) for row, alive in zip(rows, most)]
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -84,7 +84,8 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
         steps.append(Step(node.name, node.inputs, alive, alive * pixels,
                           elements[node.name], node.pool > 1))
     most = most_alive(steps, counted_image(graph, elements['input']))
-    return LayerCosts(*(jnp.stack(column) for column in zip(*rows)), jnp.stack(most))
+    weights, biases, inputs, outputs, macs = map(jnp.stack, zip(*rows))
+    return LayerCosts(weights, biases, inputs, outputs, macs, jnp.stack(most))
 
 
 def _sum(counts: Iterable[jax.Array]) -> jax.Array:

@@ -15,10 +15,11 @@ def test_rows_are_whole():
     for row in rows:
         name, _, classes = row.set.rpartition('-')
         assert name and classes.isdigit() and row.source, row
-        assert row.tables in ('', 'A', 'B', 'C', 'AB', 'BC', 'ABC'), row
+        assert row.tables in ('', 'A', 'B', 'C', 'D', 'AB', 'BC', 'ABC'), row
         assert row.accuracy is None or 30 < row.accuracy < 100
         # Each table has its own figures; a row of the paper has the memory of one.
         assert 'A' not in row.tables or row.values or 'not legible' in row.source
+        assert ('D' in row.tables) <= bool(row.working_memory_without_image)
         if row.is_paper:
             assert bool(row.working_memory) == (row.tables == 'B')
             assert bool(row.working_memory_weights) == (row.tables == 'C')

@@ -22,8 +22,8 @@ from experiments.paper import (
     verdict,
 )
 from experiments.paper.chip import Chip, costs
+from experiments.paper.held import Held
 from experiments.paper.searched import Choice, Searched, kind_of
-from experiments.paper.verdict import Held
 from sparse_jax import data
 from sparse_jax.baselines import rows
 from sparse_jax.objectives.graph_costs import Totals
@@ -34,7 +34,7 @@ from sparse_jax.study.front import TESTS
 from tests.launch.command_line import ENVIRONMENT, ROOT
 from tests.paper import digits_study
 
-COSTS = Totals(1800, 630, 1400, 9000)
+COSTS = Totals(1800, 630, 1400, 9000, 500)
 OURS = ours.Ours('small', 'mnist-10', '', '7@-1', 0.96, 0.9581, COSTS, COSTS,
                  Chip(1900, 620, 2500, 12.5, True), 1.5, 40, 3, '2026-01-01',
                  'python -m launch.search')
@@ -105,7 +105,11 @@ class Fake:
     def __init__(self, name, *choices, seed=0, kind='', **more):
         self.name, self.set, self.seed, self.kind = name, 'mnist-10', seed, kind or name
         self.is_random, self.choices = False, choices
+        self.limits = dict.fromkeys(Totals._fields, 0)
         vars(self).update(more)
+
+    def aims_at(self, limits):
+        return Searched.aims_at(self, limits)
 
     def own(self):
         return next(iter(self.choices), None)
@@ -143,11 +147,12 @@ def test_each_table_counts_its_own_memory():
     for table_, limits in (
             ('A', {'model_size': 1802}), ('B', {'model_size': 1802,
                                                 'working_memory': 635}),
-            ('C', {'model_size': 1802, 'working_memory_weights': 635})):
+            ('C', {'model_size': 1802, 'working_memory_weights': 635}),
+            ('D', {'model_size': 1802, 'working_memory_without_image': 635})):
         row = ROW._replace(table=table_)
         assert standing.limits_of(row) == limits
         assert standing.excess(row, COSTS) == {
-            'A': 1800 / 1802, 'B': 1800 / 1802, 'C': 1400 / 635}[table_]
+            'C': 1400 / 635}.get(table_, 1800 / 1802)
         # Nothing is within C; the nearest is what it stands for.
         assert _held(row, one) == [('one', '7')]
     assert standing.limits_of(ROW._replace(model_size=None)) == {'working_memory': 635}
@@ -182,10 +187,48 @@ def test_the_verdict_is_that_of_the_median():
     assert verdict.verdict(ROW, low) == 'not won: 0.01 points of accuracy'
     assert verdict.verdict(ROW, held._replace(without=('s5',))) == (
         'not won: no network within the limits in s5')
-    line, = [one for one in markdown.searches([], {ROW: held}).splitlines()
-             if '| s0, s1, s2 |' in one]
-    assert line == ('| s0, s1, s2 | mnist-10, B: SpArSe | 3 | 96.00 | 95.81 | 95.79 | '
-                    '97.00 | 95.80 | won |')
+    other = ROW._replace(system='SpArSe, both')
+    line, = [one for one in markdown.searches([held], {ROW: held, other: held}
+                                              ).splitlines() if '| s0, s1' in one]
+    assert line == ('| s0, s1, s2 | mnist-10 | its own bounds; B: SpArSe; B: SpArSe, '
+                    'both | 3 | 96.00 | 95.81 | 95.79 | 97.00 |')
+
+
+def test_a_row_that_no_search_was_held_to_has_no_result():
+    limits = {'model_size': 1900, 'working_memory': 630}
+    wide = Fake('wide', _choice(), limits=limits)
+    assert not standing.held_against(ROW, [wide]).aimed
+    # Another search of the data was; the better one is shown.
+    lower = Fake('lower', _choice(0.9), limits=limits | {'model_size': 1802})
+    found = standing.held_against(ROW, [wide, lower])
+    assert found.aimed and found.best.search is wide
+    lost = Held((OURS._replace(test=0.9),), aimed=False)
+    row, = [one for one in published.rows('B', 'mnist-10') if one.accuracy == 95.8]
+    text = markdown.table('B', 'mnist-10', [], [], {row: lost})
+    assert ('* SpArSe, both under 2 KB (95.80 %): no search was held to this row; the '
+            'best there is, small: 90.00 %, 630 B of working memory, 1,800 B of model'
+            ) in text and '| here: small |' not in text
+    row, = [one for one in published.rows('A', 'mnist-10') if one.against == 'MODC']
+    line, = [one for one in markdown.table(
+        'A', 'mnist-10', [], [], {row: lost}).splitlines() if '| MODC |' in one]
+    assert line.endswith('| – | – | no search was held to this row; the best there is, '
+                         'small: 90.00 %, 1,800 non-zeros |')
+    assert '| small |' not in markdown.searches([], {row: lost})
+    # What is won is won, whatever the search was told.
+    assert markdown.result(ROW, HELD._replace(aimed=False)) == 'won'
+
+
+def test_unas_is_held_against_searches_as_it_counts():
+    row, = published.rows('D', 'cifar10-2')
+    assert (row.accuracy, row.model_size, row.working_memory) == (77.49, 685, 909)
+    assert row.is_target and not row.is_paper
+    # One output unit for two classes; the image does not count.
+    ours_ = OURS._replace(
+        set='cifar10-2', test=0.78, costs=Totals(680, 4000, 4000, 9, 909),
+        two_units=Totals(700, 4000, 4000, 9, 910))
+    assert verdict.verdict(row, Held((ours_,))) == 'won'
+    text = markdown.table('D', 'cifar10-2', [], [Held((ours_,))], {row: Held((ours_,))})
+    assert '| here: small | 78.00 | 909 | 680 |' in text and '* uNAS (77.49 %)' in text
 
 
 def test_settings_but_the_seed_tell_searches_apart():
@@ -263,7 +306,7 @@ def test_random_search_is_a_competitor():
 def test_what_is_held_against_a_row_stands_in_its_table():
     row, = [one for one in published.rows('C', 'mnist-10') if one.accuracy == 98.64]
     best = OURS._replace(name='best', test=0.9873,
-                         costs=Totals(1738, 628, 990, 9000))
+                         costs=Totals(1738, 628, 990, 9000, 600))
     text = markdown.table('C', 'mnist-10', [], [HELD], {row: Held((best,))})
     assert '| here: best | 98.73 | 990 | 1,738 | trial 7@-1, int8, seed 3 |' in text
     assert '| here: small | 95.81 | 1,400 | 1,800 |' in text
@@ -292,6 +335,12 @@ def test_a_search_stands_for_what_its_study_chose():
         search = Searched(study)
         best = finals.chosen(study.records.networks(), study.objectives)
         assert search.own() == Choice(best.name, 1 - best.error, best.figures[1])
+        aims = dict(zip(study.objectives.names, study.objectives.bounds))
+        assert search.limits == {
+            name: aims[name] for name in ('model_size', 'working_memory')}
+        # A study of before this count: the network is read.
+        older = best._replace(costs=best.costs._replace(working_memory_without_image=0))
+        assert search.costs(older) == best.figures[1]
         both = search.two_units(best.name)
         assert both.model_size > best.costs.model_size
 
@@ -331,13 +380,15 @@ def test_a_study_of_digits_becomes_its_row(tmp_path):
     assert f'| random search: digits | {100 * accuracy:.2f} | ' \
            f'{counted.working_memory} | ' \
            f'{counted.model_size} | trial {best.row.name}, int8, seed 0 |' in text
-    row, = [line for line in text.splitlines() if line.startswith('| digits | digits-')]
+    *_, row = [line for line in text.splitlines()
+               if line.startswith('| digits | digits-')]
     cells = row.split(' | ')
     assert cells[7:9] == [
         str(counted.working_memory), str(counted.working_memory_weights)]
-    ram, flash = (int(cell.split()[0].replace(',', '')) for cell in cells[9:11])
+    assert cells[9] == str(counted.working_memory_without_image)
+    ram, flash = (int(cell.split()[0].replace(',', '')) for cell in cells[10:12])
     assert 0 < ram <= counted.working_memory and flash > 500
-    assert cells[13] == '2' and np.isfinite(float(cells[11]))
+    assert cells[14] == '2' and np.isfinite(float(cells[12]))
     # The command makes the same settings again.
     line, = [one for one in text.splitlines() if one.startswith('python -m launch.')]
     assert "--config.data.max_train=300" in line and 'config.search.batch=2' in line
