@@ -1,7 +1,6 @@
 """The settings of a search as frozen types: the one home of every default.
 
-`Settings()` is a search on the embedded digits. Sizes are in elements, one byte each
-when the network is quantised to int8.
+`Settings()` is a search on the embedded digits. Sizes are in elements, bytes in int8.
 """
 
 import dataclasses
@@ -14,9 +13,9 @@ from sparse_jax.train_config import TrainConfig
 
 INLINE = {'inline': True}
 """Metadata of a mapping whose items are settings of its group, each by its own name."""
-MEMORY_MODELS = {'input+output': 'working_memory',
-                 'input+weights': 'working_memory_weights',
-                 'without-image': 'working_memory_without_image'}
+MEMORY_MODELS = {
+    'input+output': 'working_memory', 'input+weights': 'working_memory_weights',
+    'without-image': 'working_memory_without_image'}
 """{how working memory is counted: the field of `Totals` that it is}."""
 
 
@@ -118,8 +117,7 @@ class Objectives:
     board: str = 'microbit'
     """A name, or the path of a JSON file."""
     memory_model: str = 'input+output'
-    """(6) of the paper, input+weights for (5), or without-image: all tensors that are
-    alive at once, the image of the camera left out."""
+    """(6) of the paper, input+weights for (5), or without-image (docs/algorithm.md)."""
     quantized: bool = False
     """The error is that of the int8 network on the chip, calibrated on training
     images, in place of the float one."""
