@@ -46,7 +46,7 @@ class Config:
 
     template: Template
     steps: int = 200
-    batch_size: int = 64
+    batch_size: int = 32
     learning_rate: float = 3e-3
     schedule: Schedule = Schedule()
     conv: str = 'patches'

@@ -13,9 +13,10 @@ from sparse_jax.ops.operation import Shape, Shapes
 
 def exact_weights(
     params: tuple[Linear, ...], network: Network, template: Template
-) -> dict[str, dict[str, np.ndarray]]:
+) -> dict[str, dict[str, np.ndarray]] | None:
     """{node: {'kernel', 'bias'?}} of a network, as trainings have them, and
-    {node-norm: {'scale', 'shift'}} where a layer has batch norm.
+    {node-norm: {'scale', 'shift'}} where a layer has batch norm. None where the table
+    has made another network of the decisions, with layers or maps that they lack.
 
     Args:
       params: of one search.
@@ -23,11 +24,14 @@ def exact_weights(
       template: the family.
     """
     shapes, found = network.graph.shapes(), {}
-    layers = iter([
-        (params[i], part) for i in np.flatnonzero(network.choice.exists)
-        for part in (('kernel',) if params[i].taps is None else ('taps', 'kernel'))]
-        + [(layer, 'kernel') for layer in params[len(template.layers):]])
-    for node, (layer, part) in zip(network.graph.weighted_nodes, layers, strict=True):
+    layers = [
+        *((params[i], part) for i in np.flatnonzero(network.choice.exists)
+          for part in (('kernel',) if params[i].taps is None else ('taps', 'kernel'))),
+        *((layer, 'kernel') for layer in params[len(template.layers):])]
+    nodes = network.graph.weighted_nodes
+    if len(nodes) != len(layers):
+        return None
+    for node, (layer, part) in zip(nodes, layers):
         shape = ops.weights(node).shape(node, shapes)
         whole = np.asarray(getattr(layer, part))
         if len(shape) == 4 and whole.ndim == 2:
@@ -35,6 +39,8 @@ def exact_weights(
         if len(shape) == 2:
             whole = _flat(whole, node, shapes, template)
         leaf = {'kernel': whole[tuple(slice(n) for n in shape)]}
+        if leaf['kernel'].shape != shape:
+            return None
         own = {name: np.asarray(values)[:node.channels] for name, values in (
             ('bias', layer.bias), ('scale', layer.scale)) if values is not None}
         if node.batch_norm:

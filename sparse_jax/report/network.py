@@ -10,6 +10,7 @@ from sparse_jax.report.elements import Child, Element, element
 from sparse_jax.report.facts import Facts, anchor, mark_of, percent
 from sparse_jax.study import lineage
 from sparse_jax.study.front import Member
+from sparse_jax.study.names import PLANNED
 from sparse_jax.study.record import Record
 
 MOST = 10
@@ -110,8 +111,9 @@ def _origin(row: Record, facts: Facts) -> Element:
             'li', f'trial {trial.trial.number}{lineage.rung_text(trial.trial)}: '
                   f'{trial.trial.epochs} epochs, {told}{size}'))
     outside = (line[0].trial.parent or 0) < 0
-    first = 'starts from a network of another study' if outside else (
-        'trained from fresh weights')
+    source = 'weights of the search by gradient' if facts.study.records.meta(
+        PLANNED) else 'a network of another study'
+    first = f'starts from {source}' if outside else 'trained from fresh weights'
     cut = '' if row.offset is None else (
         f' This is trial {row.trial.number} pruned at a cut shifted by {row.offset:g}.')
     epochs = sum(trial.trial.epochs for trial in line)

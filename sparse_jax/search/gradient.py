@@ -14,16 +14,19 @@ from sparse_jax.differentiable import choices
 from sparse_jax.differentiable import search as relaxed
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.discretise import Network, discretise
-from sparse_jax.differentiable.network import products
+from sparse_jax.differentiable.network import Linear, products
 from sparse_jax.differentiable.search import Config
 from sparse_jax.differentiable.template import Decisions
+from sparse_jax.differentiable.weights import exact_weights
 from sparse_jax.evaluation import machine
 from sparse_jax.objectives.goal import Goal
+from sparse_jax.search.known import Known
 from sparse_jax.search.starts import SPARE, WHOLE_MAPS, known_cost, targets
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
+from sparse_jax.study.outcome import Weights
 from sparse_jax.training.data import train_data
 
 if TYPE_CHECKING:
@@ -56,9 +59,11 @@ class Work(NamedTuple):
 
 
 NOTHING = Work(0, 0, 0.0)
+_Made = tuple[Network, Weights | None]
+"""A network, and its weights where it inherits them."""
 
 
-def points(setup: 'Setup', key: jax.Array) -> np.ndarray:
+def points(setup: 'Setup', key: jax.Array) -> Known:
     """Networks found by gradient, one for every template, budget and seed that gives
     another one.
 
@@ -71,27 +76,31 @@ def points(setup: 'Setup', key: jax.Array) -> np.ndarray:
       key: consumed.
 
     Returns:
-      [N, D] canonical rows, different ones, the largest budget first; none where no
-      template has a network within the budgets.
+      Different networks, the largest budget first, with the weights that they had when
+      they were found, where the search inherits weights; none where no template has a
+      network within the budgets.
     """
     settings, space = setup.settings.differentiable, setup.space
     focused = setup.settings.search.focus == 'error'
     shares = _shares(settings.budgets, focused)
     key_search, key_rows = jax.random.split(key)
     bases = _bases(key_rows, setup, work(setup).networks + 1)
-    rows: dict[bytes, np.ndarray] = {}
+    rows: dict[bytes, tuple[np.ndarray, Weights | None]] = {}
     seen: set[Graph] = set()
     found = [_of_template(setup, key_search, text, shares)
              for text in settings.templates]
-    for i, network in enumerate(n for at_share in zip(*found) for n in at_share):
-        if network is None:
+    for i, made in enumerate(n for at_share in zip(*found) for n in at_share):
+        if made is None:
             continue
+        network, weights = made
         base = bases[i + 1] if network.graph in seen else bases[0]
         seen.add(network.graph)
         # What the network is decided by is the same for all bases.
         row = network._replace(point=_joined(space, base, network.point)).row(space)
-        rows.setdefault(row.tobytes(), row)
-    return np.array(list(rows.values())).reshape(-1, len(space.dimensions))
+        rows.setdefault(row.tobytes(), (row, weights))
+    kept = list(rows.values())
+    return Known(np.array([row for row, _ in kept]).reshape(-1, len(space.dimensions)),
+                 tuple(weights for _, weights in kept))
 
 
 def work(setup: 'Setup') -> Work:
@@ -118,27 +127,37 @@ def _config(setup: 'Setup', text: str) -> Config:
     most = float(max(_budgets(setup, share).working_memory for share in _shares(1)))
     template = choices.of_space(setup.space, text, settings.widest, most)
     return Config(template, settings.steps, settings.batch_size,
-                  conv=setup.lowering.conv, holds=False)
+                  conv=setup.lowering.conv,
+                  holds=setup.settings.search.inherit)
 
 
 def _of_template(
     setup: 'Setup', key: jax.Array, text: str, shares: Sequence[_Share]
-) -> list[Network | None]:
+) -> list[_Made | None]:
     """What one template gives at every seed within every set of budgets."""
     space, config = setup.space, _config(setup, text)
-    logits = _trained(setup, key, [_budgets(setup, share) for share in shares], config)
-    one = lambda at, share: discretise(
-        jax.tree.map(lambda a: a[at], logits), config.template, space,
-        functools.partial(_excess, setup=setup, share=share), _middle(setup))
-    return [one((seed, i), share) for seed in range(setup.settings.differentiable.seeds)
-            for i, share in enumerate(shares)]
+    trained = _trained(
+        setup, key, [_budgets(setup, share) for share in shares], config)
+
+    def made(at: tuple[int, int], share: _Share) -> _Made | None:
+        logits, params = jax.tree.map(lambda a: a[at], trained)
+        network = discretise(
+            logits, config.template, space,
+            functools.partial(_excess, setup=setup, share=share), _middle(setup))
+        if network is None:
+            return None
+        own = exact_weights(params, network, config.template) if config.holds else None
+        return network, None if own is None else Weights(own, {}, {}, {}, {})
+
+    seeds = range(setup.settings.differentiable.seeds)
+    return [made((seed, i), share) for seed in seeds for i, share in enumerate(shares)]
 
 
 def _trained(
     setup: 'Setup', key: jax.Array, budgets: Sequence[Budgets], config: Config
-) -> Decisions:
-    """Logits of all searches, [seeds, budgets, ...] on the host; on a CPU in as many
-    threads as the machine lends, all by one program."""
+) -> tuple[Decisions, tuple[Linear, ...]]:
+    """Logits and weights of all searches, [seeds, budgets, ...] on the host; on a CPU
+    in as many threads as the machine lends, all by one program."""
     on_cpu, runtime = jax.default_backend() == 'cpu', setup.settings.runtime
     workers = min(runtime.workers or os.cpu_count() or 1, len(budgets)) if on_cpu else 1
     each = -(-len(budgets) // workers)
@@ -151,7 +170,7 @@ def _trained(
              for part in slices.reshape(workers, -1)]
     program = relaxed.front.lower(*given[0], config, allow, not on_cpu).compile(
         compiler_options=machine.compiler_options(machine.make_mesh(1), efforts.PLAIN))
-    run = lambda part: jax.device_get(program(*part, allow).logits)
+    run = lambda part: jax.device_get(program(*part, allow)[:2])
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(run, given))
     return jax.tree.map(

@@ -9,7 +9,15 @@ import jax
 import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
-from sparse_jax.search import clock, finals, rungs, seen, strategies, thinning
+from sparse_jax.search import (
+    clock,
+    finals,
+    known,
+    rungs,
+    seen,
+    strategies,
+    thinning,
+)
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.planning import continued_trials, fresh_trials
 from sparse_jax.search.promotions import Promotions
@@ -205,15 +213,18 @@ def _suggest(setup: Setup, study: Study, found: Archive, books: _Books) -> bool:
     begin, round_ = time.perf_counter(), found.rounds
     key = jax.random.fold_in(
         jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
-    points, info = strategies.first_batch(setup, study, round_), SuggestInfo()
-    if points is None:
+    given, info = strategies.first_batch(setup, study, round_), SuggestInfo()
+    if given is None:
         points, info = suggestion(setup, key, found)
+    else:
+        points = given.rows
     # An algorithm of one's own need not know which settings build the same network.
     points = encoding.canonical(setup.space, points)
     told = expected(setup, points, info)
     seconds = time.perf_counter() - begin
     first = study.next_number()
-    trials = fresh_trials(setup, points, first, round_, books.needs.references)
+    trials = fresh_trials(setup, points, first, round_, books.needs.references,
+                          given.parents if given else ())
     described = [encoding.active_point(setup.space, row) for row in points]
     continued = continued_trials(setup, books.promotions, first + len(trials))
     if not trials and not continued:
@@ -239,6 +250,8 @@ def _parents(
     def find(number: int) -> Parent | None:
         if number < 0:
             if -1 - number >= len(elsewhere):
+                if own := known.parent(setup, study, number):
+                    return own
                 raise StudyError(
                     f'workdir {str(study.workdir)!r} starts from weights of another '
                     'study; allowed: the launch.retrain that began it')

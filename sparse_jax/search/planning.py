@@ -1,5 +1,7 @@
 """The trials of a round: suggested points, and trainings that go on."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sparse_jax.search import rungs
@@ -11,7 +13,8 @@ from sparse_jax.study.outcome import Trial
 
 
 def fresh_trials(
-    setup: Setup, points: np.ndarray, first: int, round_: int, references: References
+    setup: Setup, points: np.ndarray, first: int, round_: int, references: References,
+    given: Sequence[int | None] = (),
 ) -> list[Trial]:
     """Number suggested points, find their parents and set how long they train.
 
@@ -21,6 +24,8 @@ def fresh_trials(
       first: number of the first of them.
       round_: that they are of.
       references: of all trials so far.
+      given: parents that points have of their own; None, or nothing, for those of the
+        references.
     """
     search, among = setup.settings.search, None
     if not search.inherit:
@@ -28,11 +33,13 @@ def fresh_trials(
     elif stage_of(round_, search.stages) == 3:
         among = references.front(setup.objectives)
     trials = []
-    for number, point in enumerate(points, first):
-        parent = references.parent_of(
-            point, min_overlap=search.min_overlap, among=among)
+    for i, point in enumerate(points):
+        parent = given[i] if i < len(given) else None
+        if parent is None:
+            parent = references.parent_of(
+                point, min_overlap=search.min_overlap, among=among)
         epochs = rungs.epochs_of(search.rungs, _whole(setup, parent))
-        trials.append(Trial(number, point, epochs, parent))
+        trials.append(Trial(first + i, point, epochs, parent))
     return trials
 
 

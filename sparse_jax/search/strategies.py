@@ -5,7 +5,6 @@ search, batch by batch; after them its algorithm goes on, or nothing. They are f
 once and kept in the study, so that a search that was killed goes on with them.
 """
 
-import json
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax.search import algorithms, archive, gradient, starts
+from sparse_jax.search import algorithms, archive, gradient, known, starts
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.gradient import Work
+from sparse_jax.search.known import Known
 from sparse_jax.search.problem import problem_of
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
@@ -24,16 +24,14 @@ from sparse_jax.study.records import Study
 if TYPE_CHECKING:
     from sparse_jax.search.setup import Setup
 
-PLANNED = 'planned'
-"""What a study remembers under this name: the networks known before any training."""
 STREAM = 5
 
 
 class Strategy(NamedTuple):
     """A way to search."""
 
-    points: 'Callable[[Setup, jax.Array], np.ndarray] | None'
-    """(setup, key) -> [N, D] canonical rows that are trained first; None for none."""
+    points: 'Callable[[Setup, jax.Array], Known] | None'
+    """(setup, key) -> what is trained first; None for nothing."""
     suggests: bool
     """Whether the search algorithm suggests further ones from what was found."""
     work: 'Callable[[Setup], Work]' = lambda setup: gradient.NOTHING
@@ -46,6 +44,15 @@ STRATEGIES: dict[str, Strategy] = {
 }
 """Values of `search.strategy`; of those with points, of `search.initial_from` too. An
 entry is all that a strategy needs."""
+
+
+class Batch(NamedTuple):
+    """Points of a round that were known before any training, at most a batch."""
+
+    rows: np.ndarray
+    """[N, D] canonical rows; none where the strategy has no further ones."""
+    parents: list[int | None]
+    """[N] of their first trainings, see `Trial.parent`; None for no weights."""
 
 
 def check(settings: Settings) -> None:
@@ -81,7 +88,7 @@ def work(setup: 'Setup') -> Work:
     return STRATEGIES[search.initial_from or search.strategy].work(setup)
 
 
-def first_batch(setup: 'Setup', study: Study, round_: int) -> np.ndarray | None:
+def first_batch(setup: 'Setup', study: Study, round_: int) -> Batch | None:
     """The points of a round that were known before any training.
 
     Args:
@@ -90,28 +97,30 @@ def first_batch(setup: 'Setup', study: Study, round_: int) -> np.ndarray | None:
       round_: from 0.
 
     Returns:
-      [N, D] canonical rows, at most a batch; none where the strategy has no further
-      ones. None where the search algorithm suggests the round.
+      The batch; None where the search algorithm suggests the round.
     """
     search = setup.settings.search
     name = search.initial_from or search.strategy
     strategy = STRATEGIES[name]
     if strategy.points is None:
         return None
-    rows = _planned(setup, study, strategy.points)
+    found = _planned(setup, study, strategy.points)
     # The end of a search has rounds of its own, which have no points of these.
     done = sum(r.round < round_ and not r.is_end for r in study.rounds())
-    rows = rows[done * search.batch:(done + 1) * search.batch]
-    return None if not len(rows) and STRATEGIES[search.strategy].suggests else rows
+    span = (done * search.batch, (done + 1) * search.batch)
+    rows = found.rows[slice(*span)]
+    if not len(rows) and STRATEGIES[search.strategy].suggests:
+        return None
+    return Batch(rows, found.parents(*span))
 
 
 def left_over(setup: 'Setup', study: Study) -> int:
     """How many networks that were known before any training no round has taken."""
-    rows = _stored(setup, study)
-    if rows is None:
+    found = known.stored(study, setup.domain.dim)
+    if found is None:
         return 0
     done = sum(not record.is_end for record in study.rounds())
-    return max(len(rows) - done * setup.settings.search.batch, 0)
+    return max(len(found.rows) - done * setup.settings.search.batch, 0)
 
 
 def last_phase(setup: 'Setup') -> str:
@@ -122,27 +131,27 @@ def last_phase(setup: 'Setup') -> str:
 
 def _planned(
     setup: 'Setup', study: Study,
-    points: 'Callable[[Setup, jax.Array], np.ndarray]',
-) -> np.ndarray:
-    """[N, D] as the study has them, or as they are found now."""
-    rows = _stored(setup, study)
-    if rows is not None:
-        return rows
+    points: 'Callable[[Setup, jax.Array], Known]',
+) -> Known:
+    """As the study has them, or as they are found now."""
+    found = known.stored(study, setup.domain.dim)
+    if found is not None:
+        return found
     key = jax.random.fold_in(setup.root_key, STREAM)
-    rows = points(setup, key)
+    found = points(setup, key)
     search = setup.settings.search
-    if not len(rows) and STRATEGIES[search.strategy].suggests:
+    if not len(found.rows) and STRATEGIES[search.strategy].suggests:
         logging.getLogger(__name__).warning(
             'config.search.initial_from: %r finds no network within the budgets; '
             'filled structures come first', search.initial_from)
-        rows = _filled(setup, jax.random.fold_in(key, 1))
-    if not len(rows):
+        found = Known(_filled(setup, jax.random.fold_in(key, 1)))
+    if not len(found.rows):
         raise ConfigError(
             f'config.search.strategy: {search.strategy!r} finds no network within the '
             'budgets; allowed: larger budgets, other config.differentiable.templates, '
             "or 'suggest'")
-    study.set_meta(PLANNED, json.dumps(rows.tolist()))
-    return rows
+    known.store(study, found)
+    return found
 
 
 def _filled(setup: 'Setup', key: jax.Array) -> np.ndarray:
@@ -161,13 +170,3 @@ def _filled(setup: 'Setup', key: jax.Array) -> np.ndarray:
     rows, _ = algorithms.random_search(domain, aims, batch=number, rules=rules).suggest(
         key, archive.empty(domain.dim, aims.num_objectives, aims.num_further))
     return rows
-
-
-def _stored(setup: 'Setup', study: Study) -> np.ndarray | None:
-    """[N, D] as the study has them; None where it has none, or they are damaged."""
-    try:
-        rows = np.array(json.loads(study.meta(PLANNED) or ''), float)
-        rows = rows.reshape(-1, setup.domain.dim)
-    except (ValueError, TypeError):
-        return None
-    return rows if ((rows >= 0) & (rows <= 1)).all() else None

@@ -233,7 +233,7 @@ class Differentiable:
     """Searches of every set."""
     steps: int = 200
     """Batches that one search trains on, each of `batch_size` images."""
-    batch_size: int = 64
+    batch_size: int = 32
     widest: int = 16
     """Maps of a layer, at most."""
 

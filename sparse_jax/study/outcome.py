@@ -23,7 +23,7 @@ class Trial(NamedTuple):
     """[D] canonical coordinates."""
     epochs: int
     parent: int | None = None
-    """Trial whose weights it inherits; below 0 a network from `outside` the study."""
+    """Trial whose weights it inherits; below 0 a network from `outside`."""
     rung: int = 0
     """How often its point had been promoted; `FINAL` for one of the end."""
     origin: int | None = None
@@ -47,7 +47,7 @@ class Trial(NamedTuple):
 
 def outside(index: int) -> int:
     """The parent that stands for network `index` of those a study is given from
-    elsewhere: -1, -2, ..."""
+    elsewhere, or of those it knows before any training: -1, -2, ...; and back."""
     return -1 - index
 
 

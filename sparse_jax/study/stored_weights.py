@@ -17,8 +17,8 @@ from sparse_jax.study.weights_file import unpack
 
 DROPPED = b''
 """Stands for weights that nobody needs any more."""
-_NO_WEIGHTS = (ValueError, TypeError, KeyError, OSError, EOFError, MemoryError,
-               NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
+NO_WEIGHTS = (ValueError, TypeError, KeyError, OSError, EOFError, MemoryError,
+              NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
 """What reading a damaged archive may raise."""
 
 
@@ -73,7 +73,7 @@ class StoredWeights:
             if not database.is_damage(error):
                 raise
             intact = False
-        except _NO_WEIGHTS:
+        except NO_WEIGHTS:
             intact = False
         if intact:
             raise StudyError(

@@ -1,18 +1,23 @@
 """Strategies: networks known before any training, and what comes after them."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
 
 from launch import progress
-from sparse_jax import efforts
+from sparse_jax import efforts, ops
 from sparse_jax.evaluation import machine
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import gradient, loop, strategies
+from sparse_jax.search import known as storing
+from sparse_jax.search.known import Known
 from sparse_jax.search.strategies import STRATEGIES, Strategy
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.space import encoding
-from sparse_jax.study.names import FINALS
+from sparse_jax.study.names import FINALS, PLANNED
+from sparse_jax.study.outcome import Parent, Trial, Weights, outside
 from sparse_jax.study.records import Study
 from tests import tiny_study
 
@@ -21,9 +26,20 @@ FEW = {'differentiable__templates': ('c',), 'differentiable__budgets': 3,
        'search__strategy': 'differentiable'}
 
 
+def _weights(setup, row):
+    """Of an exact network, all kernels alike."""
+    graph = encoding.graph(setup.space, row)
+    shapes = graph.shapes()
+    return Weights({node.name: {
+        'kernel': np.full(ops.weights(node).shape(node, shapes), 0.1, np.float32),
+        'bias': np.zeros(node.channels, np.float32)}
+        for node in graph.weighted_nodes}, {}, {}, {}, {})
+
+
 def _points(setup, key):
-    """Three networks of one program, in place of a search."""
-    return setup.domain.sample(key, 3)
+    """Three networks of one program, in place of a search; the first has weights."""
+    rows = setup.domain.sample(key, 3)
+    return Known(rows, (_weights(setup, rows[0]), None, None))
 
 
 @pytest.fixture
@@ -43,7 +59,7 @@ def _run(built, folder, callback=lambda news: None):
 
 def _expected(built):
     key = jax.random.fold_in(built.root_key, strategies.STREAM)
-    return STRATEGIES['differentiable'].points(built, key)
+    return STRATEGIES['differentiable'].points(built, key).rows
 
 
 def test_points_are_different_rows_of_the_table_within_the_targets(monkeypatch):
@@ -56,7 +72,8 @@ def test_points_are_different_rows_of_the_table_within_the_targets(monkeypatch):
     monkeypatch.setattr(jax.stages.Lowered, 'compile', spied)
     built = tiny_study.build(
         **FEW, objectives__model_size=400, objectives__working_memory=120)
-    rows = gradient.points(built, jax.random.key(0))
+    found = gradient.points(built, jax.random.key(0))
+    rows = found.rows
     # Sums are those of any number of cores.
     assert machine.compiler_options(machine.make_mesh(1), efforts.PLAIN) in compiled
     assert 1 <= len(rows) <= 3
@@ -67,8 +84,14 @@ def test_points_are_different_rows_of_the_table_within_the_targets(monkeypatch):
         graph = encoding.graph(built.space, row)
         assert gradient._excess(graph, setup=built, share=whole) == 0
         assert not encoding.decode(built.space, row)['batch-norm']
+    # Each has weights of its own shapes, those that were trained.
+    for row, weights in zip(rows, found.weights, strict=True):
+        like = _weights(built, row).params
+        assert jax.tree.map(np.shape, weights.params) == jax.tree.map(np.shape, like)
+        assert weights.params['classifier']['bias'].any()
     # The same seed finds the same.
-    np.testing.assert_array_equal(rows, gradient.points(built, jax.random.key(0)))
+    again = gradient.points(built, jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, found, again)
 
 
 def test_budgets_fall_from_those_of_the_search():
@@ -94,15 +117,18 @@ def test_what_a_search_by_gradient_takes_is_counted():
     work = gradient.work(tiny_study.build(**FEW))
     # Windows of 5, four maps over 6 x 6 pixels, three classes that read all of them.
     each = 25 * 4 * 36 + 3 * 4 * 36
-    # Of 6 steps the warm-up is one for all, and the last is not taken.
-    assert work == gradient.Work(3, 1, (1 + 3 * 4) * 64 * each)
+    # Of 6 steps the first, the warm-up, is one for all.
+    assert work == gradient.Work(3, 1, (1 + 3 * 5) * 32 * each)
+    # The last one trains weights that nobody inherits.
+    short = gradient.work(tiny_study.build(**FEW, search__inherit=False))
+    assert short.products == (1 + 3 * 4) * 32 * each
     assert strategies.work(tiny_study.build()) == gradient.NOTHING
 
 
 def test_where_the_gradient_finds_nothing_filled_structures_come_first(
         monkeypatch, tmp_path, caplog):
     monkeypatch.setitem(STRATEGIES, 'differentiable', Strategy(
-        lambda setup, key: np.zeros((0, setup.domain.dim)), False))
+        lambda setup, key: Known(np.zeros((0, setup.domain.dim))), False))
     changes = {'search__initial_from': 'differentiable', 'search__initial': 3,
                'budgets__model_size': 800}
     built, study = tiny_study.build(**changes), Study(tmp_path)
@@ -110,10 +136,11 @@ def test_where_the_gradient_finds_nothing_filled_structures_come_first(
     study.add_round(0, 0, [], [], {})
     batches += [strategies.first_batch(built, study, 1)]
     study.close()
-    assert [len(batch) for batch in batches] == [tiny_study.BATCH, 1]
+    assert [len(batch.rows) for batch in batches] == [tiny_study.BATCH, 1]
     line, = caplog.messages
     assert line.startswith("config.search.initial_from: 'differentiable' finds no netw")
-    for row in np.concatenate(batches):
+    assert {parent for batch in batches for parent in batch.parents} == {None}
+    for row in np.concatenate([batch.rows for batch in batches]):
         totals = graph_totals(encoding.graph(built.space, row))
         assert 400 < totals.model_size <= 800 * gradient.SPARE
 
@@ -123,6 +150,9 @@ def test_all_known_networks_are_trained_and_no_others(known, tmp_path):
     rows = _run(built, tmp_path, lambda news: phases.append(news.phase))
     np.testing.assert_array_equal([row.trial.row for row in rows], _expected(built))
     assert [row.round for row in rows] == [0, 0, 1]
+    # What has weights is an heir of them, of as many epochs.
+    assert rows[0].trial.parent == -1 and rows[0].trial.epochs == 4
+    assert all(row.trial.epochs == 8 for row in rows[1:] if row.trial.parent is None)
     assert all(row.trained for row in rows)
     assert phases[-1] != 'used up'
 
@@ -148,16 +178,47 @@ def test_a_killed_search_goes_on_with_what_was_found(known, tmp_path, monkeypatc
 
 def test_damaged_points_are_found_again(known, tmp_path):
     built, study = tiny_study.build(**FEW), Study(tmp_path)
-    for text in ('[[0.1, 0.2]]', 'null', '[2.0]', '{'):
-        study.set_meta(strategies.PLANNED, text)
+    for text in ('[[0.1, 0.2]]', 'null', '[2.0]', '{', '{"rows": []}',
+                 '{"rows": [], "weights": ["?"]}', '{"rows": [], "weights": ["QUJD"]}'):
+        study.set_meta(PLANNED, text)
         batch = strategies.first_batch(built, study, 0)
-        np.testing.assert_array_equal(batch, _expected(built)[:tiny_study.BATCH])
+        np.testing.assert_array_equal(
+            batch.rows, _expected(built)[:tiny_study.BATCH])
     study.close()
+
+
+def test_known_networks_come_back_with_their_weights(tmp_path):
+    built, study = tiny_study.build(), Study(tmp_path)
+    known = _points(built, jax.random.key(0))
+    storing.store(study, known)
+    back = storing.stored(study, built.domain.dim)
+    jax.tree.map(np.testing.assert_array_equal, known, back)
+    assert back.parents(0, 2) == [-1, None] and back.parents(2, 4) == [None]
+    parent = storing.parent(built, study, -1)
+    assert parent.graph == encoding.graph(built.space, known.rows[0])
+    assert storing.parent(built, study, -2) is storing.parent(built, study, -4) is None
+    # A study that began without weights goes on without.
+    study.set_meta(PLANNED, json.dumps(known.rows.tolist()))
+    assert storing.stored(study, built.domain.dim).parents(0, 2) == [None, None]
+    study.close()
+
+
+def test_a_first_training_starts_from_the_weights_of_its_network():
+    built = tiny_study.build()
+    known = _points(built, jax.random.key(0))
+    trial = Trial(0, known.rows[0], 1, outside(0))
+    parent = Parent(encoding.graph(built.space, known.rows[0]), known.weights[0])
+    (outcome,), = built.evaluator.evaluate([trial], lambda number: parent)
+    fresh = Trial(0, known.rows[0], 1)
+    (other,), = built.evaluator.evaluate([fresh])
+    far = lambda outcome: np.abs(
+        outcome.weights.params['classifier']['kernel'] - 0.1).mean()
+    assert far(outcome) < 0.5 * far(other)
 
 
 def test_a_strategy_without_a_network_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setitem(STRATEGIES, 'differentiable', Strategy(
-        lambda setup, key: np.zeros((0, setup.domain.dim)), False))
+        lambda setup, key: Known(np.zeros((0, setup.domain.dim))), False))
     with pytest.raises(ConfigError, match='finds no network within the budgets'):
         _run(tiny_study.build(**FEW), tmp_path)
 
@@ -169,8 +230,8 @@ def test_the_end_of_a_search_uses_up_no_points(known, tmp_path):
     study.add_round(1, 0, [], [], {FINALS: 2})
     batch = strategies.first_batch(built, study, 2)
     size = tiny_study.BATCH
-    np.testing.assert_array_equal(batch, _expected(built)[size: 2 * size])
-    assert len(batch)
+    np.testing.assert_array_equal(batch.rows, _expected(built)[size: 2 * size])
+    assert len(batch.rows)
     # What is left is said when a search ends; this one had a round of the strategy.
     count = len(_expected(built))
     assert strategies.left_over(built, study) == count - size > 0
