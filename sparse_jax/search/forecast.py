@@ -78,7 +78,7 @@ def forecast(setup: Setup) -> Forecast:
     programs = programs_of(search)
     images = setup.dataset.train.labels.shape[0]
     # The end trains its share of all epochs, with programs that exist.
-    epochs = epochs_of(settings, work.networks) / (1.0 - search.final_share)
+    epochs = epochs_of(settings) / (1.0 - search.final_share)
     finding = (PROGRAM * work.programs + RELAXED * work.products) / _cores(settings)
     seconds = START + finding + (
         PROGRAM * programs + PRODUCT * products * images * epochs) / _cores(settings)
@@ -123,17 +123,12 @@ def trainings_of(search: Search) -> int:
     return points + round(rungs.expected(search, points))
 
 
-def epochs_of(settings: Settings, known: int = 0) -> float:
+def epochs_of(settings: Settings) -> float:
     """Epochs of all trainings of a search together: those after its random points are
-    heirs, and with rungs few are whole.
-
-    known: of the random points those that have weights before any training.
-    """
+    heirs, and with rungs few are whole."""
     search = settings.search
     total = search.most_rounds * search.batch
-    fresh = total
-    if search.inherit:
-        fresh = max(min(search.initial or search.batch, total) - known, 0)
+    fresh = min(search.initial or search.batch, total) if search.inherit else total
     share = search.child_epochs if search.inherit else 1.0
     whole = settings.train.epochs * (fresh + share * (total - fresh))
     return whole * rungs.share_of(search)

@@ -9,15 +9,7 @@ import jax
 import numpy as np
 
 from sparse_jax.evaluation.grouping import Parents
-from sparse_jax.search import (
-    clock,
-    finals,
-    known,
-    rungs,
-    seen,
-    strategies,
-    thinning,
-)
+from sparse_jax.search import clock, finals, known, rungs, seen, strategies, thinning
 from sparse_jax.search.clock import Clock, End
 from sparse_jax.search.planning import continued_trials, fresh_trials
 from sparse_jax.search.promotions import Promotions

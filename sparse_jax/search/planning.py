@@ -64,8 +64,9 @@ def continued_trials(
 
 
 def _whole(setup: Setup, parent: int | None) -> int:
-    """Epochs of the whole training of a point that starts from this parent."""
+    """Epochs of the whole training of a point that starts from this parent. Weights
+    from before any training are not those of a whole one."""
     epochs = setup.settings.train.epochs
-    if parent is None:
+    if parent is None or parent < 0:
         return epochs
     return max(1, round(setup.settings.search.child_epochs * epochs))

@@ -150,9 +150,9 @@ def test_all_known_networks_are_trained_and_no_others(known, tmp_path):
     rows = _run(built, tmp_path, lambda news: phases.append(news.phase))
     np.testing.assert_array_equal([row.trial.row for row in rows], _expected(built))
     assert [row.round for row in rows] == [0, 0, 1]
-    # What has weights is an heir of them, of as many epochs.
-    assert rows[0].trial.parent == -1 and rows[0].trial.epochs == 4
-    assert all(row.trial.epochs == 8 for row in rows[1:] if row.trial.parent is None)
+    # What has weights starts from them, and trains as long as what has none.
+    assert [row.trial.parent for row in rows[:2]] == [-1, None]
+    assert [row.trial.epochs for row in rows[:2]] == [8, 8]
     assert all(row.trained for row in rows)
     assert phases[-1] != 'used up'
 
