@@ -16,7 +16,7 @@ MINUTES = 20
 """Of a search whose argument does not say."""
 ANY = 0
 """No budget."""
-LONG, LONGER = 4, 8
+LONG, LONGER = 2, 4
 """Times the epochs of the search, of every training of the end; the second one where
 there are at least `HOUR` minutes."""
 HOUR = 45
