@@ -27,6 +27,7 @@ from sparse_jax.evaluation.recipe import (
 )
 from sparse_jax.lowered import lower as lowered
 from sparse_jax.model import weights as weight_trees
+from sparse_jax.model.connectivity import Live
 from sparse_jax.model.skeleton import Candidate, Skeleton, stack
 from sparse_jax.objectives.memory import Costs
 from sparse_jax.study.outcome import PRESSURE
@@ -69,7 +70,7 @@ def abstract(candidate: Candidate, weights: Variables, slots: int) -> Batch:
 
 lowered.register(
     Batch, Candidate, Inherited, Variables, Shared, TrainData, Started, TrainState,
-    TrainInfo, Trained, Measurement, Costs, Curve, optax.EmptyState,
+    TrainInfo, Trained, Measurement, Costs, Curve, Live, optax.EmptyState,
     optax.ScaleByAdamState, MuonState)
 
 
@@ -110,7 +111,7 @@ def phases(skeleton: Skeleton, recipe: Recipe, machine: Machine) -> Phases:
         return finish(started, state, info, batch.candidates, shared,
                       procedure=procedure, recipe=recipe)
 
-    each = functools.partial(_for_each, machine)
+    each = functools.partial(for_each, machine)
     return Phases(
         lambda batch: each(
             lambda member, common: begin(member), batch, batch.active, ()),
@@ -120,7 +121,7 @@ def phases(skeleton: Skeleton, recipe: Recipe, machine: Machine) -> Phases:
             judge, (batch, started, trained), batch.active, shared))
 
 
-def _for_each(
+def for_each(
     machine: Machine, one: Callable[[Any, Any], Any], members: Any, active: Any,
     common: Any,
 ) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from sparse_jax import efforts
-from sparse_jax.evaluation import batching, device_memory
+from sparse_jax.evaluation import batching, device_memory, host_finish
 from sparse_jax.evaluation.batching import Batch, Phases
 from sparse_jax.evaluation.grouping import Member
 from sparse_jax.evaluation.machine import (
@@ -203,19 +203,37 @@ class Programs:
         on_mesh = functools.partial(jax.tree.map, lambda leaf: jax.ShapeDtypeStruct(
             leaf.shape, leaf.dtype, sharding=split))
         batch = on_mesh(batching.abstract(candidate, weights, slots))
-        parts = batching.phases(
-            skeleton, self.recipe, self.machine._replace(slots=slots))
-        compiled, results = [], ()
-        commons = ((), (self.shared, np.int32(0)), (self.shared,))
-        for name, part, common, effort in zip(
-                Phases._fields, parts, commons, self._efforts):
+        machine, efforts_of = self.machine._replace(slots=slots), self._efforts
+        parts = batching.phases(skeleton, self.recipe, machine)
+
+        def compiled(
+            name: str, part: Callable, arguments: tuple, effort: efforts.Effort | None
+        ) -> tuple[Any, Any]:
+            """(the program, its abstract results)."""
             lowered = lower(
-                part, (batch, *results, *common), calls=self._calls,
+                part, arguments, calls=self._calls,
                 decided_by=(name, skeleton, self.recipe, self.machine.lowering))
-            compiled.append(lowered.compile(
-                compiler_options=compiler_options(self.machine.mesh, effort)))
-            results = (*results, on_mesh(lowered.out_info))
-        return Phases(*compiled)
+            options = compiler_options(self.machine.mesh, effort)
+            return (lowered.compile(compiler_options=options),
+                    on_mesh(lowered.out_info))
+
+        start, started = compiled('start', parts.start, (batch,), efforts_of.start)
+        learn, learnt = compiled(
+            'learn', parts.learn, (batch, started, self.shared, np.int32(0)),
+            efforts_of.learn)
+        if not host_finish.applies(machine, self.recipe):
+            finish, _ = compiled('finish', parts.finish,
+                                 (batch, started, learnt, self.shared),
+                                 efforts_of.finish)
+            return Phases(start, learn, finish)
+        procedure = self.recipe.procedure(skeleton, machine.lowering.conv)
+        alive = on_mesh(jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct((slots, *leaf.shape), leaf.dtype),
+            host_finish.everything(procedure, candidate)))
+        rounded, _ = compiled('rounded', host_finish.program(procedure, machine),
+                              (batch, learnt, alive, self.shared), efforts_of.finish)
+        return Phases(start, learn, host_finish.HostFinish(
+            rounded, procedure, machine))
 
     @functools.cached_property
     def _calls(self) -> tuple[str, ...]:

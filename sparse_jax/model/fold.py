@@ -7,16 +7,16 @@ if either row keeps it.
 
 from collections.abc import Mapping
 
-import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.model.connectivity import Live
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.space.architecture import Graph
 from sparse_jax.types import Array
 
 
 def fold_live(graph: Graph, pruned: Live) -> Live:
-    """Traced. What is kept, with the classifier's one unit in the place of the first of
+    """What is kept, with the classifier's one unit in the place of the first of
     two; as it is if the graph does not fold.
 
     Args:
@@ -27,7 +27,7 @@ def fold_live(graph: Graph, pruned: Live) -> Live:
         return pruned
     name = graph.nodes[-1].name
     kernel = pruned.kernel[name]
-    first = jnp.arange(len(kernel)) == 0
+    first = library_of(kernel).arange(len(kernel)) == 0
     either = kernel.any(0) & first.reshape((-1,) + (1,) * (kernel.ndim - 1))
     return Live(pruned.kernel | {name: either}, pruned.units | {name: first})
 

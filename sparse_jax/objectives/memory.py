@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from sparse_jax import ops
 from sparse_jax.model import fold, sizes
 from sparse_jax.model.connectivity import Live
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.objectives.alive import Step, counted_image, most_alive
+from sparse_jax.ops.arrays import library_of
 
 
 class LayerCosts(NamedTuple):
@@ -55,9 +56,10 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
     """Costs of every layer of a pruned network, living units only.
 
     Of a classifier that becomes one unit (`Graph.folds`) a weight counts if either of
-    the two units keeps it.
+    the two units keeps it. Of arrays of the host on the host, to the same bits.
     """
     graph = skeleton.graph
+    library = library_of(candidate.channels, *pruned.kernel.values())
     pruned = fold.fold_live(graph, pruned)
     true = sizes.true_sizes(skeleton, candidate)
     elements = {'input': true.tensors['input'].elements}
@@ -73,19 +75,19 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
         pixels = out.height * out.width
         elements[node.name] = alive * pooled.height * pooled.width
         kept = (pruned.kernel[node.name].sum() if node.weighted
-                else jnp.zeros_like(alive))
-        biases = alive if node.biased else jnp.zeros_like(alive)
+                else library.zeros_like(alive))
+        biases = alive if node.biased else library.zeros_like(alive)
         read = _sum(elements[t] for t in node.inputs)
         if not node.weighted:
             # Nothing reads both of its inputs once it is dead.
-            read = jnp.where(alive > 0, read, 0)
-        macs = kept.astype(jnp.float32) * pixels
+            read = library.where(alive > 0, read, 0)
+        macs = library.float32(kept) * library.float32(pixels)
         rows.append((kept, biases, read, alive * pixels, macs))
         steps.append(Step(node.name, node.inputs, alive, alive * pixels,
                           elements[node.name], node.pool > 1))
     most = most_alive(steps, counted_image(graph, elements['input']))
-    weights, biases, inputs, outputs, macs = map(jnp.stack, zip(*rows))
-    return LayerCosts(weights, biases, inputs, outputs, macs, jnp.stack(most))
+    weights, biases, inputs, outputs, macs = map(library.stack, zip(*rows))
+    return LayerCosts(weights, biases, inputs, outputs, macs, library.stack(most))
 
 
 def _sum(counts: Iterable[jax.Array]) -> jax.Array:
@@ -98,4 +100,10 @@ def total(costs: LayerCosts) -> Costs:
         (costs.weights + costs.biases).sum(),
         (costs.inputs + costs.outputs).max(),
         (costs.inputs + costs.weights).max(),
-        costs.macs.sum(), costs.alive.max())
+        _in_order(costs.macs), costs.alive.max())
+
+
+def _in_order(counts: jax.Array) -> jax.Array:
+    """A sum one after the other, as XLA has it: NumPy would round in another order."""
+    host = library_of(counts) is np
+    return np.add.accumulate(counts)[-1] if host else counts.sum()
