@@ -1,9 +1,11 @@
 """The executor of one machine: programs compile in the background, calls in threads."""
 
 import concurrent.futures
+import functools
 import queue
 import time
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import jax
 
@@ -21,6 +23,16 @@ from sparse_jax.study.outcome import Outcome
 News = int | list[Outcome] | BaseException | None
 """What a thread tells: that so many members begin to train, what came out, a fault, or
 that it has ended."""
+
+
+class _Results(NamedTuple):
+    """What a call gives before the host has judged it."""
+
+    group: Group
+    results: list[Trained] | None
+    """Of all members; None where memory did not suffice."""
+    seconds: float
+    """Of the call."""
 
 
 class LocalExecutor:
@@ -98,22 +110,44 @@ class LocalExecutor:
     def _work(
         self, calls: Calls, finish: Finish, news: 'queue.SimpleQueue[News]'
     ) -> None:
-        """Make one call after another; what happens goes to the reader's thread."""
+        """Make one call after another; what happens goes to the reader's thread.
+
+        Where one call is in flight at a time the outcomes of the last one are made
+        beside it: a device need not wait for them, and no more than one call's results
+        wait for their turn.
+        """
+        alone = self.programs.machine.workers == 1
+        beside = concurrent.futures.ThreadPoolExecutor(1, 'finish') if alone else None
+        last: concurrent.futures.Future[None] | None = None
         try:
             while (call := calls.take()) is not None:
                 news.put(len(call.group.members))
-                news.put(self._call(call, calls, finish))
+                told = functools.partial(
+                    self._tell, self._call(call, calls), finish, news)
+                if beside is None:
+                    told()
+                    continue
+                if last is not None:
+                    last.result()
+                last = beside.submit(told)
+            if last is not None:
+                last.result()
         except BaseException as error:
             calls.drop()
+            if last is not None:
+                # What has been trained before the fault is told.
+                concurrent.futures.wait([last])
             news.put(error)
         finally:
+            if beside is not None:
+                beside.shutdown(wait=False, cancel_futures=True)
             news.put(None)
 
-    def _call(self, call: Call, calls: Calls, finish: Finish) -> list[Outcome]:
-        """The outcomes of a call; none if it is to be done again in smaller ones."""
+    def _call(self, call: Call, calls: Calls) -> _Results:
+        """What a call gives; no members if it is to be done again in smaller ones."""
         (program, group), begin = call, time.perf_counter()
         if program is None:
-            return [_out_of_memory(member) for member in group.members]
+            return _Results(group, None, 0.0)
         try:
             results = self.train(program, group.members, group.epochs)
         except jax.errors.JaxRuntimeError as error:
@@ -121,12 +155,22 @@ class LocalExecutor:
                 raise
             calls.again(call, self.programs.smaller(
                 program, group.members[0].candidate))
-            return []
+            return _Results(group._replace(members=()), None, 0.0)
+        return _Results(group, results, time.perf_counter() - begin)
+
+    def _tell(
+        self, found: _Results, finish: Finish, news: 'queue.SimpleQueue[News]'
+    ) -> None:
+        """Make the outcomes of a call, for the reader's thread."""
+        (group, results, seconds), begin = found, time.perf_counter()
+        if results is None:
+            news.put([_out_of_memory(member) for member in group.members])
+            return
         outcomes = [finish(group.skeleton, member, result)
                     for member, result in zip(group.members, results)]
-        seconds = (time.perf_counter() - begin) / len(outcomes)
+        seconds = (seconds + time.perf_counter() - begin) / len(outcomes)
         self.programs.count(group.skeleton, len(outcomes))
-        return [outcome._replace(train_seconds=seconds) for outcome in outcomes]
+        news.put([outcome._replace(train_seconds=seconds) for outcome in outcomes])
 
 
 def _out_of_memory(member: Member) -> Outcome:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import re
+import threading
 
 import jax
 import numpy as np
@@ -146,6 +147,58 @@ def test_a_group_that_ran_out_of_memory_is_split(wide, monkeypatch):
     for number, outcome in split.items():
         assert outcome.status == found[number].status == status.OK
         assert outcome.error == pytest.approx(found[number].error, abs=0.05)
+
+
+@pytest.fixture
+def nine(wide, monkeypatch):
+    """(evaluator, trials of three calls, what trains them): outcomes of a call are not
+    made before the next one begins."""
+    evaluator, began = wide[0].evaluator, [threading.Event() for _ in range(3)]
+    executor, numbers = evaluator.executor, iter(range(3))
+    domain = tiny_study.small_domain(evaluator.space, evaluator.policy)
+    rows = domain.sample(jax.random.key(5), 9)
+    real = executor.train
+
+    def train(*call):
+        began[next(numbers)].set()
+        return real(*call)
+
+    def judge(graph, outcome):
+        following = outcome.trial.number // 4 + 1
+        assert following == 3 or began[following].wait(60)
+        return outcome
+
+    monkeypatch.setattr(executor, 'train', train)
+    return (dataclasses.replace(evaluator, judge=judge),
+            [Trial(i, row, 1) for i, row in enumerate(rows)], train)
+
+
+def test_the_host_work_of_a_call_is_done_beside_the_next_one(nine, wide):
+    evaluator, trials, _ = nine
+    assert evaluator.executor.programs.machine.workers == 1
+    parts = list(evaluator.evaluate(trials))
+    assert [[o.trial.number for o in part] for part in parts] == [
+        [0, 1, 2, 3], [4, 5, 6, 7], [8]]
+    assert all(o.train_seconds > 0 for part in parts for o in part)
+
+
+def test_what_was_trained_before_a_fault_is_told(nine, monkeypatch):
+    evaluator, trials, train = nine
+    sizes = []
+
+    def fails(program, members, epochs):
+        found = train(program, members, epochs)
+        sizes.append(len(members))
+        if len(sizes) == 2:
+            raise jax.errors.JaxRuntimeError('INTERNAL: broken')
+        return found
+
+    monkeypatch.setattr(evaluator.executor, 'train', fails)
+    told = []
+    with pytest.raises(jax.errors.JaxRuntimeError, match='broken'):
+        for part in evaluator.evaluate(trials):
+            told += [o.trial.number for o in part]
+    assert told == [0, 1, 2, 3] and sizes == [4, 4]
 
 
 def test_devices_and_mapping_change_rounding_only(wide):
