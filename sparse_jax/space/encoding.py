@@ -34,7 +34,12 @@ class _Rule(NamedTuple):
 
 def activity(space: Space, rows: np.ndarray) -> np.ndarray:
     """[N, D] coordinates -> [N, D] bool: which dimensions matter."""
-    index = levels.numbers(space, rows).T
+    return _activity(space, levels.numbers(space, rows))
+
+
+def _activity(space: Space, numbers: np.ndarray) -> np.ndarray:
+    """`activity` of rows by their level numbers [N, D]."""
+    index = np.ascontiguousarray(numbers.T)
     # By columns: each is written and read as a whole.
     active = np.zeros(index.shape, bool)
     for rule in _rules(space):
@@ -48,8 +53,16 @@ def activity(space: Space, rows: np.ndarray) -> np.ndarray:
 
 def snap(space: Space, rows: np.ndarray) -> np.ndarray:
     """Coordinates on the grid with inactive dimensions at their neutral value."""
-    snapped = levels.centred(space, rows)
-    return np.where(activity(space, snapped), snapped, _neutral(space))
+    return _snapped(space, rows)[0]
+
+
+def _snapped(space: Space, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Snapped rows, and which of their dimensions matter: those of the rows, for what
+    is inactive switches nothing."""
+    numbers = levels.numbers(space, rows)
+    active = _activity(space, numbers)
+    return np.where(
+        active, levels.centres(space, rows, numbers), _neutral(space)), active
 
 
 def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
@@ -59,8 +72,7 @@ def canonical(space: Space, rows: np.ndarray) -> np.ndarray:
     act only through the units they give, and a downsample fraction only through the
     number of maps it gives.
     """
-    rows = snap(space, rows)
-    active = activity(space, rows)
+    rows, active = _snapped(space, rows)
     budgeted = active[:, space.index('total-fc-layer-weights')]
     reduced = active[:, space.having(Role.REDUCTION)].any(axis=1)
     redundant = np.flatnonzero(budgeted | reduced)
