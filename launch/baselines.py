@@ -154,8 +154,10 @@ def main(argv: list[str]) -> None:
     cli.check_folder('workdir', WORKDIR.value)
     spec = reading.data_spec(reading.read(CONFIG.value))
     images = data.load(spec)
-    if 0 < SVM_EXAMPLES.value < (least := LEAST_DRAWN * images.num_classes):
-        cli.fail(f'--svm_examples={SVM_EXAMPLES.value}: allowed: 0, or {least} or more')
+    least, most = LEAST_DRAWN * images.num_classes, len(images.train.labels)
+    if SVM_EXAMPLES.value and not least <= SVM_EXAMPLES.value <= most:
+        cli.fail(f'--svm_examples={SVM_EXAMPLES.value}: allowed: 0 for all {most:,} '
+                 f'training images, or {least} to {most}')
     # The test part is read for its checksum; its labels wait for the chosen ones.
     found = known_rows(data.digest(images), data.split_digest(data.load_test(spec)))
     if found and not rows.is_whole(WORKDIR.value, found):

@@ -51,9 +51,10 @@ class Nearest:
         Returns:
           Classes [N].
         """
-        if self._last is None or self._last[0] is not features:
+        if self._last is None or not np.array_equal(self._last[0], features):
             rows = self._search.kneighbors(features, return_distance=False)
-            self._last = features, self._labels[rows]
+            # A copy: the caller's array may change.
+            self._last = np.array(features), self._labels[rows]
         near = self._last[1][:, :neighbours]
         votes = near[:, :, None] == np.arange(self._labels.max() + 1)
         return votes.sum(axis=1).argmax(axis=1)

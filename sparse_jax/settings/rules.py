@@ -146,8 +146,10 @@ def _data_rules(settings: Settings) -> list[Rule]:
 
 
 def _are_names(names: Sequence[Any]) -> bool:
-    """Whether these are texts that tell classes apart; none at all are fine."""
-    return (all(isinstance(name, str) and name.strip() for name in names)
+    """Whether these are texts that tell classes apart; none at all are fine. What no
+    file can hold in UTF-8, as bytes that are no text become in Python, is none."""
+    return (all(isinstance(name, str) and name.strip()
+                and name == name.encode(errors='replace').decode() for name in names)
             and len(set(names)) == len(names) != 1)
 
 

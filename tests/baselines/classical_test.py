@@ -42,6 +42,12 @@ def test_neighbours_are_those_of_scikit_learn():
             slow = KNeighborsClassifier(number, algorithm='brute').fit(*data)
             np.testing.assert_array_equal(
                 near.predict(examples, number), slow.predict(examples))
+    # Other images in the same array are searched again.
+    room = np.array(data.features)
+    near.predict(room, 1)
+    room[:] = data.features[::-1]
+    np.testing.assert_array_equal(
+        near.predict(room, 1), near.predict(data.features, 1)[::-1])
 
 
 @pytest.mark.parametrize('classes', [2, 3])

@@ -48,6 +48,9 @@ def test_scalar_statistics_commute_with_max_pooling():
 def test_assemble_describes_the_train_part():
     train = _split(np.arange(12, dtype=np.uint8).reshape(2, 2, 3, 1), [0, 1])
     data = assemble('x', train, train, ('a', 'b'))
+    # Bytes of the name of a folder that are no text.
+    odd = assemble('x', train, train, ('a', 'b\udcff'))
+    assert odd.class_names == ('a', 'b?')
     assert data.input_shape == (2, 3, 1)
     assert (data.num_classes, data.mean) == (2, 5.5)
     assert hash(data) and data == data

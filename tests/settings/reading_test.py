@@ -20,6 +20,7 @@ BAD = [
     ('pruning.method', 'lasso'),
     ('data.validation_size', 0), ('data.test_size', -2), ('data.max_train', -1),
     ('data.class_names', ('one',)), ('data.class_names', ('a', 'a')),
+    ('data.class_names', ('a', 'b\udcff')),
     ('data.class_names', ('a', 3)), ('data.class_names', ('a', ' ')),
     ('data.seed', -1), ('pruning.cuts', ('a',)), ('objectives.memory_model', 'x'),
     ('objectives.error', 0.0), ('objectives.error', float('nan')),
