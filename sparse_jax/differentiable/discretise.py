@@ -113,8 +113,8 @@ def discretise(
     if over <= 0:
         return network
     thin = map(family.network, itertools.islice(_thinnest(logits), _THINNEST))
-    within = [network for network in thin if excess(network.graph) <= 0]
-    return min(within, key=lambda network: network.loss, default=None)
+    likeliest = sorted(thin, key=lambda network: network.loss)
+    return next((n for n in likeliest if excess(n.graph) <= 0), None)
 
 
 def point_of(

@@ -3,7 +3,7 @@
 import concurrent.futures
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
@@ -19,9 +19,16 @@ from sparse_jax.differentiable.search import Config
 from sparse_jax.differentiable.template import Decisions
 from sparse_jax.differentiable.weights import exact_weights
 from sparse_jax.evaluation import machine
+from sparse_jax.evaluation.estimates import Estimate
 from sparse_jax.objectives.goal import Goal
 from sparse_jax.search.known import Known
-from sparse_jax.search.starts import SPARE, WHOLE_MAPS, known_cost, targets
+from sparse_jax.search.starts import (
+    SPARE,
+    WHOLE_MAPS,
+    estimates,
+    known_cost,
+    targets,
+)
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.dimensions import Role
@@ -87,7 +94,10 @@ def points(setup: 'Setup', key: jax.Array) -> Known:
     bases = _bases(key_rows, setup, work(setup).networks + 1)
     rows: dict[bytes, tuple[np.ndarray, Weights | None]] = {}
     seen: set[Graph] = set()
-    found = [_of_template(setup, key_search, text, shares)
+    excess = functools.partial(
+        _excess, setup=setup, estimate=estimates(
+            setup.settings, setup.objectives, setup.dataset))
+    found = [_of_template(setup, (key_search, text), shares, excess)
              for text in settings.templates]
     for i, made in enumerate(n for at_share in zip(*found) for n in at_share):
         if made is None:
@@ -132,9 +142,18 @@ def _config(setup: 'Setup', text: str) -> Config:
 
 
 def _of_template(
-    setup: 'Setup', key: jax.Array, text: str, shares: Sequence[_Share]
+    setup: 'Setup', search: tuple[jax.Array, str], shares: Sequence[_Share],
+    excess: Callable[..., float],
 ) -> list[_Made | None]:
-    """What one template gives at every seed within every set of budgets."""
+    """What one template gives at every seed within every set of budgets.
+
+    Args:
+      setup: the objects of the search.
+      search: the key, and the text of the template.
+      shares: all sets of budgets.
+      excess: `_excess` of a graph and a `share`.
+    """
+    key, text = search
     space, config = setup.space, _config(setup, text)
     trained = _trained(
         setup, key, [_budgets(setup, share) for share in shares], config)
@@ -143,7 +162,7 @@ def _of_template(
         logits, params = jax.tree.map(lambda a: a[at], trained)
         network = discretise(
             logits, config.template, space,
-            functools.partial(_excess, setup=setup, share=share), _middle(setup))
+            functools.partial(excess, share=share), _middle(setup))
         if network is None:
             return None
         own = exact_weights(params, network, config.template) if config.holds else None
@@ -216,13 +235,19 @@ def _budgets(setup: 'Setup', share: _Share) -> Budgets:
     return Budgets(**most)
 
 
-def _excess(graph: Graph, *, setup: 'Setup', share: _Share) -> float:
-    """How far an exact network is over the budgets, in nats."""
+def _excess(
+    graph: Graph, *, setup: 'Setup', share: _Share,
+    estimate: Estimate = lambda graph: {},
+) -> float:
+    """How far an exact network is over the budgets, in nats.
+
+    estimate: costs on a board of networks that nothing prunes.
+    """
     if not graph.feasible():
         return float('inf')
     over = _REFUSED if setup.evaluator.refuses(graph) else 0.0
     for goal, limit in _limits(setup, share):
-        cost = known_cost(graph, goal, setup.objectives)
+        cost = known_cost(graph, goal, setup.objectives, estimate)
         over += float(np.log(cost / limit)) if cost is not None and cost > limit else 0
     return over
 

@@ -1,5 +1,6 @@
 """Strategies: networks known before any training, and what comes after them."""
 
+import functools
 import json
 
 import jax
@@ -8,9 +9,12 @@ import pytest
 
 from launch import progress
 from sparse_jax import efforts, ops
+from sparse_jax.differentiable import choices
+from sparse_jax.differentiable.discretise import discretise
+from sparse_jax.differentiable.template import Decisions, masked
 from sparse_jax.evaluation import machine
 from sparse_jax.objectives.graph_costs import graph_totals
-from sparse_jax.search import gradient, loop, strategies
+from sparse_jax.search import gradient, loop, starts, strategies
 from sparse_jax.search import known as storing
 from sparse_jax.search.known import Known
 from sparse_jax.search.strategies import STRATEGIES, Strategy
@@ -92,6 +96,29 @@ def test_points_are_different_rows_of_the_table_within_the_targets(monkeypatch):
     # The same seed finds the same.
     again = gradient.points(built, jax.random.key(0))
     jax.tree.map(np.testing.assert_array_equal, found, again)
+
+
+def test_the_repair_counts_what_networks_cost_on_the_board():
+    built = tiny_study.build(**FEW, budgets__flash=600)
+    estimate = starts.estimates(built.settings, built.objectives, built.dataset)
+    excess = functools.partial(
+        gradient._excess, setup=built, share=gradient._Share(1.0, 1.0))
+    most, over = 600 * gradient.SPARE, []
+    for row in built.domain.sample(jax.random.key(0), 2):
+        graph = encoding.graph(built.space, row)
+        flash = estimate(graph)['flash']
+        over.append(excess(graph, estimate=estimate))
+        assert over[-1] == pytest.approx(max(0.0, np.log(flash / most)))
+        assert excess(graph) == 0  # the weights alone are less
+    assert min(over) == 0 < max(over)
+    # The widest networks are likeliest, and do not fit.
+    template = gradient._config(built, 'c').template
+    allow = choices.allowed(template, built.space)
+    logits = masked(Decisions(*(
+        mask * np.arange(mask.shape[-1], dtype=float) for mask in allow)), allow)
+    made = discretise(logits, template, built.space, functools.partial(
+        excess, estimate=estimate), gradient._middle(built))
+    assert made.loss > 0 and estimate(made.graph)['flash'] <= most
 
 
 def test_budgets_fall_from_those_of_the_search():
