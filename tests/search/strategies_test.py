@@ -99,7 +99,8 @@ def test_points_are_different_rows_of_the_table_within_the_targets(monkeypatch):
 
 
 def test_the_repair_counts_what_networks_cost_on_the_board():
-    built = tiny_study.build(**FEW, budgets__flash=600)
+    built = tiny_study.build(
+        **FEW | {'differentiable__widest': 12}, budgets__flash=600)
     estimate = starts.estimates(built.settings, built.objectives, built.dataset)
     excess = functools.partial(
         gradient._excess, setup=built, share=gradient._Share(1.0, 1.0))
@@ -115,7 +116,8 @@ def test_the_repair_counts_what_networks_cost_on_the_board():
     template = gradient._config(built, 'c').template
     allow = choices.allowed(template, built.space)
     logits = masked(Decisions(*(
-        mask * np.arange(mask.shape[-1], dtype=float) for mask in allow)), allow)
+        -np.arange(mask.shape[-1], dtype=float) * mask for mask in allow)), allow)
+    logits = logits._replace(width=-logits.width)
     made = discretise(logits, template, built.space, functools.partial(
         excess, estimate=estimate), gradient._middle(built))
     assert made.loss > 0 and estimate(made.graph)['flash'] <= most
