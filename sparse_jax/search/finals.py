@@ -1,6 +1,7 @@
 """What is trained again at the end of a search: its best networks, longer."""
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from sparse_jax.objectives.goals import Objectives, ranked_under
@@ -34,7 +35,8 @@ def plan(
     within the bounds. Of the `search.final_starts` of each a third, rounded up, goes on
     from the weights of that network; the others start afresh. As many points as fit are
     taken, the best first: with a clock into the seconds that are left, by what an epoch
-    of each took; without one into `search.final_share` of all epochs. One is always
+    of each took in the search and, once there are finals, how that turned out; without
+    one into `search.final_share` of all epochs. One is always
     taken, if need be for as many epochs as fit, at least those of the search.
 
     Args:
@@ -50,16 +52,17 @@ def plan(
     begun = current_end(networks)
     epochs = begun[0].trial.epochs if begun else epochs_of(settings)
     known = {row.trial.first for row in begun}
-    rows = best(networks, objectives)[:search.finals]
-    rows = [row for row in rows if row.trial.first not in known]
+    searched = best(networks, objectives)[:search.finals]
+    rows = [row for row in searched if row.trial.first not in known]
     if not rows:
         return []
     room = seconds
     if room is None:
         room = _epochs_left(networks, search.final_share, begun)
     # Seconds, or epochs, of one epoch of all starts.
-    prices = [search.final_starts * (1.0 if seconds is None else _pace(row) / at_once)
-              for row in rows]
+    slower = _slower(begun, searched)
+    prices = [search.final_starts * (
+        1.0 if seconds is None else slower * _pace(row) / at_once) for row in rows]
     count, used = 0, 0.0
     for price in prices:
         used += price * epochs
@@ -122,6 +125,16 @@ def _epochs_left(
                               if row.offset is None and row.costs is not None)
     used = epochs(begun)
     return (epochs(networks) - used) * share / (1.0 - share) - used
+
+
+def _slower(begun: Sequence[Record], searched: Sequence[Record]) -> float:
+    """An epoch of the end in those of the search, by the median of the points that it
+    has trained: short trainings beside compilations seem slow. 1 before any."""
+    paces = {row.trial.first: _pace(row) for row in searched}
+    ratios = [_pace(row) / paces[row.trial.first] for row in begun
+              if row.offset is None and row.train_seconds
+              and paces.get(row.trial.first)]
+    return statistics.median(ratios) if ratios else 1.0
 
 
 def _pace(row: Record) -> float:

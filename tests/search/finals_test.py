@@ -67,10 +67,11 @@ def test_what_is_left_goes_to_further_networks():
         trial=Trial(7 + i, np.zeros(2), 3, None, FINAL, 0)) for i in range(4))]
     plan = lambda *given, **more: [
         p[1:] for p in _plan(*given, networks=begun, **more)]
-    # Four trainings of 3 epochs of a quarter of a second, as long as the first ones.
+    # Four trainings of 3 epochs. A quarter of a second each in the search, those of the
+    # end took a third: the next ones are expected to.
     next_one = [(1, 1, 3), (1, 1, 3), (1, None, 3), (1, None, 3)]
-    assert plan(3.0) == next_one and plan(2.9) == [] and plan(1e6, finals=1) == []
-    assert plan(1.5, at_once=2.0) == next_one and plan(1.4, at_once=2.0) == []
+    assert plan(4.01) == next_one and plan(3.9) == [] and plan(1e6, finals=1) == []
+    assert plan(2.01, at_once=2.0) == next_one and plan(1.9, at_once=2.0) == []
     # 24 of the 16 / (1 - 0.6) epochs are the end's, 12 of them are used.
     assert plan(final_share=0.601) == next_one and plan(final_share=0.599) == []
 
