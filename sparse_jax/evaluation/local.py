@@ -127,9 +127,9 @@ class LocalExecutor:
                 if beside is None:
                     told()
                     continue
-                if last is not None:
-                    last.result()
-                last = beside.submit(told)
+                before, last = last, beside.submit(told)
+                if before is not None:
+                    before.result()
             if last is not None:
                 last.result()
         except BaseException as error:

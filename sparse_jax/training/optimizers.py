@@ -120,15 +120,16 @@ def orthogonal(matrix: jax.Array) -> jax.Array:
 
 
 def _gram(x: jax.Array) -> jax.Array:
-    """X Xᵀ, long sums in parts: XLA may split one over threads, and its rounding would
-    depend on their number."""
+    """X Xᵀ, long sums in parts, one after another: XLA may split one over threads, that
+    of the parts too, and its rounding would depend on their number."""
     rows, columns = x.shape
     if columns <= PART:
         return x @ x.T
     parts = -(-columns // PART)
     filled = jnp.pad(x, ((0, 0), (0, parts * PART - columns)))
-    blocks = filled.reshape(rows, parts, PART)
-    return jnp.einsum('apk,bpk->pab', blocks, blocks).sum(0)
+    blocks = filled.reshape(rows, parts, PART).swapaxes(0, 1)
+    return jax.lax.scan(lambda total, block: (total + block @ block.T, None),
+                        jnp.zeros((rows, rows), x.dtype), blocks)[0]
 
 
 def _split(trained: tuple[Tree, Any]) -> tuple[dict[str, jax.Array], tuple[Tree, Any]]:

@@ -68,6 +68,30 @@ def test_one_core_trains_as_all_do(conv, optimizer):
             == _other_process(conv, optimizer))
 
 
+MUON = '''
+import hashlib
+import jax
+import numpy as np
+from sparse_jax.evaluation import machine
+from sparse_jax.training import optimizers
+
+for shape in ((200, 2560), (400, 5000)):
+    matrix = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    found = jax.jit(optimizers.orthogonal).lower(matrix).compile(
+        compiler_options=machine.compiler_options(machine.make_mesh(1)))(matrix)
+    print(hashlib.sha256(np.asarray(found).tobytes()).hexdigest())
+'''
+
+
+def test_directions_of_large_kernels_do_not_depend_on_threads():
+    """XLA's library would split a sum of many products over as many threads."""
+    one, two = (subprocess.run(
+        [sys.executable, '-c', MUON], capture_output=True, text=True, check=True,
+        env=os.environ | {'JAX_PLATFORMS': 'cpu', 'NPROC': threads}).stdout
+        for threads in '12')
+    assert one and one == two
+
+
 def test_sums_are_left_to_xla():
     """The option is known to this version, and does what it is there for."""
     options = machine.compiler_options(machine.make_mesh(1))

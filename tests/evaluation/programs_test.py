@@ -201,6 +201,24 @@ def test_what_was_trained_before_a_fault_is_told(nine, monkeypatch):
     assert told == [0, 1, 2, 3] and sizes == [4, 4]
 
 
+def test_what_was_trained_before_outcomes_failed_is_told(nine):
+    """The first call's outcomes cannot be made; the second one has trained by then."""
+    evaluator, trials, _ = nine
+    real, told = evaluator.judge, []
+
+    def judge(graph, outcome):
+        if outcome.trial.number < 4:
+            real(graph, outcome)
+            raise ValueError('broken')
+        return outcome
+
+    broken = dataclasses.replace(evaluator, judge=judge)
+    with pytest.raises(ValueError, match='broken'):
+        for part in broken.evaluate(trials):
+            told += [o.trial.number for o in part]
+    assert told == [4, 5, 6, 7]
+
+
 def test_devices_and_mapping_change_rounding_only(wide):
     """One device and four candidates at once, against two devices with one each.
 
