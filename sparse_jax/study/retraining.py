@@ -20,6 +20,10 @@ from sparse_jax.study.opened import OpenStudy
 from sparse_jax.study.outcome import Parent, outside
 from sparse_jax.study.records import Record, Study, StudyError
 
+ADDED = {'train.optimizer': 'adam'}
+"""Settings that are newer than some retrainings, at what all trainings had before: a
+retraining that was begun then goes on."""
+
 
 class Retraining(NamedTuple):
     """What is trained again."""
@@ -184,5 +188,7 @@ def seed_of(settings: Settings, digest: str, rows: Sequence[Record], seed: int) 
     """
     networks = [[row.trial.number, row.offset, *map(float, row.trial.row)]
                 for row in rows]
-    text = json.dumps([locked(settings), digest, networks, seed], sort_keys=True)
+    decides = {name: value for name, value in locked(settings).items()
+               if name not in ADDED or ADDED[name] != value}
+    text = json.dumps([decides, digest, networks, seed], sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], 'big')

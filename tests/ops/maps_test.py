@@ -115,8 +115,10 @@ def _check_costs(graph, net, layers):
     for i, node in enumerate(graph.layers):
         masked = [int(v[i]) for v in layers]
         row = rows.pop(node.name, None)
-        assert masked == ([0, 0, masked[2], 0, 0] if row is None else [
-            row.weights, row.biases, row.inputs, row.outputs, row.macs]), node.name
+        assert masked == (
+            [0, 0, masked[2], 0, 0, masked[5]] if row is None else [
+                row.weights, row.biases, row.inputs, row.outputs, row.macs,
+                row.alive]), node.name
     assert not rows
     totals = compact_costs.costs(net)
     assert [int(v) for v in memory.total(layers)] == list(totals)
@@ -184,8 +186,9 @@ def test_network_files_have_them_and_they_are_counted_by_hand():
                               'both': (6, 6, 6), 'mean': (6, 2, 2), 'classifier': (3,)}
     rows = {row.name: row for row in graph_costs.layer_rows(graph)}
     # It reads both of its inputs, whole, and has neither weights nor products.
-    assert rows['both'][4:] == (0, 0, 4 * 64 + 6 * 36, 6 * 36, 0)
-    assert rows['mean'][4:] == (0, 0, 6 * 36, 6 * 4, 0)
+    read = 4 * 64 + 6 * 36
+    assert rows['both'][4:] == (0, 0, read, 6 * 36, 0, read + 6 * 36)
+    assert rows['mean'][4:] == (0, 0, 6 * 36, 6 * 4, 0, 6 * 36 + 6 * 4)
     totals = graph_costs.graph_totals(graph)
     assert totals.working_memory == 4 * 64 + 6 * 36 + 6 * 36
     assert totals.model_size == 112 + 222 + 72 + 3

@@ -1,34 +1,24 @@
-"""Which retrainings share their random numbers."""
+"""What decides the random numbers of a retraining."""
 
-from sparse_jax.study import planned
-from sparse_jax.study.records import Study
+import dataclasses
+import hashlib
+import json
+
+from sparse_jax.settings.groups import Settings
+from sparse_jax.settings.stored import locked
 from sparse_jax.study.retraining import seed_of
-from tests import tiny_study
+from sparse_jax.train_config import TrainConfig
 
 
-def _seed(change=None, digest='d', pick=(0,), seed=0, offset=None):
-    study = Study(tiny_study.finished().workdir, create=False)
-    rows = [study.rows()[i]._replace(offset=offset) for i in pick]
-    study.close()
-    return seed_of(tiny_study.settings(**(change or {})), digest, rows, seed)
+def _seed(**train):
+    return seed_of(Settings(train=dataclasses.replace(TrainConfig(), **train)),
+                   'digest', [], 3)
 
 
-def test_the_same_retraining_has_the_same_seed():
-    assert _seed() == _seed({'search__rounds': 9, 'data__path': '/elsewhere'})
-    assert 0 <= _seed() < 2**32
-
-
-def test_everything_that_tells_retrainings_apart_matters():
-    """Study, data, network, cut, a person's seed; a chain has no repetition."""
-    first = _seed()
-    seeds = [first, 0, _seed({'seed': 1}), _seed({'seed': first}), _seed(digest='e'),
-             _seed(pick=(1,)), _seed(pick=(0, 1)), _seed(seed=1), _seed(offset=-1.0),
-             _seed({'train__epochs': 9})]
-    assert len(set(seeds)) == len(seeds)
-
-
-def test_a_retraining_has_whole_trainings():
-    """Of a search with rungs too."""
-    settings = tiny_study.settings(search__rungs=(0.5, 1.0))
-    search = planned.one_round(settings, 3).search
-    assert (search.rungs, search.rounds, search.batch) == ((), 1, 3)
+def test_a_setting_that_came_later_changes_no_seed_at_its_old_value():
+    settings = locked(Settings())
+    assert settings.pop('train.optimizer') == 'adam'
+    text = json.dumps([settings, 'digest', [], 3], sort_keys=True)
+    expected = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
+    assert _seed() == expected
+    assert len({_seed(), _seed(optimizer='muon'), _seed(epochs=7)}) == 3
