@@ -12,11 +12,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax import status
 from sparse_jax.evaluation import batching
 from sparse_jax.evaluation.batching import Batch
 from sparse_jax.evaluation.machine import AXIS, Machine, place
-from sparse_jax.evaluation.measure import Measurement
+from sparse_jax.evaluation.measure import Measurement, verdict
 from sparse_jax.evaluation.recipe import Recipe, Shared, Started, Trained
 from sparse_jax.model import deploy, sizes
 from sparse_jax.model.connectivity import Live, live
@@ -36,7 +35,7 @@ class Counted(NamedTuple):
 
     alive: Live
     costs: memory.Costs
-    status: np.ndarray
+    status: jax.Array | np.ndarray
 
 
 def applies(machine: Machine, recipe: Recipe) -> bool:
@@ -112,13 +111,8 @@ def _counted(
     exact: list[Any] = [
         np.asarray(value, np.float32 if name == 'macs' else np.int32)
         for name, value in found._asdict().items()]
-    trained = jax.tree.leaves((state.params, state.aux))
-    code = status.OK
-    if not all(np.isfinite(leaf).all() for leaf in trained):
-        code = status.NONFINITE
-    elif not alive.kernel[skeleton.graph.nodes[-1].name].any():
-        code = status.EMPTY
-    return Counted(alive, memory.Costs(*exact), np.asarray(code, np.int32))
+    empty = ~alive.kernel[skeleton.graph.nodes[-1].name].any()
+    return Counted(alive, memory.Costs(*exact), verdict(state, empty))
 
 
 def _alive(procedure: Procedure, candidate: Candidate, means: dict) -> Live:

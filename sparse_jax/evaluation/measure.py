@@ -9,6 +9,7 @@ from sparse_jax import status
 from sparse_jax.model.connectivity import Live
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.objectives import memory
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import TrainState
@@ -64,9 +65,11 @@ def measure(
 
 
 def verdict(state: TrainState, empty: jax.Array) -> jax.Array:
-    """int32 code of `sparse_jax.status` of a training and what pruning left of it."""
-    code = jnp.where(diverged(state), status.NONFINITE,
-                     jnp.where(empty, status.EMPTY, status.OK))
+    """int32 code of `sparse_jax.status` of a training and what pruning left of it; of
+    arrays of the host on the host."""
+    library = library_of(empty)
+    code = library.where(diverged(state), status.NONFINITE,
+                         library.where(empty, status.EMPTY, status.OK))
     return code.astype(jnp.int32)
 
 

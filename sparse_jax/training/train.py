@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from sparse_jax import counter_noise
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.training.aim import aimed
 from sparse_jax.training.augment import taken
 from sparse_jax.training.class_weights import weights_of
@@ -170,6 +171,7 @@ def _batches(
 
 
 def diverged(state: TrainState) -> jax.Array:
-    """[] bool: some trained value is not finite."""
+    """[] bool: some trained value is not finite; of arrays of the host on the host."""
     leaves = jax.tree.leaves((state.params, state.aux))
-    return ~jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
+    library = library_of(*leaves)
+    return ~library.stack([library.isfinite(leaf).all() for leaf in leaves]).all()
