@@ -8,21 +8,17 @@ import numpy as np
 from sparse_jax import host_random
 from sparse_jax.evaluation.estimates import Estimate
 from sparse_jax.objectives.goals import Objectives, before_pruning, bounds_text
-from sparse_jax.objectives.graph_costs import graph_totals
+from sparse_jax.search import starts
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import to_tree
-from sparse_jax.space import encoding
+from sparse_jax.space import encoding, filling
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
 
 SCREENED = 256
 """Random points of which one at least must be able to meet the hard budgets."""
-FAR = 2.0
-"""Times a budget: what is estimated before training is nearer than that."""
-SMALLEST = 16
-"""Of random networks, as many are looked at."""
 ENOUGH = 3
 """Of them, as many are within what is asked at a size that is proposed."""
 SIDES = (128, 96, 64, 48, 32, 24, 16, 12, 8)
@@ -78,44 +74,42 @@ def check_budgets(
         f'budgets that it might meet after it{smaller}')
 
 
-def check_board(
-    aims: Objectives, space: Space, estimate: Estimate,
-    refuses: Callable[[Graph], bool],
-) -> None:
-    """Refuse budgets on the board that unpruned networks are far above.
+def check_unpruned(aims: Objectives, space: Space, estimate: Estimate) -> None:
+    """Refuse hard budgets that no network of the table meets where nothing prunes.
 
     Args:
       aims: for its hard budgets.
-      space: the table.
+      space: the table; its structures are looked at as small as they can be.
       estimate: costs on the board of networks that nothing prunes.
-      refuses: whether an exact graph is refused before training.
 
     Raises:
-      ConfigError: one line, with the least that any of `SCREENED` random networks
-        costs, if that is more than `FAR` times the budget.
+      ConfigError: one line, with the least that any structure has of the budget that is
+        out of reach, or with all budgets where only their combination is.
     """
-    budgets = {aims.goal(name).name: most for name, most in aims.budgets
-               if aims.goal(name).on_board}
+    # What is counted is cheaper to know than what is estimated.
+    budgets = sorted(((aims.goal(name), most) for name, most in aims.budgets),
+                     key=lambda pair: pair[0].on_board)
     if not budgets:
         return
-    least: dict[str, float] = {}
-    rows = encoding.sample(host_random.root_key(0), space, SCREENED)
-    graphs = [graph for graph in encoding.graphs(space, rows) if not refuses(graph)]
-    # What is stored grows with the weights, what takes time with the products.
-    for cost in (lambda graph: graph_totals(graph).model_size,
-                 lambda graph: graph_totals(graph).macs):
-        for graph in sorted(graphs, key=cost)[:SMALLEST]:
-            least |= {name: min(value, least.get(name, value))
-                      for name, value in estimate(graph).items()}
-            if all(least.get(name, np.inf) <= FAR * most
-                   for name, most in budgets.items()):
-                return
-    for name, most in budgets.items():
-        if name in least and least[name] > FAR * most:
+    cost = lambda graph, goal: starts.unpruned_cost(graph, goal, aims, estimate)
+    seen: list[Graph] = []
+    for graph in filling.smallest(space):
+        costs = ((cost(graph, goal), most) for goal, most in budgets)
+        if all(known is None or known <= most for known, most in costs):
+            return
+        seen.append(graph)
+    for goal, most in budgets:
+        known = [cost(graph, goal) for graph in seen]
+        least = min((value for value in known if value is not None), default=0.0)
+        if least > most:
             raise ConfigError(
-                f'config.budgets.{name}: {most:g} is not allowed here; allowed: more; '
-                f'the smallest of {SCREENED} random networks takes '
-                f'{aims.goal(name).text(least[name])}')
+                f'config.budgets.{goal.name}: {most:g} is not allowed here; allowed: '
+                f'more; the smallest of {len(seen):,} networks takes '
+                f'{f"{least:g} {goal.unit}".rstrip()}, and nothing is pruned')
+    given = ', '.join(f'budgets.{goal.name} {most:g}' for goal, most in budgets)
+    raise ConfigError(
+        f'config: {given}: not allowed together here; allowed: budgets that one of '
+        f'{len(seen):,} networks is within before pruning, as nothing is pruned')
 
 
 def size_note(space: Space, aims: Objectives) -> str:

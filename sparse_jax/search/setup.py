@@ -122,7 +122,7 @@ def build(
     domain = prior
     estimate = starts.estimates(settings, aims, dataset)
     if settings.pruning.method == 'none':
-        reachable.check_board(aims, space, estimate, evaluator.refuses)
+        reachable.check_unpruned(aims, space, estimate)
     if settings.search.initial_design == 'filled':
         domain = prior._replace(sample=starts.design(
             settings, space, aims, evaluator.refuses, estimate))

@@ -125,19 +125,26 @@ def known_cost(
     graph: Graph, goal: Goal, objectives: Objectives,
     estimate: Estimate = lambda graph: {},
 ) -> float | None:
-    """A cost before training and pruning: exact if it is counted. Of others what is
-    estimated, or the least that an unpruned network has, or the counted cost that they
-    grow with, if that has the same unit; None if there is none of these."""
+    """A cost before training and pruning: `unpruned_cost`, or the counted cost that it
+    grows with, if that has the same unit; None if there is none of these."""
+    known = unpruned_cost(graph, goal, objectives, estimate)
+    if known is not None or not goal.like:
+        return known
+    like = objectives.goal(goal.like)
+    return before_pruning(graph, like, objectives) if like.unit == goal.unit else None
+
+
+def unpruned_cost(
+    graph: Graph, goal: Goal, objectives: Objectives, estimate: Estimate
+) -> float | None:
+    """A cost that a network has where nothing prunes it: exact if it is counted. Of
+    others what is estimated, or the least that it has; None if nothing is known."""
     exact = before_pruning(graph, goal, objectives)
     if exact is not None:
         return exact
     if goal.on_board and goal.name in (figures := estimate(graph)):
         return figures[goal.name]
-    least = bound_of(goal, graph, objectives, prunes=False)
-    if least is not None or not goal.like:
-        return least
-    like = objectives.goal(goal.like)
-    return before_pruning(graph, like, objectives) if like.unit == goal.unit else None
+    return bound_of(goal, graph, objectives, prunes=False)
 
 
 def _fits(

@@ -101,12 +101,16 @@ class _Structure(NamedTuple):
         """The exact network with these widths and units."""
         return _resolved(self.space, self.sized(sizes))
 
+    def smallest(self) -> Graph:
+        """The exact network with the least of them."""
+        return self.graph({k.name: k.low for k in self.knobs})
+
 
 def demand(space: Space, fits: Fits) -> Demand | None:
     """The strongest of `DEMANDS` that about one in a hundred structures meets within
     the budget; of none as many, the strongest that one meets; None where none does."""
     count = lambda wanted, most: len(list(itertools.islice(
-        _starts(root_key(0), space, _SCREENED, fits, wanted, {}), most)))
+        _screened(space, fits, wanted), most)))
     # What meets no demand is found with the weakest alone.
     if not count(DEMANDS[-1], 1):
         return None
@@ -116,6 +120,13 @@ def demand(space: Space, fits: Fits) -> Demand | None:
         if counts[-1] == _ENOUGH:
             return wanted
     return next(wanted for wanted, n in zip(DEMANDS, counts) if n)
+
+
+def smallest(space: Space) -> Iterator[Graph]:
+    """The structures by which it is judged what a budget forces, each as small as its
+    types allow; most of them once."""
+    return (start.smallest() for start in _screened(
+        space, lambda graph: True, DEMANDS[-1]))
 
 
 def sample(
@@ -195,6 +206,11 @@ def _values(row: Dimension) -> tuple[Value, ...]:
     return row.options or tuple(row.level(i) for i in range(row.levels))
 
 
+def _screened(space: Space, fits: Fits, least: Demand) -> Iterator[_Structure]:
+    """Of `_SCREENED` random structures those that fit at their least sizes."""
+    return _starts(root_key(0), space, _SCREENED, fits, least, {})
+
+
 def _starts(
     key: jax.Array, space: Space, most: int, fits: Fits, least: Demand,
     shape: dict[str, Value],
@@ -215,7 +231,7 @@ def _starts(
         for row, point in zip(rows, encoding.decode_rows(space, rows)):
             knobs = _knobs(space, point, least)
             structure = _Structure(space, row, point, knobs, least.maps)
-            graph = structure.graph({k.name: k.low for k in knobs})
+            graph = structure.smallest()
             if _roomy(graph, least.side) and fits(graph):
                 yield structure
 

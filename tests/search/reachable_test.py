@@ -5,9 +5,10 @@ import re
 import jax
 import pytest
 
+from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import reachable
 from sparse_jax.settings.errors import ConfigError
-from sparse_jax.space import encoding
+from sparse_jax.space import encoding, filling
 from sparse_jax.space.sparse_space import sparse_space
 from tests import tiny_study
 
@@ -49,14 +50,50 @@ def test_soft_bounds_out_of_reach_are_noted():
     assert reachable.size_note(sparse_space((28, 28, 1), 3), AIMS) == ''
 
 
-@pytest.mark.parametrize(('most', 'refused'), [(100.0, True), (600.0, False)])
-def test_a_budget_on_the_board_far_below_every_estimate_is_one_line(most, refused):
-    space = sparse_space((8, 8, 1), 3)
-    aims = AIMS._replace(budgets=(('flash', most),))
-    check = lambda: reachable.check_board(
-        aims, space, lambda graph: {'flash': 1000.0}, lambda graph: False)
-    if refused:
-        with pytest.raises(ConfigError, match='config.budgets.flash: 100 .* 1,?000 B$'):
-            check()
-    else:
-        check()
+SMALL = sparse_space((8, 8, 1), 3)
+
+
+def _check(budgets, slope=0.01):
+    """A board on which every product takes `slope` ms and every weight three bytes."""
+    def estimate(graph):
+        totals = graph_totals(graph)
+        return {'latency': slope * totals.macs, 'flash': 3 * totals.model_size}
+
+    reachable.check_unpruned(
+        AIMS._replace(budgets=tuple(budgets.items())), SMALL, estimate)
+
+
+@pytest.mark.parametrize('budgets, word', [
+    ({'latency': 0.01}, 'budgets.latency: 0.01 '), ({'flash': 9}, 'budgets.flash: 9 '),
+    ({'model_size': 2}, 'budgets.model_size: 2 '), ({'ram': 3}, 'budgets.ram: 3 '),
+    ({'flash': 900, 'latency': 0.01}, 'budgets.latency: 0.01 ')])
+def test_a_budget_that_nothing_unpruned_meets_is_one_line_with_the_least(
+        budgets, word):
+    with pytest.raises(ConfigError, match=word) as caught:
+        _check(budgets)
+    text = str(caught.value)
+    assert '\n' not in text
+    name = word.removeprefix('budgets.').split(':')[0]
+    found = re.search('networks takes ([0-9.e-]+)', text)
+    assert found is not None
+    least = float(found[1])
+    assert least > budgets[name]
+    # That much is reached, and no less.
+    _check({name: least})
+    with pytest.raises(ConfigError):
+        _check({name: 0.999 * least})
+
+
+def test_budgets_that_are_out_of_reach_together_are_named_together():
+    """What is fast needs much flash."""
+    macs = [graph_totals(graph).macs for graph in filling.smallest(SMALL)]
+    estimate = lambda graph: {'latency': graph_totals(graph).macs,
+                              'flash': 1e6 / graph_totals(graph).macs}
+    fast, small = ('latency', min(macs)), ('flash', 1e6 / max(macs))
+    check = lambda *budgets: reachable.check_unpruned(
+        AIMS._replace(budgets=budgets), SMALL, estimate)
+    with pytest.raises(ConfigError, match='together') as caught:
+        check(fast, small)
+    assert f'latency {min(macs)}, budgets.flash' in str(caught.value)
+    for budgets in ([fast], [small], []):
+        check(*budgets)
