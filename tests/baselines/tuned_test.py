@@ -46,3 +46,22 @@ def test_narrower_trees_where_no_usual_one_fits():
         for start in filled:
             size = sizes.size(tuned.bonsai.stored(tree, start))
             assert size <= (2048 if tree.projection < 5 else 16 * 1024)
+
+
+def test_the_grid_has_the_shapes_of_the_published_figures(monkeypatch):
+    asked = []
+
+    def trained(task, module, shape, tunings):
+        asked.append((shape, len(tunings)))
+        yield from ()
+
+    monkeypatch.setattr(tuned, '_trained', trained)
+    images = TASK._replace(
+        train=Labelled(np.zeros((2, 784), np.float32), np.arange(2)), classes=10)
+    for wide in (False, True):
+        asked.clear()
+        [*tuned.METHODS['bonsai'](images._replace(budget=84 * 1024, wide=wide)),
+         *tuned.METHODS['protonn'](images._replace(budget=64_921, wide=wide))]
+        assert (tuned.bonsai.Tree(784, 10, 28, 3), 12 if wide else 4) in asked
+        assert (tuned.protonn.Prototypes(784, 10, 24, 6), 12 if wide else 3) in asked
+        assert len(asked) == len({shape for shape, _ in asked}) == (38 if wide else 8)
