@@ -78,7 +78,7 @@ def published_table(found: Sequence[Published]) -> Table:
 
     table = Table(title='published, on test data: landmarks, not a fair race')
     table.add_column('system', overflow='fold')
-    for name in ('test %', 'size (B)', 'x + y (B)', 'x + w (B)'):
+    for name in ('test %', 'size (B)', 'x + y (B)', 'x + w (B)', 'no image (B)'):
         table.add_column(name, justify='right', no_wrap=True)
     for entry in found:
         table.add_row(entry.system, f'{entry.accuracy:.2f}', *(
@@ -89,11 +89,12 @@ def published_table(found: Sequence[Published]) -> Table:
 def published_rows(found: Sequence[Published]) -> Iterable[list[Any]]:
     """The published results as rows of a CSV file."""
     yield ['system', 'test_accuracy', 'model_size', 'working_memory',
-           'working_memory_weights', 'source']
+           'working_memory_weights', 'working_memory_without_image', 'source']
     for entry in found:
         yield [entry.system, round((entry.accuracy or 0.0) / 100, 6), *(
             '' if value is None else value for value in _sizes(entry)), entry.source]
 
 
-def _sizes(entry: Published) -> tuple[int | None, int | None, int | None]:
-    return entry.size, entry.working_memory, entry.working_memory_weights
+def _sizes(entry: Published) -> tuple[int | None, ...]:
+    return (entry.size, entry.working_memory, entry.working_memory_weights,
+            entry.working_memory_without_image)

@@ -88,10 +88,12 @@ def task_text(dataset: Dataset) -> str:
 
 def as_dict(row: graph_costs.LayerRow) -> dict[str, Any]:
     """A layer as plain JSON values."""
-    return row._asdict() | {
+    plain = row._asdict() | {
         'input_shapes': [list(s) for s in row.input_shapes],
         'output_shape': list(row.output_shape),
         'working_memory': row.input_output, 'working_memory_weights': row.input_weights}
+    # A cost has one name: that of the totals.
+    return plain | {'working_memory_without_image': plain.pop('alive')}
 
 
 def as_json(

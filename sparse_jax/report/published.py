@@ -61,11 +61,12 @@ def section(published: Sequence[Published]) -> Element | None:
     number = lambda value: '' if value is None else f'{value:,.0f}'
     rows = [[entry.system, f'{entry.accuracy:.2f}', number(entry.size),
              number(entry.working_memory), number(entry.working_memory_weights),
+             number(entry.working_memory_without_image),
              element('td', entry.source, class_='words')] for entry in published]
     return element(
         'section', element('h2', 'Published for these data'),
         table(['method', 'test %', 'model size (B)', 'memory, x + y (B)',
-               'memory, x + w (B)', element(
+               'memory, x + w (B)', 'memory, no image (B)', element(
             'th', 'source', class_='left', scope='col')], [list(row) for row in rows],
               sortable=True),
         element('p', 'As published, on test data; splits, counting and training differ '

@@ -110,6 +110,8 @@ def test_what_was_published_for_the_data_stands_beside(sweep, capsys, monkeypatc
     row = next(row for row in made if row['working_memory'] == '635')
     assert row['test_accuracy'] == '0.958' and row['model_size'] == '1802'
     assert row['source'].startswith('poster') and '95.80' in found.out
+    unas, = [row for row in made if row['system'] == 'uNAS']
+    assert unas['working_memory_without_image'] == '488' and not unas['working_memory']
     assert 'published, on test data' in (sweep / 'compare.svg').read_text()
     found = command_line.run(capsys, 'compare', str(sweep), '--nopublished')
     assert found.code == 0 and len(asked) == 1 and 'landmarks' not in found.out

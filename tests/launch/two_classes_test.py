@@ -27,6 +27,11 @@ def test_describe_gives_both_counts(tmp_path, capsys):
     found = json.loads(_describe(capsys, path, '--json'))
     assert found['totals']['model_size'] == hidden + 19 + 1
     assert found['totals']['working_memory'] == 19 + 1
+    # A cost has one name in the layers and in the totals.
+    for name in ('working_memory', 'working_memory_weights',
+                 'working_memory_without_image'):
+        assert found['totals'][name] == max(row[name] for row in found['layers'])
+    assert not any('alive' in row for row in found['layers'])
     assert found['two_output_units']['model_size'] == hidden + 2 * 19 + 2
     both = json.loads(_describe(
         capsys, path, '--json', '--config.objectives.fold_binary=False'))

@@ -228,6 +228,17 @@ def test_published_memory_is_that_of_the_memory_model():
     weights = SIZES._replace(memory='working_memory_weights')
     xw = published.plotted(entries, weights, (2, 0))
     assert [both for _, both in xw] == [(1362, pytest.approx(0.0351))]
+    # The papers' rows have no figure of what uNAS counts, and uNAS no other.
+    without = SIZES._replace(memory='working_memory_without_image')
+    assert not published.plotted(entries, without, (2, 0))
+    unas = [e for e in published.results(_study('mnist')) if e.system == 'uNAS']
+    found = published.plotted(unas, without, (2, 0))
+    assert [both for _, both in found] == [(488, pytest.approx(0.0081))]
+    assert not published.plotted(unas, SIZES, (2, 0))
+    section = published.section(unas)
+    assert section is not None
+    words = list(section.itertext())
+    assert 'memory, no image (B)' in words and '488' in words
 
 
 def test_equal_values_share_the_mean_of_their_ranks():
