@@ -2,12 +2,17 @@
 
     python -m launch.baselines --config=experiments/digits.py --workdir=runs/small
     python -m launch.baselines --workdir=runs/small --methods=knn --grid=wide
+    python -m launch.baselines --config=runs/random/config.json --workdir=runs/small \
+        --methods= --random_search=runs/random
 
 Bonsai and ProtoNN fill --kilobytes by the rule of their papers; kNN, support vectors
 and boosted trees are as large as they are. Every method has a grid; the candidate that
 is best on the validation images is read once on the test images. WORKDIR gets
 baselines.json, baselines.csv and their checksums; methods that it has are not run
 again. Other data, another limit, grid, seed or number of epochs want another folder.
+
+--random_search adds what a finished search of --config.search.algorithm=random over the
+same images stands for: convolutional networks without a model of what was seen.
 """
 
 from __future__ import annotations
@@ -46,13 +51,16 @@ SEED = flags.DEFINE_integer(
 SVM_EXAMPLES = flags.DEFINE_integer(
     'svm_examples', 0, 'Training images, drawn by the seed, that support vectors are '
     'chosen from; 0: all.', 0, flag_values=FLAGS)
+RANDOM = cli.define_path(
+    'random_search', 'Study of search.algorithm=random over the same images: its best '
+    'network is a row too.', FLAGS)
 TRUST = cli.define_trust(FLAGS)
 
 
 def asked() -> list[str]:
     """The methods to run."""
     unknown = [name for name in METHODS.value if name not in NAMES]
-    if unknown or not METHODS.value:
+    if unknown or not (METHODS.value or RANDOM.value):
         cli.fail(f'--methods={",".join(METHODS.value)}: '
                  f'{unknown[0] if unknown else "nothing"!r} is not allowed; allowed: '
                  f'{", ".join(NAMES)}')
@@ -77,7 +85,8 @@ def known_rows(split: str, test_split: str) -> list[Row]:
         cli.fail(f'--workdir={WORKDIR.value}: has rows of other data '
                  f'({other[0].data}); allowed: a folder of the same data, or a new one')
     for row in found:
-        if row.asked != told(row.method):
+        # What decides a random search is in its study.
+        if row.method in NAMES and row.asked != told(row.method):
             cli.fail(f'--workdir={WORKDIR.value}: has {row.method} with {row.asked}, '
                      f'not {told(row.method)}; allowed: the same, or a new folder')
     return found
@@ -128,6 +137,29 @@ def row_of(name: str, spec: DataSpec, images: Dataset, by: Standard) -> Row:
         chosen.candidate.settings, told(name))
 
 
+def searched(images: Dataset, found: list[Row]) -> Row:
+    """The row of the random search, which may be among those of the folder."""
+    from sparse_jax import data
+    from sparse_jax.comparison import random_search
+    from sparse_jax.study.folder import DATA
+    from sparse_jax.study.opened import open_study
+
+    with open_study(RANDOM.value, trust_factories=TRUST.value) as study:
+        if study.records.meta(DATA) != data.digest(images):
+            cli.fail(f'--random_search={RANDOM.value}: its training and validation '
+                     'images are others; allowed: a study of the same, or '
+                     f'--config={RANDOM.value}/config.json')
+        random_search.check(study)
+        known = next((row for row in found if row.method == random_search.METHOD), None)
+        if known is None:
+            return random_search.row_of(study)
+        if known.asked != (asked_now := random_search.asked(study)):
+            cli.fail(f'--workdir={WORKDIR.value}: has {known.method} with '
+                     f'{known.asked}, not {asked_now}; allowed: the same, or a new '
+                     'folder')
+        return known
+
+
 def show(found: list[Row]) -> None:
     """Print the rows as a table."""
     from rich.table import Table
@@ -163,6 +195,11 @@ def main(argv: list[str]) -> None:
     if found and not rows.is_whole(WORKDIR.value, found):
         rows.write(WORKDIR.value, found)
     by = features.standard(features.flat(images.train).features)
+    if RANDOM.value:
+        row = searched(images, found)
+        if row not in found:
+            found.append(row)
+            rows.write(WORKDIR.value, found)
     have = {row.method for row in found}
     for name in names:
         if name in have:

@@ -15,7 +15,8 @@ from sparse_jax.baselines import published, rows
 
 NAMES = {'bonsai': 'Bonsai', 'protonn': 'ProtoNN', 'knn': 'kNN', 'svm': 'RBF-SVM',
          'gbdt': 'GBDT', 'lenet-5': 'LeNet', 'lenet-5+sparse_vd': 'LeNet + SpVD',
-         'lenet-300-100': 'LeNet-300-100', 'modc': 'MODC'}
+         'lenet-300-100': 'LeNet-300-100', 'modc': 'MODC',
+         'random-search': 'CNN, random search'}
 """Of our methods, as the papers write them."""
 FILLED = ('bonsai', 'protonn')
 """Those that fill a number of bytes."""

@@ -6,6 +6,7 @@ from experiments.paper import competitors, published
 from experiments.paper.held import Held
 from experiments.paper.ours import Ours
 from experiments.paper.published import Published
+from experiments.paper.standing import FIELDS
 from experiments.paper.verdict import (
     costs_of,
     is_result,
@@ -50,7 +51,8 @@ def table(
       against: what is held against rows, of any table.
     """
     rows = published.rows(name, set_)
-    here = [row for row in run if competitors.set_of(row) == set_]
+    here = best_of([row for row in run if competitors.set_of(row) == set_],
+                   [row.against or row.system for row in rows] if name == 'A' else ())
     best = [held.best for held in own if held.best.set == set_]
     if name == 'A':
         return '\n\n'.join(filter(None, [
@@ -59,8 +61,8 @@ def table(
     notes = [f'* {row.system} ({number(row.accuracy, ".2f")} %): {note(row, one)}'
              for row, one in held.items()]
     shown = [*(one.best for row, one in held.items() if is_result(row, one)), *best]
-    # What competitors hold at once is not known.
-    here = [] if name == 'D' else here
+    # What most competitors hold at once is not known, which is all of table D.
+    here = [row for row in here if name != 'D' or row.memory]
     parts = [f'### {set_}', _systems(name, rows, here, shown), '\n'.join(notes)]
     return '\n\n'.join(filter(None, parts))
 
@@ -116,6 +118,22 @@ def _non_zeros(
                  'result'], lines)
 
 
+def best_of(run: Sequence[Row], known: Sequence[str]) -> list[Row]:
+    """One row for each name: of several trainings the best on validation images, of
+    equally good ones the smallest.
+
+    Args:
+      run: of one data set.
+      known: names of published ones, see `label`.
+    """
+    found: dict[str, Row] = {}
+    for row in run:
+        name = label(row, known)
+        found[name] = max(found.get(name, row), row,
+                          key=lambda one: (one.validation, -one.published_bytes))
+    return list(found.values())
+
+
 def tunings(run: Sequence[Row]) -> str:
     """How competitors were tuned here, in a sentence; '' without any."""
     told = []
@@ -125,6 +143,8 @@ def tunings(run: Sequence[Row]) -> str:
             words.append(f'{row.asked.get("epochs")} epochs')
         if 'svm_examples' in row.asked:
             words.append(f'on {row.asked["svm_examples"]:,} of the training images')
+        if 'minutes' in row.asked:
+            words.append(f'{row.seconds / 60:.0f} minutes')
         told.append(f'{label(row, ())} ({", ".join(words)}, seed {row.seed})')
     return f'Tuned here on validation images: {", ".join(told)}.' if told else ''
 
@@ -152,7 +172,8 @@ def _systems(
     """Tables B, C and D: a line for every system."""
     lines = [[row.system, number(row.accuracy, '.2f'), number(row.working_memory),
               number(row.model_size), row.source] for row in rows]
-    lines += [[label(row, ()), f'{100 * row.test:.2f}', NONE,
+    held = FIELDS[name]['working_memory']
+    lines += [[label(row, ()), f'{100 * row.test:.2f}', number(row.memory.get(held)),
                f'{row.one_byte_bytes:,}', f'run here on {row.data}, a byte a value']
               for row in run]
     for ours in dict.fromkeys(found):

@@ -27,7 +27,7 @@ from experiments.paper import command
 from sparse_jax import data
 from sparse_jax.baselines import rows, sizes
 from sparse_jax.baselines.rows import Row
-from sparse_jax.baselines.sizes import Stored
+from sparse_jax.comparison.random_search import memory_of
 from sparse_jax.data import Dataset, DataSpec
 from sparse_jax.evaluation.chip import as_int8
 from sparse_jax.model.compact import CompactNet
@@ -102,18 +102,6 @@ def accuracy(net: CompactNet, images: Dataset, part: data.Split) -> float:
     return float(np.mean(right))
 
 
-def stored(net: CompactNet) -> dict[str, Stored]:
-    """What the network stores, for the rules of `sizes`."""
-    found = {}
-    for node in net.nodes:
-        if node.weight is not None:
-            share = np.count_nonzero(node.weight) / node.weight.size
-            found[f'{node.name}/weight'] = Stored(node.weight.size, share)
-        if node.bias is not None:
-            found[f'{node.name}/bias'] = Stored(len(node.bias))
-    return found
-
-
 def row_of(name: str, spec: DataSpec, args: argparse.Namespace) -> Row:
     """Train, choose on validation images, test once."""
     find(args.network)  # A mistake is said before images are read.
@@ -129,14 +117,15 @@ def row_of(name: str, spec: DataSpec, args: argparse.Namespace) -> Row:
         command.fail(f'{name}: pruning leaves nothing at any cut; allowed: more epochs')
     best = max(found, key=lambda cut: (cut.validation, cut.offset))
     seconds, test = time.time() - begun, data.load_test(spec)
-    published, one_byte = (sizes.size(stored(best.net), rule)
+    published, one_byte = (sizes.size(sizes.of_network(best.net), rule)
                            for rule in sizes.RULES[:2])
+    costs = compact_costs.costs(best.net)
     return Row(
         name, f'{spec.name} {spec.classes}'.strip(), images.num_classes,
         data.digest(images), data.split_digest(test), best.validation,
         accuracy(best.net, images, test), published, one_byte,
-        compact_costs.costs(best.net).model_size, len(found), round(seconds, 1),
-        {'offset': best.offset}, asked(args))
+        costs.model_size, len(found), round(seconds, 1), {'offset': best.offset},
+        asked(args), memory_of(costs))
 
 
 def asked(args: argparse.Namespace) -> dict[str, float | int | str]:

@@ -11,7 +11,7 @@ from typing import Any
 from sparse_jax import replacing
 
 JSON, CSV, SUMS = 'baselines.json', 'baselines.csv', 'SHA256SUMS'
-_ROWS, _SEAL = 'rows', 'digest'
+_ROWS, _SEAL, _MEMORY = 'rows', 'digest', 'memory'
 
 
 class RowsError(ValueError):
@@ -44,6 +44,9 @@ class Row:
     """Of the chosen candidate."""
     asked: dict[str, float | int | str]
     """What the tuning was told: the limit, the grid, the epochs, the seed."""
+    memory: dict[str, int] = dataclasses.field(default_factory=dict)
+    """{field of `objectives.graph_costs.Totals`: elements held at once by that model of
+    memory}; empty where it is not counted, and left out of the files then."""
 
     @property
     def seed(self) -> int:
@@ -128,19 +131,28 @@ def of_data(folder: str | pathlib.Path, split: str) -> list[Row]:
 
 def _texts(rows: list[Row]) -> dict[str, str]:
     """{file name: its content}, the JSON first."""
-    plain = [dataclasses.asdict(row) for row in rows]
+    plain = [_plain(row) for row in rows]
     table = io.StringIO()
     writer = csv.writer(table, lineterminator='\n')
-    names = [field.name for field in dataclasses.fields(Row)]
+    names = [field.name for field in dataclasses.fields(Row)
+             if field.name != _MEMORY or any(row.memory for row in rows)]
     writer.writerow(names)
     for row in plain:
-        writer.writerow([json.dumps(row[n]) if isinstance(row[n], dict) else row[n]
-                         for n in names])
+        cells = [row.get(name, '') for name in names]
+        writer.writerow([json.dumps(cell) if isinstance(cell, dict) else cell
+                         for cell in cells])
     sealed = {_ROWS: plain, _SEAL: _digest(plain)}
     texts = {JSON: json.dumps(sealed, indent=1) + '\n', CSV: table.getvalue()}
     sums = ''.join(f'{hashlib.sha256(text.encode()).hexdigest()}  {name}\n'
                    for name, text in texts.items())
     return texts | {SUMS: sums}
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    """A row as JSON values."""
+    found = dataclasses.asdict(row)
+    return found if row.memory else {
+        name: value for name, value in found.items() if name != _MEMORY}
 
 
 def _digest(plain: Any) -> str:

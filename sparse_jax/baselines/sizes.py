@@ -4,6 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numpy as np
+
+from sparse_jax.model.compact import CompactNet
+
 RULES = ('published', '1-byte', 'nnz')
 """`published`: bytes as Bonsai and ProtoNN count them: 4 a value, and 4 for the index
 of every value of a matrix of which less than half is kept. `1-byte`: the same with one
@@ -20,6 +24,18 @@ class Stored(NamedTuple):
     """All of its elements."""
     share: float = 1.0
     """Of the elements that may differ from zero, in (0, 1]."""
+
+
+def of_network(net: CompactNet) -> dict[str, Stored]:
+    """What a network stores: weights of its layers, with their zeros, and biases."""
+    found = {}
+    for node in net.nodes:
+        if node.weight is not None:
+            share = np.count_nonzero(node.weight) / node.weight.size
+            found[f'{node.name}/weight'] = Stored(node.weight.size, share)
+        if node.bias is not None:
+            found[f'{node.name}/bias'] = Stored(len(node.bias))
+    return found
 
 
 def kept(values: int, share: float) -> int:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.baselines import bonsai, protonn, sizes
+from sparse_jax.model.compact import CompactNet, CompactNode
 
 
 def test_published_size_of_bonsai_on_usps_to_the_byte():
@@ -56,3 +57,13 @@ def test_counts_are_those_of_the_matrices():
     assert {n: p.values for n, p in parts.items()} == {
         n: np.prod(s) for n, s in tree.shapes.items()} == {
         'Z': 32, 'W': 84, 'V': 84, 'T': 12}
+
+
+def test_indices_of_sparse_layers_of_a_network_are_counted():
+    weight = np.zeros((2, 10))
+    weight[0, :4] = 1
+    net = CompactNet((1, 10, 1), 1, False, 0.0, 1.0, (
+        CompactNode('classifier', 'dense', ('input',), weight, np.zeros(2)),))
+    found = sizes.of_network(net)
+    assert found['classifier/weight'] == (20, 0.2)
+    assert sizes.size(found) == 4 * (2 * 4 + 2)

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from experiments.paper import competitors, networks, published
@@ -54,6 +53,9 @@ def test_a_network_becomes_a_row_and_is_trained_once(network, tmp_path, capsys):
     # Four kernels and the classifier on 4 x 3 x 3 inputs, with their biases.
     assert row.values == 40 + 370 and row.one_byte_bytes == 410
     assert row.published_bytes == 4 * 410 and row.validation > 0.5
+    # The convolution reads 8 x 8 and writes 4 x 6 x 6.
+    assert row.memory['working_memory'] == 64 + 144
+    assert row.memory['working_memory_weights'] == 36 + 360
     first = capsys.readouterr().out
     networks.main(words)
     assert capsys.readouterr().out == first and rows.read(tmp_path / 'run') == [row]
@@ -64,18 +66,6 @@ def test_a_network_becomes_a_row_and_is_trained_once(network, tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         networks.main([*words, '--seed=1'])
     assert stop.value.code == 2 and 'has tiny with' in capsys.readouterr().err
-
-
-def test_indices_of_sparse_layers_are_counted():
-    from sparse_jax.model.compact import CompactNet, CompactNode
-
-    weight = np.zeros((2, 10))
-    weight[0, :4] = 1
-    net = CompactNet((1, 10, 1), 1, False, 0.0, 1.0, (
-        CompactNode('classifier', 'dense', ('input',), weight, np.zeros(2)),))
-    found = networks.stored(net)
-    assert found['classifier/weight'] == (20, 0.2)
-    assert networks.sizes.size(found) == 4 * (2 * 4 + 2)
 
 
 def test_names_of_the_tables():
