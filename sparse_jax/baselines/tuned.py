@@ -27,6 +27,10 @@ TREE = 28, 3
 PROTOTYPES = 24, 6
 """Dimensions and prototypes of a class of ProtoNN that do at 63.4 KB."""
 
+GRIDS = ('small', 'wide', 'published')
+"""How many settings are tried; published: of Bonsai and ProtoNN the shapes above alone,
+with the rates that they need, of all others the small grid."""
+
 
 class Task(NamedTuple):
     """What is asked of every method."""
@@ -39,12 +43,22 @@ class Task(NamedTuple):
     """Bytes under the published rule; Bonsai and ProtoNN fill it."""
     plan: Plan
     """Of Bonsai and ProtoNN."""
-    wide: bool = False
-    """Whether the grid is the large one."""
+    grid: str = 'small'
+    """One of `GRIDS`."""
     seed: int = 0
     """Of scikit-learn, and of the draw below."""
     svm_examples: int = 0
     """Training images that support vectors are chosen from; 0: all."""
+
+    @property
+    def wide(self) -> bool:
+        """Whether the grid is the large one."""
+        return self.grid == 'wide'
+
+    @property
+    def published(self) -> bool:
+        """Whether Bonsai and ProtoNN have one shape alone."""
+        return self.grid == 'published'
 
 
 class Candidate(NamedTuple):
@@ -96,7 +110,8 @@ def _gbdt(task: Task) -> Iterator[Candidate]:
 
 
 def _bonsai(task: Task) -> Iterator[Candidate]:
-    rates = (0.003, 0.01, 0.03) if task.wide else (0.01, 0.03)
+    rates = (0.01,) if task.published else (
+        0.003, 0.01, 0.03) if task.wide else (0.01, 0.03)
     for tree, filled in _trees(task):
         tunings = [tuning for start in filled for tuning in
                    grids.product(start, rate=rates,
@@ -111,15 +126,15 @@ def _trees(task: Task) -> list[tuple[bonsai.Tree, list[bonsai.Tuning]]]:
     """
     usual = [*itertools.product((5, 10, 20, 30) if task.wide else (5, 10, 20),
                                 (0, 1, 2, 3, 4) if task.wide else (2,)), TREE]
-    narrow = itertools.product((1, 2, 3), (0, 1, 2))
-    for shapes in (usual, narrow):
+    narrow = [*itertools.product((1, 2, 3), (0, 1, 2))]
+    for shapes in ([TREE],) if task.published else (usual, narrow):
         found = []
         for projection, depth in shapes:
             tree = bonsai.Tree(
                 task.train.features.shape[1], task.classes, projection, depth)
             filled = [budgets.fill_bonsai(tree, bonsai.Tuning(
                 share_w=share, share_v=share, share_t=1.0), task.budget)
-                for share in (0.3, 1.0)]
+                for share in ((1.0,) if task.published else (0.3, 1.0))]
             if any(filled):
                 found.append((tree, [start for start in filled if start is not None]))
         if found:
@@ -131,6 +146,8 @@ def _protonn(task: Task) -> Iterator[Candidate]:
     shapes = [*itertools.product((5, 10, 15, 20) if task.wide else (5, 10, 15),
                                  (2, 5, 10, 20) if task.wide else (5,)), PROTOTYPES]
     rates = (0.003, 0.01, 0.03, 0.06) if task.wide else (0.01, 0.03, 0.06)
+    if task.published:
+        shapes, rates = [PROTOTYPES], rates[1:]
     for projection, per_class in shapes:
         shape = protonn.Prototypes(
             task.train.features.shape[1], task.classes, projection, per_class)

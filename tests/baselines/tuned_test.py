@@ -58,10 +58,11 @@ def test_the_grid_has_the_shapes_of_the_published_figures(monkeypatch):
     monkeypatch.setattr(tuned, '_trained', trained)
     images = TASK._replace(
         train=Labelled(np.zeros((2, 784), np.float32), np.arange(2)), classes=10)
-    for wide in (False, True):
+    for grid, shapes, trees, prototypes in (
+            ('small', 8, 4, 3), ('wide', 38, 12, 12), ('published', 2, 1, 2)):
         asked.clear()
-        [*tuned.METHODS['bonsai'](images._replace(budget=84 * 1024, wide=wide)),
-         *tuned.METHODS['protonn'](images._replace(budget=64_921, wide=wide))]
-        assert (tuned.bonsai.Tree(784, 10, 28, 3), 12 if wide else 4) in asked
-        assert (tuned.protonn.Prototypes(784, 10, 24, 6), 12 if wide else 3) in asked
-        assert len(asked) == len({shape for shape, _ in asked}) == (38 if wide else 8)
+        [*tuned.METHODS['bonsai'](images._replace(budget=84 * 1024, grid=grid)),
+         *tuned.METHODS['protonn'](images._replace(budget=64_921, grid=grid))]
+        assert (tuned.bonsai.Tree(784, 10, 28, 3), trees) in asked
+        assert (tuned.protonn.Prototypes(784, 10, 24, 6), prototypes) in asked
+        assert len(asked) == len({shape for shape, _ in asked}) == shapes

@@ -18,6 +18,7 @@ def _run(capsys, workdir, *more):
 
 def test_the_flag_names_all_methods():
     assert set(baselines.NAMES) == set(tuned.METHODS)
+    assert tuple(baselines.FLAGS['grid'].parser.enum_values) == tuned.GRIDS
 
 
 def test_rows_are_kept_and_not_made_again(tmp_path, capsys):
