@@ -20,10 +20,8 @@ def _spec(preset, path):
 
 @pytest.fixture
 def curet(tmp_path):
-    """Its form: folders sample01 to sample61 of grey pictures, larger than 32 x 32."""
-    names = tuple(f'sample{number:02}' for number in range(1, 62))
-    folders.classes(tmp_path, names, 10, lambda: folders.grey(40, 40))
-    return tmp_path
+    """A folder of its form."""
+    return folders.materials(tmp_path)
 
 
 def test_materials_become_small_grey_pictures(curet):
@@ -54,11 +52,7 @@ def test_materials_have_the_parts_of_the_paper():
 
 
 def test_zip_codes_in_two_groups(tmp_path):
-    rng = np.random.default_rng(0)
-    draw = lambda n: rng.integers(0, 256, (n, 16, 16), dtype=np.uint8)
-    np.savez(tmp_path / 'usps.npz', x_train=draw(60), y_train=np.arange(60) % 10,
-             x_test=draw(20), y_test=np.arange(20) % 10)
-    spec = _spec('usps_binary', tmp_path / 'usps.npz')
+    spec = _spec('usps_binary', folders.zip_codes(tmp_path / 'usps.npz'))
     images, test = load(spec), load_test(spec)
     assert images.input_shape == (16, 16, 1) and images.num_classes == 2
     np.testing.assert_array_equal(test.labels, np.arange(20) % 10 >= 5)
