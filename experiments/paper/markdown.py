@@ -144,7 +144,8 @@ def tunings(run: Sequence[Row]) -> str:
         if 'svm_examples' in row.asked:
             words.append(f'on {row.asked["svm_examples"]:,} of the training images')
         if 'minutes' in row.asked:
-            words.append(f'{row.seconds / 60:.0f} minutes')
+            words += [f'{row.asked.get("initial_design")} draws',
+                      f'{row.seconds / 60:.0f} minutes']
         told.append(f'{label(row, ())} ({", ".join(words)}, seed {row.seed})')
     return f'Tuned here on validation images: {", ".join(told)}.' if told else ''
 

@@ -76,10 +76,12 @@ def memory_of(costs: Totals) -> dict[str, int]:
 
 
 def asked(study: OpenStudy) -> dict[str, float | int | str]:
-    """What decides the row beside its data: hard budgets, minutes, network, seed."""
+    """What decides the row beside its data: hard budgets, where draws come from,
+    minutes, network, seed."""
     found: dict[str, float | int | str] = {
         f'budgets.{name}': most for name, most in study.objectives.budgets}
     return found | {
         'memory_model': study.settings.objectives.memory_model,
+        'initial_design': study.settings.search.initial_design,
         'minutes': study.settings.search.max_minutes,
         'trial': study.find().name, 'seed': study.settings.seed}

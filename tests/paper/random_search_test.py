@@ -22,7 +22,7 @@ LONGER = dataclasses.replace(TREE, validation=0.97, test=0.9739, values=14_752,
                              asked={'kilobytes': 84.0, 'epochs': 150, 'seed': 0})
 CHANCE = rows.Row(
     'random-search', 'mnist', 10, 'abc', 'def', 0.98, 0.9812, 7000, 1750, 1750, 40,
-    610.0, {}, {'minutes': 10.0, 'seed': 0},
+    610.0, {}, {'minutes': 10.0, 'initial_design': 'filled', 'seed': 0},
     {'working_memory': 620, 'working_memory_weights': 1400,
      'working_memory_without_image': 480})
 
@@ -101,7 +101,8 @@ def test_random_search_stands_in_all_tables(table, line):
     text = markdown.table(table, 'mnist-10', [TREE, CHANCE], [], {})
     assert line in text and ('Bonsai, 84 KB' in text) == (table != 'D')
     if table == 'A':
-        assert 'CNN, random search (best of 40, 10 minutes, seed 0)' in text
+        assert ('CNN, random search (best of 40, filled draws, 10 minutes, seed 0)'
+                ) in text
 
 
 @pytest.mark.parametrize('run', [[TREE, LONGER], [LONGER, TREE]])
