@@ -124,10 +124,11 @@ def _trees(task: Task) -> list[tuple[bonsai.Tree, list[bonsai.Tuning]]]:
 
     Where none does, as with the 3,072 pixels of CIFAR-10 within 2 KB: narrower ones.
     """
-    usual = [*itertools.product((5, 10, 20, 30) if task.wide else (5, 10, 20),
-                                (0, 1, 2, 3, 4) if task.wide else (2,)), TREE]
     narrow = [*itertools.product((1, 2, 3), (0, 1, 2))]
-    for shapes in ([TREE],) if task.published else (usual, narrow):
+    tried = {'small': ([(5, 2), (10, 2), (20, 2)], narrow),
+             'wide': ([*itertools.product((5, 10, 20, 30), range(5)), TREE], narrow),
+             'published': ([TREE],)}
+    for shapes in tried[task.grid]:
         found = []
         for projection, depth in shapes:
             tree = bonsai.Tree(
@@ -143,11 +144,11 @@ def _trees(task: Task) -> list[tuple[bonsai.Tree, list[bonsai.Tuning]]]:
 
 
 def _protonn(task: Task) -> Iterator[Candidate]:
-    shapes = [*itertools.product((5, 10, 15, 20) if task.wide else (5, 10, 15),
-                                 (2, 5, 10, 20) if task.wide else (5,)), PROTOTYPES]
-    rates = (0.003, 0.01, 0.03, 0.06) if task.wide else (0.01, 0.03, 0.06)
-    if task.published:
-        shapes, rates = [PROTOTYPES], rates[1:]
+    shapes, rates = {
+        'small': ([(5, 5), (10, 5), (15, 5)], (0.01, 0.03)),
+        'wide': ([*itertools.product((5, 10, 15, 20), (2, 5, 10, 20)), PROTOTYPES],
+                 (0.003, 0.01, 0.03, 0.06)),
+        'published': ([PROTOTYPES], (0.03, 0.06))}[task.grid]
     for projection, per_class in shapes:
         shape = protonn.Prototypes(
             task.train.features.shape[1], task.classes, projection, per_class)

@@ -59,10 +59,11 @@ def test_the_grid_has_the_shapes_of_the_published_figures(monkeypatch):
     images = TASK._replace(
         train=Labelled(np.zeros((2, 784), np.float32), np.arange(2)), classes=10)
     for grid, shapes, trees, prototypes in (
-            ('small', 8, 4, 3), ('wide', 38, 12, 12), ('published', 2, 1, 2)):
+            ('small', 6, 0, 0), ('wide', 38, 12, 12), ('published', 2, 1, 2)):
         asked.clear()
         [*tuned.METHODS['bonsai'](images._replace(budget=84 * 1024, grid=grid)),
          *tuned.METHODS['protonn'](images._replace(budget=64_921, grid=grid))]
-        assert (tuned.bonsai.Tree(784, 10, 28, 3), trees) in asked
-        assert (tuned.protonn.Prototypes(784, 10, 24, 6), prototypes) in asked
+        found = dict(asked)
+        assert found.get(tuned.bonsai.Tree(784, 10, 28, 3), 0) == trees
+        assert found.get(tuned.protonn.Prototypes(784, 10, 24, 6), 0) == prototypes
         assert len(asked) == len({shape for shape, _ in asked}) == shapes
