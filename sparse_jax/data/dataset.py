@@ -52,6 +52,8 @@ class Dataset:
       notes: what reading the source ignored or mapped, one line each.
       resized_from: (H, W) of the source's images, of which these are means over areas;
         None where these are the source's.
+      soft_labels: [N, K] float32, what a teacher says of the training images, which
+        trainings then learn in place of their labels; None without one.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Dataset:
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
     resized_from: tuple[int, int] | None = None
+    soft_labels: np.ndarray | None = dataclasses.field(default=None, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

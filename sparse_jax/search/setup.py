@@ -12,6 +12,7 @@ import jax
 from sparse_jax import data, factories, host_random
 from sparse_jax.acquisition.maximize import MaximizeConfig
 from sparse_jax.acquisition.propose import Parents, random_and_morphs
+from sparse_jax.data import soft_labels
 from sparse_jax.evaluation import device_memory, hosts, own_goals
 from sparse_jax.evaluation.chip import judge, on_chip
 from sparse_jax.evaluation.evaluator import Evaluator
@@ -98,7 +99,8 @@ def build(
     """
     check(settings)
     policy = reading.tier_policy(settings)
-    dataset = dataset or data.load(reading.data_spec(settings))
+    dataset = soft_labels.attached(
+        dataset or data.load(reading.data_spec(settings)), settings.data.soft_labels)
     space = reading.search_space(settings, dataset.input_shape, dataset.num_classes)
     reachable.check_restricted(settings, space)
     root = host_random.root_key(settings.seed)
@@ -108,7 +110,7 @@ def build(
     lowering = lowering or chosen(settings.runtime.conv, settings.runtime.mapping)
     recipe = _recipe(settings, dataset, aims)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
-    shared = Shared(train_data(dataset.train, dataset),
+    shared = Shared(train_data(dataset.train, dataset, dataset.soft_labels),
                     train_data(dataset.validation, dataset), order_key)
     evaluator = Evaluator(
         space, policy, recipe,
@@ -141,8 +143,10 @@ def build(
 
 def fingerprint(built: Setup) -> str:
     """Changes with everything that several hosts must have in common."""
+    soft = built.dataset.soft_labels
     return json.dumps(
         [locked(built.settings, built.dataset.num_classes), data.digest(built.dataset),
+         '' if soft is None else soft_labels.digest(soft),
          host_random.digest(), jax.__version__, dataclasses.astuple(built.lowering)],
         sort_keys=True)
 

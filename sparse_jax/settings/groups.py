@@ -58,6 +58,9 @@ class Data:
     class_names: tuple[str, ...] = ()
     """Of the classes that are searched, in their order, after any grouping; () as the
     data have them."""
+    soft_labels: str = ''
+    """A file of `launch.teach`: what a larger network says of the training images,
+    which candidates learn in place of the labels; none if empty."""
     seed: int = 0
     """Of the split: the same for all searches to compare."""
 

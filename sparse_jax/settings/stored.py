@@ -45,6 +45,8 @@ def locked(settings: Settings, num_classes: int = 0) -> dict[str, Any]:
              if not any(name == f or name.startswith(f'{f}.') for f in free)}
     # Blanks between its items mean nothing.
     found['space.restrict'] = found['space.restrict'].replace(' ', '')
+    # What is in the file may not differ, which a digest says; where it is may.
+    found['data.soft_labels'] = bool(found['data.soft_labels'])
     return found
 
 

@@ -6,7 +6,7 @@ import os
 import pathlib
 
 from sparse_jax import data, host_random, paths
-from sparse_jax.data import arrays, description
+from sparse_jax.data import arrays, description, soft_labels
 from sparse_jax.export.cost_model.measure import models_digest
 from sparse_jax.ops.lowering import Lowering, chosen
 from sparse_jax.settings import reading
@@ -19,6 +19,7 @@ from sparse_jax.study.glance import settings_digest
 from sparse_jax.study.names import CONFIG_FILE, FINISHED
 
 DATA, BOARD, MODELS, RANDOM = 'data', 'board', 'cost models', 'random numbers'
+SOFT = 'soft labels'
 DESCRIPTION = 'data description'
 """Entry of the database: names and counts of the classes, the form of the images."""
 
@@ -119,6 +120,10 @@ def check_inputs(
         inputs[DATA] = (data.digest(dataset),
                         f'the images or labels of {dataset.name!r}, or the draw of its '
                         'parts (data.split), have')
+    if continues and dataset.soft_labels is not None:
+        # Who only reads a study trains nothing, and needs no teacher.
+        inputs[SOFT] = (soft_labels.digest(dataset.soft_labels), 'what the teacher '
+                        'says of the training images (data.soft_labels) has')
     if continues:
         inputs[RANDOM] = (host_random.digest(), 'the random numbers that jax draws '
                           '(JAX_THREEFRY_PARTITIONABLE, its version) have')
@@ -214,8 +219,10 @@ def _check_own(path: pathlib.Path, workdir: str) -> None:
 
 
 def _write(path: pathlib.Path, settings: Settings) -> None:
-    if settings.data.path:
-        # Readers may run elsewhere.
-        absolute = pathlib.Path(settings.data.path).expanduser().absolute()
-        settings = _with_path(settings, str(absolute))
+    # Readers may run elsewhere.
+    data_ = settings.data
+    found = {name: str(pathlib.Path(value).expanduser().absolute())
+             for name, value in (('path', data_.path), ('soft_labels', data_.soft_labels))
+             if value}
+    settings = dataclasses.replace(settings, data=dataclasses.replace(data_, **found))
     files.write(path, dumps(settings))

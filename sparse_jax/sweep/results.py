@@ -20,7 +20,7 @@ SEEDS = ('config.seed', 'config.data.seed')
 WAITING, FAILED, UNREADABLE = 'waiting', 'failed', 'unreadable'
 """Further states: nothing is there yet; its program ended with an error; its folder
 cannot be read."""
-_ELSEWHERE = ('runtime', 'data.path')
+_ELSEWHERE = ('runtime', 'data.path', 'data.soft_labels')
 """Settings that change nothing of a result."""
 
 

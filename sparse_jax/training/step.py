@@ -89,8 +89,8 @@ def loss_fn(
     """Cross-entropy plus penalty; coefficients = (candidate, noise scale, KL weight).
 
     seed: [2] uint32, of the noise (`counter_noise`).
-    batch: images [C, H, W, B], labels [B] and, where classes are weighted, the weights
-      of the images [B].
+    batch: images [C, H, W, B], labels [B], or probabilities of the classes [B, K], and,
+      where classes are weighted, the weights of the images [B].
     Returns (loss, (cross-entropy, accuracy, new batch-norm moments)).
     """
     (params, aux), (images, labels, *weights) = trained, batch
@@ -106,7 +106,11 @@ def loss_fn(
     logits, updated = procedure.training_net.apply(
         variables, candidate, images, noise_scale=noise_scale, train=True, valid=valid,
         seed=seed, mutable=['batch_stats'])
-    each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
+    if labels.ndim == 2:
+        each = optax.softmax_cross_entropy(logits.T, labels)
+        labels = labels.argmax(-1)
+    else:
+        each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
     entropy = (weights[0] * each).mean() if weights else each.mean()
     accuracy = (logits.argmax(0) == labels).mean()
     loss = entropy + weight * method.penalty(params, aux, valid)

@@ -65,7 +65,8 @@ def train(
       key: the candidate's own randomness (noise).
       state: from `initialise`, or inherited from a parent.
       candidate: widths, kernels and settings, without a batch axis.
-      data: N images, normalised by `train_data`.
+      data: N images, normalised by `train_data`; where it has soft labels, these are
+        learnt.
       order_key: order of the images and what augmentation does to them, the same for
         all candidates of a search: a batch of candidates reads every image once.
       num_epochs: how many of the `config.epochs` to run, at most all; traced, so that
@@ -97,6 +98,7 @@ def train(
     noise_seed, order_seed = (counter_noise.seeds(k) for k in (key, order_key))
     batch_of = _batches(procedure, data.images, order_seed)
     labels = jnp.asarray(data.labels)
+    learnt = labels if data.soft is None else jnp.asarray(data.soft)
     weights = weights_of(labels, procedure)
     if valid is None:
         valid = sizes.valid_weights(procedure.skeleton, candidate)
@@ -111,7 +113,7 @@ def train(
         chosen = batch_of(state.step, rows)
         state = aimed(state, candidate, state.step / schedule.total,
                       1.0 / schedule.total, procedure=procedure)
-        batch = (chosen, labels[rows])
+        batch = (chosen, learnt[rows])
         if weights is not None:
             batch = (*batch, weights[labels[rows]])
         return train_step(
