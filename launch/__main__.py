@@ -25,6 +25,7 @@ COMMANDS = {
     'records': 'a study as CSV, for TensorBoard and for the dashboard of Optuna',
     'describe': 'shapes, weights, MACs and memory of every layer of a network',
     'train': 'train a network file, of the table or of nodes, with any method',
+    'teach': 'train a larger network whose probabilities a search may learn',
     'retrain': 'train networks of a study again, longer, from several starts',
     'export': 'write a trained network as C for a board, and verify it',
     'verify': 'run an export, or a whole front, on the emulated board',
