@@ -18,6 +18,7 @@ NAMING = {
     'sparse_jax/space/layer_types.py': 'the layers of the paper in operations',
     'sparse_jax/space/sides.py': 'asks the table how an average pool shrinks a map',
     'sparse_jax/space/graph_file.py': 'a network ends in one dense classifier',
+    'sparse_jax/search/teacher.py': 'the network of a teacher',
     'sparse_jax/evaluation/own_goals.py': 'a small network to call own goals on',
     'sparse_jax/quantize/random_nets.py': 'draws networks of all operations',
     'sparse_jax/export/code/formats.py': _FORMAT,

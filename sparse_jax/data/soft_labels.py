@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from typing import IO
 
 import numpy as np
 
@@ -24,12 +25,13 @@ CLOSE = 1e-3
 
 
 def write(
-    file: str | os.PathLike[str], probabilities: np.ndarray, dataset: Dataset
+    file: str | os.PathLike[str] | IO[bytes], probabilities: np.ndarray,
+    dataset: Dataset,
 ) -> None:
     """Write soft labels of the training images of a data set.
 
     Args:
-      file: its name ends in .npz.
+      file: an open one, or a name that ends in .npz.
       probabilities: [N, K].
       dataset: whose training images they are of.
     """

@@ -59,8 +59,7 @@ class Data:
     """Of the classes that are searched, in their order, after any grouping; () as the
     data have them."""
     soft_labels: str = ''
-    """A file of `launch.teach`: what a larger network says of the training images,
-    which candidates learn in place of the labels; none if empty."""
+    """A file of `launch.teach`, which candidates learn in place of the labels."""
     seed: int = 0
     """Of the split: the same for all searches to compare."""
 
@@ -178,8 +177,8 @@ class Search:
     initial: int = 16
     """Random points before the surrogate takes over."""
     focus: str = 'front'
-    """Looked for: front, the trade-offs between all objectives; error, the least error
-    within the hard budgets. Fronts and reports have all objectives either way."""
+    """Looked for: front, the trade-offs between all objectives (reports have them
+    either way); error, the least error within the hard budgets."""
     strategy: str = 'suggest'
     """suggest: the algorithm suggests every round; differentiable: all networks are
     found by gradient before any is trained (docs/strategies.md)."""
@@ -187,9 +186,8 @@ class Search:
     """differentiable: what the search by gradient finds takes the place of the random
     points, and the algorithm goes on from there; '' for random points."""
     initial_design: str = 'prior'
-    """What random points are: prior, draws from the table; filled, structures of the
-    table with widths and units grown until a cost is at its hard budget or, where there
-    is none, its soft bound (docs/starts.md)."""
+    """What random points are: prior, draws from the table; filled, its structures with
+    widths and units grown until a cost is at its hard budget or else its soft bound."""
     max_groups: int = 4
     """Compiled programs in one batch, 0 for any; few fill an accelerator better."""
     initial_groups: int = 2
@@ -269,9 +267,8 @@ class Runtime:
     workers: int = 0
     """Calls in flight; 0 for one per CPU core."""
     weights: str = 'needed'
-    """Whose weights a study keeps. needed: of the front, of the best eight points
-    within the soft bounds, of the end, and of all that later trainings may start from;
-    all: of every training, as in a study that began before there was a choice."""
+    """Whose weights a study keeps. needed: of the front, the best eight points within
+    the soft bounds, the end, and what trainings may start from; all: of all of them."""
 
 
 def _group(kind: type) -> Any:

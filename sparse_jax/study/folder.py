@@ -220,9 +220,9 @@ def _check_own(path: pathlib.Path, workdir: str) -> None:
 
 def _write(path: pathlib.Path, settings: Settings) -> None:
     # Readers may run elsewhere.
-    data_ = settings.data
+    given = settings.data
+    named = {'path': given.path, 'soft_labels': given.soft_labels}
     found = {name: str(pathlib.Path(value).expanduser().absolute())
-             for name, value in (('path', data_.path), ('soft_labels', data_.soft_labels))
-             if value}
-    settings = dataclasses.replace(settings, data=dataclasses.replace(data_, **found))
+             for name, value in named.items() if value}
+    settings = dataclasses.replace(settings, data=dataclasses.replace(given, **found))
     files.write(path, dumps(settings))

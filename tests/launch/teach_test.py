@@ -29,7 +29,8 @@ def test_a_search_learns_what_its_teacher_says(tmp_path, capsys):
     found = _teach(capsys, tmp_path, '--epochs=3')
     assert found.code == 0, found.err
     path = tmp_path / 'teacher' / soft_labels.FILE
-    assert found.out.splitlines()[-1] == f'written: {path}, for --config.data.soft_labels'
+    written = f'written: {path}, for --config.data.soft_labels'
+    assert found.out.splitlines()[-1] == written
     assert 'after 3 epochs' in found.out
     probabilities = np.load(path)['probabilities']
     assert probabilities.shape == (180, 3)
