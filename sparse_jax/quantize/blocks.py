@@ -20,6 +20,9 @@ _EXACT = 2.0**53
 _ROWS = 4096
 """Rows x columns of a matrix up to which OpenBLAS multiplies 64 columns on the calling
 thread."""
+WIDE = 24
+"""Times a kernel's width: rows of wider maps are mostly zeros as a matrix, which takes
+longer than the k x k products one by one, and more memory than the maps."""
 _CALL = 100
 """Products in whose time BLAS is called once."""
 
@@ -29,13 +32,16 @@ class Rounding(NamedTuple):
 
     TFLite rounds twice: v = x * multiplier / 2^31 to `high`, halves up, then
     high / 2^r, halves away from zero. That is floor(v / 2^r + 1/2 + e) of positive
-    sums and floor(v / 2^r + 1/2 - e) of others, with e = 2^-(r + 1), or 0 if r is 0.
+    sums and floor(v / 2^r + 1/2 - e) of others, with e = 2^-(r + 1), or 0 if r is 0;
+    where float64 is too short for that at once, `high` comes first.
     """
 
     scale: np.ndarray
-    """multiplier / 2^31 * 2^shift."""
+    """multiplier / 2^31 * 2^shift, without the right shift where `high` comes first."""
     tie: np.ndarray
     """e."""
+    right: np.ndarray | None
+    """2^-r where `high` comes first."""
 
     def codes(self, scaled: Block, start: np.ndarray, zero: int, low: int) -> Block:
         """Scaled sums [..., O, N] -> codes, in place.
@@ -47,6 +53,11 @@ class Rounding(NamedTuple):
           low: what codes are clamped at from below, by the caller.
         """
         start, half = start * self.scale, 0.5 + zero
+        if self.right is not None:
+            scaled += start + 0.5
+            np.floor(scaled, out=scaled)
+            scaled *= self.right
+            start = np.zeros_like(start)
         if low >= zero or not self.tie.any():
             # Whatever is not positive comes to `zero` or less either way.
             scaled += start + self.tie + half
@@ -65,12 +76,15 @@ def rounding(
     right = np.maximum(-shift.astype(np.float64), 0.0)
     left = np.maximum(shift.astype(np.float64), 0.0)
     # In units of the last place, with the half, the tie and a code on top.
-    largest = reach * multiplier * 2.0**left + 2.0**(right + 40)
-    if np.any(largest >= _EXACT):
+    largest = lambda shifted: reach * multiplier * 2.0**left + 2.0**(shifted + 40)
+    if np.any(largest(0.0) >= _EXACT):
         return None
-    scale = multiplier * 2.0**(shift.astype(np.float64) - 31)
     tie = np.where(right > 0, 2.0**-(right + 1), 0.0)
-    return Rounding(scale[:, None], tie[:, None])
+    if np.any(largest(right) >= _EXACT):
+        scale, last = multiplier * 2.0**(left - 31), 2.0**-right[:, None]
+    else:
+        scale, last = multiplier * 2.0**(left - right - 31), None
+    return Rounding(scale[:, None], tie[:, None], last)
 
 
 def conv_matrix(weight: np.ndarray, stride: int, width: int) -> np.ndarray:

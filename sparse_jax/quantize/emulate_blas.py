@@ -1,6 +1,7 @@
 """The int8 network on the host by float64 BLAS, bit-equal to `emulate`: what a search
 measures with."""
 
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,27 +13,39 @@ from sparse_jax.quantize.quantized import QuantizedNet, QuantizedNode, pixel_cod
 
 _IMAGES = 64
 """Of a block: most tensors of small networks stay in the cache."""
+_KEPT = 4
+"""Times as many codes as there are raw pixels, at most, are kept for other networks."""
 
 
 class Images:
     """Raw images whose input tensors are kept for the next network that reads them.
 
-    One array of int8 codes per pixel grid, maximum over channels and down-sampling is
-    kept, none larger than the images. Threads may share it.
+    One array of int8 codes per pixel grid, maximum over channels and down-sampling, of
+    the last ones that were asked for up to `_KEPT`. Threads may share it.
     """
 
     def __init__(self, images: np.ndarray):
         """images: [N, H, W, C] raw pixels, not changed afterwards."""
         self._images = images
         self._known: dict[tuple, list[np.ndarray]] = {}
+        """The last one that was asked for is the last."""
+        self._lock = threading.Lock()
 
     def blocks(self, net: QuantizedNet) -> list[np.ndarray]:
         """The tensor 'input' of a network, int8 blocks [h, w, c, n]."""
         key = (net.pixel_low, net.pixel_step, net.squeeze_depth, net.downsample,
                net.downsample_type)
-        if key not in self._known:
-            self._known[key] = list(_input_blocks(net, self._images))
-        return self._known[key]
+        with self._lock:
+            found = self._known.pop(key, None)
+        found = found or list(_input_blocks(net, self._images))
+        with self._lock:
+            self._known[key] = found
+            sizes = {name: sum(block.size for block in coded)
+                     for name, coded in self._known.items()}
+            while len(sizes) > 1 and sum(sizes.values()) > _KEPT * self._images.size:
+                oldest = next(iter(sizes))
+                del self._known[oldest], sizes[oldest]
+        return found
 
 
 def emulate_blas(net: QuantizedNet, images: np.ndarray | Images) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Depthwise convolution, VALID: weight [C, k, k]."""
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -31,6 +32,8 @@ def _product_blocks(
 ) -> Scaled:
     (maps, k, _), (_, height, width), stride = weight.shape, shape, node.stride
     high, wide = ((side - k) // stride + 1 for side in (height, width))
+    if width > blocks.WIDE * k:
+        return functools.partial(_by_taps, weight, stride, (high, wide))
     matrix = blocks.depthwise_matrix(weight, stride, width)[:, None]
 
     def product(x: blocks.Block) -> blocks.Block:
@@ -40,6 +43,19 @@ def _product_blocks(
         return out
 
     return product
+
+
+def _by_taps(
+    weight: np.ndarray, stride: int, size: tuple[int, int], x: blocks.Block
+) -> blocks.Block:
+    """One product of the kernel after another, of all windows at once."""
+    rows, columns = (stride * (side - 1) + 1 for side in size)
+    out = np.zeros((*size, *x.shape[2:]))
+    part = np.empty_like(out)
+    for i, j in np.ndindex(weight.shape[1:]):
+        seen = x[i : i + rows : stride, j : j + columns : stride]
+        out += np.multiply(seen, weight[:, i, j, None], out=part)
+    return out
 
 
 def _real_product(node: CompactNode, weight: jax.Array, x: jax.Array) -> jax.Array:
