@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_collections
 
@@ -19,10 +19,22 @@ FREE = ('runtime', 'search.rounds', 'search.max_minutes', 'search.patience',
 path and in its parts may not: a study keeps a digest of its data. Names of classes
 change no figure."""
 
-OLDER = {'objectives.fold_binary': False, 'pruning.bisect': False,
-         'data.split': 'random'}
-"""What settings that were added later are in studies without them, where that is not
-their default."""
+
+class Added(NamedTuple):
+    """A setting that came later than some studies."""
+
+    before: Any
+    """What it is in studies without it."""
+    in_seeds: bool
+    """Whether the seeds of retrainings depend on it even at this value: it came before
+    they did. Without what came after it a retraining that was begun goes on."""
+
+
+ADDED = {'objectives.fold_binary': Added(False, True),
+         'pruning.bisect': Added(False, True), 'data.split': Added('random', True),
+         'train.optimizer': Added('adam', False)}
+"""Settings whose default is not what studies without them had, and those that are newer
+than retrainings."""
 BINARY = ('objectives.fold_binary',)
 """Settings that mean something for two classes alone."""
 GRADIENT = ('differentiable',)
@@ -50,6 +62,14 @@ def locked(settings: Settings, num_classes: int = 0) -> dict[str, Any]:
     return found
 
 
+def of_seeds(settings: Settings) -> dict[str, Any]:
+    """What of `locked` the seeds of retrainings depend on: a setting that is newer than
+    they are changes none where it is what all studies had before it."""
+    newer = {name: added.before for name, added in ADDED.items() if not added.in_seeds}
+    return {name: value for name, value in locked(settings).items()
+            if name not in newer or newer[name] != value}
+
+
 def differences(
     stored: Settings, given: Settings, num_classes: int = 0
 ) -> list[str]:
@@ -65,7 +85,7 @@ def read_json(
     path: str | os.PathLike[str], where: str = ''
 ) -> ml_collections.ConfigDict:
     """The configuration that a study stored; settings that were added since then have
-    their defaults, or what is in `OLDER`.
+    their defaults, or what is in `ADDED`.
 
     Raises:
       ConfigError: missing or broken file, or settings that do not exist; one line that
@@ -78,8 +98,9 @@ def read_json(
             raise TypeError(f'{tree!r:.40}')
         check_known(where, tree)
         config = default_config()
+        older = {name: added.before for name, added in ADDED.items()}
         config.update_from_flattened_dict(
-            {name: tuples(value) for name, value in (OLDER | flatten(tree)).items()})
+            {name: tuples(value) for name, value in (older | flatten(tree)).items()})
     except ConfigError:
         raise
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:

@@ -13,16 +13,12 @@ from sparse_jax import data, status
 from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.reading import read
-from sparse_jax.settings.stored import locked
+from sparse_jax.settings.stored import of_seeds
 from sparse_jax.space import encoding
 from sparse_jax.study import planned
 from sparse_jax.study.opened import OpenStudy
 from sparse_jax.study.outcome import Parent, outside
 from sparse_jax.study.records import Record, Study, StudyError
-
-ADDED = {'train.optimizer': 'adam'}
-"""Settings that are newer than some retrainings, at what all trainings had before: a
-retraining that was begun then goes on."""
 
 
 class Retraining(NamedTuple):
@@ -188,7 +184,5 @@ def seed_of(settings: Settings, digest: str, rows: Sequence[Record], seed: int) 
     """
     networks = [[row.trial.number, row.offset, *map(float, row.trial.row)]
                 for row in rows]
-    decides = {name: value for name, value in locked(settings).items()
-               if name not in ADDED or ADDED[name] != value}
-    text = json.dumps([decides, digest, networks, seed], sort_keys=True)
+    text = json.dumps([of_seeds(settings), digest, networks, seed], sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], 'big')
