@@ -68,14 +68,17 @@ def words(argument: str | None, known: Mapping[str, str]) -> dict[str, str]:
     Raises:
       ValueError: one line with the word and what is allowed.
     """
-    found = dict(known)
+    found: dict[str, str] = {}
     for word in filter(None, (argument or '').split(',')):
         name, _, value = word.partition('=')
         if name not in known or not value:
             allowed = ', '.join(f'{name}=...' for name in known)
             raise ValueError(f'{word!r}: allowed: {allowed}')
+        if name in found:
+            raise ValueError(f'{word!r} after {name}={found[name]}: allowed: {name} '
+                             'once')
         found[name] = value
-    return found
+    return {**known, **found}
 
 
 def whole(name: str, value: str, most: int = 100_000) -> int:

@@ -9,6 +9,7 @@ import contextlib
 import difflib
 import errno
 import itertools
+import math
 import os
 import pathlib
 import sqlite3
@@ -239,7 +240,9 @@ def _parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
     """Arguments that are no flags, after those that are were read."""
     _check_once(values, argv)
     try:
-        return values(config_flag.prepare(values, argv))
+        rest = values(config_flag.prepare(values, argv))
+        _check_finite(values)
+        return rest
     except flags.UnrecognizedFlagError as error:
         near = difflib.get_close_matches(error.flagname, values, 1)
         hint = f'; did you mean --{near[0]}?' if near else '; --help lists all flags'
@@ -273,6 +276,15 @@ def _check_once(values: flags.FlagValues, argv: list[str]) -> None:
         if len(texts) > 1:
             fail(f'--{name} is given {len(texts)} times: {", ".join(texts)}; '
                  'allowed: once')
+
+
+def _check_finite(values: flags.FlagValues) -> None:
+    """Refuse numbers that are within no range and beyond none."""
+    for name in values:
+        value = values[name].value
+        if isinstance(value, float) and not math.isfinite(value) and (
+                not name.startswith('config.')):
+            fail(f'--{name}={value:g}: allowed: a finite number')
 
 
 def config_of(words: list[str]) -> ConfigDict:

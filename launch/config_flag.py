@@ -182,6 +182,13 @@ def _check_complete(where: str, tree: dict[str, Any]) -> None:
             raise ConfigError(f'{where}: setting {name} is missing')
 
 
+_WORDS_OF_ABSL = {
+    'Non-boolean argument': 'true or false',
+    'invalid literal for int': 'a whole number',
+    'could not convert string to float': 'a number'}
+"""What a flag of a wrong type is said to be, and what it may be."""
+
+
 def explain(error: flags.IllegalFlagValueError) -> str:
     """One line for a value of the wrong type."""
     from sparse_jax.settings.rules import KINDS
@@ -189,7 +196,11 @@ def explain(error: flags.IllegalFlagValueError) -> str:
     found = re.match(r'flag --config\.([\w.]+)=(.*?): ', str(error), re.DOTALL)
     known = flatten(default_config().to_dict())
     if not found or found[1] not in known:
-        return re.sub(r'^flag ', '', str(error))
+        text = re.sub(r'^flag ', '', str(error))
+        for words, allowed in _WORDS_OF_ABSL.items():
+            if words in text:
+                return f'{text.split(": ")[0]}: allowed: {allowed}'
+        return text
     name, value = found[1], found[2]
     default: Any = default_config().to_dict()
     for part in name.split('.'):

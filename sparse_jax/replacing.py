@@ -42,7 +42,12 @@ def replacing(path: str | pathlib.Path) -> Iterator[IO[bytes]]:
 def write(path: str | pathlib.Path, content: str) -> None:
     """Write a text file whole, in place of whatever had its name."""
     with replacing(path) as file:
-        file.write(content.encode())
+        file.write(encoded(content))
+
+
+def encoded(text: str) -> bytes:
+    """UTF-8; what is no text, as bytes in the name of a file may be, is escaped."""
+    return text.encode(errors='backslashreplace')
 
 
 def drop_abandoned(folder: str | pathlib.Path) -> None:

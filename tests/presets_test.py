@@ -66,6 +66,7 @@ def test_own_images_without_an_argument_get_two_kilobytes_of_both():
 @pytest.mark.parametrize(('argument', 'said'), [
     ('flsh=4096', "'flsh=4096': allowed: minutes=..., epochs=..., model_size=..."),
     ('flash', "'flash': allowed: minutes=..."),
+    ('ram=2,flash=9,ram=3', "'ram=3' after ram=2: allowed: ram once"),
     ('ram=2k', 'ram=2k: allowed: 1 to 1000000000'), ('epochs=0', 'epochs=0: allowed')])
 def test_a_wrong_word_of_own_budgets_is_one_line(argument, said):
     with pytest.raises(ConfigError, match=re.escape(said)):

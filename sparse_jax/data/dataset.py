@@ -167,11 +167,11 @@ def assemble(
             'accepted: images that differ')
     return Dataset(
         name=name, train=train, validation=validation, num_classes=len(class_names),
-        mean=mean, std=std, class_names=tuple(map(_writable, class_names)), notes=notes,
+        mean=mean, std=std, class_names=tuple(map(writable, class_names)), notes=notes,
         resized_from=resized_from)
 
 
-def _writable(name: str) -> str:
+def writable(name: str) -> str:
     """A name as files of UTF-8 can hold it: what is no text in the name of a folder is
     a question mark."""
     return name.encode(errors='replace').decode()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparse_jax.data.dataset import Dataset, Split, best_guess
+from sparse_jax.data.dataset import Dataset, Split, best_guess, writable
 
 
 class Description(NamedTuple):
@@ -65,9 +65,10 @@ def parse(text: str) -> Description | None:
             return None
         resized = found['resized_from']
         read = Description(
-            str(found['name']), _numbers(found['shape'], 3),
-            tuple(map(str, found['class_names'])), _numbers(found['train']),
-            _numbers(found['validation']), float(found['mean']), float(found['std']),
+            writable(str(found['name'])), _numbers(found['shape'], 3),
+            tuple(writable(str(name)) for name in found['class_names']),
+            _numbers(found['train']), _numbers(found['validation']),
+            float(found['mean']), float(found['std']),
             None if resized is None else _numbers(resized, 2))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

@@ -6,5 +6,7 @@ FILE = 'labels.txt'
 
 
 def text(names: Sequence[str]) -> str:
-    """One name on each line; whatever breaks lines in a name becomes a space."""
-    return ''.join(' '.join(name.split()) + '\n' for name in names)
+    """One name on each line; in a name whatever breaks lines becomes a space, and what
+    is no text a question mark."""
+    lines = ''.join(' '.join(name.split()) + '\n' for name in names)
+    return lines.encode(errors='replace').decode()

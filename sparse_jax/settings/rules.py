@@ -130,6 +130,7 @@ def _data_rules(settings: Settings) -> list[Rule]:
         *(Rule(f'data.{name}', size, size == -1 or _at_least(size, 1),
                '-1 (as the data set has it), or 1 or more')
           for name, size in sizes.items()),
+        Rule('data.name', d.name, _is_text(d.name), 'text'),
         Rule('data.split', d.split, d.split in SPLITS, ', '.join(SPLITS)),
         Rule('data.max_train', d.max_train, _at_least(d.max_train, 0),
              '0 (all) or more'),
@@ -146,11 +147,15 @@ def _data_rules(settings: Settings) -> list[Rule]:
 
 
 def _are_names(names: Sequence[Any]) -> bool:
-    """Whether these are texts that tell classes apart; none at all are fine. What no
-    file can hold in UTF-8, as bytes that are no text become in Python, is none."""
-    return (all(isinstance(name, str) and name.strip()
-                and name == name.encode(errors='replace').decode() for name in names)
-            and len(set(names)) == len(names) != 1)
+    """Whether these are texts that tell classes apart; none at all are fine."""
+    return (all(isinstance(name, str) and name.strip() and _is_text(name)
+                for name in names) and len(set(names)) == len(names) != 1)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a file can hold it in UTF-8, unlike bytes that are no text in the name of
+    another file."""
+    return text == text.encode(errors='replace').decode()
 
 
 def _method_rules(settings: Settings) -> list[Rule]:

@@ -40,6 +40,14 @@ def test_other_text_is_no_description(change):
     assert description.parse(json.dumps(json.loads(text) | change)) is None
 
 
+def test_names_that_no_file_can_hold_are_read_as_others():
+    text = description.as_text(description.describe(data.load(_tiny())))
+    odd = json.loads(text) | {'name': 'a\udcff', 'class_names': ['\ud800', 'b', 'c']}
+    found = description.parse(json.dumps(odd))
+    assert found is not None
+    assert (found.name, found.class_names) == ('a?', ('?', 'b', 'c'))
+
+
 @pytest.mark.parametrize('text', ['', '[]', '{', 'null', '3', '[' * 10**5])
 def test_damaged_text_is_no_description(text):
     assert description.parse(text) is None

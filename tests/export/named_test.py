@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from sparse_jax.export import ExportData, ExportError, export_network, generate
+from sparse_jax.export import ExportData, ExportError, export_network, generate, labels
 from sparse_jax.quantize import calibrate, emulate, quantize
 from sparse_jax.quantize.random_nets import random_images, random_net
 from tests.export.c_header_test import _offset_net
@@ -26,6 +26,10 @@ def net():
 def _data(net, **fields):
     images = random_images(net, 6)
     return ExportData(images, images, **fields)
+
+
+def test_names_that_no_file_can_hold_have_a_line_in_that_of_labels():
+    assert labels.text(('a', 'b\ud800', '\u2028')) == 'a\nb?\n\n'
 
 
 @pytest.mark.skipif(not C, reason='no host C compiler')

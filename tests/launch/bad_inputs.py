@@ -111,6 +111,8 @@ CASES = (
              'up to 1,000,000'),
     _setting('budget of 400 digits', f'budgets.macs={10**400}', 'macs: '),
     _setting('unknown data set', 'data.name=nosuch', 'nosuch', 'digits'),
+    _setting('data set of a name that no file can hold', 'data.name=a\udcff',
+             r"data.name: 'a\udcff' is not allowed", 'text'),
     _setting('bad grouping', 'data.classes=0-99/1', '0-99', 'accepted'),
     _search('experiment file missing', '--config=nosuch.py',
             words=('nosuch.py', 'no such experiment file')),
@@ -265,6 +267,15 @@ CASES = (
          ('--workdir={dir}/study', '--board=z80'), ("'z80'", 'microbit')),
     Case('verify a study without trials', 'verify', ('--workdir={dir}/no_trials',),
          ('no measured candidate yet',)),
+    Case('competitors of no size', 'baselines',
+         ('--workdir={dir}/new', '--kilobytes=nan'),
+         ('--kilobytes=nan: allowed: a finite number',)),
+    Case('switch that is neither on nor off', 'report',
+         ('--workdir={dir}/study', '--test=maybe'),
+         ('--test=maybe: allowed: true or false',)),
+    Case('fraction of a start', 'retrain',
+         ('--workdir={dir}/study', '--out={dir}/new', '--repeats=2.5'),
+         ('--repeats=2.5: allowed: a whole number',)),
     Case('describe nothing', 'describe', (), ('--network', '--workdir')),
     Case('describe both', 'describe', ('--network=x', '--workdir=y', '--trial=1'),
          ('either',)),
@@ -406,6 +417,7 @@ def main():
                 str(tiny_study.data_file().parent), 'DIR')
             words = ' '.join(case.arguments).replace('{dir}', 'DIR')
             words = re.sub(r'(.)\1{40,}', r'\1\1\1...', words)
+            words = words.encode(errors='backslashreplace').decode()
             print(f'- {case.title}: `python -m launch.{case.launcher} {words}`\n\n'
                   f'      {line}\n')
 

@@ -63,3 +63,9 @@ def test_only_temporary_files_without_a_process_are_dropped(tmp_path):
     files.drop_abandoned(tmp_path)
     left = {key for key, path in paths.items() if path.exists()}
     assert left == {'mine', 'new', 'other'}
+
+
+def test_what_is_no_text_is_written_as_an_escape(tmp_path):
+    """Names of files may be any bytes."""
+    files.write(tmp_path / 'page', 'a\udcff \u00e9')
+    assert (tmp_path / 'page').read_bytes() == b'a\\udcff \xc3\xa9'

@@ -14,6 +14,7 @@ import numpy as np
 
 from sparse_jax import paths
 from sparse_jax.export.errors import ExportError
+from sparse_jax.replacing import encoded
 
 MARKER = 'sparse_jax export'
 REPORT = 'report.json'
@@ -43,11 +44,9 @@ def write(out_dir: str | pathlib.Path, files: Mapping[str, str | bytes],
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = _new_staging(out)
         try:
-            for name, content_of in files.items():
-                if isinstance(content_of, bytes):
-                    (staging / name).write_bytes(content_of)
-                else:
-                    (staging / name).write_text(content_of, 'utf-8')
+            for name, text in files.items():
+                written = text if isinstance(text, bytes) else encoded(text)
+                (staging / name).write_bytes(written)
             np.savez_compressed(staging / 'testset.npz', allow_pickle=False, **arrays)
             write_report(staging, content)
             _move(staging, out, names, earlier)
