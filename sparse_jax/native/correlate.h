@@ -74,12 +74,24 @@ template <Mode mode, int OB, int NV, bool partial>
 SPARSE_JAX_INLINE void tile(
     const Sizes& s, const Arrays& a, const float* weights, const Place& at) {
   const auto read = [&](const float* from) SPARSE_JAX_ALWAYS {
-    return partial ? load_part<Floats>(from, at.count) : load(from);
+    return partial ? load_part(from, at.count) : load(from);
   };
   Floats mean[OB][NV] = {}, spread[OB][NV] = {};
   const int64_t origin = at.group * s.inputs * s.plane() + (at.row - s.pad) * s.row() +
                          at.n - s.pad * s.batch;
+  const int64_t first = at.group * s.outputs + at.output;
+  const int64_t written = first * s.out_plane() + at.row * s.out_row() + at.n;
+  if (mode == Mode::kSquaresBackward)
+    SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o)
+      SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v)
+        __builtin_prefetch(a.centre + written + o * s.out_plane() + v * kLanes);
   for (int64_t c = 0; c < s.inputs; ++c) {
+    // What the next row of outputs reads: with many maps the machine does not guess it.
+    const int64_t ahead = origin + c * s.plane() + at.window.row1 * s.row();
+    SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
+      __builtin_prefetch(a.x + ahead + v * kLanes);
+      if (mode == Mode::kSquaresBackward) __builtin_prefetch(a.factor + ahead + v * kLanes);
+    }
     for (int64_t i = at.window.row0; i < at.window.row1; ++i) {
       const int64_t line = origin + c * s.plane() + i * s.row();
       const float* w = weights + ((c * s.kernel + i) * s.kernel + at.window.col0) *
@@ -103,32 +115,45 @@ SPARSE_JAX_INLINE void tile(
       }
     }
   }
-  const int64_t first = at.group * s.outputs + at.output;
   const auto write = [&](float* to, Floats value) SPARSE_JAX_ALWAYS {
     partial ? store_part(to, value, at.count) : store(to, value);
   };
   SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
     SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
-      const int64_t column = at.n + v * kLanes;
-      const int64_t offset = (first + o) * s.out_plane() + at.row * s.out_row() + column;
+      const int64_t offset = written + o * s.out_plane() + v * kLanes;
       if constexpr (!pair<mode>) {
         write(a.out + offset, mean[o][v]);
       } else if constexpr (mode == Mode::kSquaresBackward) {
         const Floats centre = read(a.centre + offset);
         write(a.out + offset, mean[o][v] + 2.0f * centre * spread[o][v]);
       } else {
-        const Noise& noise = *a.noise;
-        const Words columns = partial ? load_part<Words>(noise.columns + column, at.count)
-                                      : load(noise.columns + column);
-        const Words index = columns + (static_cast<uint32_t>(first + o) * noise.map_stride +
-                                       static_cast<uint32_t>(at.row) * noise.row_stride);
-        const Floats draw = noise.scale * fast_normal(index, noise.seeds[first + o],
-                                                      noise.seeds[noise.maps + first + o]);
-        const Floats deviation = root(spread[o][v] + noise.epsilon);
-        write(a.out + offset, mean[o][v] + draw * deviation);
-        write(a.slope + offset, 0.5f * draw / deviation);
+        write(a.out + offset, mean[o][v]);
+        write(a.slope + offset, spread[o][v]);
       }
     }
+  }
+}
+
+// Turns the means in `out` and the variances in `slope` into draws and their slopes: maps
+// [at.output, at.output + maps), elements [at.n, end) of a row. Apart from the tiles, whose
+// registers are full of sums.
+inline void add_noise(const Sizes& s, const Arrays& a, const Place& at, int64_t maps,
+                      int64_t end) {
+  const Noise& noise = *a.noise;
+  for (int64_t o = 0; o < maps; ++o) {
+    const int64_t map = at.group * s.outputs + at.output + o;
+    const int64_t line = map * s.out_plane() + at.row * s.out_row() + at.n;
+    const uint32_t first = static_cast<uint32_t>(map) * noise.map_stride +
+                           static_cast<uint32_t>(at.row) * noise.row_stride;
+    const uint32_t seed = noise.seeds[map], other = noise.seeds[noise.maps + map];
+    over_vectors(end - at.n, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
+      float *value = a.out + line + n, *slope = a.slope + line + n;
+      const Words index = read(noise.columns + at.n + n) + first;
+      const Floats draw = noise.scale * fast_normal(index, seed, other);
+      const Floats deviation = root(read(slope) + noise.epsilon);
+      write(value, read(value) + draw * deviation);
+      write(slope, 0.5f * draw / deviation);
+    });
   }
 }
 
@@ -138,9 +163,12 @@ inline int64_t block_size(int64_t outputs, int64_t most) {
   return (outputs + blocks - 1) / blocks;
 }
 
-// A run [begin, end) of one row for a block of outputs.
+// Elements of a run at a time: noise finds the sums in the first-level cache.
+constexpr int64_t kChunk = 512;
+
+// Elements [at.n, end) of one row for a block of outputs.
 template <Mode mode, int OB>
-void run(const Sizes& s, const Arrays& a, const float* weights, Place at, int64_t end) {
+void chunk(const Sizes& s, const Arrays& a, const float* weights, Place at, int64_t end) {
   constexpr int wide = OB > 1 ? kColumns : pair<mode> ? 4 : 8;
   const int64_t begin = at.n;
   at.count = kLanes;
@@ -156,6 +184,17 @@ void run(const Sizes& s, const Arrays& a, const float* weights, Place at, int64_
   } else {
     at.count = end - at.n;
     tile<mode, OB, 1, true>(s, a, weights, at);
+  }
+}
+
+// A run [at.n, end) of one row for a block of outputs.
+template <Mode mode, int OB>
+void run(const Sizes& s, const Arrays& a, const float* weights, Place at, int64_t end) {
+  if (mode != Mode::kSquares) return chunk<mode, OB>(s, a, weights, at, end);
+  for (int64_t next; at.n < end; at.n = next) {
+    next = end - at.n < 2 * kChunk ? end : at.n + kChunk;
+    chunk<mode, OB>(s, a, weights, at, next);
+    add_noise(s, a, at, OB, next);
   }
 }
 

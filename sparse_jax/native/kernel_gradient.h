@@ -25,6 +25,7 @@ struct Piece {
   const float* gradient;
   const float* factor;
   const float* x[kGradientTaps];
+  const float* soon[3];   // what is read when the next row comes
   int64_t count, stride;  // stride: from one output map to the next
 };
 
@@ -32,7 +33,8 @@ struct Piece {
 template <bool pair, int OB, int TB>
 void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second) {
   Floats mean[OB][TB] = {}, spread[OB][TB] = {};
-  const auto step = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
+  over_vectors(p.count, [&](auto&& read, auto&&, int64_t n) SPARSE_JAX_ALWAYS {
+    SPARSE_JAX_UNROLL for (int i = 0; i < 2 + pair; ++i) __builtin_prefetch(p.soon[i] + n);
     Floats x[TB], square[TB];
     SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
       x[t] = read(p.x[t] + n);
@@ -46,14 +48,7 @@ void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second
         if (pair) spread[o][t] += e * square[t];
       }
     }
-  };
-  int64_t n = 0;
-  for (; n + kLanes <= p.count; n += kLanes)
-    step([](const float* from) SPARSE_JAX_ALWAYS { return load(from); }, n);
-  if (const int64_t rest = p.count - n; rest > 0)
-    step([rest](const float* from) SPARSE_JAX_ALWAYS {
-      return load_part<Floats>(from, rest);
-    }, n);
+  });
   SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
     SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
       float* to = sums + (o * sums_stride + t) * kLanes;
@@ -66,6 +61,7 @@ void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second
 template <bool pair, int OB>
 void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t second) {
   const int64_t taps = s.taps(), area = s.kernel * s.kernel;
+  int64_t output = 0;
   for (int64_t tap = 0; tap < taps; tap += kGradientTaps) {
     const int64_t count = std::min<int64_t>(kGradientTaps, taps - tap);
     for (int64_t t = 0; t < count; ++t) {
@@ -73,6 +69,12 @@ void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t sec
       p.x[t] = x + channel * s.plane() + inside / s.kernel * s.row() +
                inside % s.kernel * s.batch;
     }
+    // One line of each array per tile: with many maps the machine does not guess them.
+    const int64_t next = output * p.stride + s.out_row();
+    output = output + 1 < OB ? output + 1 : 0;
+    p.soon[0] = p.x[0] + s.row();
+    p.soon[1] = p.gradient + next;
+    if (pair) p.soon[2] = p.factor + next;
     float* to = sums + tap * kLanes;
     if (count == 3) accumulate<pair, OB, 3>(p, to, taps, second);
     if (count == 2) accumulate<pair, OB, 2>(p, to, taps, second);
@@ -129,7 +131,7 @@ void kernel_gradient(const Sizes& narrow, GradientArrays a) {
         for (int64_t o = 0; o < s.outputs; o += block) {
           const int64_t map = group * s.outputs + o;
           const int64_t offset = map * s.out_plane() + row * s.out_row() + n;
-          const Piece piece{a.gradient + offset, pair ? a.factor + offset : nullptr, {},
+          const Piece piece{a.gradient + offset, pair ? a.factor + offset : nullptr, {}, {},
                             std::min(kPiece, s.out_row() - n), s.out_plane()};
           dispatch_gradient<pair, most>(std::min(block, s.outputs - o), s, piece, x,
                                         sums.data() + map * s.taps() * kLanes, second);

@@ -13,15 +13,6 @@ SPARSE_JAX_INLINE Words hash_bits(Words index, uint32_t first, uint32_t second) 
   return x ^ (x >> 16);
 }
 
-// Number of set bits by halves, quarters and so on: vectors have no instruction for it
-// on most machines.
-SPARSE_JAX_INLINE Words count_bits(Words x) {
-  x = x - ((x >> 1) & 0x55555555u);
-  x = (x & 0x33333333u) + ((x >> 2) & 0x33333333u);
-  x = (x + (x >> 4)) & 0x0F0F0F0Fu;
-  return (x * 0x01010101u) >> 24;
-}
-
 // Counts and 24-bit words fit a signed conversion, which every machine has.
 SPARSE_JAX_INLINE Floats to_floats(Words x) {
   typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));

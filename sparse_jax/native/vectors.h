@@ -3,6 +3,13 @@
 
 #include <cstdint>
 #include <cstring>
+#include <vector>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 namespace sparse_jax {
 
@@ -13,7 +20,7 @@ namespace sparse_jax {
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
 constexpr int kOutputs = 8, kColumns = 2, kPairOutputs = 4;
-constexpr int kGradientOutputs = 6, kPairGradientOutputs = 4;
+constexpr int kGradientOutputs = 8, kPairGradientOutputs = 4;
 #elif defined(__AVX__)
 constexpr int kLanes = 8;
 constexpr int kOutputs = 6, kColumns = 2, kPairOutputs = 2;
@@ -21,7 +28,7 @@ constexpr int kGradientOutputs = 4, kPairGradientOutputs = 2;
 #elif defined(__aarch64__)
 constexpr int kLanes = 4;
 constexpr int kOutputs = 8, kColumns = 2, kPairOutputs = 4;
-constexpr int kGradientOutputs = 6, kPairGradientOutputs = 4;
+constexpr int kGradientOutputs = 8, kPairGradientOutputs = 4;
 #else
 constexpr int kLanes = 4;
 constexpr int kOutputs = 4, kColumns = 2, kPairOutputs = 2;
@@ -49,8 +56,8 @@ SPARSE_JAX_INLINE Words load(const uint32_t* from) {
 }
 
 // The first `count` lanes, the others 0; reads nothing beyond them.
-template <typename Vector, typename T>
-SPARSE_JAX_INLINE Vector load_part(const T* from, int64_t count) {
+template <typename T>
+SPARSE_JAX_INLINE auto load_part(const T* from, int64_t count) {
   T lanes[kLanes] = {};
   for (int64_t i = 0; i < count; ++i) lanes[i] = from[i];
   return load(lanes);
@@ -64,12 +71,65 @@ SPARSE_JAX_INLINE void store_part(float* to, Floats value, int64_t count) {
   for (int64_t i = 0; i < count; ++i) to[i] = value[i];
 }
 
-// Correctly rounded; the loop becomes one instruction.
+// Correctly rounded on every machine. A loop over lanes would pass through memory.
 SPARSE_JAX_INLINE Floats root(Floats value) {
-  float lanes[kLanes];
-  store(lanes, value);
-  for (int i = 0; i < kLanes; ++i) lanes[i] = __builtin_sqrtf(lanes[i]);
-  return load(lanes);
+#if defined(__AVX512F__)
+  return (Floats)_mm512_sqrt_ps((__m512)value);
+#elif defined(__AVX__)
+  return (Floats)_mm256_sqrt_ps((__m256)value);
+#elif defined(__aarch64__)
+  return (Floats)vsqrtq_f32((float32x4_t)value);
+#else
+  for (int i = 0; i < kLanes; ++i) value[i] = __builtin_sqrtf(value[i]);
+  return value;
+#endif
 }
+
+// Number of set bits: by one instruction where there is one, else by halves, quarters
+// and so on.
+SPARSE_JAX_INLINE Words count_bits(Words x) {
+#if defined(__AVX512VPOPCNTDQ__)
+  return (Words)_mm512_popcnt_epi32((__m512i)x);
+#elif defined(__aarch64__)
+  return (Words)vpaddlq_u16(vpaddlq_u8(vcntq_u8((uint8x16_t)x)));
+#else
+  x = x - ((x >> 1) & 0x55555555u);
+  x = (x & 0x33333333u) + ((x >> 2) & 0x33333333u);
+  x = (x + (x >> 4)) & 0x0F0F0F0Fu;
+  return (x * 0x01010101u) >> 24;
+#endif
+}
+
+// Calls body(read, write, n) for the vectors of [0, count), the last one in part.
+template <typename Body>
+SPARSE_JAX_INLINE void over_vectors(int64_t count, Body&& body) {
+  int64_t n = 0;
+  for (; n + kLanes <= count; n += kLanes)
+    body([](const auto* from) SPARSE_JAX_ALWAYS { return load(from); },
+         [](float* to, Floats value) SPARSE_JAX_ALWAYS { store(to, value); }, n);
+  if (const int64_t rest = count - n; rest > 0)
+    body([rest](const auto* from) SPARSE_JAX_ALWAYS { return load_part(from, rest); },
+         [rest](float* to, Floats value) SPARSE_JAX_ALWAYS { store_part(to, value, rest); },
+         n);
+}
+
+// Zeros at the start of a cache line: a vector that crosses one is read twice.
+class Memory {
+ public:
+  explicit Memory(int64_t count = 0) { reserve(count); }
+  void reserve(int64_t count) {
+    const size_t lines = (count + kFloats - 1) / kFloats;
+    if (lines_.size() < lines) lines_.resize(lines);
+  }
+  float* data() { return reinterpret_cast<float*>(lines_.data()); }
+  const float* data() const { return reinterpret_cast<const float*>(lines_.data()); }
+
+ private:
+  static constexpr int64_t kFloats = 16;
+  struct alignas(4 * kFloats) Line {
+    float values[kFloats];
+  };
+  std::vector<Line> lines_;
+};
 
 }  // namespace sparse_jax
