@@ -7,6 +7,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.template import (
     KERNELS,
     PLAIN_POOLS,
@@ -15,6 +16,7 @@ from sparse_jax.differentiable.template import (
     WIDTHS,
     Decisions,
     Template,
+    half,
     parse,
 )
 from sparse_jax.space.architecture import WHOLE
@@ -26,13 +28,14 @@ LEAST_CANVAS, FEWEST_MAPS = 12, 4
 are not relaxed, as long as so many pixels of the shorter side are left: they take most
 of the time."""
 
+FREE = Budgets(math.inf, math.inf)
 _WITHOUT: dict[str, Value] = {
     'stride': 1, 'pool-type': 'max', 'input-downsampling-type': 'max'}
 """{row of the extended table: what a network has without it}."""
 
 
 def of_space(
-    space: Space, text: str, widest: int, memory: float = math.inf
+    space: Space, text: str, widest: int, budgets: Budgets = FREE
 ) -> Template:
     """The template of a text over the images of a space.
 
@@ -43,15 +46,15 @@ def of_space(
       space: the table.
       text: see `template.SYNTAX`.
       widest: the most maps that a layer can have.
-      memory: the most working memory of a network, in elements; see `LEAST_CANVAS`.
+      budgets: the most that a network may have; see `LEAST_CANVAS`.
 
     Raises:
       ValueError: what is allowed.
     """
-    blocks, head = parse(text)
+    blocks, branches, merge = parse(text)
     widths = tuple(n for n in WIDTHS if n <= widest)
-    template = Template(space.input_shape, space.num_classes, blocks, head, widths,
-                        space.fold_binary, _finest(space, memory),
+    template = Template(space.input_shape, space.num_classes, blocks, branches, merge,
+                        widths, space.fold_binary, _finest(space, budgets),
                         not _has(space, 'input-downsampling-type', 'max'))
     numbers = range(1, len(blocks) + 1)
     some = lambda row, value: any(
@@ -92,8 +95,9 @@ def allowed(template: Template, space: Space | None) -> Decisions:
         exists,
         _some(np.array([[_has_pool(space, k, pool, k == last)
                          for pool in template.pools] for k in range(1, last + 1)])),
-        np.ones(len(template.units), bool),
-        grid([f'stride-block-{k}' for k in range(1, last + 1)], template.strides))
+        np.ones((template.sizings, len(template.units)), bool),
+        grid([f'stride-block-{k}' for k in range(1, last + 1)], template.strides),
+        _reduced(template))
 
 
 def initial(template: Template) -> Decisions:
@@ -102,17 +106,27 @@ def initial(template: Template) -> Decisions:
     return Decisions(*(jnp.zeros(mask.shape, jnp.float32) for mask in sizes))
 
 
-def _finest(space: Space, memory: float) -> int:
+def _finest(space: Space, budgets: Budgets) -> int:
     """The least rate of down-sampling that is worth its time."""
     finest, (height, width, _) = 1, space.input_shape
     for rate in RATES[1:]:
         rows, columns = height // finest, width // finest
-        least = rows * columns + FEWEST_MAPS * (rows - 2) * (columns - 2)
-        if least <= memory or min(height, width) // rate < LEAST_CANVAS or not (
+        image, maps = rows * columns, FEWEST_MAPS * (rows - 2) * (columns - 2)
+        fits = (image + maps <= budgets.working_memory
+                and image <= budgets.working_memory_weights
+                and maps + image * (finest > 1) <= budgets.working_memory_without_image)
+        if fits or min(height, width) // rate < LEAST_CANVAS or not (
                 _has_rate(space, rate)):
             break
         finest = rate
     return finest
+
+
+def _reduced(template: Template) -> np.ndarray:
+    """[D, Q] of the 1x1 convolutions: half of the most maps that each can read."""
+    most = [half(template.numbers[-1] if i else template.input_shape[2])
+            for i in template.reducing]
+    return np.array(template.reduced) <= np.array(most, int)[:, None]
 
 
 def _has(space: Space | None, name: str, value: Value) -> bool:

@@ -1,9 +1,9 @@
 """Expected costs of a relaxed network, by the counting rules of `objectives.memory`.
 
 Expectations over independent decisions of (4), the model size, of the
-multiply-accumulates and of what every layer reads and writes are exact. The working
-memory (6) is the maximum of the last over layers; a smooth one lets every layer near
-it move. Where every decision is made all are the costs of that network.
+multiply-accumulates and of what every layer holds under each memory model are exact.
+The working memory is the maximum of the last over layers; a smooth one lets every layer
+near it move. Where every decision is made all are the costs of that network.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.differentiable.geometry import Geometry, Passage
+from sparse_jax.differentiable import peaks
+from sparse_jax.differentiable.geometry import End, Geometry, Passage
+from sparse_jax.differentiable.peaks import Peak, Step
 from sparse_jax.differentiable.template import (
     KERNELS,
     PLAIN_POOLS,
@@ -27,26 +29,39 @@ log(n) / 20 of the budget."""
 _LOOSE = 1e9
 """A budget that no network exceeds, in place of an infinite one."""
 
+Most = jax.Array | np.ndarray | float
+
 
 class Budgets(NamedTuple):
-    """The most that a network may have, in elements; [] each, infinite for any."""
+    """The most that a network may have, in elements; [] each, infinite for any. The
+    names are those of `graph_costs.Totals`."""
 
-    model_size: jax.Array | np.ndarray | float
-    working_memory: jax.Array | np.ndarray | float
-    macs: jax.Array | np.ndarray | float = np.inf
+    model_size: Most
+    working_memory: Most
+    macs: Most = np.inf
+    working_memory_weights: Most = np.inf
+    working_memory_without_image: Most = np.inf
 
 
 class Expected(NamedTuple):
-    """Expected costs, [] each."""
+    """Expected costs; the names are those of `Budgets`."""
 
     model_size: jax.Array
+    """[] each, but for working memories."""
+    working_memory: Peak
     macs: jax.Array
-    memory: jax.Array
-    """[M] elements that each layer reads and writes, if it is there."""
-    present: jax.Array
-    """[M] how likely it is there."""
+    working_memory_weights: Peak
+    working_memory_without_image: Peak
     feasible: jax.Array
     """Probability that every feature map has a pixel."""
+
+
+class _Part(NamedTuple):
+    """A linear operation of a layer."""
+
+    read: jax.Array
+    written: jax.Array
+    weights: jax.Array
 
 
 class _Layer(NamedTuple):
@@ -54,7 +69,7 @@ class _Layer(NamedTuple):
 
     weights: jax.Array
     macs: jax.Array
-    memory: tuple[jax.Array, ...]
+    parts: tuple[_Part, ...]
 
 
 def expected(sizes: Geometry, choice: Decisions, template: Template) -> Expected:
@@ -65,33 +80,31 @@ def expected(sizes: Geometry, choice: Decisions, template: Template) -> Expected
       choice: shares of every decision.
       template: the family.
     """
-    size, macs, memory, present = jnp.float32(0), jnp.float32(0), [], []
+    size, macs, steps = jnp.float32(0), jnp.float32(0), []
+    held, block = peaks.outside(sizes, choice, template), 0
     for i, passage in enumerate(sizes.passages):
         there = choice.exists[i, 1]
         wide = (choice.width[i] * np.array(template.widths)).sum()
         layer = _LAYERS[template.layers[i]](passage, choice.kernel[i], wide)
         size += there * (layer.weights + wide)
         macs += there * layer.macs
-        memory += layer.memory
-        present += [there] * len(layer.memory)
+        for j, part in enumerate(layer.parts):
+            beside = peaks.beside(held, (block, i, j), template)
+            steps.append(Step(there, *part, part.read + part.written + beside))
         if i + 1 in template.ends:
-            k = template.ends.index(i + 1)
-            for p, pool in enumerate(template.pools):
-                # A mean is a layer of its own, a maximum part of the one before it.
-                if pool not in PLAIN_POOLS:
-                    end = sizes.ends[k]
-                    memory.append(end.source.elements + end.written[p])
-                    present.append(choice.pool[k, p])
-    read, classes = sizes.last.elements, template.counted_classes
-    if template.head:
-        units = (choice.units * np.array(template.units)).sum()
-        size, macs = size + (read + 1.0) * units, macs + read * units
-        memory.append(read + units)
-        read = units
-    memory.append(read + classes)
-    present += [jnp.float32(1)] * (len(memory) - len(present))
-    return Expected(size + (read + 1.0) * classes, macs + read * classes,
-                    jnp.stack(memory), jnp.stack(present), sizes.last.table[0].sum())
+            beside = peaks.beside(held, (block, i, len(layer.parts)), template)
+            steps += _pools(sizes.ends[block], choice.pool[block], beside, template)
+            block += 1
+    units = {branch: (choice.units[i % template.sizings] * np.array(template.units)
+                      ).sum() for i, branch in enumerate(template.branches)}
+    dense = peaks.head(sizes.last.elements, units, held, template)
+    for layer in dense:
+        size += (layer.fan_in + 1.0) * layer.units
+        macs += layer.fan_in * layer.units
+    memory, weights, without = peaks.peaks(
+        [*steps, *(layer.step for layer in dense)])
+    return Expected(
+        size, memory, macs, weights, without, sizes.last.table[0].sum())
 
 
 def smooth_maximum(
@@ -103,27 +116,53 @@ def smooth_maximum(
 
 
 def excess(costs: Expected, budgets: Budgets) -> jax.Array:
-    """[3] log(cost / budget) of model size, working memory and MACs; below 0 within."""
+    """[5] log(cost / budget) of every one of `Budgets`; below 0 within."""
     limits = [jnp.minimum(jnp.float32(b), _LOOSE) for b in budgets]
-    memory = smooth_maximum(costs.memory, costs.present, SHARPNESS / limits[1])
-    spent = jnp.stack([costs.model_size, memory, costs.macs])
+    spent = jnp.stack([
+        smooth_maximum(*cost, SHARPNESS / limit) if isinstance(cost, Peak) else cost
+        for cost, limit in zip(
+            (getattr(costs, name) for name in Budgets._fields), limits)])
     return jnp.log(jnp.maximum(spent, 1.0)) - jnp.log(jnp.stack(limits))
 
 
+def _pools(
+    end: End, shares: jax.Array, beside: jax.Array | float, template: Template
+) -> list[Step]:
+    """A mean is a layer of its own, a maximum part of the one before it."""
+    source = end.source.elements
+    return [Step(shares[p], source, end.written[p], 0.0,
+                 source + end.written[p] + beside, pool not in PLAIN_POOLS)
+            for p, pool in enumerate(template.pools) if pool]
+
+
 def _convolution(passage: Passage, kernel: jax.Array, wide: jax.Array) -> _Layer:
-    taps = kernel * np.square(KERNELS)
-    weights = taps.sum() * passage.source.number * wide
+    taps, source = kernel * np.square(KERNELS), passage.source
+    weights = taps.sum() * source.number * wide
     macs = wide * (taps * passage.windows).sum()
-    return _Layer(weights, macs, (passage.source.elements + passage.target.elements,))
+    return _Layer(weights, macs, (
+        _Part(source.elements, passage.target.elements, weights),))
 
 
 def _separable(passage: Passage, kernel: jax.Array, wide: jax.Array) -> _Layer:
     taps, left = kernel * np.square(KERNELS), passage.windows
     maps, middle = passage.source.number, (kernel * left).sum()
-    weights = taps.sum() * maps + maps * wide
+    first, second = taps.sum() * maps, maps * wide
     macs = (taps * left).sum() + wide * middle
-    return _Layer(weights, macs, (passage.source.elements + middle,
-                                  middle + passage.target.elements))
+    return _Layer(first + second, macs, (
+        _Part(passage.source.elements, middle, first),
+        _Part(middle, passage.target.elements, second)))
 
 
-_LAYERS = dict(zip(TYPES.values(), (_convolution, _separable), strict=True))
+def _downsampled(passage: Passage, kernel: jax.Array, wide: jax.Array) -> _Layer:
+    reduction = passage.reduction
+    assert reduction is not None
+    target, taps = reduction.target, kernel * np.square(KERNELS)
+    second = taps.sum() * target.number * wide
+    macs = wide * (taps * passage.windows).sum()
+    return _Layer(reduction.weights + second, reduction.macs + macs, (
+        _Part(passage.source.elements, target.elements, reduction.weights),
+        _Part(target.elements, passage.target.elements, second)))
+
+
+_LAYERS = dict(zip(
+    TYPES.values(), (_convolution, _separable, _downsampled), strict=True))

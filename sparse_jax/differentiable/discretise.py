@@ -16,6 +16,7 @@ import numpy as np
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.template import (
     KERNELS,
+    MOST_REDUCED,
     NEVER,
     Decisions,
     Template,
@@ -133,8 +134,11 @@ def point_of(
         'input-downsampling-rate': template.rates[choice.rate],
         'input-downsampling-type': 'average' if template.averaged else 'max',
         'downsample-input-in-depth': bool(choice.squeeze),
-        'num-conv-blocks': len(template.blocks), 'num-fc-layers': int(template.head),
-        'left-branch': False, 'right-branch': False}
+        'num-conv-blocks': len(template.blocks),
+        'num-fc-layers': int('main' in template.branches),
+        'left-branch': 'left' in template.branches,
+        'right-branch': 'right' in template.branches, 'merge-type': template.merge}
+    maps = 1 if choice.squeeze else template.input_shape[2]
     spans = zip(template.blocks, template.firsts, template.ends, strict=True)
     for k, (block, first, end) in enumerate(spans, 1):
         layers = [i for i in range(first, end) if choice.exists[i]]
@@ -148,9 +152,18 @@ def point_of(
             wanted |= {f'layer-type-{tag}': block[i - first],
                        f'kernel-size-{tag}': KERNELS[choice.kernel[i]],
                        f'num-filters-{tag}': template.widths[choice.width[i]]}
+            if i in template.reducing:
+                left = choice.reduced[template.reducing.index(i)]
+                wanted[f'downsample-{tag}'] = min(
+                    template.reduced[left] / maps, MOST_REDUCED)
+            maps = int(_nearest(space, f'num-filters-{tag}',
+                                template.widths[choice.width[i]]))
     point = base | {name: _nearest(space, name, value)
                     for name, value in wanted.items() if name in space}
-    return point | _units(space, point, template.units[choice.units])
+    units = [template.units[i] for i in choice.units]
+    return point | _units(space, point, {
+        branch: units[i % template.sizings]
+        for i, branch in enumerate(template.branches)})
 
 
 def _repaired(
@@ -184,12 +197,13 @@ def _neighbours(choice: Decisions, logits: Decisions) -> Iterator[Decisions]:
 
 
 def _thinnest(logits: Decisions) -> Iterator[Decisions]:
-    """One map in every layer and the fewest units, with all windows, pools, rates and
-    layers that there can be; few layers first."""
+    """The fewest maps in every layer and the fewest units, with all windows, pools,
+    rates and layers that there can be; few layers first."""
     least = lambda a: np.array(
         [np.flatnonzero(_possible(row))[0] for row in a.reshape(-1, a.shape[-1])]
-    ).reshape(a.shape[:-1])
-    thin = {'width': least(logits.width), 'units': least(logits.units)}
+    ).reshape(a.shape[:-1]).astype(int)
+    thin = {'width': least(logits.width), 'units': least(logits.units),
+            'reduced': least(logits.reduced)}
     open_ = ('exists', 'squeeze', 'rate', 'pool', 'kernel', 'stride')
     places = [(name, place) for name in open_
               for place in np.ndindex(getattr(logits, name).shape[:-1])]
@@ -216,11 +230,15 @@ def _nearest(space: Space, name: str, wanted: Value) -> Value:
     return wanted if row.problem(wanted) is None else row.decode(row.encode(wanted))
 
 
-def _units(space: Space, point: dict, units: int) -> dict[str, Value]:
-    """The rows that give the fully connected layer its units, where there is one."""
+def _units(
+    space: Space, point: dict, units: dict[str, int]
+) -> dict[str, Value]:
+    """The rows that give the fully connected layers of branches their units."""
     names = architecture.branches(point)
     net = architecture.resolve(point, space.input_shape, space.num_classes)
     if not names or not net.feasible():
         return {}
     fan_in = architecture.fan_ins(net, architecture.block_ends(point))
-    return dict(budget.of_units(space, point, dict.fromkeys(names, units), fan_in))
+    # A restriction can ask for branches that the template does not have.
+    wanted = dict.fromkeys(names, 1) | units
+    return dict(budget.of_units(space, point, wanted, fan_in))

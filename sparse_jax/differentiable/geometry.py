@@ -4,8 +4,10 @@ Windows are VALID and decisions independent of each other, so the height and wid
 a map have a distribution over the few pairs that a template can have at all. It is
 followed exactly, layer by layer: a window shifts it, a stride or a pool halves it, a
 layer that may be left out mixes two. The number of maps comes along as a second row,
-its expectation at every pair, as both depend on which layers are there. What a window,
-a stride or a pool does to a pair is a matrix of zeros and ones, known before any step.
+its expectation at every pair, as both depend on which layers are there. A 1x1
+convolution that leaves at most half of its maps needs more: how likely every number of
+maps is, together with every pair. What a window, a stride or a pool does to a pair is a
+matrix of zeros and ones, known before any step.
 """
 
 import functools
@@ -20,20 +22,25 @@ from sparse_jax.differentiable.template import (
     KERNELS,
     Decisions,
     Template,
+    half,
+    reduced_of,
     stride_of,
 )
 from sparse_jax.space.architecture import POOL
 
 Pair = tuple[int, int]
 """Height and width."""
+_Real = jax.Array | np.ndarray
 
 
 class Extent(NamedTuple):
     """A feature map of uncertain size."""
 
     table: jax.Array
-    """[2, S] of every pair of `Sizes`: its probability, and the same times the number
-    of maps, in expectation. What no network with a pixel has is missing in the sum."""
+    """[T, S] of every pair of `Sizes`: its probability, and the same times the number
+    of maps, in expectation. What no network with a pixel has is missing in the sum.
+    Where a layer of the template has a 1x1 convolution, then the probability of the
+    pair with each of `Template.numbers` of maps."""
     elements: jax.Array
     """[] expected elements."""
 
@@ -43,13 +50,27 @@ class Extent(NamedTuple):
         return self.table[1].sum()
 
 
+class Reduction(NamedTuple):
+    """What the 1x1 convolution of a layer leaves."""
+
+    target: Extent
+    weights: jax.Array
+    """[] of it, expected."""
+    macs: jax.Array
+    maps: jax.Array
+    """[R] how likely each of the most maps is there."""
+
+
 class Passage(NamedTuple):
     """What one layer does to the map that it reads."""
 
     source: Extent
+    reduction: Reduction | None
+    """None where the windows read the source."""
     windows: jax.Array
-    """[4] expected elements of the source after a window of each of `KERNELS`, with the
-    strides as likely as they are; not yet weighted by how likely the window is."""
+    """[4] expected elements of what the windows read after one of each of `KERNELS`,
+    with the strides as likely as they are; not yet weighted by how likely the window
+    is."""
     target: Extent
     """What the layer writes where it is there, before a pool."""
     pixels: jax.Array
@@ -136,7 +157,7 @@ def geometry(choice: Decisions, template: Template) -> Geometry:
     sizes, (*_, channels) = sizes_of(template), template.input_shape
     share = choice.rate @ sizes.image
     maps = choice.squeeze[0] * channels + choice.squeeze[1]
-    now = _extent(jnp.stack([share, maps * share]), sizes)
+    now = _table(share, maps, (choice.squeeze, (channels, 1)), template)
     passages, ends = [], []
     for i in range(len(template.layers)):
         passage = _passage(now, choice, i, template)
@@ -155,16 +176,59 @@ def geometry(choice: Decisions, template: Template) -> Geometry:
 
 def _passage(source: Extent, choice: Decisions, i: int, template: Template) -> Passage:
     """What layer i does."""
-    sizes = sizes_of(template)
-    windows = jnp.einsum('ts,ksa->kta', source.table, sizes.window)
+    sizes, reduction = sizes_of(template), _reduction(source, choice, i, template)
+    read = source if reduction is None else reduction.target
+    windows = jnp.einsum('ts,ksa->kta', read.table[:2], sizes.window)
     pixels = _pixels(choice.kernel[i] @ windows[:, 0], sizes)
     stride = stride_of(choice, i, template)
     if stride is not None:
         windows = windows @ jnp.tensordot(stride, sizes.stride, 1)
     share = choice.kernel[i] @ windows[:, 0]
     wide = (choice.width[i] * np.array(template.widths)).sum()
-    return Passage(source, windows[:, 1] @ sizes.area,
-                   _extent(jnp.stack([share, wide * share]), sizes), pixels)
+    target = _table(share, wide, (choice.width[i], template.widths), template)
+    return Passage(source, reduction, windows[:, 1] @ sizes.area, target, pixels)
+
+
+def _reduction(
+    source: Extent, choice: Decisions, i: int, template: Template
+) -> Reduction | None:
+    """What the 1x1 convolution of layer i leaves: at most half of what it reads."""
+    shares = reduced_of(choice, i, template)
+    if shares is None:
+        return None
+    shares, sizes = jnp.asarray(shares), sizes_of(template)
+    numbers = np.array(template.numbers)
+    chosen = np.array(template.reduced)
+    # [N, Q] of every number of maps that is read, for every choice.
+    left = np.minimum(chosen, np.array([[half(n)] for n in template.numbers]))
+    joint = (left @ shares) @ source.table[2:]
+    cost = ((left * numbers[:, None]) @ shares) @ source.table[2:]
+    likely = source.table[2:].sum(1)
+    there = (np.arange(chosen[-1])[:, None, None] < left) @ shares @ likely
+    return Reduction(
+        _extent(jnp.stack([source.table[0], joint]), sizes), cost.sum(),
+        jnp.dot(cost, sizes.area), there / jnp.maximum(likely.sum(), 1e-6))
+
+
+def _table(
+    share: _Real, maps: _Real, chosen: tuple[_Real, tuple[int, ...]],
+    template: Template,
+) -> Extent:
+    """A map whose number of maps does not depend on its size.
+
+    Args:
+      share: [S] how likely each pair is.
+      maps: [] expected.
+      chosen: how likely some numbers of maps are, and these.
+      template: the family.
+    """
+    table = jnp.stack([share, maps * share])
+    if template.reducing:
+        likely, numbers = chosen
+        same = np.equal.outer(numbers, template.numbers).astype(np.float32)
+        each = jnp.outer(jnp.asarray(likely) @ same, jnp.asarray(share))
+        table = jnp.concatenate([table, each])
+    return _extent(table, sizes_of(template))
 
 
 def _extent(table: jax.Array, sizes: Sizes) -> Extent:

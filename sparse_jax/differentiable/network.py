@@ -8,13 +8,14 @@ the network that they stand for, weight by weight.
 import functools
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.differentiable import heads
 from sparse_jax.differentiable.geometry import End, Geometry, Passage
+from sparse_jax.differentiable.linear import Linear, shifted, uniform
 from sparse_jax.differentiable.template import (
     KERNELS,
     PLAIN_POOLS,
@@ -22,7 +23,6 @@ from sparse_jax.differentiable.template import (
     Template,
     stride_of,
 )
-from sparse_jax.model.layers import NORM_EPSILON
 from sparse_jax.ops import grouped, lowering
 from sparse_jax.ops.product import product
 from sparse_jax.space.architecture import POOL
@@ -33,45 +33,32 @@ _TAPS = (_SIDES[:, :, None] & _SIDES[:, None]).astype(np.float32)
 """[4, 5, 5] the taps of every window."""
 
 
-class Linear(NamedTuple):
-    """Weights of one layer."""
-
-    kernel: jax.Array
-    """[O, C, 5, 5], [O, F] of what reads flattened maps; [O, C] of the second half of a
-    separable layer."""
-    bias: jax.Array
-    """[O]; the shift of a batch norm."""
-    taps: jax.Array | None = None
-    """[C, 5, 5] the first half of a separable layer; None of others."""
-    scale: jax.Array | None = None
-    """[O] of the batch norm; None where there is none."""
-
-
 def init(key: jax.Array, template: Template) -> tuple[Linear, ...]:
-    """Fresh weights of all layers, the fully connected one if there is one, and the
-    classifier: uniform with the variance 2 / fan-in of a window of 3."""
-    (height, width), (*_, maps) = template.canvas, template.input_shape
-    widest, found = template.widths[-1], []
-    keys = jax.random.split(key, len(template.layers) + 2)
-    for key_layer, kind in zip(keys, template.layers):
-        key_kernel, key_taps = jax.random.split(key_layer)
-        whole = kind == 'Conv2D'
-        shape = (widest, maps, _LARGEST, _LARGEST) if whole else (widest, maps)
-        kernel = _uniform(key_kernel, shape, 9 * maps if whole else maps)
-        taps = None if whole else _uniform(key_taps, (maps, _LARGEST, _LARGEST), 9)
-        scale = jnp.ones(widest) if template.norm else None
-        found.append(Linear(kernel, jnp.zeros(widest), taps, scale))
+    """Fresh weights of all layers, the fully connected ones and the classifier last:
+    uniform with the variance 2 / fan-in of a window of 3."""
+    maps, widest, found = template.input_shape[2], template.widths[-1], []
+    layers = len(template.layers)
+    keys = jax.random.split(key, layers + heads.layers(template))
+    for i in range(layers):
+        found.append(_fresh(keys[i], i, maps, template))
         maps = widest
-    read = maps * height * width
-    units = template.units[-1]
-    for key_layer, out, norm in zip(
-            keys[-2:], (units, template.num_classes), (template.norm, False)):
-        if out:
-            found.append(Linear(
-                _uniform(key_layer, (out, read), min(read, 4 * height * width)),
-                jnp.zeros(out), scale=jnp.ones(out) if norm else None))
-            read = out
-    return tuple(found)
+    return (*found, *heads.init(keys[layers:], template))
+
+
+def _fresh(key: jax.Array, i: int, maps: int, template: Template) -> Linear:
+    """Weights of layer i, which reads so many maps."""
+    key_kernel, key_first = jax.random.split(key)
+    widest, taps, reduce = template.widths[-1], None, None
+    if template.layers[i] == 'SeparableConv2D':
+        taps = uniform(key_first, (maps, _LARGEST, _LARGEST), 9)
+        kernel = uniform(key_kernel, (widest, maps), maps)
+    else:
+        if i in template.reducing:
+            left = template.reduced[-1]
+            reduce, maps = uniform(key_first, (left, maps), maps), left
+        kernel = uniform(key_kernel, (widest, maps, _LARGEST, _LARGEST), 9 * maps)
+    return Linear(kernel, jnp.zeros(widest), taps,
+                  jnp.ones(widest) if template.norm else None, reduce)
 
 
 def products(template: Template) -> int:
@@ -79,8 +66,8 @@ def products(template: Template) -> int:
     params = jax.eval_shape(
         functools.partial(init, template=template), jax.random.key(0))
     pixels, layers = math.prod(template.canvas), len(template.layers)
-    sizes = [sum(leaf.size for leaf in (layer.kernel, layer.taps) if leaf is not None)
-             for layer in params]
+    sizes = [sum(leaf.size for leaf in (layer.kernel, layer.taps, layer.reduce)
+                 if leaf is not None) for layer in params]
     return pixels * sum(sizes[:layers]) + sum(sizes[layers:])
 
 
@@ -99,6 +86,7 @@ def apply(
       conv: lowering of convolutions, see `ops.lowering`; static.
     """
     x = _image(images, choice, template)
+    sources = {heads.RIGHT: x}
     for i, passage in enumerate(sizes.passages):
         y = _layer(params[i], choice, i, (x, passage), template, conv)
         there = choice.exists[i, 1]
@@ -107,15 +95,9 @@ def apply(
         if i + 1 in template.ends:
             k = template.ends.index(i + 1)
             x = _pooled(x, choice.pool[k], sizes.ends[k], template.pools)
-    x = x.reshape(-1, x.shape[-1])
-    if template.head:
-        mask = (np.arange(template.units[-1])[:, None] < np.array(template.units)
-                ).astype(np.float32)
-        x = jax.nn.relu(_shifted(
-            product(params[-2].kernel, x)[:, None, None], params[-2],
-            jnp.ones((1, 1)))[:, 0, 0])
-        x = x * (mask @ choice.units)[:, None]
-    return product(params[-1].kernel, x) + params[-1].bias[:, None]
+            sources.setdefault(heads.LEFT, x)
+    return heads.apply(params[len(template.layers):], choice,
+                       sources | {heads.MAIN: x}, template)
 
 
 def _layer(
@@ -126,13 +108,16 @@ def _layer(
     x, passage = source
     pixels = passage.pixels[None, :, :, None]
     taps = jnp.tensordot(choice.kernel[i], _TAPS, 1)
+    if layer.reduce is not None and passage.reduction is not None:
+        x = product(layer.reduce, x.reshape(len(x), -1)).reshape(-1, *x.shape[1:])
+        x = x * passage.reduction.maps[:, None, None, None]
     if layer.taps is not None:
         x = _convolved(x, layer.taps * taps, conv) * pixels
         y = product(layer.kernel, x.reshape(len(x), -1)).reshape(-1, *x.shape[1:])
     else:
         y = _convolved(x, layer.kernel * taps, conv)
     stride = stride_of(choice, i, template)
-    y = jax.nn.relu(_shifted(y, layer, _left(passage.pixels, stride, template)))
+    y = jax.nn.relu(shifted(y, layer, _left(passage.pixels, stride, template)))
     grid = np.array(template.widths)
     masks = (np.arange(grid[-1])[:, None] < grid).astype(np.float32)
     y = y * (masks @ choice.width[i])[:, None, None, None] * pixels
@@ -154,19 +139,6 @@ def _left(
     left = [(rows[:, None] % n == 0) & (columns % n == 0) for n in template.strides]
     return functools.reduce(jnp.add, (
         part * share(pixels * kept) for part, kept in zip(stride, left)))
-
-
-def _shifted(y: jax.Array, layer: Linear, weights: jax.Array) -> jax.Array:
-    """y [O, H, W, B] after the bias or the batch norm of its layer, whose moments have
-    these weights [H, W] of pixels."""
-    column = lambda values: values[:, None, None, None]
-    if layer.scale is None:
-        return y + column(layer.bias)
-    mean = jnp.einsum('ohwb,hw->o', y, weights) / y.shape[-1]
-    square = jnp.einsum('ohwb,hw->o', jnp.square(y), weights) / y.shape[-1]
-    variance = jnp.maximum(square - jnp.square(mean), 0.0)
-    factor = layer.scale * jax.lax.rsqrt(variance + NORM_EPSILON)
-    return y * column(factor) + column(layer.bias - mean * factor)
 
 
 def _every(y: jax.Array, stride: int) -> jax.Array:
@@ -240,8 +212,3 @@ def _small(x: jax.Array, sides: tuple[int, ...]) -> jax.Array:
     """x with zeros up to (height, width)."""
     down, across = (n - m for n, m in zip(sides, x.shape[1:3]))
     return jnp.pad(x, ((0, 0), (0, down), (0, across), (0, 0)))
-
-
-def _uniform(key: jax.Array, shape: tuple[int, ...], fan_in: int) -> jax.Array:
-    bound = np.sqrt(6.0 / fan_in)
-    return jax.random.uniform(key, shape, jnp.float32, -bound, bound)

@@ -21,7 +21,7 @@ from jax.flatten_util import ravel_pytree
 from sparse_jax.differentiable import choices, costs, network, schedules, template
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.geometry import geometry
-from sparse_jax.differentiable.network import Linear
+from sparse_jax.differentiable.linear import Linear
 from sparse_jax.differentiable.schedules import Schedule
 from sparse_jax.differentiable.template import Decisions, Template
 from sparse_jax.training.data import TrainData

@@ -14,20 +14,26 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS
+from sparse_jax.space.layer_types import LAYER_TYPES, reduced_channels
+from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, MERGE_TYPES
 
-TYPES = {'c': 'Conv2D', 's': 'SeparableConv2D'}
-"""{letter of a template: type of a layer}. Others of the table's types have sizes
-that no expectation gives exactly; they are left to other searches."""
-HEAD, NEXT = '+', '-'
+TYPES = {'c': 'Conv2D', 's': 'SeparableConv2D', 'd': 'DownsampledConv2D'}
+"""{letter of a template: type of a layer}, those whose costs have expectations."""
+BRANCHES = {'m': 'main', 'l': 'left', 'r': 'right'}
+"""{letter of a template: branch with a fully connected layer}, in the order of a
+network."""
+HEAD, NEXT, SUM = '+', '-', 's'
 SYNTAX = (f'1 to {MAX_LAYERS} letters of {", ".join(TYPES)} for a block, up to '
           f'{MAX_BLOCKS} blocks with {NEXT} between them, {HEAD} at the end for a '
-          'fully connected layer')
+          f'fully connected layer, with letters of {", ".join(BRANCHES)} after it for '
+          f'one in each of these branches, and {SUM} where they are summed')
 KERNELS, RATES = (2, 3, 4, 5), (1, 2, 3, 4)
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 100)
 UNITS = (4, 8, 16, 32, 64)
 PLAIN_POOLS, PLAIN_STRIDES = ('', 'max'), (1,)
 """Of the paper's table."""
+MOST_REDUCED = 0.5
+"""Of the maps that a layer reads those that its 1x1 convolution leaves at most."""
 LEAST_SIDE = 4
 """Pixels of the shorter side that a down-sampling of the image leaves at least."""
 NEVER = -1e9
@@ -52,9 +58,13 @@ class Decisions(NamedTuple):
     pool: jax.Array | np.ndarray
     """[K, P] what the block ends in, of `Template.pools`."""
     units: jax.Array | np.ndarray
-    """[U] of the fully connected layer, of `Template.units`."""
+    """[N, U] of the fully connected layers, of `Template.units`; one row where they
+    are summed, and where there is none."""
     stride: jax.Array | np.ndarray
     """[K, S] of the block's first layer, of `Template.strides`."""
+    reduced: jax.Array | np.ndarray
+    """[D, Q] maps of the 1x1 convolution of every DownsampledConv2D, of
+    `Template.reduced`: at most half of those that it reads."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +76,9 @@ class Template:
       num_classes: units of the classifier.
       blocks: types of the layers of every block, values of `TYPES`; all layers but
         the first of a block can be left out.
-      head: whether a fully connected layer comes before the classifier.
+      branches: those of `BRANCHES` that have a fully connected layer: behind the last
+        block, behind the first one, and behind the image.
+      merge: of `MERGE_TYPES`, what the classifier reads where there is more than one.
       widths: the choices of every layer's maps.
       fold_binary: whether two classes are counted as one unit.
       finest: the least rate of down-sampling.
@@ -79,7 +91,8 @@ class Template:
     input_shape: tuple[int, int, int]
     num_classes: int
     blocks: tuple[tuple[str, ...], ...]
-    head: bool = False
+    branches: tuple[str, ...] = ()
+    merge: str = 'Concatenate'
     widths: tuple[int, ...] = WIDTHS[:8]
     fold_binary: bool = True
     finest: int = 1
@@ -92,13 +105,22 @@ class Template:
         """Refuses what no program relaxes.
 
         Raises:
-          ValueError: a type of layer without expected costs, or no layer.
+          ValueError: a type of layer without expected costs, or no layer; branches
+            that no network has.
         """
         kinds = [kind for block in self.blocks for kind in block]
         unknown = [kind for kind in kinds if kind not in TYPES.values()]
         if unknown or not kinds or not self.widths:
             raise ValueError(f'blocks {self.blocks}, widths {self.widths}: allowed: '
                              f'layers of {", ".join(TYPES.values())}')
+        ordered = tuple(b for b in BRANCHES.values() if b in self.branches)
+        sides = len(set(ordered) - {'main'})
+        if ordered != self.branches or self.merge not in MERGE_TYPES or (
+                self.merge == 'Sum' and ('main' not in ordered or not sides)):
+            raise ValueError(
+                f'branches {self.branches}, merge {self.merge!r}: allowed: some of '
+                f'{", ".join(BRANCHES.values())}, in this order; '
+                f'{", ".join(MERGE_TYPES)}, a sum of main and another')
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -135,23 +157,55 @@ class Template:
 
     @property
     def units(self) -> tuple[int, ...]:
-        """Choices of the fully connected layer; (0,) where there is none."""
-        return UNITS if self.head else (0,)
+        """Choices of a fully connected layer; (0,) where there is none."""
+        return UNITS if self.branches else (0,)
+
+    @property
+    def sizings(self) -> int:
+        """How many fully connected layers have units of their own, 1 at least."""
+        return 1 if self.merge == 'Sum' else max(1, len(self.branches))
+
+    @property
+    def reducing(self) -> tuple[int, ...]:
+        """The layers that begin with a 1x1 convolution."""
+        return tuple(i for i, kind in enumerate(self.layers)
+                     if LAYER_TYPES[kind].reduces)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Numbers of maps that a layer can read."""
+        return tuple(sorted({1, self.input_shape[2], *self.widths}))
+
+    @property
+    def reduced(self) -> tuple[int, ...]:
+        """Choices of the maps of a 1x1 convolution."""
+        return tuple(n for n in WIDTHS if n <= half(self.numbers[-1]))
 
 
-def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], bool]:
-    """Blocks and head of a template's text, as in 'cs-c+'.
+def half(maps: int) -> int:
+    """The most maps of a 1x1 convolution that reads so many."""
+    return reduced_channels(MOST_REDUCED, maps)
+
+
+def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...], str]:
+    """Blocks, branches and merge of a template's text, as in 'cs-c+' or 'cd+lrs'.
 
     Raises:
       ValueError: what is allowed.
     """
-    head = text.endswith(HEAD)
-    parts = text.removesuffix(HEAD).split(NEXT)
+    trunk, head, tail = text.partition(HEAD)
+    parts, letters = trunk.split(NEXT), tail.removesuffix(SUM)
+    summed, sides = letters != tail, set(letters) - {'m'}
     fine = len(parts) <= MAX_BLOCKS and all(
         1 <= len(part) <= MAX_LAYERS and set(part) <= set(TYPES) for part in parts)
-    if not fine:
+    fine &= set(letters) <= set(BRANCHES) and len(set(letters)) == len(letters)
+    if not fine or (summed and not sides):
         raise ValueError(f'{text!r:.40}: allowed: {SYNTAX}')
-    return tuple(tuple(TYPES[letter] for letter in part) for part in parts), head
+    main = bool(head) and (summed or not sides or 'm' in letters)
+    wanted = sides | ({'m'} if main else set())
+    return (tuple(tuple(TYPES[letter] for letter in part) for part in parts),
+            tuple(name for letter, name in BRANCHES.items() if letter in wanted),
+            'Sum' if summed else 'Concatenate')
 
 
 def stride_of(
@@ -161,6 +215,16 @@ def stride_of(
     if i not in template.firsts or len(template.strides) == 1:
         return None
     return choice.stride[template.firsts.index(i)]
+
+
+def reduced_of(
+    choice: Decisions, i: int, template: Template
+) -> jax.Array | np.ndarray | None:
+    """[Q] the shares of the maps of layer i's 1x1 convolution; None where it has
+    none."""
+    if i not in template.reducing:
+        return None
+    return choice.reduced[template.reducing.index(i)]
 
 
 def masked(logits: Decisions, allow: Decisions) -> Decisions:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sparse_jax import ops
 from sparse_jax.differentiable.discretise import Network
-from sparse_jax.differentiable.network import Linear
+from sparse_jax.differentiable.linear import Linear
 from sparse_jax.differentiable.template import Template
 from sparse_jax.ops.operation import Shape, Shapes
 
@@ -16,7 +16,8 @@ def exact_weights(
 ) -> dict[str, dict[str, np.ndarray]] | None:
     """{node: {'kernel', 'bias'?}} of a network, as trainings have them, and
     {node-norm: {'scale', 'shift'}} where a layer has batch norm. None where the table
-    has made another network of the decisions, with layers or maps that they lack.
+    has made another network of the decisions, with layers, maps or
+    branches that they lack.
 
     Args:
       params: of one search.
@@ -26,10 +27,12 @@ def exact_weights(
     shapes, found = network.graph.shapes(), {}
     layers = [
         *((params[i], part) for i in np.flatnonzero(network.choice.exists)
-          for part in (('kernel',) if params[i].taps is None else ('taps', 'kernel'))),
+          for part in ('taps', 'reduce', 'kernel')
+          if getattr(params[i], part) is not None),
         *((layer, 'kernel') for layer in params[len(template.layers):])]
     nodes = network.graph.weighted_nodes
-    if len(nodes) != len(layers):
+    summed = len(network.graph.layers) < len(network.graph.nodes)
+    if len(nodes) != len(layers) or summed != (template.merge == 'Sum'):
         return None
     for node, (layer, part) in zip(nodes, layers):
         shape = ops.weights(node).shape(node, shapes)
@@ -55,10 +58,16 @@ def _flat(
     kernel: np.ndarray, node: ops.Node, shapes: Shapes, template: Template
 ) -> np.ndarray:
     """[O, inputs] of the network's own inputs, in (map, row, column) order."""
-    (read,) = (shapes[name] for name in node.inputs)
-    if len(read) == 1:
-        return kernel
-    height, width = template.canvas
-    whole: Shape = (len(kernel), kernel.shape[1] // (height * width), height, width)
-    cut = kernel.reshape(whole)[(slice(None), *(slice(n) for n in read))]
-    return cut.reshape(len(kernel), math.prod(read))
+    reads = [shapes[name] for name in node.inputs]
+    vectors, pixels = sum(len(read) == 1 for read in reads), math.prod(template.canvas)
+    units = template.units[-1]
+    # What is a feature map in the network has all of its maps and pixels here.
+    maps = (kernel.shape[1] - vectors * units) // pixels
+    cut, start = [], 0
+    for read in reads:
+        whole: Shape = (units,) if len(read) == 1 else (maps, *template.canvas)
+        part = kernel[:, start:start + math.prod(whole)].reshape(len(kernel), *whole)
+        start += math.prod(whole)
+        part = part[(slice(None), *(slice(n) for n in read))]
+        cut.append(part.reshape(len(kernel), -1))
+    return np.concatenate(cut, axis=1)

@@ -14,7 +14,8 @@ from sparse_jax.differentiable import choices
 from sparse_jax.differentiable import search as relaxed
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.discretise import Network, discretise
-from sparse_jax.differentiable.network import Linear, products
+from sparse_jax.differentiable.linear import Linear
+from sparse_jax.differentiable.network import products
 from sparse_jax.differentiable.search import Config
 from sparse_jax.differentiable.template import Decisions
 from sparse_jax.differentiable.weights import exact_weights
@@ -134,7 +135,7 @@ def _config(setup: 'Setup', text: str) -> Config:
     """Of the searches of a template."""
     settings = setup.settings.differentiable
     # The first set of budgets has all of the memory.
-    most = float(max(_budgets(setup, share).working_memory for share in _shares(1)))
+    most = _budgets(setup, _shares(1)[0])
     template = choices.of_space(setup.space, text, settings.widest, most)
     return Config(template, settings.steps, settings.batch_size,
                   conv=setup.lowering.conv,

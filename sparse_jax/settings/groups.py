@@ -225,9 +225,8 @@ class Differentiable:
     """The search by gradient, where a strategy asks for it."""
 
     templates: tuple[str, ...] = ('cc',)
-    """Families of networks, one program each: letters for the layers of a block, c
-    Conv2D and s SeparableConv2D, - between blocks, + at the end for a fully connected
-    layer. All layers but the first of a block can be left out."""
+    """Families of networks, one program each, as docs/strategies.md spells them: c, s
+    and d for the layers of a block, - between blocks, + and branches at the end."""
     budgets: int = 8
     """Sets of budgets of every template, from those of the search downwards."""
     seeds: int = 1

@@ -22,6 +22,9 @@ from tests.differentiable.relaxed_networks import (
 SPACE = space_of((12, 12, 1), 10)
 PRESET = space_of((12, 12, 1), 10, **EXTENDED)
 BASE = base_of(SPACE)
+TIGHT = (150, 80, 2000, 60, 60), (4000, 1000, 60000, 4000, 1000)
+LOOSE = (3000, 200, 20000, 1500, 200), (20000, 1500, 400000, 20000, 1500)
+"""The least and the most of `Budgets`."""
 
 
 def _logits(rng, template, space=SPACE):
@@ -33,26 +36,25 @@ def _logits(rng, template, space=SPACE):
 
 
 @pytest.mark.parametrize('text, space, tries', [
-    *((text, SPACE, 20) for text in TEMPLATES), ('cc', PRESET, 60)])
+    *((text, SPACE, 6) for text in TEMPLATES), ('cd', PRESET, 60)])
 def test_networks_are_within_their_budgets(text, space, tries):
     rng, base = np.random.default_rng(len(text)), base_of(space)
     template = template_of(text, space, widest=16)
+    # With a fully connected layer no budget of weights below a thousand is met.
+    low, high = LOOSE if template.branches else TIGHT
     found = 0
     for _ in range(tries):
-        budgets = Budgets(*np.exp(rng.uniform(np.log([150, 80, 2000]),
-                                              np.log([4000, 1000, 60000]))))
+        budgets = Budgets(*np.exp(rng.uniform(np.log(low), np.log(high))))
         made = discretise(
             _logits(rng, template, space), template, space, excess_of(budgets), base)
         if made is None:
             continue
         found += 1
         totals = graph_totals(made.graph)
-        assert totals.model_size <= budgets.model_size
-        assert totals.working_memory <= budgets.working_memory
-        assert totals.macs <= budgets.macs
+        for name, most in zip(Budgets._fields, budgets):
+            assert getattr(totals, name) <= most, name
         assert encoding.graph(space, made.row(space)) == made.graph
-    # With a fully connected layer no budget of weights below a thousand is met.
-    assert found >= tries * (5 if template.head else 15) // 20
+    assert found >= tries * 2 // 3
 
 
 def test_what_fits_is_the_likeliest():

@@ -7,6 +7,7 @@ import pytest
 
 from sparse_jax.differentiable import network
 from sparse_jax.differentiable.choices import allowed, of_space
+from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.discretise import Network
 from sparse_jax.differentiable.geometry import geometry
 from sparse_jax.differentiable.template import Decisions
@@ -22,6 +23,7 @@ from tests.differentiable.relaxed_networks import (
     base_of,
     draw,
     graph_of,
+    has_its_units,
     one_hot,
     space_of,
     template_of,
@@ -54,7 +56,7 @@ def _exact(graph, base, params, images):
 
 @pytest.mark.parametrize('text, finest, space', [
     *((text, 1, SPACE) for text in TEMPLATES[2:]), ('cc', 2, SPACE),
-    ('sc', 1, PRESET), ('c-c+', 1, PRESET)])
+    ('sd', 1, PRESET), ('c-d+lr', 1, PRESET)])
 def test_made_decisions_are_the_exact_network(text, finest, space):
     template, base = template_of(text, space, finest=finest), base_of(space)
     rng = np.random.default_rng(4)
@@ -68,9 +70,7 @@ def test_made_decisions_are_the_exact_network(text, finest, space):
     while done < 2:
         choice = draw(rng, template, space)
         graph = graph_of(choice, template, space, base)
-        if not graph.feasible() or (
-                template.head
-                and graph.nodes[-2].channels != template.units[choice.units]):
+        if not graph.feasible() or not has_its_units(graph, choice, template):
             continue
         params_of = exact_weights(params, Network(choice, {}, graph, 0.0), template)
         exact = _exact(graph, base, params_of, images)
@@ -80,16 +80,22 @@ def test_made_decisions_are_the_exact_network(text, finest, space):
 
 
 def test_large_images_are_relaxed_as_fine_as_the_memory_allows():
-    finest = lambda side, memory, text='': of_space(
+    finest = lambda side, memory, text='', *others: of_space(
         restrict(space_of((side, side, 1), 10), text) if text
-        else space_of((side, side, 1), 10), 'cc', 4, memory).finest
+        else space_of((side, side, 1), 10), 'cc', 4,
+        Budgets(np.inf, memory, np.inf, *others)).finest
     # A layer of four maps and its image have 784 + 4 * 676 elements.
     assert finest(28, 3487) == 2 and finest(28, 3488) == 1
     # Fewer than 12 pixels would be left of these.
     assert finest(8, 64) == finest(20, 64) == 1
     assert finest(200, 2048) == 4 and finest(200, np.inf) == 1
     assert finest(28, 64, 'downsample-input=false') == 1
-    canvas = of_space(space_of((28, 28, 1), 10), 'cc', 4, 2048)
+    # Under (5) the image counts without what is written, in the third model not at all
+    # as long as it is read as it comes.
+    assert finest(28, np.inf, '', 783) == 2 and finest(28, np.inf, '', 784) == 1
+    assert finest(28, np.inf, '', np.inf, 2703) == 2
+    assert finest(28, np.inf, '', np.inf, 2704) == 1
+    canvas = of_space(space_of((28, 28, 1), 10), 'cc', 4, Budgets(np.inf, 2048))
     assert canvas.canvas == (14, 14) and canvas.rates == (2, 3, 4)
 
 

@@ -13,7 +13,7 @@ from sparse_jax.space.restriction import restrict
 from sparse_jax.space.sparse_space import Space, sparse_space
 
 IMAGE, CLASSES = (15, 14, 3), 5
-TEMPLATES = ('c', 'cc', 'cs-c', 'sc-s+', 'ccc+')
+TEMPLATES = ('c', 'cd', 'cs-d', 'sc-s+', 'ccc+', 'dd-s+lr', 'd+mr', 'cd-c+lrs')
 
 
 def space_of(
@@ -43,9 +43,17 @@ def base_of(space: Space) -> dict:
 
 def draw(rng: np.random.Generator, template: Template, space: Space) -> Decisions:
     """Index of every choice, each as likely."""
-    pick = lambda row: rng.choice(np.flatnonzero(row))
-    return Decisions(*(
-        np.apply_along_axis(pick, -1, mask) for mask in allowed(template, space)))
+    pick = lambda mask: np.array(
+        [rng.choice(np.flatnonzero(row)) for row in mask.reshape(-1, mask.shape[-1])],
+        int).reshape(mask.shape[:-1])
+    return Decisions(*map(pick, allowed(template, space)))
+
+
+def has_its_units(graph, choice: Decisions, template: Template) -> bool:
+    """Whether the table's budget of weights has a step that gives these units."""
+    units = [node.channels for node in graph.nodes if node.name.endswith('-fc')]
+    wanted = [template.units[i] for i in choice.units]
+    return units == [wanted[i % len(wanted)] for i in range(len(units))]
 
 
 def one_hot(choice: Decisions, template: Template) -> Decisions:

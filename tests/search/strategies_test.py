@@ -137,6 +137,13 @@ def test_budgets_fall_from_those_of_the_search():
     assert sizes == sorted(set(sizes), reverse=True)
     assert np.isinf(budgets[0].macs)
     assert min(share.size for share in shares) == pytest.approx(gradient.SMALLEST)
+    # The memory model of the search decides which maximum the gradient sees.
+    for model, name in (('input+weights', 'working_memory_weights'),
+                        ('without-image', 'working_memory_without_image')):
+        other = tiny_study.build(**FEW, objectives__memory_model=model,
+                                 objectives__working_memory=300)
+        most = gradient._budgets(other, shares[1])
+        assert getattr(most, name) == 150 and np.isinf(most.working_memory)
     # Where costs are limits alone nothing is far below them.
     focused = gradient._shares(8, focused=True)
     assert min(map(min, focused)) == gradient.LEAST
@@ -305,6 +312,7 @@ def test_without_a_strategy_nothing_is_known(tmp_path):
     ({'differentiable__templates': ('cx',)},
      r"config.differentiable.templates: \('cx',\) is not allowed; allowed: a tuple"),
     ({'differentiable__templates': ()}, 'one or more texts'),
+    ({'differentiable__templates': ('c+s',)}, 'in each of these branches, and s where'),
     ({'differentiable__steps': 0}, 'config.differentiable.steps: 0 is not allowed'),
     ({'differentiable__widest': 101}, 'allowed: 1 to 100'),
 ])
