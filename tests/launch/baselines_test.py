@@ -57,6 +57,7 @@ def test_every_method_from_end_to_end(tmp_path, capsys):
     (['--kilobytes=0.1', '--methods=protonn'], 'no shape of protonn fits'),
     (['--svm_examples=3'], '--svm_examples=3: allowed: 0 for all '),
     (['--svm_examples=99999'], '--svm_examples=99999: allowed: 0 for all '),
+    (['--random_search=/nowhere', '--methods='], "'/nowhere'"),
     (['--kilobytes=inf'], '--kilobytes'), (['--seed=4294967296'], '--seed'),
     (['--epochs=0'], '--epochs')])
 def test_mistakes_are_one_line(tmp_path, capsys, more, words):
