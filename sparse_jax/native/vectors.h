@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 #if defined(__AVX__)
 #include <immintrin.h>
@@ -112,24 +111,5 @@ SPARSE_JAX_INLINE void over_vectors(int64_t count, Body&& body) {
          [rest](float* to, Floats value) SPARSE_JAX_ALWAYS { store_part(to, value, rest); },
          n);
 }
-
-// Zeros at the start of a cache line: a vector that crosses one is read twice.
-class Memory {
- public:
-  explicit Memory(int64_t count = 0) { reserve(count); }
-  void reserve(int64_t count) {
-    const size_t lines = (count + kFloats - 1) / kFloats;
-    if (lines_.size() < lines) lines_.resize(lines);
-  }
-  float* data() { return reinterpret_cast<float*>(lines_.data()); }
-  const float* data() const { return reinterpret_cast<const float*>(lines_.data()); }
-
- private:
-  static constexpr int64_t kFloats = 16;
-  struct alignas(4 * kFloats) Line {
-    float values[kFloats];
-  };
-  std::vector<Line> lines_;
-};
 
 }  // namespace sparse_jax
