@@ -110,7 +110,10 @@ def steps(data, maps, pooled, method, batch, threads, compiled=False):
         loss = F.cross_entropy(_logits(images, layers, pooled), labels)
         return loss + sum(_penalty(k, a) for k, _, a in layers) / len(x)
 
-    loss_of = torch.compile(loss_of) if compiled else loss_of
+    if compiled:
+        # Sizes of an earlier call would make those of this one dynamic.
+        torch.compiler.reset()
+        loss_of = torch.compile(loss_of, dynamic=False)
 
     def run():
         for rows in torch.randperm(len(x)).reshape(-1, batch):
