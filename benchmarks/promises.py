@@ -42,7 +42,7 @@ BREAKS = (
           'return jax.random.key(seed)', 'tests/host_random_test.py'),
     Break('random numbers that differ are noticed', 'sparse_jax/host_random.py',
           'return found.hexdigest()[:16]', "return '0'", 'tests/host_random_test.py'),
-    Break('the number of cores changes nothing', 'sparse_jax/evaluation/machine.py',
+    Break('the number of cores changes no training', 'sparse_jax/evaluation/machine.py',
           '(SUMS_IN_ONE_PART | (effort or {}))', '(effort or {})',
           'tests/evaluation/cores_test.py'),
     Break('a training over a hard budget teaches', 'sparse_jax/search/credit.py',
