@@ -34,8 +34,8 @@ be good, not as good as it can be."""
 AT_ONCE = 500
 """Images."""
 STEPS = 4096
-"""Probabilities are multiples of 1 / so many: the order of sums, which depends on the
-number of cores, changes none."""
+"""The likeliest class counts so many: the order of sums, which depends on the number of
+cores, changes no probability."""
 
 
 def network(input_shape: tuple[int, int, int], classes: int) -> Graph:
@@ -100,6 +100,11 @@ def probabilities(built: Setup, graph: Graph, outcome: Outcome) -> np.ndarray:
     logits = compact.per_class(np.concatenate([
         compact.logits(net, images[start:start + AT_ONCE])
         for start in range(0, len(images), AT_ONCE)]))
-    found = np.exp(logits - logits.max(-1, keepdims=True))
-    found /= found.sum(-1, keepdims=True)
-    return (np.round(found * STEPS) / STEPS).astype(np.float32)
+    return rounded(logits)
+
+
+def rounded(logits: np.ndarray) -> np.ndarray:
+    """[N, K] logits -> probabilities [N, K] float32, the same for logits that differ in
+    their last digits: whole shares of the likeliest class, over their sum."""
+    shares = np.round(STEPS * np.exp(logits - logits.max(-1, keepdims=True)))
+    return (shares / shares.sum(-1, keepdims=True)).astype(np.float32)

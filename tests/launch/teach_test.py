@@ -34,7 +34,7 @@ def test_a_search_learns_what_its_teacher_says(tmp_path, capsys):
     assert 'after 3 epochs' in found.out
     probabilities = np.load(path)['probabilities']
     assert probabilities.shape == (180, 3)
-    np.testing.assert_array_equal(probabilities * 4096, np.round(probabilities * 4096))
+    assert abs(probabilities.sum(1) - 1).max() < 1e-6
     search = ['search', '--workdir', str(tmp_path / 'taught'), *SETTINGS,
               '--config.search.rounds=1']
     taught = f'--config.data.soft_labels={path}'

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from sparse_jax.model import sizes
@@ -30,6 +31,19 @@ def test_weights_by_hand():
     kernels = 9 * (3 * 24 + 24 * 32 + 32 * 48 + 48 * 64)
     biases = 24 + 32 + 48 + 64
     assert count - (kernels + 64 * 10 + 10) in (0, biases)
+
+
+def test_probabilities_by_hand():
+    logits = np.log(np.array([[1, 1 / 2, 1 / 4096], [1, 1, 1e-9]]))
+    found = teacher.rounded(logits + 7.0)
+    expected = np.array([[4096, 2048, 1], [4096, 4096, 0]]) / [[6145], [8192]]
+    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    many = np.random.default_rng(0).normal(size=(50, 1000))
+    found = teacher.rounded(many)
+    assert abs(found.sum(-1) - 1).max() < 1e-5
+    np.testing.assert_array_equal(teacher.rounded(many * (1 + 1e-14)), found)
+    softmax = np.exp(many) / np.exp(many).sum(-1, keepdims=True)
+    np.testing.assert_allclose(found, softmax, rtol=2e-3, atol=1e-5)
 
 
 def test_settings_have_the_recipe_and_no_budget():
