@@ -32,7 +32,8 @@ class Added(NamedTuple):
 
 ADDED = {'objectives.fold_binary': Added(False, True),
          'pruning.bisect': Added(False, True), 'data.split': Added('random', True),
-         'train.optimizer': Added('adam', False)}
+         'train.optimizer': Added('adam', False),
+         'data.soft_labels': Added('', False)}
 """Settings whose default is not what studies without them had, and those that are newer
 than retrainings."""
 BINARY = ('objectives.fold_binary',)
@@ -58,7 +59,7 @@ def locked(settings: Settings, num_classes: int = 0) -> dict[str, Any]:
     # Blanks between its items mean nothing.
     found['space.restrict'] = found['space.restrict'].replace(' ', '')
     # What is in the file may not differ, which a digest says; where it is may.
-    found['data.soft_labels'] = bool(found['data.soft_labels'])
+    found['data.soft_labels'] = found['data.soft_labels'] and 'a file'
     return found
 
 

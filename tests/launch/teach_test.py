@@ -55,7 +55,7 @@ def test_a_search_learns_what_its_teacher_says(tmp_path, capsys):
     found = command_line.run(capsys, *search, taught)
     assert found.code == 2 and 'no such file' in found.err
     found = command_line.run(capsys, *search)
-    assert found.code == 2 and 'data.soft_labels: True -> False' in found.err
+    assert found.code == 2 and "data.soft_labels: 'a file' -> ''" in found.err
     other = np.roll(probabilities, 1, 0)
     with np.load(moved) as archive:
         images = archive['images']
