@@ -20,7 +20,7 @@ SEEDS = ('config.seed', 'config.data.seed')
 WAITING, FAILED, UNREADABLE = 'waiting', 'failed', 'unreadable'
 """Further states: nothing is there yet; its program ended with an error; its folder
 cannot be read."""
-_ELSEWHERE = ('runtime', 'data.path', 'data.soft_labels')
+_ELSEWHERE = ('runtime', 'data.path')
 """Settings that change nothing of a result."""
 
 
@@ -143,8 +143,10 @@ def _chosen(
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
-    return {name: value for name, value in flatten(to_tree(settings)).items()
-            if not name.startswith(_ELSEWHERE)}
+    found = {name: value for name, value in flatten(to_tree(settings)).items()
+             if not name.startswith(_ELSEWHERE)}
+    # That there is a teacher changes results, where its file is does not.
+    return found | {'data.soft_labels': bool(settings.data.soft_labels)}
 
 
 def _known(value: float | None) -> float | str:
