@@ -43,19 +43,20 @@ def network(input_shape: tuple[int, int, int], classes: int) -> Graph:
     and the mean of every map.
 
     Args:
-      input_shape: (height, width, channels) of an image; a side has 3 pixels at least.
+      input_shape: (height, width, channels) of an image.
       classes: of the data.
     """
     side, stride, last, nodes = min(input_shape[:2]), 2, 'input', []
     for number, width in enumerate(WIDTHS, 1):
-        if side < WINDOW:
+        if side < WINDOW and nodes:
             break
+        window = min(WINDOW, side)
         large = side > LARGE or (stride == 1 and side > MEDIUM)
         stride = 2 if large else 1
         nodes.append({'name': f'conv{number}', 'op': 'conv', 'inputs': [last],
-                      'channels': width, 'kernel': WINDOW, 'stride': stride,
+                      'channels': width, 'kernel': window, 'stride': stride,
                       'batch_norm': True})
-        side, last = (side - WINDOW) // stride + 1, f'conv{number}'
+        side, last = (side - window) // stride + 1, f'conv{number}'
     width = nodes[-1]['channels']
     nodes.append({'name': 'mean', 'op': 'average_pool', 'inputs': [last],
                   'channels': width, 'kernel': WHOLE, 'relu': False})

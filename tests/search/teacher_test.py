@@ -15,7 +15,7 @@ from tests import sampled, tiny_study
 @pytest.mark.parametrize('shape, strides', [
     ((32, 32, 3), [2, 1, 2, 1]), ((28, 28, 1), [2, 1, 2, 1]),
     ((20, 20, 3), [1, 2, 1, 1]), ((8, 8, 1), [1, 1, 1]), ((3, 50, 1), [1]),
-    ((200, 200, 1), [2, 2, 2, 1])])
+    ((2, 2, 1), [1]), ((200, 200, 1), [2, 2, 2, 1])])
 def test_it_suits_the_images(shape, strides):
     graph = teacher.network(shape, 10)
     convolutions = [node for node in graph.nodes if node.op == 'conv']
