@@ -98,6 +98,9 @@ def check_unpruned(aims: Objectives, space: Space, estimate: Estimate) -> None:
         if all(known is None or known <= most for known, most in costs):
             return
         seen.append(graph)
+    if not seen:
+        # Networks are too rare among draws to be judged by them.
+        return
     for goal, most in budgets:
         known = [cost(graph, goal) for graph in seen]
         least = min((value for value in known if value is not None), default=0.0)

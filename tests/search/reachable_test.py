@@ -97,3 +97,9 @@ def test_budgets_that_are_out_of_reach_together_are_named_together():
     assert f'latency {min(macs)}, budgets.flash' in str(caught.value)
     for budgets in ([fast], [small], []):
         check(*budgets)
+
+
+def test_nothing_is_refused_where_draws_are_hardly_ever_networks(monkeypatch):
+    monkeypatch.setattr(filling, '_RARE', 0)
+    assert not list(filling.smallest(SMALL))
+    _check({'model_size': 2})
