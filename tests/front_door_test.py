@@ -8,7 +8,7 @@ import pytest
 
 import sparse_jax
 from sparse_jax.data import DataError, digest
-from sparse_jax.search import setup
+from sparse_jax.search import runs, setup
 from sparse_jax.settings import reading
 from sparse_jax.study.records import Study, StudyError
 from tests import tiny_study
@@ -96,3 +96,10 @@ def test_own_arrays_become_a_data_set_with_the_splits_of_a_file(arrays):
     own = sparse_jax.dataset(arrays, 'tiny', validation_size=60, test_size=60)
     assert digest(own) == digest(of_file)
     assert (own.name, own.num_classes, own.mean) == ('tiny', 3, of_file.mean)
+
+
+def test_own_arrays_are_split_as_the_settings_say(tmp_path, arrays):
+    for split in ('stratified', 'random'):
+        given = tiny_study.settings(data__split=split)
+        _, own = runs._own(given, str(tmp_path), arrays)
+        assert digest(own) == digest(sparse_jax.load_data(reading.data_spec(given)))

@@ -104,8 +104,8 @@ def _own(
     spec = reading.data_spec(settings)
     dataset = arrays.dataset(
         data, name, classes=spec.classes, validation_size=spec.validation_size,
-        test_size=spec.test_size, max_train=spec.max_train, seed=spec.seed,
-        image_size=spec.image_size, channels=spec.channels,
+        test_size=spec.test_size, split=spec.split, max_train=spec.max_train,
+        seed=spec.seed, image_size=spec.image_size, channels=spec.channels,
         class_names=spec.class_names)
     return dataclasses.replace(settings, data=dataclasses.replace(
         chosen, name=name, path=str(path))), dataset
