@@ -26,6 +26,7 @@ from sparse_jax.study.opened import OpenStudy
 
 RUN_IMAGES = 8
 """Validation images that are run on the emulated board for a row of a table."""
+_PLACES = ('data.path', 'data.soft_labels')
 
 
 class Ours(NamedTuple):
@@ -107,7 +108,7 @@ def command(settings: Settings) -> str:
     words = ['python -m launch.search --workdir=DIR']
     for name, value in sorted(given.items()):
         if value != default.get(name):
-            text = 'PATH' if name == 'data.path' else (
+            text = 'PATH' if name in _PLACES else (
                 value if isinstance(value, str) else repr(tuples(value)))
             words.append(shlex.quote(f'--config.{name}={text}'))
     return ' '.join(words)

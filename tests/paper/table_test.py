@@ -403,12 +403,13 @@ def test_the_command_of_a_row_gives_its_settings():
     config = sparse_jax.default_config()
     config.update_from_flattened_dict({
         'search.rungs': (0.1, 1.0), 'space.restrict': 'batch-norm=true, alpha=0.1:1',
-        'seed': 3, 'pruning.cuts': ()})
+        'seed': 3, 'pruning.cuts': (), 'data.path': '/a', 'data.soft_labels': '/b'})
     words = shlex.split(ours.command(read(config)))[4:]
     given = dict(word.removeprefix('--config.').split('=', 1) for word in words)
     assert given == {
         'search.rungs': '(0.1, 1.0)', 'seed': '3', 'pruning.cuts': '()',
-        'space.restrict': 'batch-norm=true, alpha=0.1:1'}
+        'space.restrict': 'batch-norm=true, alpha=0.1:1', 'data.path': 'PATH',
+        'data.soft_labels': 'PATH'}
 
 
 @pytest.mark.parametrize('words, line', [
