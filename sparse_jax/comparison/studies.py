@@ -206,6 +206,8 @@ def _groups(studies: Sequence[Compared]) -> list[Group]:
     for study in studies:
         tree = locked(study.settings, 2)
         tree.pop(SEED)
+        # Teachers differ by where their files are: two are no seeds of one search.
+        tree['data.soft_labels'] = study.settings.data.soft_labels
         key = json.dumps(tree, sort_keys=True)
         trees[key] = tree
         members.setdefault(key, []).append(study)

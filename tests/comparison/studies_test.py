@@ -63,6 +63,15 @@ def test_nothing_within_the_bounds(make):
     assert curve.y.tolist() == [0, *study.history.hypervolume]
 
 
+def test_teachers_are_no_seeds(make):
+    files = {'a': '/teachers/one.npz', 'b': '/teachers/other.npz', 'c': ''}
+    compared = studies.compare([
+        make(name, seed=seed, data__soft_labels=file)
+        for seed, (name, file) in enumerate(files.items())])
+    assert [len(group.studies) for group in compared.groups] == [1, 1, 1]
+    assert 'other.npz' in compared.groups[1].name
+
+
 def test_seeds_are_groups_and_the_front_is_of_all(make):
     folders = [make('a', {0: 0.011}), make('b', {2: 0.012}, seed=1),
                make('c', {3: 0.010}, train__epochs=9)]
