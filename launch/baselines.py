@@ -2,7 +2,7 @@
 
     python -m launch.baselines --config=experiments/digits.py --workdir=runs/small
     python -m launch.baselines --workdir=runs/small --methods=knn --grid=wide
-    python -m launch.baselines --config=runs/random/config.json --workdir=runs/small \
+    python -m launch.baselines --config=runs/random/config.json --workdir=runs/small \\
         --methods= --random_search=runs/random
 
 Bonsai and ProtoNN fill --kilobytes by the rule of their papers; kNN, support vectors

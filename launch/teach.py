@@ -1,9 +1,9 @@
 """Train a larger network and write what it says of the training images.
 
-    python -m launch.teach --config=experiments/cifar10_binary_cpu.py \
+    python -m launch.teach --config=experiments/cifar10_binary_cpu.py \\
         --config.data.path=FILE.npz --workdir=runs/teacher
-    python -m launch.search --config=experiments/cifar10_binary_cpu.py \
-        --config.data.path=FILE.npz --workdir=runs/taught \
+    python -m launch.search --config=experiments/cifar10_binary_cpu.py \\
+        --config.data.path=FILE.npz --workdir=runs/taught \\
         --config.data.soft_labels=runs/teacher/soft_labels.npz
 
 The candidates of such a search learn the teacher's probabilities in place of the labels

@@ -60,7 +60,7 @@ def test_dataset_has_no_field_for_the_test_part():
     names = [f.name for f in dataclasses.fields(Dataset)]
     assert names == [
         'name', 'train', 'validation', 'num_classes', 'mean', 'std', 'class_names',
-        'notes', 'resized_from']
+        'notes', 'resized_from', 'soft_labels']
 
 
 def test_a_single_class_or_constant_pixels_are_refused():
