@@ -10,6 +10,7 @@ from sparse_jax import data
 from sparse_jax.evaluation.exporting import FLOAT_CALIBRATION
 from sparse_jax.evaluation.grouping import Group, Member, screen
 from sparse_jax.export import ExportData, export_network
+from sparse_jax.model.compact import CompactNet
 from sparse_jax.model.shrink import shrink
 from sparse_jax.model.skeleton import candidate_of, pad
 from sparse_jax.search.setup import Setup
@@ -88,6 +89,14 @@ def train_graph(built: Setup, graph: Graph, starts: int) -> list[Outcome]:
     return sorted(outcomes, key=lambda outcome: outcome.trial.number)
 
 
+def compact_of(built: Setup, graph: Graph, outcome: Outcome) -> CompactNet:
+    """The network that a training gave, its weights among them."""
+    weights, dataset = outcome.weights, built.dataset
+    assert weights is not None
+    return shrink(graph, weights.folded, weights.units, mean=dataset.mean,
+                  std=dataset.std)
+
+
 def write(
     folder: str | os.PathLike[str], built: Setup, graph: Graph, outcome: Outcome
 ) -> None:
@@ -99,13 +108,12 @@ def write(
     Raises:
       ExportError: the network does not fit the board, or the folder cannot be written.
     """
-    path, weights, dataset = pathlib.Path(folder), outcome.weights, built.dataset
-    assert weights is not None
+    path, dataset = pathlib.Path(folder), built.dataset
+    assert outcome.weights is not None
     path.mkdir(parents=True, exist_ok=True)
     with files.replacing(path / WEIGHTS) as file:
-        file.write(plain(weights))
-    net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
-                 std=dataset.std)
+        file.write(plain(outcome.weights))
+    net = compact_of(built, graph, outcome)
     test = data.load_test(reading.data_spec(built.settings))
     export_network(
         net, ExportData(dataset.train.images[:FLOAT_CALIBRATION], test.images,

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from sparse_jax.model import compact
-from sparse_jax.model.shrink import shrink
+from sparse_jax.search import alone
 from sparse_jax.search.setup import Setup
 from sparse_jax.settings.groups import (
     Budgets,
@@ -93,11 +93,7 @@ def probabilities(built: Setup, graph: Graph, outcome: Outcome) -> np.ndarray:
     Returns:
       [N, K] float32.
     """
-    weights, dataset = outcome.weights, built.dataset
-    assert weights is not None
-    net = shrink(graph, weights.folded, weights.units, mean=dataset.mean,
-                 std=dataset.std)
-    images = dataset.train.images
+    net, images = alone.compact_of(built, graph, outcome), built.dataset.train.images
     logits = compact.per_class(np.concatenate([
         compact.logits(net, images[start:start + AT_ONCE])
         for start in range(0, len(images), AT_ONCE)]))

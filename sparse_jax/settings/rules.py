@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sparse_jax.data.channels import CHANNELS
+from sparse_jax.data.dataset import writable
 from sparse_jax.data.spec import IMAGE_SIZES, SPLITS, is_image_size
 from sparse_jax.differentiable.template import SYNTAX, WIDTHS, parse
 from sparse_jax.objectives.goal import COSTS, ERROR
@@ -155,7 +156,7 @@ def _are_names(names: Sequence[Any]) -> bool:
 def _is_text(text: str) -> bool:
     """Whether a file can hold it in UTF-8, unlike bytes that are no text in the name of
     another file."""
-    return text == text.encode(errors='replace').decode()
+    return text == writable(text)
 
 
 def _method_rules(settings: Settings) -> list[Rule]:
