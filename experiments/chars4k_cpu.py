@@ -17,7 +17,7 @@ ROWS = {
     'nonzeros': Row(1700, max_macs=250_000),
 }
 """Two kilobytes of both; few non-zero weights, as in the authors' talk, whatever the
-memory (dense networks of so few weights, which beat pruned ones: docs/results.md)."""
+memory (dense networks of so few weights)."""
 
 
 def get_config(argument: str = '') -> ml_collections.ConfigDict:
