@@ -1,4 +1,5 @@
-"""Expected costs of a relaxed network, by the counting rules of `objectives.memory`.
+"""Expected costs of a relaxed network, by the counting rules of `objectives.memory`,
+and those on a board.
 
 Expectations over independent decisions of (4), the model size, of the
 multiply-accumulates and of what every layer holds under each memory model are exact.
@@ -12,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.differentiable import peaks
+from sparse_jax.differentiable import boards, peaks
+from sparse_jax.differentiable.boards import Figures
 from sparse_jax.differentiable.geometry import End, Geometry, Passage
 from sparse_jax.differentiable.peaks import Peak, Step
 from sparse_jax.differentiable.template import (
@@ -33,14 +35,21 @@ Most = jax.Array | np.ndarray | float
 
 
 class Budgets(NamedTuple):
-    """The most that a network may have, in elements; [] each, infinite for any. The
-    names are those of `graph_costs.Totals`."""
+    """The most that a network may have, [] each, infinite for any: first in elements,
+    with the names of `graph_costs.Totals`, then those of `boards.Figures`."""
 
     model_size: Most
     working_memory: Most
     macs: Most = np.inf
     working_memory_weights: Most = np.inf
     working_memory_without_image: Most = np.inf
+    flash: Most = np.inf
+    instructions: Most = np.inf
+    cycles: Most = np.inf
+
+
+COUNTED = tuple(name for name in Budgets._fields if name not in Figures._fields)
+"""Budgets of what is counted, in elements."""
 
 
 class Expected(NamedTuple):
@@ -54,6 +63,8 @@ class Expected(NamedTuple):
     working_memory_without_image: Peak
     feasible: jax.Array
     """Probability that every feature map has a pixel."""
+    board: Figures | None = None
+    """None where no board is asked for."""
 
 
 class _Part(NamedTuple):
@@ -72,13 +83,16 @@ class _Layer(NamedTuple):
     parts: tuple[_Part, ...]
 
 
-def expected(sizes: Geometry, choice: Decisions, template: Template) -> Expected:
+def expected(
+    sizes: Geometry, choice: Decisions, template: Template, core: str = ''
+) -> Expected:
     """Expected costs of a relaxed network.
 
     Args:
       sizes: of its feature maps, see `geometry`.
       choice: shares of every decision.
       template: the family.
+      core: of the board whose costs there are too; '' for none. Static.
     """
     size, macs, steps = jnp.float32(0), jnp.float32(0), []
     held, block = peaks.outside(sizes, choice, template), 0
@@ -104,7 +118,8 @@ def expected(sizes: Geometry, choice: Decisions, template: Template) -> Expected
     memory, weights, without = peaks.peaks(
         [*steps, *(layer.step for layer in dense)])
     return Expected(
-        size, memory, macs, weights, without, sizes.last.table[0].sum())
+        size, memory, macs, weights, without, sizes.last.table[0].sum(),
+        boards.figures(sizes, choice, template, core) if core else None)
 
 
 def smooth_maximum(
@@ -116,12 +131,13 @@ def smooth_maximum(
 
 
 def excess(costs: Expected, budgets: Budgets) -> jax.Array:
-    """[5] log(cost / budget) of every one of `Budgets`; below 0 within."""
-    limits = [jnp.minimum(jnp.float32(b), _LOOSE) for b in budgets]
+    """[N] log(cost / budget) of those of `Budgets` whose costs there are; below 0
+    within."""
+    known = [getattr(costs, name) for name in COUNTED] + list(costs.board or ())
+    limits = [jnp.minimum(jnp.float32(b), _LOOSE) for b in budgets[:len(known)]]
     spent = jnp.stack([
         smooth_maximum(*cost, SHARPNESS / limit) if isinstance(cost, Peak) else cost
-        for cost, limit in zip(
-            (getattr(costs, name) for name in Budgets._fields), limits)])
+        for cost, limit in zip(known, limits)])
     return jnp.log(jnp.maximum(spent, 1.0)) - jnp.log(jnp.stack(limits))
 
 

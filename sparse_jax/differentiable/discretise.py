@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sparse_jax.differentiable.costs import Budgets
+from sparse_jax.differentiable.costs import COUNTED, Budgets
 from sparse_jax.differentiable.template import (
     KERNELS,
     MOST_REDUCED,
@@ -76,12 +76,13 @@ class _Family(NamedTuple):
 
 
 def excess_of(budgets: Budgets) -> Excess:
-    """Over the costs before pruning, the sum of log(cost / budget) of those above."""
+    """Over the counted costs before pruning, the sum of log(cost / budget) of those
+    above."""
     def excess(graph: Graph) -> float:
         if not graph.feasible():
             return math.inf
-        spent = ((getattr(graph_totals(graph), name), float(most))
-                 for name, most in zip(Budgets._fields, budgets))
+        spent = ((getattr(graph_totals(graph), name), float(getattr(budgets, name)))
+                 for name in COUNTED)
         return sum(math.log(cost / most) for cost, most in spent if cost > most)
     return excess
 

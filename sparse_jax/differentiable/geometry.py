@@ -67,10 +67,12 @@ class Passage(NamedTuple):
     source: Extent
     reduction: Reduction | None
     """None where the windows read the source."""
+    tables: jax.Array
+    """[4, 2, S] of what the windows read, as `Extent.table`, after one of each of
+    `KERNELS`, with the strides as likely as they are; not yet weighted by how likely
+    the window is."""
     windows: jax.Array
-    """[4] expected elements of what the windows read after one of each of `KERNELS`,
-    with the strides as likely as they are; not yet weighted by how likely the window
-    is."""
+    """[4] expected elements of the same."""
     target: Extent
     """What the layer writes where it is there, before a pool."""
     pixels: jax.Array
@@ -186,7 +188,8 @@ def _passage(source: Extent, choice: Decisions, i: int, template: Template) -> P
     share = choice.kernel[i] @ windows[:, 0]
     wide = (choice.width[i] * np.array(template.widths)).sum()
     target = _table(share, wide, (choice.width[i], template.widths), template)
-    return Passage(source, reduction, windows[:, 1] @ sizes.area, target, pixels)
+    return Passage(
+        source, reduction, windows, windows[:, 1] @ sizes.area, target, pixels)
 
 
 def _reduction(

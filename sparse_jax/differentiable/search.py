@@ -40,6 +40,7 @@ class Config:
       learning_rate: of the weights.
       schedule: of temperature, penalty and phases.
       conv: lowering of convolutions, see `ops.lowering`.
+      core: of the board whose budgets count, '' for none.
       holds: whether the last steps are taken, which train weights at the likeliest
         choices and change no decision.
     """
@@ -50,6 +51,7 @@ class Config:
     learning_rate: float = 3e-3
     schedule: Schedule = Schedule()
     conv: str = 'patches'
+    core: str = ''
     holds: bool = True
 
     def __post_init__(self) -> None:
@@ -238,7 +240,7 @@ def loss_of(
     logits = network.apply(params, choice, sizes, images, template=config.template,
                            conv=config.conv)
     entropy = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels).mean()
-    spent = costs.expected(sizes, choice, config.template)
+    spent = costs.expected(sizes, choice, config.template, config.core)
     over = jnp.maximum(costs.excess(spent, budgets), 0.0).sum()
     # Networks without a pixel left cost nothing, and are nothing.
     return entropy + weight * over - jnp.log(spent.feasible + 1e-6), entropy

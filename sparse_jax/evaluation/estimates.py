@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sparse_jax import data, ops
 from sparse_jax.evaluation.chip import board_costs
 from sparse_jax.export.chip.boards import Board
+from sparse_jax.export.code.c_tables import REQUANTISED_BYTES
 from sparse_jax.model.untrained import untrained
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.ops.node import CLASSIFIER, Node
@@ -23,8 +24,6 @@ from sparse_jax.space.architecture import Graph
 Estimate = Callable[[Graph], Mapping[str, float]]
 """Exact feasible graph -> {cost on the board: figure}; those that are not known are
 left out."""
-REQUANTISED = 9
-"""Bytes of a channel beside its weights: bias, multiplier and shift of its sums."""
 _TIMES = ('instructions', 'latency', 'energy')
 """Costs that grow with the MACs."""
 
@@ -98,5 +97,6 @@ def _table_bytes(graph: Graph) -> int:
     """Of all weights and of what stands beside them, but for descriptors."""
     shapes = graph.shapes()
     return sum(
-        math.prod(ops.weights(node).shape(node, shapes)) + REQUANTISED * node.channels
+        math.prod(ops.weights(node).shape(node, shapes))
+        + REQUANTISED_BYTES * node.channels
         for node in graph.counted.weighted_nodes)

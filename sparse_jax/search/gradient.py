@@ -12,6 +12,7 @@ import numpy as np
 from sparse_jax import efforts
 from sparse_jax.differentiable import choices
 from sparse_jax.differentiable import search as relaxed
+from sparse_jax.differentiable.boards import Figures
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.differentiable.discretise import Network, discretise
 from sparse_jax.differentiable.linear import Linear
@@ -20,16 +21,11 @@ from sparse_jax.differentiable.search import Config
 from sparse_jax.differentiable.template import Decisions
 from sparse_jax.differentiable.weights import exact_weights
 from sparse_jax.evaluation import machine
-from sparse_jax.evaluation.estimates import Estimate
-from sparse_jax.objectives.goal import Goal
+from sparse_jax.search import shares
 from sparse_jax.search.known import Known
-from sparse_jax.search.starts import (
-    SPARE,
-    WHOLE_MAPS,
-    estimates,
-    known_cost,
-    targets,
-)
+from sparse_jax.search.shares import Share
+from sparse_jax.search.starts import estimates
+from sparse_jax.settings import reading
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.dimensions import Role
@@ -39,22 +35,6 @@ from sparse_jax.training.data import train_data
 
 if TYPE_CHECKING:
     from sparse_jax.search.setup import Setup
-
-SMALLEST, NARROWEST = 1 / 16, 1 / 16
-"""Shares of their targets that model sizes go down to, and working memories: fronts
-span decades of both."""
-LEAST = 1 / 2
-"""The same where costs are limits alone (`search.focus`)."""
-_REFUSED = 10.0
-"""Excess of what is not worth training, in nats."""
-
-
-class _Share(NamedTuple):
-    """One set of budgets, relative to the targets of the search."""
-
-    size: float
-    memory: float
-
 
 class Work(NamedTuple):
     """What a search by gradient takes, see `forecast`."""
@@ -90,15 +70,15 @@ def points(setup: 'Setup', key: jax.Array) -> Known:
     """
     settings, space = setup.settings.differentiable, setup.space
     focused = setup.settings.search.focus == 'error'
-    shares = _shares(settings.budgets, focused)
+    all_shares = shares.shares(settings.budgets, focused)
     key_search, key_rows = jax.random.split(key)
     bases = _bases(key_rows, setup, work(setup).networks + 1)
     rows: dict[bytes, tuple[np.ndarray, Weights | None]] = {}
     seen: set[Graph] = set()
     excess = functools.partial(
-        _excess, setup=setup, estimate=estimates(
+        shares.excess, setup=setup, estimate=estimates(
             setup.settings, setup.objectives, setup.dataset))
-    found = [_of_template(setup, (key_search, text), shares, excess)
+    found = [_of_template(setup, (key_search, text), all_shares, excess)
              for text in settings.templates]
     for i, made in enumerate(n for at_share in zip(*found) for n in at_share):
         if made is None:
@@ -135,15 +115,17 @@ def _config(setup: 'Setup', text: str) -> Config:
     """Of the searches of a template."""
     settings = setup.settings.differentiable
     # The first set of budgets has all of the memory.
-    most = _budgets(setup, _shares(1)[0])
+    most = shares.budgets(setup, shares.shares(1)[0])
+    counts_board = any(np.isfinite(getattr(most, name)) for name in Figures._fields)
     template = choices.of_space(setup.space, text, settings.widest, most)
     return Config(template, settings.steps, settings.batch_size,
                   conv=setup.lowering.conv,
+                  core=reading.board(setup.settings).core if counts_board else '',
                   holds=setup.settings.search.inherit)
 
 
 def _of_template(
-    setup: 'Setup', search: tuple[jax.Array, str], shares: Sequence[_Share],
+    setup: 'Setup', search: tuple[jax.Array, str], parts: Sequence[Share],
     excess: Callable[..., float],
 ) -> list[_Made | None]:
     """What one template gives at every seed within every set of budgets.
@@ -151,26 +133,26 @@ def _of_template(
     Args:
       setup: the objects of the search.
       search: the key, and the text of the template.
-      shares: all sets of budgets.
-      excess: `_excess` of a graph and a `share`.
+      parts: all sets of budgets.
+      excess: `shares.excess` of a graph and its `most`.
     """
     key, text = search
     space, config = setup.space, _config(setup, text)
     trained = _trained(
-        setup, key, [_budgets(setup, share) for share in shares], config)
+        setup, key, [shares.budgets(setup, part) for part in parts], config)
 
-    def made(at: tuple[int, int], share: _Share) -> _Made | None:
+    def made(at: tuple[int, int], part: Share) -> _Made | None:
         logits, params = jax.tree.map(lambda a: a[at], trained)
         network = discretise(
             logits, config.template, space,
-            functools.partial(excess, share=share), _middle(setup))
+            functools.partial(excess, most=shares.limits(setup, part)), _middle(setup))
         if network is None:
             return None
         own = exact_weights(params, network, config.template) if config.holds else None
         return network, None if own is None else Weights(own, {}, {}, {}, {})
 
     seeds = range(setup.settings.differentiable.seeds)
-    return [made((seed, i), share) for seed in seeds for i, share in enumerate(shares)]
+    return [made((seed, i), part) for seed in seeds for i, part in enumerate(parts)]
 
 
 def _trained(
@@ -195,62 +177,6 @@ def _trained(
         found = list(pool.map(run, given))
     return jax.tree.map(
         lambda *parts: np.concatenate(parts, 1)[:, :len(budgets)], *found)
-
-
-def _shares(number: int, focused: bool = False) -> list[_Share]:
-    """So many sets of budgets: geometric in the model size, every other one with less
-    working memory, geometric too.
-
-    focused: whether costs are limits alone; all sets are near to them then.
-    """
-    smallest, narrowest = (LEAST, LEAST) if focused else (SMALLEST, NARROWEST)
-    last, pairs = max(1, number - 1), max(1, number // 2)
-    return [_Share(smallest ** (i / last),
-                   narrowest ** ((i // 2 + 1) / pairs) if i % 2 else 1.0)
-            for i in range(number)]
-
-
-def _limits(setup: 'Setup', share: _Share) -> list[tuple[Goal, float]]:
-    """Costs before pruning and the most that they may be; pruning has its spare."""
-    prunes = setup.settings.pruning.method != 'none'
-    found = []
-    for goal, most in targets(setup.objectives):
-        names = {goal.name, goal.like}
-        if names & set(WHOLE_MAPS):
-            most *= share.memory
-        else:
-            most *= share.size if 'model_size' in names else 1.0
-            most *= SPARE if prunes else 1.0
-        found.append((goal, most))
-    return found
-
-
-def _budgets(setup: 'Setup', share: _Share) -> Budgets:
-    """The same of the costs that have expectations, infinite for others."""
-    most = dict.fromkeys(Budgets._fields, np.inf)
-    for goal, limit in _limits(setup, share):
-        like = setup.objectives.goal(goal.like) if goal.like else goal
-        name = setup.objectives.field(like) if like.unit == goal.unit else ''
-        if name in most:
-            most[name] = min(most[name], limit)
-    return Budgets(**most)
-
-
-def _excess(
-    graph: Graph, *, setup: 'Setup', share: _Share,
-    estimate: Estimate = lambda graph: {},
-) -> float:
-    """How far an exact network is over the budgets, in nats.
-
-    estimate: costs on a board of networks that nothing prunes.
-    """
-    if not graph.feasible():
-        return float('inf')
-    over = _REFUSED if setup.evaluator.refuses(graph) else 0.0
-    for goal, limit in _limits(setup, share):
-        cost = known_cost(graph, goal, setup.objectives, estimate)
-        over += float(np.log(cost / limit)) if cost is not None and cost > limit else 0
-    return over
 
 
 def _middle(setup: 'Setup') -> dict:

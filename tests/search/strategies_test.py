@@ -9,15 +9,16 @@ import pytest
 
 from launch import progress
 from sparse_jax import efforts, ops
-from sparse_jax.differentiable import choices
+from sparse_jax.differentiable import boards, choices
 from sparse_jax.differentiable.discretise import discretise
 from sparse_jax.differentiable.template import Decisions, masked
 from sparse_jax.evaluation import machine
 from sparse_jax.objectives.graph_costs import graph_totals
-from sparse_jax.search import gradient, loop, starts, strategies
+from sparse_jax.search import gradient, loop, shares, starts, strategies
 from sparse_jax.search import known as storing
 from sparse_jax.search.known import Known
 from sparse_jax.search.strategies import STRATEGIES, Strategy
+from sparse_jax.settings import reading
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.space import encoding
 from sparse_jax.study.names import FINALS, PLANNED
@@ -83,10 +84,10 @@ def test_points_are_different_rows_of_the_table_within_the_targets(monkeypatch):
     assert 1 <= len(rows) <= 3
     np.testing.assert_array_equal(rows, encoding.canonical(built.space, rows))
     assert len({row.tobytes() for row in rows}) == len(rows)
-    whole = gradient._Share(1.0, 1.0)
+    most = shares.limits(built, shares.Share(1.0, 1.0))
     for row in rows:
         graph = encoding.graph(built.space, row)
-        assert gradient._excess(graph, setup=built, share=whole) == 0
+        assert shares.excess(graph, setup=built, most=most) == 0
         assert not encoding.decode(built.space, row)['batch-norm']
     # Each has weights of its own shapes, those that were trained.
     for row, weights in zip(rows, found.weights, strict=True):
@@ -103,8 +104,9 @@ def test_the_repair_counts_what_networks_cost_on_the_board():
         **FEW | {'differentiable__widest': 12}, budgets__flash=600)
     estimate = starts.estimates(built.settings, built.objectives, built.dataset)
     excess = functools.partial(
-        gradient._excess, setup=built, share=gradient._Share(1.0, 1.0))
-    most, over = 600 * gradient.SPARE, []
+        shares.excess, setup=built,
+        most=shares.limits(built, shares.Share(1.0, 1.0)))
+    most, over = 600 * starts.SPARE, []
     for row in built.domain.sample(jax.random.key(0), 2):
         graph = encoding.graph(built.space, row)
         flash = estimate(graph)['flash']
@@ -123,30 +125,50 @@ def test_the_repair_counts_what_networks_cost_on_the_board():
     assert made.loss > 0 and estimate(made.graph)['flash'] <= most
 
 
+def test_budgets_of_a_board_are_budgets_of_the_loss():
+    built = tiny_study.build(**FEW, budgets__flash=2000, budgets__latency=5.0)
+    parts = shares.shares(3)
+    whole, _, last = (shares.budgets(built, part) for part in parts)
+    # The micro:bit has 16 MHz.
+    assert whole.cycles == pytest.approx(starts.SPARE * 5e-3 * 16e6) == last.cycles
+    assert whole.flash == starts.SPARE * 2000
+    # Code is in every network: what is left for weights falls.
+    fixed = boards.least_flash('cortex-m0')
+    assert last.flash == pytest.approx(
+        starts.SPARE * (fixed + (2000 - fixed) * shares.SMALLEST))
+    assert np.isinf(whole.instructions)
+    assert gradient._config(built, 'c').core == 'cortex-m0'
+    assert gradient._config(tiny_study.build(**FEW), 'c').core == ''
+    energy = tiny_study.build(**FEW, objectives__board='stm32f413', budgets__energy=9.0)
+    most, board = shares.budgets(energy, parts[0]), reading.board(energy.settings)
+    assert board.energy_j(most.cycles / board.clock_hz) == pytest.approx(
+        starts.SPARE * 9e-6)
+
+
 def test_budgets_fall_from_those_of_the_search():
     built = tiny_study.build(
         **FEW, budgets__model_size=800, objectives__working_memory=300)
-    shares = gradient._shares(8)
-    budgets = [gradient._budgets(built, share) for share in shares]
-    assert budgets[0].model_size == 800 * gradient.SPARE
+    parts = shares.shares(8)
+    budgets = [shares.budgets(built, part) for part in parts]
+    assert budgets[0].model_size == 800 * starts.SPARE
     assert budgets[0].working_memory == budgets[6].working_memory == 300
     assert budgets[1].working_memory == 150
-    assert budgets[7].working_memory == 300 * gradient.NARROWEST
+    assert budgets[7].working_memory == 300 * shares.NARROWEST
     sizes = [most.model_size for most in budgets]
     # All are different: where memory is ample every one has a network of its own.
     assert sizes == sorted(set(sizes), reverse=True)
     assert np.isinf(budgets[0].macs)
-    assert min(share.size for share in shares) == pytest.approx(gradient.SMALLEST)
+    assert min(part.size for part in parts) == pytest.approx(shares.SMALLEST)
     # The memory model of the search decides which maximum the gradient sees.
     for model, name in (('input+weights', 'working_memory_weights'),
                         ('without-image', 'working_memory_without_image')):
         other = tiny_study.build(**FEW, objectives__memory_model=model,
                                  objectives__working_memory=300)
-        most = gradient._budgets(other, shares[1])
+        most = shares.budgets(other, parts[1])
         assert getattr(most, name) == 150 and np.isinf(most.working_memory)
     # Where costs are limits alone nothing is far below them.
-    focused = gradient._shares(8, focused=True)
-    assert min(map(min, focused)) == gradient.LEAST
+    focused = shares.shares(8, focused=True)
+    assert min(map(min, focused)) == shares.LEAST
 
 
 def test_what_a_search_by_gradient_takes_is_counted():
@@ -178,7 +200,7 @@ def test_where_the_gradient_finds_nothing_filled_structures_come_first(
     assert {parent for batch in batches for parent in batch.parents} == {None}
     for row in np.concatenate([batch.rows for batch in batches]):
         totals = graph_totals(encoding.graph(built.space, row))
-        assert 400 < totals.model_size <= 800 * gradient.SPARE
+        assert 400 < totals.model_size <= 800 * starts.SPARE
 
 
 def test_all_known_networks_are_trained_and_no_others(known, tmp_path):

@@ -15,6 +15,8 @@ from sparse_jax.quantize.quantized import (
 
 LAYER_STRUCT_BYTES = 44
 """sizeof(layer) with 32-bit pointers."""
+REQUANTISED_BYTES = 9
+"""Of a channel beside its weights: bias and multiplier of four bytes, and a shift."""
 
 TABLES = ('weights', 'index', 'gather', 'requant', 'shift')
 """Suffixes of the constant tables of a layer."""

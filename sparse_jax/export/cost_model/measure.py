@@ -72,6 +72,13 @@ def prediction_error(board: Board) -> dict[str, float]:
             for name in ('code', 'instructions', 'cycles')}
 
 
+def coefficients(core: str) -> dict[str, dict[str, float]]:
+    """{'code', 'instructions' or 'cycles': {feature: coefficient}} of a core's models;
+    features of `CODE` and `WORK` and those of maps that are left out have none."""
+    return {name: dict(fit['coefficients']) for name, fit in _models()[core].items()
+            if isinstance(fit, dict)}
+
+
 def models_digest() -> str:
     """Changes with the cost models, and so with what they predict."""
     return hashlib.sha256(MODEL.read_bytes()).hexdigest()
