@@ -28,6 +28,7 @@ NAMING = {
     'sparse_jax/export/project/ledger.py': _FORMAT,
     'sparse_jax/export/project/report_text.py': _FORMAT,
     'launch/export.py': _FORMAT,
+    'sparse_jax/differentiable/boards.py': _FORMAT,
 }
 """All other files that may name one, each with its reason."""
 

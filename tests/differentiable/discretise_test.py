@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.differentiable.choices import allowed
-from sparse_jax.differentiable.costs import Budgets
+from sparse_jax.differentiable.costs import COUNTED, Budgets
 from sparse_jax.differentiable.discretise import discretise, excess_of
 from sparse_jax.differentiable.template import Decisions, masked
 from sparse_jax.objectives.graph_costs import graph_totals
@@ -24,7 +24,7 @@ PRESET = space_of((12, 12, 1), 10, **EXTENDED)
 BASE = base_of(SPACE)
 TIGHT = (150, 80, 2000, 60, 60), (4000, 1000, 60000, 4000, 1000)
 LOOSE = (3000, 200, 20000, 1500, 200), (20000, 1500, 400000, 20000, 1500)
-"""The least and the most of `Budgets`."""
+"""The least and the most of `COUNTED` budgets."""
 
 
 def _logits(rng, template, space=SPACE):
@@ -51,7 +51,7 @@ def test_networks_are_within_their_budgets(text, space, tries):
             continue
         found += 1
         totals = graph_totals(made.graph)
-        for name, most in zip(Budgets._fields, budgets):
+        for name, most in zip(COUNTED, budgets):
             assert getattr(totals, name) <= most, name
         assert encoding.graph(space, made.row(space)) == made.graph
     assert found >= tries * 2 // 3

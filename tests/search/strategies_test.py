@@ -139,7 +139,7 @@ def test_budgets_of_a_board_are_budgets_of_the_loss():
     assert np.isinf(whole.instructions)
     assert gradient._config(built, 'c').core == 'cortex-m0'
     assert gradient._config(tiny_study.build(**FEW), 'c').core == ''
-    energy = tiny_study.build(**FEW, objectives__board='stm32f413', budgets__energy=9.0)
+    energy = tiny_study.build(**FEW, budgets__energy=9.0)
     most, board = shares.budgets(energy, parts[0]), reading.board(energy.settings)
     assert board.energy_j(most.cycles / board.clock_hz) == pytest.approx(
         starts.SPARE * 9e-6)
