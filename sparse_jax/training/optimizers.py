@@ -32,6 +32,8 @@ TINY = 1e-20
 """Beside the square of a norm, whose root has a gradient then."""
 
 Tree = dict[str, dict[str, jax.Array]]
+Kernels = dict[str, jax.Array]
+"""{node: its kernel}, or what goes with it."""
 
 
 class MuonState(NamedTuple):
@@ -82,41 +84,56 @@ def _muon(valid: Tree | None) -> optax.GradientTransformation:
         params, aux = directions
         momentum = jax.tree.map(
             lambda old, new: MOMENTUM * old + new, state.momentum, matrices)
-        for name, gradient in matrices.items():
-            mask = None if valid is None else valid[name]['kernel']
-            kernel = direction(MOMENTUM * momentum[name] + gradient, mask)
+        ahead = {name: MOMENTUM * momentum[name] + gradient
+                 for name, gradient in matrices.items()}
+        exists = None if valid is None else {
+            name: valid[name]['kernel'] for name in matrices}
+        for name, kernel in directions_of(ahead, exists).items():
             params[name] = {**params[name], 'kernel': kernel}
         return (params, aux), MuonState(adam, momentum)
 
     return optax.GradientTransformation(init, update)
 
 
-def direction(momentum: jax.Array, valid: jax.Array | None = None) -> jax.Array:
-    """The momentum of a kernel with equal singular values, of length `LENGTH`.
+def directions_of(momenta: Kernels, valid: Kernels | None = None) -> Kernels:
+    """The momenta of kernels with equal singular values, of length `LENGTH`.
 
     Args:
-      momentum: [O, ...], a matrix of one row per output; 0 where nothing exists.
-      valid: bool mask of the same shape, of the weights that exist: padding changes
-        neither the matrix nor its length.
+      momenta: {node: [O, ...]}, matrices of one row per output; 0 where nothing exists.
+      valid: bool masks of the same shapes, of the weights that exist: padding changes
+        neither a matrix nor its length.
     """
-    matrix = momentum.reshape(momentum.shape[0], -1)
-    exists = jnp.ones(matrix.shape, bool) if valid is None else valid.reshape(
-        matrix.shape)
-    longest = jnp.maximum(exists.any(1).sum(), exists.any(0).sum())
-    flat = orthogonal(matrix) * (LENGTH * jnp.sqrt(longest.astype(matrix.dtype)))
-    return flat.reshape(momentum.shape)
+    matrices = {name: leaf.reshape(leaf.shape[0], -1) for name, leaf in momenta.items()}
+    found = {}
+    for name, flat in orthogonal(matrices).items():
+        exists = jnp.ones(flat.shape, bool) if valid is None else valid[name].reshape(
+            flat.shape)
+        longest = jnp.maximum(exists.any(1).sum(), exists.any(0).sum())
+        length = LENGTH * jnp.sqrt(longest.astype(flat.dtype))
+        found[name] = (flat * length).reshape(momenta[name].shape)
+    return found
 
 
-def orthogonal(matrix: jax.Array) -> jax.Array:
-    """A matrix of the same singular vectors, with singular values of 0.7 to 1.2; of a
-    zero matrix zeros. By Newton-Schulz iterations: products alone."""
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = wide * jax.lax.rsqrt((wide * wide).sum() + TINY)
+def orthogonal(matrices: Kernels) -> Kernels:
+    """Matrices of the same singular vectors, with singular values of 0.7 to 1.2; zeros
+    of zero matrices. By Newton-Schulz iterations: products alone.
+
+    One loop for all of them, which is compiled once and not once per iteration.
+    """
+    wide = {name: x if x.shape[0] <= x.shape[1] else x.T
+            for name, x in matrices.items()}
+    first = {name: x * jax.lax.rsqrt((x * x).sum() + TINY) for name, x in wide.items()}
+    last, _ = jax.lax.scan(
+        lambda found, _: (jax.tree.map(_iterated, found), None), first,
+        length=ITERATIONS)
+    return {name: x if x.shape == matrices[name].shape else x.T
+            for name, x in last.items()}
+
+
+def _iterated(x: jax.Array) -> jax.Array:
     a, b, c = QUINTIC
-    for _ in range(ITERATIONS):
-        gram = _gram(x)
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x if wide is matrix else x.T
+    gram = _gram(x)
+    return a * x + (b * gram + c * gram @ gram) @ x
 
 
 def _gram(x: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.efforts import CHEAP, PLAIN, SHORT
+from sparse_jax.efforts import CHEAP, PLAIN, SHORT, UNSPLIT
 from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.batching import abstract, phases
 from sparse_jax.evaluation.grouping import group_trials
@@ -341,6 +341,8 @@ def test_the_compiler_takes_trouble_where_a_program_runs_long(wide, monkeypatch)
     assert config.batch_size == 32
     assert of('direct', config=dataclasses.replace(config, epochs=10**6)) == (
         CHEAP, PLAIN, CHEAP)
+    assert of('direct', method=METHODS['none']()) == (CHEAP, UNSPLIT, CHEAP)
+    assert of('patches', method=METHODS['none']()) == (CHEAP, PLAIN, CHEAP)
     for conv in ('patches', 'native'):
         longest = SHORT[conv] // (5 * 36)
         short, long = (dataclasses.replace(config, epochs=longest + i) for i in (0, 1))
