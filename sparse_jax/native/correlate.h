@@ -34,7 +34,7 @@ enum class Mode {
   kPlainBackward,   // the same with a turned kernel: the gradient of kPlain
   kSquares,         // out = a draw around w * x with variance v * x^2,
                     // slope = d out / d variance
-  kSquaresBackward  // out = w * x + 2 * centre * (v * (x * factor)) with turned kernels
+  kSquaresBackward  // out = w * x + 2 * centre * (v * share) with turned kernels
 };
 
 template <Mode mode>
@@ -42,9 +42,10 @@ constexpr bool pair = mode == Mode::kSquares || mode == Mode::kSquaresBackward;
 template <Mode mode>
 constexpr bool backward = mode == Mode::kPlainBackward || mode == Mode::kSquaresBackward;
 
-// Arrays of one correlation; those that the mode does not use are null.
+// Arrays of one correlation; those that the mode does not use are null. share: what of x
+// reaches the variances.
 struct Arrays {
-  const float *x, *factor, *centre;
+  const float *x, *share, *centre;
   const float *kernel, *second;
   float *out, *slope;
   const Noise* noise;
@@ -90,7 +91,7 @@ SPARSE_JAX_INLINE void tile(
     const int64_t ahead = origin + c * s.plane() + at.window.row1 * s.row();
     SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
       __builtin_prefetch(a.x + ahead + v * kLanes);
-      if (mode == Mode::kSquaresBackward) __builtin_prefetch(a.factor + ahead + v * kLanes);
+      if (mode == Mode::kSquaresBackward) __builtin_prefetch(a.share + ahead + v * kLanes);
     }
     for (int64_t i = at.window.row0; i < at.window.row1; ++i) {
       const int64_t line = origin + c * s.plane() + i * s.row();
@@ -102,8 +103,11 @@ SPARSE_JAX_INLINE void tile(
         SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
           x[v] = read(a.x + offset + v * kLanes);
           if (mode == Mode::kSquares) second[v] = x[v] * x[v];
-          if (mode == Mode::kSquaresBackward)
-            second[v] = x[v] * read(a.factor + offset + v * kLanes);
+          if (mode == Mode::kSquaresBackward) {
+            second[v] = read(a.share + offset + v * kLanes);
+            SPARSE_JAX_KEEP(second[v]);
+            SPARSE_JAX_KEEP(x[v]);
+          }
         }
         SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
           SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {

@@ -9,10 +9,10 @@
 
 namespace sparse_jax {
 
-// gradient: what arrives at the outputs; factor: of a pair, its share that reaches the
-// variances. kernel and second are written.
+// gradient: what arrives at the outputs; share: of a pair, what reaches the variances.
+// kernel and second are written.
 struct GradientArrays {
-  const float *x, *gradient, *factor;
+  const float *x, *gradient, *share;
   float *kernel, *second;
 };
 
@@ -23,7 +23,7 @@ constexpr int64_t kPiece = 512;
 // Operands of one tile over one piece.
 struct Piece {
   const float* gradient;
-  const float* factor;
+  const float* share;
   const float* x[kGradientTaps];
   const float* soon[3];   // what is read when the next row comes
   int64_t count, stride;  // stride: from one output map to the next
@@ -38,11 +38,17 @@ void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second
     Floats x[TB], square[TB];
     SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
       x[t] = read(p.x[t] + n);
+      SPARSE_JAX_KEEP(x[t]);
       if (pair) square[t] = x[t] * x[t];
     }
     SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
-      const Floats d = read(p.gradient + o * p.stride + n);
-      const Floats e = pair ? d * read(p.factor + o * p.stride + n) : d;
+      Floats d = read(p.gradient + o * p.stride + n);
+      SPARSE_JAX_KEEP(d);
+      Floats e = d;
+      if (pair) {
+        e = read(p.share + o * p.stride + n);
+        SPARSE_JAX_KEEP(e);
+      }
       SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
         mean[o][t] += d * x[t];
         if (pair) spread[o][t] += e * square[t];
@@ -74,7 +80,7 @@ void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t sec
     output = output + 1 < OB ? output + 1 : 0;
     p.soon[0] = p.x[0] + s.row();
     p.soon[1] = p.gradient + next;
-    if (pair) p.soon[2] = p.factor + next;
+    if (pair) p.soon[2] = p.share + next;
     float* to = sums + tap * kLanes;
     if (count == 3) accumulate<pair, OB, 3>(p, to, taps, second);
     if (count == 2) accumulate<pair, OB, 2>(p, to, taps, second);
@@ -131,7 +137,7 @@ void kernel_gradient(const Sizes& narrow, GradientArrays a) {
         for (int64_t o = 0; o < s.outputs; o += block) {
           const int64_t map = group * s.outputs + o;
           const int64_t offset = map * s.out_plane() + row * s.out_row() + n;
-          const Piece piece{a.gradient + offset, pair ? a.factor + offset : nullptr, {}, {},
+          const Piece piece{a.gradient + offset, pair ? a.share + offset : nullptr, {}, {},
                             std::min(kPiece, s.out_row() - n), s.out_plane()};
           dispatch_gradient<pair, most>(std::min(block, s.outputs - o), s, piece, x,
                                         sums.data() + map * s.taps() * kLanes, second);

@@ -84,6 +84,18 @@ SPARSE_JAX_INLINE Floats root(Floats value) {
 #endif
 }
 
+// Keeps a vector that was loaded in its register: a compiler that reads it from memory in
+// every multiply-add instead has no register for the other factor.
+#if defined(__AVX512F__)
+#define SPARSE_JAX_KEEP(value) asm("" : "+v"(value))
+#elif defined(__AVX__)
+#define SPARSE_JAX_KEEP(value) asm("" : "+x"(value))
+#elif defined(__aarch64__)
+#define SPARSE_JAX_KEEP(value) asm("" : "+w"(value))
+#else
+#define SPARSE_JAX_KEEP(value)
+#endif
+
 // Number of set bits: by one instruction where there is one, else by halves, quarters
 // and so on.
 SPARSE_JAX_INLINE Words count_bits(Words x) {
