@@ -14,9 +14,6 @@ from sparse_jax.study import confusions
 from sparse_jax.study.front import Member
 from sparse_jax.study.opened import OpenStudy
 
-_CHUNK = 500
-"""Images at a time in float64."""
-
 
 def predictions(study: OpenStudy, net: CompactNet, images: np.ndarray) -> np.ndarray:
     """The classes that a network gives images.
@@ -31,9 +28,7 @@ def predictions(study: OpenStudy, net: CompactNet, images: np.ndarray) -> np.nda
     """
     if study.settings.objectives.quantized:
         return np.asarray(classify(as_int8(net, study.dataset), images), np.int64)
-    return np.concatenate([
-        compact.classify(net, images[start:start + _CHUNK])
-        for start in range(0, len(images), _CHUNK)])
+    return compact.classify(net, images)
 
 
 def confusion_of(study: OpenStudy, net: CompactNet) -> np.ndarray:

@@ -18,6 +18,9 @@ from sparse_jax.ops.operation import Shape, Shapes
 
 LogitsT = TypeVar('LogitsT', np.ndarray, jax.Array)
 
+AT_ONCE = 500
+"""Images whose tensors are held at a time."""
+
 
 @dataclasses.dataclass(frozen=True)
 class CompactNet:
@@ -92,8 +95,13 @@ def run(net: CompactNet, images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def logits(net: CompactNet, images: np.ndarray) -> np.ndarray:
-    """[N, units] logits for raw images [N, H, W, C]; see `per_class` for one unit."""
-    return run(net, images)[net.nodes[-1].name]
+    """[N, units] logits for raw images [N, H, W, C]; see `per_class` for one unit.
+
+    Any number of images will do, one at least: `AT_ONCE` of them are run at a time.
+    """
+    last = net.nodes[-1].name
+    return np.concatenate([run(net, images[start:start + AT_ONCE])[last]
+                           for start in range(0, len(images), AT_ONCE)])
 
 
 def classify(net: CompactNet, images: np.ndarray) -> np.ndarray:

@@ -31,8 +31,6 @@ WHOLE = 1000
 SHARE = 3
 """A teacher's epochs, where none are asked for, are a part of a candidate's: it has to
 be good, not as good as it can be."""
-AT_ONCE = 500
-"""Images."""
 STEPS = 4096
 """The likeliest class counts so many: the order of sums, which depends on the number of
 cores, changes no probability."""
@@ -94,10 +92,7 @@ def probabilities(built: Setup, graph: Graph, outcome: Outcome) -> np.ndarray:
       [N, K] float32.
     """
     net, images = alone.compact_of(built, graph, outcome), built.dataset.train.images
-    logits = compact.per_class(np.concatenate([
-        compact.logits(net, images[start:start + AT_ONCE])
-        for start in range(0, len(images), AT_ONCE)]))
-    return rounded(logits)
+    return rounded(compact.per_class(compact.logits(net, images)))
 
 
 def rounded(logits: np.ndarray) -> np.ndarray:
