@@ -1,7 +1,10 @@
 """A user's .npz file. Nothing is ever unpickled."""
 
+import contextlib
 import pathlib
 import zipfile
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +17,14 @@ _COMPRESSION = 1100
 """Bytes that one byte of a zip can stand for, and a little more."""
 
 
+class Archive(NamedTuple):
+    """The arrays of an open file."""
+
+    names: list[str]
+    array: Callable[[str], np.ndarray]
+    """Of a name; DataError where it cannot be read."""
+
+
 def read(path: pathlib.Path) -> Pool:
     """Reads the arrays of a file, by the names of `named_arrays.read`.
 
@@ -21,20 +32,38 @@ def read(path: pathlib.Path) -> Pool:
       DataError: for a file that is no .npz, is damaged, holds objects (pickles), lacks
         arrays, or has an array with nearly the name of one that is missing.
     """
+    with opened(path, str(path), ACCEPTED) as archive:
+        return named_arrays.read(archive.names, archive.array, path)
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path, where: str, accepted: str) -> Iterator[Archive]:
+    """The arrays of a file while it is open, each read when it is asked for.
+
+    Args:
+      path: of the file.
+      where: what messages begin with.
+      accepted: the end of messages.
+
+    Raises:
+      DataError: the file is no .npz or is damaged. Of an array: it is damaged or not
+        there, holds objects (pickles), or claims more bytes than the file can hold.
+    """
     try:
         archive = np.load(path, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise TypeError('a single array')
     # What a damaged file raises depends on which of its bytes is wrong.
     except Exception as error:
-        raise _damaged(path, error) from error
+        raise _damaged(where, error, accepted) from error
     with archive:
-        return named_arrays.read(
-            archive.files, lambda key: _array(archive, key, path), path)
+        yield Archive(archive.files,
+                      lambda key: _array(archive, key, path, where, accepted))
 
 
 def _array(
-    archive: np.lib.npyio.NpzFile, key: str, path: pathlib.Path,
+    archive: np.lib.npyio.NpzFile, key: str, path: pathlib.Path, where: str,
+    accepted: str,
 ) -> np.ndarray:
     """One array, unless its header claims more than the file can hold."""
     try:
@@ -44,14 +73,14 @@ def _array(
         info = members.getinfo(name)
         claimed = _claimed(members, name)
         if max(claimed, info.file_size) > _COMPRESSION * (info.compress_size + 1):
-            raise DataError(f'{path}: {key:.60} claims {claimed} bytes, in a file of '
-                            f'{path.stat().st_size}; {ACCEPTED}')
+            raise DataError(f'{where}: {key:.60} claims {claimed} bytes, in a file of '
+                            f'{path.stat().st_size}; {accepted}')
         return archive[key]
     except DataError:
         raise
     # As above.
     except Exception as error:
-        raise _damaged(path, error) from error
+        raise _damaged(where, error, accepted) from error
 
 
 def _claimed(archive: zipfile.ZipFile, name: str) -> int:
@@ -67,5 +96,5 @@ def _claimed(archive: zipfile.ZipFile, name: str) -> int:
     return total
 
 
-def _damaged(path: pathlib.Path, error: Exception) -> DataError:
-    return DataError(f'{path}: cannot be read ({brief(error)}); {ACCEPTED}')
+def _damaged(where: str, error: Exception, accepted: str) -> DataError:
+    return DataError(f'{where}: cannot be read ({brief(error)}); {accepted}')

@@ -12,8 +12,9 @@ from typing import IO
 
 import numpy as np
 
+from sparse_jax.data import npz
 from sparse_jax.data.dataset import Dataset, split_digest
-from sparse_jax.data.errors import DataError, brief
+from sparse_jax.data.errors import DataError
 
 FILE = 'soft_labels.npz'
 """In the folder of a teacher."""
@@ -51,12 +52,10 @@ def read(file: str | os.PathLike[str], dataset: Dataset) -> np.ndarray:
     path, where = pathlib.Path(file).expanduser(), f'soft_labels={os.fspath(file)!r}'
     if not path.is_file():
         raise DataError(f'{where}: there is no such file; {MADE}')
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, found = (archive[key] for key in KEYS)
-    # What a damaged file raises depends on which of its bytes is wrong.
-    except Exception as error:
-        raise DataError(f'{where}: {brief(error)}; {MADE}') from error
+    with npz.opened(path, where, MADE) as archive:
+        if missing := [key for key in KEYS if key not in archive.names]:
+            raise DataError(f'{where}: holds no {missing[0]}; {MADE}')
+        images, found = map(archive.array, KEYS)
     if str(images) != split_digest(dataset.train):
         raise DataError(f'{where}: its teacher saw other images or labels than the '
                         f'training part of {dataset.name!r}; accepted: one of the same '

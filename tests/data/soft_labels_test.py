@@ -1,6 +1,8 @@
 """Soft labels: written, read again, and refused where they are of something else."""
 
 import dataclasses
+import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -71,3 +73,18 @@ def test_what_is_no_such_file_is_refused(tmp_path, images, content):
     with pytest.raises(data.DataError, match='launch.teach') as error:
         soft_labels.read(path, images)
     assert '\n' not in str(error.value)
+    if content == 'others':
+        assert 'holds no images' in str(error.value)
+
+
+def test_a_header_that_claims_a_petabyte_is_refused(tmp_path, images):
+    path = tmp_path / 'soft.npz'
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {
+        'descr': '<f4', 'fortran_order': False, 'shape': (10 ** 15, 3)})
+    with zipfile.ZipFile(path, 'w') as file:
+        for key in soft_labels.KEYS:
+            file.writestr(f'{key}.npy', header.getvalue())
+    with pytest.raises(data.DataError, match=r'claims \d+ bytes, in a file of') as error:
+        soft_labels.read(path, images)
+    assert str(error.value).startswith(f'soft_labels={str(path)!r}: ')
