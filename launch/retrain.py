@@ -14,6 +14,9 @@ continues.
 
 With --inherit every start goes on from the stored weights of its network: where the
 prior empties a network that is trained afresh, or where it is to be trained longer.
+
+What has learnt from a teacher (launch.teach) does so again; --soft_labels says where
+its file is now, if it has moved.
 """
 
 from __future__ import annotations
@@ -46,6 +49,9 @@ EPOCHS = flags.DEFINE_integer(
 MAX_TRAIN = flags.DEFINE_integer(
     'max_train', None, 'Training images, 0 for all; those of the study if absent.', 0,
     flag_values=FLAGS)
+SOFT_LABELS = cli.define_path(
+    'soft_labels', "The file of the study's teacher, if it is no longer where it was.",
+    FLAGS)
 TRUST = cli.define_trust(FLAGS)
 REPEATS = flags.DEFINE_integer(
     'repeats', 5, 'Random starts of each.', 1, flag_values=FLAGS)
@@ -115,7 +121,8 @@ def main(argv: list[str]) -> None:
     with open_study(WORKDIR.value, trust_factories=TRUST.value) as study:
         wanted = retraining.retraining(
             study, chosen(study), REPEATS.value, epochs=EPOCHS.value,
-            max_train=MAX_TRAIN.value, seed=SEED.value, inherit=INHERIT.value)
+            max_train=MAX_TRAIN.value, seed=SEED.value, inherit=INHERIT.value,
+            soft_labels=SOFT_LABELS.value)
         trials = study.records.rows()
         elsewhere = retraining.stored_weights(study, wanted)
     retraining.check_networks(OUT.value, wanted)
@@ -125,6 +132,7 @@ def main(argv: list[str]) -> None:
     platform = machines.platform_of(EXECUTOR)
     built = setup.build(settings, make_executor=make_executor,
                         lowering=lowering_of(OUT.value, settings, platform))
+    retraining.check_teacher(wanted, built.dataset)
     with contextlib.closing(built.evaluator.executor), \
             running.locked_study(built, OUT.value, platform) as records:
         tables.notes(tables.console(), built.dataset)

@@ -13,6 +13,7 @@ from sparse_jax.objectives import compact_costs
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import flatten, to_tree
+from sparse_jax.study import folder
 from sparse_jax.study import front as fronts
 from sparse_jax.study.finals import chosen
 from sparse_jax.study.opened import OpenStudy
@@ -72,7 +73,7 @@ class Searched:
     @property
     def kind(self) -> str:
         """What repetitions with other seeds have in common."""
-        return kind_of(self.study.settings)
+        return kind_of(self.study.settings, folder.teacher(self.study.records))
 
     def two_units(self, network: str) -> Totals | None:
         """Costs of a network with an output unit for each of two classes, as the paper
@@ -153,13 +154,18 @@ def fits(costs: Totals, limits: Limits) -> bool:
     return all(getattr(costs, field) <= most for field, most in limits.items())
 
 
-def kind_of(settings: Settings) -> str:
+def kind_of(settings: Settings, teacher: str = '') -> str:
     """All settings but the seed, the place of the data, the limit of the clock (what a
     search took is shown beside it), and those of a search by gradient that was not
-    asked for, as text."""
+    asked for, as text.
+
+    Args:
+      settings: of a study.
+      teacher: digest of what its teacher says, in place of where the file was.
+    """
     tree = flatten(to_tree(settings))
     gradient = any(value == 'differentiable' for value in tree.values())
     kept = {name: value for name, value in sorted(tree.items())
             if name not in ('seed', 'data.path', 'search.max_minutes')
             and (gradient or not name.startswith('differentiable.'))}
-    return repr(kept)
+    return repr(kept | {'data.soft_labels': teacher})

@@ -64,6 +64,8 @@ class Compared(NamedTuple):
     best: Record | None
     """The network that it stands for: the choice of its end, else that of least
     validation error within the soft bounds."""
+    teacher: str
+    """Digest of what its teacher says of the training images; '' without one."""
 
 
 class Group(NamedTuple):
@@ -135,9 +137,10 @@ def _read(path: pathlib.Path, name: str, objectives: Objectives) -> Compared:
         networks, rounds = records.networks(), records.rounds()
         used = (folder.DATA, folder.BOARD) if objectives.on_board else (folder.DATA,)
         inputs = {name: records.meta(name) or '' for name in used}
+        teacher = folder.teacher(records)
     return Compared(path, name, settings, inputs, tuple(networks),
                     history_of(networks, rounds, objectives),
-                    finals.chosen(networks, objectives))
+                    finals.chosen(networks, objectives), teacher)
 
 
 def history_of(
@@ -206,10 +209,12 @@ def _groups(studies: Sequence[Compared]) -> list[Group]:
     for study in studies:
         tree = locked(study.settings, 2)
         tree.pop(SEED)
-        # Teachers differ by where their files are: two are no seeds of one search.
-        tree['data.soft_labels'] = study.settings.data.soft_labels
+        # Two teachers are no seeds of one search, two places of one teacher are.
+        place = study.settings.data.soft_labels
+        tree['data.soft_labels'] = study.teacher or place
         key = json.dumps(tree, sort_keys=True)
-        trees[key] = tree
+        trees.setdefault(key, tree | {
+            'data.soft_labels': f'{place} {study.teacher[:8]}'.strip()})
         members.setdefault(key, []).append(study)
     every = list(trees.values())
     differing = [name for name in every[0]

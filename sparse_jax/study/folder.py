@@ -165,6 +165,12 @@ def described(records: study.Study) -> data.Description | None:
     return description.parse(records.meta(DESCRIPTION) or '')
 
 
+def teacher(records: study.Study) -> str:
+    """Digest of what the teacher of a study says of the training images, wherever its
+    file lies; '' of a study without one."""
+    return records.meta(SOFT) or ''
+
+
 def mark_finished(records: study.Study) -> None:
     """Note that the search with the settings of its folder has ended by itself."""
     records.set_meta(FINISHED, settings_digest(records.workdir))

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from sparse_jax import data, status
+from sparse_jax.data.soft_labels import digest
 from sparse_jax.objectives.goals import Objectives, counted_limits
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.reading import read
 from sparse_jax.settings.stored import of_seeds
 from sparse_jax.space import encoding
-from sparse_jax.study import planned
+from sparse_jax.study import folder, planned
 from sparse_jax.study.opened import OpenStudy
 from sparse_jax.study.outcome import Parent, outside
 from sparse_jax.study.records import Record, Study, StudyError
@@ -32,12 +33,14 @@ class Retraining(NamedTuple):
     """Of the new study: one round, every start a trial."""
     inherit: bool = False
     """Whether the starts go on from the stored weights of their network."""
+    teacher: str = ''
+    """Digest of the soft labels of the first study; '' if it has none."""
 
 
 def retraining(
     study: OpenStudy, rows: Sequence[Record], repeats: int, *,
     epochs: int | None = None, max_train: int | None = None, seed: int = 0,
-    inherit: bool = False,
+    inherit: bool = False, soft_labels: str | None = None,
 ) -> Retraining:
     """The new study of some networks of another one.
 
@@ -50,9 +53,11 @@ def retraining(
       seed: of a person, to draw other random numbers for the same networks.
       inherit: every start goes on from the stored posterior of its network, in place of
         fresh weights.
+      soft_labels: where the file of the study's teacher is now; where it was if None.
 
     Raises:
       ConfigError: more epochs, images or starts than a search can have.
+      StudyError: a file of a teacher that the study does not have.
     """
     settings = study.settings
     root = seed_of(settings, data.digest(study.dataset), rows, seed)
@@ -61,9 +66,28 @@ def retraining(
         train = change(train, epochs=epochs)
     if max_train is not None:
         images = change(images, max_train=max_train)
+    if soft_labels is not None:
+        if not images.soft_labels:
+            raise StudyError(f'soft_labels={soft_labels!r}: not allowed; allowed: none, '
+                             f'as the study in {str(study.folder)!r} has no teacher')
+        images = change(images, soft_labels=soft_labels)
     changed = change(settings, seed=root, train=train, data=images)
     new = planned.one_round(changed, len(rows) * repeats, inherit=inherit)
-    return Retraining(tuple(rows), repeats, read(new), inherit)
+    return Retraining(
+        tuple(rows), repeats, read(new), inherit, folder.teacher(study.records))
+
+
+def check_teacher(wanted: Retraining, dataset: data.Dataset) -> None:
+    """Refuse soft labels that are not those of the first study.
+
+    Raises:
+      StudyError: one line.
+    """
+    found = dataset.soft_labels
+    if found is not None and wanted.teacher not in ('', digest(found)):
+        raise StudyError(f'soft_labels={wanted.settings.data.soft_labels!r}: not what '
+                         'the teacher of the study said; allowed: the same file, '
+                         'wherever it is')
 
 
 def stored_weights(study: OpenStudy, wanted: Retraining) -> list[Parent]:

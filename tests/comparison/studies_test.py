@@ -72,6 +72,18 @@ def test_teachers_are_no_seeds(make):
     assert 'other.npz' in compared.groups[1].name
 
 
+def test_a_teacher_is_what_it_says_not_where_its_file_is(make):
+    made = [('a', '/one.npz', '1' * 64), ('b', '/moved.npz', '1' * 64),
+            ('c', '/one.npz', '2' * 64)]
+    compared = studies.compare([
+        make(name, meta={'soft labels': digest}, seed=seed, data__soft_labels=place)
+        for seed, (name, place, digest) in enumerate(made)])
+    assert [[one.name for one in group.studies] for group in compared.groups] == [
+        ['a', 'b'], ['c']]
+    first, second = (group.name for group in compared.groups)
+    assert 'one.npz_11111111' in first and 'one.npz_22222222' in second
+
+
 def test_seeds_are_groups_and_the_front_is_of_all(make):
     folders = [make('a', {0: 0.011}), make('b', {2: 0.012}, seed=1),
                make('c', {3: 0.010}, train__epochs=9)]

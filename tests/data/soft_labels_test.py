@@ -85,6 +85,6 @@ def test_a_header_that_claims_a_petabyte_is_refused(tmp_path, images):
     with zipfile.ZipFile(path, 'w') as file:
         for key in soft_labels.KEYS:
             file.writestr(f'{key}.npy', header.getvalue())
-    with pytest.raises(data.DataError, match=r'claims \d+ bytes, in a file of') as error:
+    with pytest.raises(data.DataError, match=r'claims \d+ bytes, in a') as error:
         soft_labels.read(path, images)
     assert str(error.value).startswith(f'soft_labels={str(path)!r}: ')

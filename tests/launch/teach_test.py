@@ -62,8 +62,25 @@ def test_a_search_learns_what_its_teacher_says(tmp_path, capsys):
     np.savez(moved, images=images, probabilities=other)
     found = command_line.run(capsys, *search, f'--config.data.soft_labels={moved}')
     assert found.code == 2 and 'what the teacher says' in found.err
+    # A retraining needs the same one, wherever it is.
+    again = ['retrain', f'--workdir={tmp_path}/taught', f'--out={tmp_path}/again',
+             '--trial=0', '--repeats=1', '--epochs=1']
+    found = command_line.run(capsys, *again, f'--soft_labels={moved}')
+    assert found.code == 2 and 'not what the teacher of the study said' in found.err
+    assert not (tmp_path / 'again').exists()
+    same = tmp_path / 'same.npz'
+    np.savez(same, images=images, probabilities=probabilities)
+    found = command_line.run(capsys, *again, f'--soft_labels={same}')
+    assert found.code == 0, found.err
+    with open_study(tmp_path / 'again') as study:
+        assert study.settings.data.soft_labels == str(same)
+    found = command_line.run(
+        capsys, 'retrain', f'--workdir={tmp_path}/plain', f'--out={tmp_path}/other',
+        f'--soft_labels={same}')
+    assert found.code == 2 and 'has no teacher' in found.err
     # Who reads needs no teacher.
     moved.unlink()
+    same.unlink()
     found = command_line.run(capsys, 'report', f'--workdir={tmp_path}/taught')
     assert found.code == 0, found.err
 

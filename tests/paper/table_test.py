@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -240,6 +241,26 @@ def test_settings_but_the_seed_tell_searches_apart():
     assert kind_of(read(config)) == first
     config.search.batch = 3
     assert kind_of(read(config)) != first
+
+
+def test_a_teacher_is_what_it_says_not_where_its_file_is():
+    config, kinds = sparse_jax.default_config(), []
+    for place, digest in (('/a', '1'), ('/b', '1'), ('/a', '2'), ('', '')):
+        config.data.soft_labels = place
+        kinds.append(kind_of(read(config), digest))
+    assert kinds[0] == kinds[1] and len(set(kinds)) == 3
+
+
+def test_searches_are_told_apart_by_the_digest_that_their_studies_keep():
+    settings = read(sparse_jax.default_config())
+    searches = []
+    for digest in ('1', '1', '2', None):
+        records = types.SimpleNamespace(
+            networks=list, stored_weights=set, meta={'soft labels': digest}.get)
+        searches.append(Searched(types.SimpleNamespace(
+            settings=settings, records=records)))
+    kinds = [one.kind for one in searches]
+    assert kinds[0] == kinds[1] and len(set(kinds)) == 3
 
 
 def test_competitors_run_here_stand_beside_the_published_ones():
