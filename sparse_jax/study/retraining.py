@@ -68,8 +68,8 @@ def retraining(
         images = change(images, max_train=max_train)
     if soft_labels is not None:
         if not images.soft_labels:
-            raise StudyError(f'soft_labels={soft_labels!r}: not allowed; allowed: none, '
-                             f'as the study in {str(study.folder)!r} has no teacher')
+            raise StudyError(f'soft_labels={soft_labels!r}: not allowed; allowed: none:'
+                             f' the study in {str(study.folder)!r} has no teacher')
         images = change(images, soft_labels=soft_labels)
     changed = change(settings, seed=root, train=train, data=images)
     new = planned.one_round(changed, len(rows) * repeats, inherit=inherit)
