@@ -24,7 +24,7 @@ from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.objectives.target import Target
 from sparse_jax.ops import lowering as lowerings
 from sparse_jax.ops.lowering import Lowering, chosen
-from sparse_jax.search import ahead, algorithms, reachable, starts, strategies
+from sparse_jax.search import ahead, algorithms, reachable, starts, strategies, trend
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
@@ -199,7 +199,9 @@ def make_algorithm(
         max_groups=s.max_groups or None, new_groups=s.new_groups or None,
         initial_groups=s.initial_groups or None, refuse=evaluator.refuse,
         facts=functools.partial(
-            facts_of, space, aims, prunes=settings.pruning.method != 'none'))
+            facts_of, space, aims, prunes=settings.pruning.method != 'none'),
+        learned=None if s.trend == 'none' else (
+            lambda archive, facts: trend.following(archive, space, facts)))
     model = algorithms.Model(
         log_objectives=(True,) * len(aims.names), rho=s.rho, maximize=EFFORT,
         layout=layout, most_rows=s.model_rows or None, propose=random_and_morphs(

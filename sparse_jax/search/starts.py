@@ -13,6 +13,7 @@ from sparse_jax.objectives.goal import Goal
 from sparse_jax.objectives.goals import Objectives, before_pruning
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.objectives.lower_bounds import bound_of
+from sparse_jax.search import trend
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.space import encoding, filling
@@ -27,6 +28,8 @@ that trains well two thirds survive (docs/starts.md)."""
 RIVALS = 4
 """Of networks that fill a budget those that multiply more err less, in short trainings
 (docs/starts.md)."""
+MORE_RIVALS = 16
+"""The same by what is known of more than that (`search.trend`)."""
 WHOLE_MAPS = ('working_memory', 'ram')
 """Costs that pruning lowers only by removing whole maps: mostly by nothing."""
 
@@ -54,13 +57,14 @@ def design(
       estimate: what `estimates` gives for it.
     """
     return filled(space, objectives, prunes=settings.pruning.method != 'none',
-                  refuses=refuses, estimate=estimate)
+                  refuses=refuses, estimate=estimate,
+                  learned=settings.search.trend != 'none')
 
 
 def filled(
     space: Space, objectives: Objectives, *, prunes: bool,
     refuses: Callable[[Graph], bool] = lambda graph: False,
-    estimate: Estimate = lambda graph: {},
+    estimate: Estimate = lambda graph: {}, learned: bool = False,
 ) -> Draw:
     """Draws of structures with widths and units as large as the targets allow.
 
@@ -71,11 +75,13 @@ def filled(
         targets, but those of `WHOLE_MAPS`.
       refuses: networks that are not worth training whatever their costs.
       estimate: costs on a board of networks that nothing prunes.
+      learned: whether rows come in the order of `trend.merit`.
 
     Returns:
-      A function of a key and a number of rows, see `space.filling.sample`. Of every
-      `RIVALS` rows of equal strides, in random order, that comes first which multiplies
-      most: whoever takes a few takes the first. Where no network of the table is within
+      A function of a key and a number of rows, see `space.filling.sample`. Whoever
+      takes a few takes the first: of every `RIVALS` rows of equal strides, in random
+      order, that which multiplies most; or of every `MORE_RIVALS` rows that which is
+      expected to err least. Where no network of the table is within
       the targets it draws from the prior.
     """
     spare = lambda goal: SPARE if prunes and goal.name not in WHOLE_MAPS else 1.0
@@ -92,25 +98,28 @@ def filled(
         key_draw, key_order = jax.random.split(key)
         rows = filling.sample(key_draw, space, num, fits, wanted)
         graphs = encoding.graphs(space, rows)
+        if learned:
+            return rows[_order(
+                key_order, [0] * num, trend.merit(graphs).tolist(), MORE_RIVALS)]
         strides = [max(node.stride for node in graph.nodes) for graph in graphs]
         macs = [graph_totals(graph).macs for graph in graphs]
-        return rows[_order(key_order, strides, macs)]
+        return rows[_order(key_order, strides, macs, RIVALS)]
 
     return draw
 
 
 def _order(
-    key: jax.Array, strides: Sequence[int], macs: Sequence[int]
+    key: jax.Array, kinds: Sequence[int], merits: Sequence[float], rivals: int
 ) -> list[int]:
-    """Indices in random order, but of every `RIVALS` of equal strides the one of most
-    MACs first: a stride saves three of four products and costs little accuracy."""
-    shuffled, rivals = generator(key).permutation(len(macs)).tolist(), {}
+    """Indices in random order, but of every `rivals` of one kind the one of most merit
+    first: a stride saves three of four products and costs little accuracy."""
+    shuffled, groups = generator(key).permutation(len(merits)).tolist(), {}
     for i in shuffled:
-        rivals.setdefault(strides[i], []).append(i)
-    best = [max(alike[i:i + RIVALS], key=macs.__getitem__)
-            for alike in rivals.values() for i in range(0, len(alike), RIVALS)]
-    first = [i for i in shuffled if i in set(best)]
-    return [*first, *(i for i in shuffled if i not in set(first))]
+        groups.setdefault(kinds[i], []).append(i)
+    best = {max(alike[i:i + rivals], key=merits.__getitem__)
+            for alike in groups.values() for i in range(0, len(alike), rivals)}
+    first = [i for i in shuffled if i in best]
+    return [*first, *(i for i in shuffled if i not in best)]
 
 
 def targets(objectives: Objectives) -> tuple[tuple[Goal, float], ...]:

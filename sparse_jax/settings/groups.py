@@ -198,6 +198,9 @@ class Search:
     """Share of suggestions that come from the surrogate."""
     model_rows: int = 1024
     """Trials that the surrogate sees (docs/searching.md); 0 for all."""
+    trend: str = 'none'
+    """structure: the surrogate models errors as multiples of a line through features of
+    whole networks, and filled starts come in its order (docs/starts.md); none."""
     stages: tuple[int, ...] = ()
     """Rounds before stages 2 and 3 start; () for stage 1."""
     inherit: bool = True

@@ -9,6 +9,7 @@ from sparse_jax.data.dataset import writable
 from sparse_jax.data.spec import IMAGE_SIZES, SPLITS, is_image_size
 from sparse_jax.differentiable.template import SYNTAX, WIDTHS, parse
 from sparse_jax.objectives.goal import COSTS, ERROR
+from sparse_jax.objectives.structure import TRENDS
 from sparse_jax.ops.lowering import FORMS
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import (
@@ -215,6 +216,7 @@ def _search_rules(settings: Settings) -> list[Rule]:
              'where config.budgets has one'),
         Rule('search.initial_design', s.initial_design, s.initial_design in DESIGNS,
              ', '.join(DESIGNS)),
+        Rule('search.trend', s.trend, s.trend in TRENDS, ', '.join(TRENDS)),
         Rule('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
         Rule('search.model_rows', s.model_rows,
              s.model_rows == 0 or _at_least(s.model_rows, 16), '0 (all) or 16 or more'),

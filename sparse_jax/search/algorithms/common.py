@@ -30,6 +30,8 @@ class Rules(NamedTuple):
     """The same for a batch of initial points."""
     facts: KnownFacts | None = None
     """(x [N, D]) -> what is known of the points before they are evaluated."""
+    learned: Callable[[Archive, KnownFacts], KnownFacts] | None = None
+    """(archive, facts) -> the same with what the archive says of the points."""
     refuse: Refuse | None = None
     """(x [N, D]) -> [N] bool: points that cannot meet a hard budget."""
 
@@ -48,9 +50,9 @@ def admission_of(
     if groups.matter and archive.size:
         groups = groups._replace(
             seen=dict(zip(domain.group(archive.x), archive.x)))
+    facts = rules.facts or (lambda x: Facts.nothing(len(x), width))
     return Admission(
-        domain,
-        rules.facts or (lambda x: Facts.nothing(len(x), width)),
+        domain, facts if rules.learned is None else rules.learned(archive, facts),
         rules.refuse or (lambda x: np.zeros(len(x), bool)),
         lambda x, active: np.ones(len(x)),
         frozenset(identity(archive.x)), groups)

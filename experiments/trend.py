@@ -1,0 +1,145 @@
+"""Fits what searches on several data sets have in common: the slopes of a trend.
+
+    python -m experiments.trend --out=FILE.json WORKDIR...
+
+Of every study, with filled starts and without pruning, it takes the first trainings of
+networks that inherit no weights. It prints how errors rank (Spearman) by slopes that
+were fitted to the studies of all other data sets, and by products alone; then, of the
+points that the surrogate suggested, by a trend that was fitted to the random ones before
+them, and by what the search itself had expected. It writes the slopes of all studies
+together (docs/starts.md).
+"""
+
+import contextlib
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from experiments.paper import command
+from sparse_jax.objectives import structure
+from sparse_jax.search import trend
+from sparse_jax.space import encoding
+from sparse_jax.study.errors import StudyError
+from sparse_jax.study.opened import open_study
+
+SHRINKAGE = 100.0
+"""Of the ridge regression over all studies."""
+FEWEST = 12
+"""Trainings of a study, at least."""
+
+
+class Trainings(NamedTuple):
+    """First trainings of a study's points, in their order."""
+
+    data: str
+    """The images, whatever their groups."""
+    vectors: np.ndarray
+    """[N, F] features."""
+    errors: np.ndarray
+    """[N] validation errors."""
+    expected: np.ndarray
+    """[N] what the search expected, NaN of random points."""
+    heirs: np.ndarray
+    """[N] bool: whose weights are inherited."""
+
+    @property
+    def own(self) -> 'Trainings':
+        """Those that inherit nothing."""
+        return Trainings(self.data, *(part[~self.heirs] for part in self[1:]))
+
+    @property
+    def z(self) -> np.ndarray:
+        """[N] logarithmic errors in standard deviations from their mean."""
+        y = np.log(np.maximum(self.errors, trend.LEAST_ERROR))
+        return np.clip((y - y.mean()) / y.std(), -trend.MOST, trend.MOST)
+
+    @property
+    def centred(self) -> np.ndarray:
+        """[N, F] features less their means."""
+        return self.vectors - self.vectors.mean(0)
+
+
+def read(workdir: str) -> Trainings:
+    """The first trainings of a study.
+
+    Raises:
+      StudyError: there is none there.
+    """
+    with contextlib.closing(open_study(workdir, needs_images=False)) as study:
+        rows = [row for row in study.records.rows()
+                if row.trial.rung == 0 and row.error is not None]
+        x = np.array([row.trial.row for row in rows])
+        vectors = structure.vectors(encoding.graphs(study.space, x)) if rows else x
+        return Trainings(
+            study.settings.data.name.removesuffix('_binary'), vectors,
+            np.array([row.error for row in rows], float),
+            np.array([row.predicted[0] if row.predicted else np.nan for row in rows]),
+            np.array([row.trial.parent is not None for row in rows], bool))
+
+
+def slopes(studies: Sequence[Trainings]) -> trend.Prior:
+    """Ridge regression over all studies, each about its own mean."""
+    x = np.concatenate([study.centred for study in studies])
+    z, spread = np.concatenate([study.z for study in studies]), x.std(0)
+    x = x / np.where(spread > 0, spread, 1.0)
+    slope = np.linalg.solve(x.T @ x + SHRINKAGE * np.eye(x.shape[1]), x.T @ z)
+    return trend.Prior(np.where(spread > 0, spread, 1.0), slope)
+
+
+def rank(expected: np.ndarray, errors: np.ndarray) -> float:
+    """Spearman's correlation; NaN of fewer than 8."""
+    return float(spearmanr(expected, errors)[0]) if len(errors) >= 8 else np.nan
+
+
+def correlations(study: Trainings, known: trend.Prior) -> list[float]:
+    """Of a study, as `HEADING` has them."""
+    own, later = study.own, np.isfinite(study.expected)
+    found = [rank(own.vectors @ (known.slope / known.spread), own.errors),
+             rank(-own.vectors[:, 0], own.errors)]
+    if later.sum() < 8 or later.all():
+        return [*found, np.nan, np.nan]
+    fitted = trend.fit(study.vectors[~later], study.errors[~later], known)
+    return [*found, rank(fitted.errors(study.vectors[later]), study.errors[later]),
+            rank(study.expected[later], study.errors[later])]
+
+
+HEADING = ('study', 'data', 'networks', 'slopes of other data', 'products alone',
+           'later: trend', 'later: search')
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table, write the file."""
+    parser = command.Parser(__doc__)
+    parser.add_argument('--out', default='', help='Where the slopes are written.')
+    parser.add_argument('workdirs', nargs='+', metavar='WORKDIR')
+    given = parser.parse_args(argv)
+    try:
+        studies = {pathlib.Path(path).name: read(path) for path in given.workdirs}
+    except StudyError as error:
+        command.fail(str(error))
+    studies = {name: study for name, study in studies.items()
+               if (~study.heirs).sum() >= FEWEST}
+    print('| ' + ' | '.join(HEADING) + ' |')
+    print('|---|---|' + '---:|' * (len(HEADING) - 2))
+    table = []
+    for name, study in studies.items():
+        others = [s.own for s in studies.values() if s.data != study.data]
+        if not others:
+            command.fail('all studies are of one data set; allowed: two or more')
+        table.append(correlations(study, slopes(others)))
+        print(f'| {name} | {study.data} | {len(study.own.errors)} | ' + ' | '.join(
+            f'{value:.2f}'.replace('nan', '–') for value in table[-1]) + ' |')
+    print('| mean | | | ' + ' | '.join(
+        f'{value:.2f}' for value in np.nanmean(table, 0)) + ' |')
+    if given.out:
+        own = [study.own for study in studies.values()]
+        pathlib.Path(given.out).write_text(trend.stored(
+            slopes(own), networks=sum(len(study.errors) for study in own),
+            studies=len(own), data=sorted({study.data for study in own})))
+
+
+if __name__ == '__main__':
+    main()
