@@ -5,7 +5,7 @@
 Of every study, with filled starts and without pruning, it takes the first trainings of
 networks that inherit no weights. It prints how errors rank (Spearman) by slopes that
 were fitted to the studies of all other data sets, and by products alone; then, of the
-points that the surrogate suggested, by a trend that was fitted to the random ones before
+points that the surrogate suggested, by a trend fitted to the random ones before
 them, and by what the search itself had expected. It writes the slopes of all studies
 together (docs/starts.md).
 """

@@ -116,7 +116,8 @@ def test_designs_have_names():
 def test_of_every_four_draws_the_busiest_comes_first():
     """Of ten: two fours and two more."""
     macs = [5, 3, 9, 1, 7, 2, 8, 4, 6, 0]
-    orders = [starts._order(jax.random.key(seed), [1] * 10, macs) for seed in range(50)]
+    orders = [starts._order(jax.random.key(seed), [1] * 10, macs, 4)
+              for seed in range(50)]
     for order in orders:
         assert sorted(order) == list(range(10))
         # The largest of all is first of its four, and so among the first three.
@@ -124,11 +125,12 @@ def test_of_every_four_draws_the_busiest_comes_first():
         # Each of the seven others is in some four that one of the three leads.
         assert all(sum(macs[i] <= macs[j] for j in order[:3]) for i in order[3:])
     assert len({tuple(order) for order in orders}) > 40
-    assert starts._order(jax.random.key(0), [], []) == []
+    assert starts._order(jax.random.key(0), [], [], 4) == []
 
 
 def test_networks_with_strides_have_rivals_of_their_own():
     macs, strides = [9, 8, 7, 6, 3, 2, 1, 0], [1, 1, 1, 1, 2, 2, 2, 2]
-    orders = [starts._order(jax.random.key(seed), strides, macs) for seed in range(20)]
+    orders = [starts._order(jax.random.key(seed), strides, macs, 4)
+              for seed in range(20)]
     assert {tuple(sorted(order[:2])) for order in orders} == {(0, 4)}
     assert {order[0] for order in orders} == {0, 4}
