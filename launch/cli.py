@@ -21,7 +21,7 @@ from typing import NoReturn, TextIO
 from absl import flags
 from ml_collections import ConfigDict
 
-from launch import compile_cache, config_flag, environment, log, usage
+from launch import compile_cache, config_flag, environment, host_memory, log, usage
 from sparse_jax import paths
 from sparse_jax.paths import PathError, local
 from sparse_jax.settings.errors import ConfigError
@@ -145,6 +145,7 @@ def _run(main: Main, values: flags.FlagValues, argv: list[str]) -> None:
         _show_warnings()
         config_flag.check_trust(values, argv)
         if 'cache_dir' in values:
+            host_memory.few_arenas()
             environment.settle()
             use_cache(values.cache_dir)
         main(rest)

@@ -6,7 +6,7 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from launch import ahead, tables
+from launch import ahead, host_memory, tables
 from sparse_jax import status
 from sparse_jax.data.description import describe
 from sparse_jax.objectives.goals import Objectives, best_under, figure, front_of
@@ -53,6 +53,9 @@ class Reporter:
                 tables.line(self.console, f'expected: {expected}')
         if news.phase == 'finished round':
             self.rounds = self.study.rounds()
+        if news.phase in (_PLAIN, 'finished round'):
+            # Compiling leaves holes.
+            host_memory.give_back()
         left, limit = self._time_left(news), 60 * self._minutes
         self.bar.update(
             self.task, left=left, total=limit or news.total,
