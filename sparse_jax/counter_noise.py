@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 _GOLDEN = np.uint32(0x9E3779B9)
+Strides = tuple[int, ...]
 _VARIANCE = 8.0 + 1.0 / 12.0  # of popcount(32 fair bits) plus a uniform on [0, 1)
 
 
@@ -47,6 +48,17 @@ def scramble(x: Any) -> Any:
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     x = (x ^ (x >> np.uint32(13))) * np.uint32(0xC2B2AE35)
     return x ^ (x >> np.uint32(16))
+
+
+def host_normal(seed: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """`normal` by NumPy: the same numbers but for their last digits."""
+    from scipy import special
+
+    words: Any = bits(cast(jax.Array, seed), index)
+    uniform = (words >> 8).astype(np.float32) * np.float32(2**-23)
+    edge = np.float32(1.0 - 2.0**-24)
+    inner = np.clip(uniform - np.float32(1.0 - 2.0**-24), -edge, edge)
+    return np.float32(np.sqrt(2.0)) * special.erfinv(inner)
 
 
 def normal(seed: jax.Array, index: jax.Array | np.ndarray) -> jax.Array:
@@ -99,13 +111,30 @@ def per_row(seed: jax.Array, count: int) -> jax.Array:
     return scramble(seed[:, None] ^ np.stack([rows, ~rows]))
 
 
-def indices(shape: tuple[int, ...], strides: tuple[int, ...]) -> jax.Array:
+@overload
+def indices(shape: Strides, strides: Strides) -> jax.Array: ...
+
+
+@overload
+def indices(shape: Strides, strides: Strides, host: bool) -> jax.Array | np.ndarray: ...
+
+
+def indices(
+    shape: Strides, strides: Strides, host: bool = False
+) -> jax.Array | np.ndarray:
     """Index of every element of `shape` as if it lay in an array with `strides`.
 
     Strides are those of the largest array that any padding may give, so that an
     element's index does not depend on the padding. uint32, wraps silently. Computed
     where it is used: as a constant it would be as large as the activations.
+
+    host: by NumPy, nothing is compiled.
     """
+    if host:
+        lines = np.ogrid[tuple(map(slice, shape))]
+        return np.asarray(sum(
+            line.astype(np.uint32) * np.uint32(stride % 2**32)
+            for line, stride in zip(lines, strides)))
     grid = jnp.zeros((), jnp.uint32)
     for axis, stride in enumerate(strides):
         line = jax.lax.broadcasted_iota(jnp.uint32, shape, axis)

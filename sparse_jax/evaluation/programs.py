@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from sparse_jax import efforts
-from sparse_jax.evaluation import batching, device_memory, host_finish
+from sparse_jax.evaluation import batching, device_memory, host_finish, host_start
 from sparse_jax.evaluation.batching import Batch, Phases
 from sparse_jax.evaluation.grouping import Member
 from sparse_jax.evaluation.machine import (
@@ -217,7 +217,13 @@ class Programs:
             return (lowered.compile(compiler_options=options),
                     on_mesh(lowered.out_info))
 
-        start, started = compiled('start', parts.start, (batch,), efforts_of.start)
+        procedure = self.recipe.procedure(skeleton, machine.lowering.conv)
+        if host_start.applies(machine, self.recipe):
+            start = host_start.HostStart(procedure, machine)
+            started = on_mesh(start.on_host(jax.tree.map(
+                lambda leaf: np.zeros(leaf.shape, leaf.dtype), batch)))
+        else:
+            start, started = compiled('start', parts.start, (batch,), efforts_of.start)
         learn, learnt = compiled(
             'learn', parts.learn, (batch, started, self.shared, np.int32(0)),
             efforts_of.learn)
@@ -226,7 +232,6 @@ class Programs:
                                  (batch, started, learnt, self.shared),
                                  efforts_of.finish)
             return Phases(start, learn, finish)
-        procedure = self.recipe.procedure(skeleton, machine.lowering.conv)
         alive = on_mesh(jax.tree.map(
             lambda leaf: jax.ShapeDtypeStruct((slots, *leaf.shape), leaf.dtype),
             host_finish.everything(procedure, candidate)))

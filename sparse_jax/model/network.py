@@ -1,8 +1,12 @@
 """The network of a skeleton in Flax: a pure function of graph and candidate."""
 
+from collections.abc import Mapping
+from typing import cast
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sparse_jax import counter_noise, ops
 from sparse_jax.model import sizes
@@ -97,6 +101,51 @@ def init(key: jax.Array, skeleton: Skeleton, candidate: Candidate) -> dict:
     """Fresh variables {'params', 'batch_stats'?}; no padding changes a true weight."""
     x = jnp.zeros((*skeleton.graph.image_shape(), 1))
     return dict(SparseNet(skeleton).init(key, candidate, x))
+
+
+def seed_of(key: jax.Array) -> jax.Array:
+    """[2] uint32, the seed (`counter_noise`) of the weights that `init` draws of a key,
+    whatever the network."""
+    return jnp.asarray(_Seed().init_with_output(key)[0])
+
+
+def host_init(
+    seed: np.ndarray, skeleton: Skeleton, valid: Mapping[str, Mapping[str, np.ndarray]],
+) -> dict[str, dict]:
+    """`init` by NumPy: nothing is traced, values differ in their last digits.
+
+    Args:
+      seed: [2] uint32 of `seed_of` the key.
+      skeleton: the padded network.
+      valid: `sizes.valid_weights` of the candidate on the host.
+    """
+    graph, shapes = skeleton.graph, skeleton.graph.shapes()
+    start = {'kernel': 0.0, 'bias': 0.0, 'scale': 1.0, 'shift': 0.0, 'mean': 0.0,
+             'var': 1.0}
+    fresh: dict[str, dict] = {
+        kind: {name: {part: np.full(leaf.shape, start[part], leaf.dtype)
+                      for part, leaf in leaves.items()}
+               for name, leaves in tree.items()}
+        for kind, tree in abstract(skeleton).items()}
+    for node in graph.weighted_nodes:
+        leaf, mask = fresh['params'][node.name], valid[node.name]['kernel']
+        index = ops.weights(node).index(
+            mask.shape, tuple(shapes[t] for t in node.inputs), graph.image_shape()[1:],
+            True)
+        own = np.asarray(counter_noise.derive(cast(jax.Array, seed), node.name))
+        fan_in = np.maximum(mask.sum(tuple(range(1, mask.ndim)), keepdims=True), 1)
+        scale = np.sqrt(2.0 / fan_in.astype(np.float32))
+        drawn = counter_noise.host_normal(own, np.asarray(index))
+        leaf['kernel'] = np.where(mask, drawn * scale, np.float32(0.0))
+    return fresh
+
+
+class _Seed(nn.Module):
+    """The randomness of a network's weights without the network."""
+
+    @nn.compact
+    def __call__(self) -> jax.Array:
+        return counter_noise.seeds(self.make_rng('params'))
 
 
 def abstract(skeleton: Skeleton) -> dict:

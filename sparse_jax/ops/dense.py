@@ -84,8 +84,10 @@ def _shape(node: Node, shapes: Shapes) -> Shape:
 
 
 def _index(
-    shape: Shape, sources: Sequence[Shape], image_size: tuple[int, int]
+    shape: Shape, sources: Sequence[Shape], image_size: tuple[int, int],
+    host: bool = True,
 ) -> np.ndarray:
+    del host
     rows = np.arange(shape[0], dtype=np.uint32)
     return rows[:, None] + element_ids(sources, image_size)
 

@@ -76,11 +76,10 @@ class Weights:
     elements_read: Callable[[Node, Shapes], int]
     """Static. (padded node, shapes of tensors) -> elements of one image's view, which a
     training keeps for its backward pass."""
-    index: Callable[
-        [Shape, Sequence[Shape], tuple[int, int]], jax.Array | np.ndarray]
+    index: Callable[..., jax.Array | np.ndarray]
     """(padded kernel shape, padded shapes of the inputs, (height, width) that no map
-    exceeds) -> uint32 number of every weight, for its initial value; no padding may
-    change the number of a weight."""
+    exceeds, whether by NumPy alone) -> uint32 number of every weight, for its initial
+    value; no padding may change the number of a weight."""
     valid: Callable[
         [Node, jax.Array, jax.Array, Sequence[Size], Sequence[Shape]], jax.Array]
     """Traced. (padded node, [O] bool true outputs, true kernel [], true sizes and

@@ -90,12 +90,13 @@ def elements_read(node: Node, shapes: Shapes) -> int:
 
 
 def index(
-    shape: Shape, sources: Sequence[Shape], image_size: tuple[int, int]
-) -> jax.Array:
+    shape: Shape, sources: Sequence[Shape], image_size: tuple[int, int],
+    host: bool = False,
+) -> jax.Array | np.ndarray:
     """`Weights.index` of a kernel [O, C, k, k], or [O, k, k]."""
     del sources, image_size
     maps = (MAX_INPUT_MAPS * MAX_KERNEL**2,) * (len(shape) == 4)
-    return counter_noise.indices(shape, maps + (MAX_KERNEL**2, MAX_KERNEL, 1))
+    return counter_noise.indices(shape, maps + (MAX_KERNEL**2, MAX_KERNEL, 1), host)
 
 
 def read(inputs: Sequence[jax.Array]) -> jax.Array:
