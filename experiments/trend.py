@@ -12,7 +12,7 @@ together (docs/starts.md).
 
 import contextlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -110,6 +110,29 @@ HEADING = ('study', 'data', 'networks', 'slopes of other data', 'products alone'
            'later: trend', 'later: search')
 
 
+def print_table(studies: Mapping[str, Trainings]) -> None:
+    """Every study by slopes of all other data sets, then means of each data set."""
+    print('| ' + ' | '.join(HEADING) + ' |')
+    print('|---|---|' + '---:|' * (len(HEADING) - 2))
+    found: dict[str, list[list[float]]] = {}
+    for name, study in studies.items():
+        known = slopes([s.own for s in studies.values() if s.data != study.data])
+        values = correlations(study, known)
+        found.setdefault(study.data, []).append([len(study.own.errors), *values])
+        _print_row(name, study.data, found[study.data][-1])
+    found['all'] = [values for some in found.values() for values in some]
+    for data, some in found.items():
+        columns = np.array(some).T
+        means = [column[np.isfinite(column)].mean() if np.isfinite(column).any()
+                 else np.nan for column in columns[1:]]
+        _print_row(f'{len(some)} studies', data, [columns[0].sum(), *means])
+
+
+def _print_row(name: str, data: str, values: Sequence[float]) -> None:
+    cells = ('–' if np.isnan(value) else f'{value:.2f}' for value in values[1:])
+    print(f'| {name} | {data} | {values[0]:.0f} | ' + ' | '.join(cells) + ' |')
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table, write the file."""
     parser = command.Parser(__doc__)
@@ -122,18 +145,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         command.fail(str(error))
     studies = {name: study for name, study in studies.items()
                if (~study.heirs).sum() >= FEWEST}
-    print('| ' + ' | '.join(HEADING) + ' |')
-    print('|---|---|' + '---:|' * (len(HEADING) - 2))
-    table = []
-    for name, study in studies.items():
-        others = [s.own for s in studies.values() if s.data != study.data]
-        if not others:
-            command.fail('all studies are of one data set; allowed: two or more')
-        table.append(correlations(study, slopes(others)))
-        print(f'| {name} | {study.data} | {len(study.own.errors)} | ' + ' | '.join(
-            f'{value:.2f}'.replace('nan', '–') for value in table[-1]) + ' |')
-    print('| mean | | | ' + ' | '.join(
-        f'{value:.2f}' for value in np.nanmean(table, 0)) + ' |')
+    if len({study.data for study in studies.values()}) < 2:
+        command.fail('studies of one data set; allowed: of two or more')
+    print_table(studies)
     if given.out:
         own = [study.own for study in studies.values()]
         pathlib.Path(given.out).write_text(trend.stored(

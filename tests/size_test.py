@@ -16,6 +16,7 @@ _FORMAT = "'dense' is a format of stored weights"
 NAMING = {
     'sparse_jax/space/architecture.py': 'the table of the paper in operations',
     'sparse_jax/space/layer_types.py': 'the layers of the paper in operations',
+    'sparse_jax/objectives/structure.py': 'kinds of layers are features of a network',
     'sparse_jax/space/sides.py': 'asks the table how an average pool shrinks a map',
     'sparse_jax/space/graph_file.py': 'a network ends in one dense classifier',
     'sparse_jax/search/teacher.py': 'the network of a teacher',

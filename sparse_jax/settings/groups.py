@@ -159,8 +159,7 @@ class Search:
     rounds: int = 4
     """Batches in all, at most; a study can be continued with more."""
     max_minutes: float = 0.0
-    """Wall-clock of all sessions of the study together: no round begins that would not
-    end in time. 0 for no clock; a study can be continued with more."""
+    """Of all sessions together: no round begins that would end later; 0 for any."""
     patience: int = 0
     """Rounds in a row without a gain of hypervolume that end the search; 0 for any."""
     final_share: float = 0.0
@@ -177,17 +176,17 @@ class Search:
     initial: int = 16
     """Random points before the surrogate takes over."""
     focus: str = 'front'
-    """Looked for: front, the trade-offs between all objectives (reports have them
-    either way); error, the least error within the hard budgets."""
+    """front: all trade-offs, which reports have either way; error: the least error
+    within the hard budgets."""
     strategy: str = 'suggest'
-    """suggest: the algorithm suggests every round; differentiable: all networks are
-    found by gradient before any is trained (docs/strategies.md)."""
+    """suggest: the algorithm, every round; differentiable: all networks are found by
+    gradient before any is trained (docs/strategies.md)."""
     initial_from: str = ''
-    """differentiable: what the search by gradient finds takes the place of the random
-    points, and the algorithm goes on from there; '' for random points."""
+    """differentiable: what the search by gradient finds, and the algorithm goes on from
+    there; '' for random points."""
     initial_design: str = 'prior'
-    """What random points are: prior, draws from the table; filled, its structures with
-    widths and units grown until a cost is at its hard budget or else its soft bound."""
+    """Random points: prior, of the table; filled, its structures with sizes grown until
+    a cost is at its hard budget or else its soft bound."""
     max_groups: int = 4
     """Compiled programs in one batch, 0 for any; few fill an accelerator better."""
     initial_groups: int = 2
@@ -199,8 +198,7 @@ class Search:
     model_rows: int = 1024
     """Trials that the surrogate sees (docs/searching.md); 0 for all."""
     trend: str = 'none'
-    """structure: the surrogate models errors as multiples of a line through features of
-    whole networks, and filled starts come in its order (docs/starts.md); none."""
+    """structure: of errors, as multiples of a trend (docs/searching.md); none."""
     stages: tuple[int, ...] = ()
     """Rounds before stages 2 and 3 start; () for stage 1."""
     inherit: bool = True
@@ -210,8 +208,8 @@ class Search:
     child_epochs: float = 0.5
     """Share of `train.epochs` that an heir trains."""
     rungs: tuple[float, ...] = ()
-    """Shares of its epochs after which a training is judged and goes on or not, rising,
-    as in (0.1, 0.3, 1.0); () trains every candidate to the end. docs/rungs.md."""
+    """Rising shares of its epochs after which a training goes on or not, as in
+    (0.1, 0.3, 1.0); () trains every candidate to the end. docs/rungs.md."""
     promote: float = 0.5
     """Share of the trainings of a rung that go on to the next."""
 
