@@ -17,6 +17,7 @@ from sparse_jax.evaluation.machine import AXIS, Machine, gather, place
 from sparse_jax.evaluation.recipe import Inherited, Recipe, Started
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.training.optimizers import MuonState, lengths_of
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import TrainState, Variables, init_state
 
@@ -74,6 +75,10 @@ class HostStart(NamedTuple):
             functools.partial(init_state, config=config), *variables)
         opt_state = jax.tree.map(
             lambda leaf: np.zeros(leaf.shape, leaf.dtype), like.opt_state)
+        is_muon = lambda part: isinstance(part, MuonState)
+        opt_state = jax.tree.map(
+            lambda part: part._replace(lengths=lengths_of(part.momentum, valid))
+            if is_muon(part) else part, opt_state, is_leaf=is_muon)
         aims = self.procedure.target is not None
         pressure: Any = np.float32(inherited.pressure if aims else 0.0)
         numbers: Any = np.int32(0), np.float32(0.0), pressure, np.float32(1.0)

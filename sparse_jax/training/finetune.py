@@ -32,7 +32,7 @@ def finetune(
              for name, mask in pruned.kernel.items()}
     slow = candidate._replace(learning_rate=0.1 * candidate.learning_rate)
     state, _ = train(
-        key, init_state(folded, {}, {}, plain.config), slow, data, order_key,
+        key, init_state(folded, {}, {}, plain.config, masks), slow, data, order_key,
         procedure=plain, valid=masks)
     tuned = jax.tree.map(
         lambda leaf, mask: jnp.where(mask, leaf, 0.0), state.params,

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
+from sparse_jax.ops.arrays import library_of
 from sparse_jax.train_config import TrainConfig
 
 EPSILON_ROOT = 1e-20
@@ -43,6 +45,8 @@ class MuonState(NamedTuple):
     """Of all that is no matrix."""
     momentum: dict[str, jax.Array]
     """{node: sum of the kernel's gradients}."""
+    lengths: dict[str, jax.Array]
+    """{node: [] of the direction of its kernel}, see `lengths_of`."""
 
 
 def optimizer(
@@ -53,8 +57,8 @@ def optimizer(
 
     Args:
       config: its `optimizer` and `clip_norm`.
-      valid: {node: {'kernel', ...}} masks of the weights that exist, which Muon takes
-        the sizes of its matrices from; None where there is no padding.
+      valid: {node: {'kernel', ...}} masks of the weights that exist, which the start of
+        Muon takes the sizes of its matrices from; None where there is no padding.
     """
     clip = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
     if config.optimizer == 'muon':
@@ -75,7 +79,8 @@ def _muon(valid: Tree | None) -> optax.GradientTransformation:
 
     def init(params: Any) -> Any:
         matrices, rest = _split(params)
-        return MuonState(others.init(rest), jax.tree.map(jnp.zeros_like, matrices))
+        return MuonState(others.init(rest), jax.tree.map(jnp.zeros_like, matrices),
+                         lengths_of(matrices, valid))
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         matrices, rest = _split(updates)
@@ -86,32 +91,43 @@ def _muon(valid: Tree | None) -> optax.GradientTransformation:
             lambda old, new: MOMENTUM * old + new, state.momentum, matrices)
         ahead = {name: MOMENTUM * momentum[name] + gradient
                  for name, gradient in matrices.items()}
-        exists = None if valid is None else {
-            name: valid[name]['kernel'] for name in matrices}
-        for name, kernel in directions_of(ahead, exists).items():
+        for name, kernel in directions_of(ahead, state.lengths).items():
             params[name] = {**params[name], 'kernel': kernel}
-        return (params, aux), MuonState(adam, momentum)
+        return (params, aux), MuonState(
+            adam, momentum, state.lengths)
 
     return optax.GradientTransformation(init, update)
 
 
-def directions_of(momenta: Kernels, valid: Kernels | None = None) -> Kernels:
-    """The momenta of kernels with equal singular values, of length `LENGTH`.
+def lengths_of(kernels: Kernels, valid: Tree | None = None) -> Kernels:
+    """{node: [] float32} what a matrix of equal singular values is multiplied by: its
+    root mean square is `LENGTH` then, where all of them are 1.
+
+    Args:
+      kernels: {node: [O, ...]}, of which the shapes count.
+      valid: {node: {'kernel', ...}} masks of the weights that exist: padding changes no
+        length. Arrays of the host give numbers of the host.
+    """
+    found = {}
+    for name, leaf in kernels.items():
+        exists: Any = np.ones(leaf.shape, bool) if valid is None else (
+            valid[name]['kernel'])
+        exists, library = exists.reshape(len(exists), -1), library_of(exists)
+        longest = library.maximum(exists.any(1).sum(), exists.any(0).sum())
+        found[name] = LENGTH * library.sqrt(longest.astype(np.float32))
+    return found
+
+
+def directions_of(momenta: Kernels, lengths: Kernels) -> Kernels:
+    """The momenta of kernels with equal singular values.
 
     Args:
       momenta: {node: [O, ...]}, matrices of one row per output; 0 where nothing exists.
-      valid: bool masks of the same shapes, of the weights that exist: padding changes
-        neither a matrix nor its length.
+      lengths: of these kernels, by `lengths_of`.
     """
     matrices = {name: leaf.reshape(leaf.shape[0], -1) for name, leaf in momenta.items()}
-    found = {}
-    for name, flat in orthogonal(matrices).items():
-        exists = jnp.ones(flat.shape, bool) if valid is None else valid[name].reshape(
-            flat.shape)
-        longest = jnp.maximum(exists.any(1).sum(), exists.any(0).sum())
-        length = LENGTH * jnp.sqrt(longest.astype(flat.dtype))
-        found[name] = (flat * length).reshape(momenta[name].shape)
-    return found
+    return {name: (flat * lengths[name]).reshape(momenta[name].shape)
+            for name, flat in orthogonal(matrices).items()}
 
 
 def orthogonal(matrices: Kernels) -> Kernels:

@@ -74,10 +74,11 @@ class Schedule(NamedTuple):
 
 
 def init_state(
-    params: dict, aux: dict, stats: dict, config: TrainConfig
+    params: dict, aux: dict, stats: dict, config: TrainConfig, valid: dict | None = None
 ) -> TrainState:
-    """State before the first step."""
-    opt_state = optimizer(config).init((params, aux))
+    """State before the first step; valid: masks of the weights that exist, None where
+    all of them do."""
+    opt_state = optimizer(config, valid).init((params, aux))
     return TrainState(params, aux, stats, opt_state, jnp.int32(0), jnp.float32(0.0),
                       jnp.float32(0.0), jnp.float32(1.0))
 
@@ -138,7 +139,7 @@ def train_step(
         loss_fn, has_aux=True)(
             trained, state, seed, batch, valid, settings, procedure=procedure)
     updates: Any
-    updates, opt_state = optimizer(config, valid).update(
+    updates, opt_state = optimizer(config).update(
         grads, state.opt_state, trained)
     factor = schedules.rate_factor(state.step / total, config.decay, config.schedule)
     if config.warmup:

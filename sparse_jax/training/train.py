@@ -46,7 +46,7 @@ def initialise(
     valid = sizes.valid_weights(procedure.skeleton, candidate)
     aux = procedure.method.init(variables['params'], valid)
     stats = variables.get('batch_stats', {})
-    return init_state(variables['params'], aux, stats, procedure.config)
+    return init_state(variables['params'], aux, stats, procedure.config, valid)
 
 
 def train(

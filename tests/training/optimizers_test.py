@@ -23,8 +23,10 @@ def _orthogonal(matrix):
 
 def _direction(momentum, valid=None):
     """Of one kernel."""
+    masks = None if valid is None else {'layer': {'kernel': valid}}
+    momenta = {'layer': momentum}
     return optimizers.directions_of(
-        {'layer': momentum}, None if valid is None else {'layer': valid})['layer']
+        momenta, optimizers.lengths_of(momenta, masks))['layer']
 
 
 @pytest.mark.parametrize('shape', SHAPES)
