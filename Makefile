@@ -36,7 +36,7 @@ quickstart: $(VENV)/.installed
 		--out=$(WORKDIR)/microbit
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

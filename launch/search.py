@@ -49,8 +49,10 @@ def first_line() -> str:
     if search.max_minutes:
         limits.append(f'{search.max_minutes:g} minutes')
     what = 'what a search would take' if DRY_RUN.value else 'search'
+    fills = search.initial_design == 'filled' and any(config.budgets.values())
+    slow = 'looking for starts that fill the budgets may take minutes; ' * fills
     return (f'{what} in {WORKDIR.value!r}: {data.name}, at most '
-            f'{" and ".join(limits)}; loading')
+            f'{" and ".join(limits)}; {slow}loading')
 
 
 def verify_front(built: setup.Setup, records: Study, folder: str) -> None:

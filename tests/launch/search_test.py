@@ -4,9 +4,11 @@ import csv
 import json
 import re
 import shutil
+import types
 
 import pytest
 
+from launch import search as launcher
 from sparse_jax import data
 from sparse_jax.study.opened import open_study
 from tests import tiny_study
@@ -33,6 +35,20 @@ def workdir(made, capsys):
         assert (result.code, result.err) == (0, '')
         made.with_name('out.txt').write_text(result.out)
     return made
+
+
+@pytest.mark.parametrize('design, most, said', [
+    ('filled', 900, True), ('filled', 0, False), ('prior', 900, False)])
+def test_the_first_line_says_what_may_take_minutes(monkeypatch, design, most, said):
+    flag = lambda value: types.SimpleNamespace(value=value)
+    monkeypatch.setattr(launcher, 'CONFIG', flag(tiny_study.config(
+        search__initial_design=design, budgets__model_size=most)))
+    monkeypatch.setattr(launcher, 'WORKDIR', flag('here'))
+    monkeypatch.setattr(launcher, 'DRY_RUN', flag(False))
+    line = launcher.first_line()
+    assert ('fill the budgets may take minutes' in line) is said
+    assert line.startswith("search in 'here': tiny, at most ")
+    assert line.endswith('; loading')
 
 
 def test_the_output_of_a_search(workdir):

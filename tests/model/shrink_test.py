@@ -69,15 +69,16 @@ def _pairs(rng, pruner, group, images):
     params, stats = variables['params'], variables.get('batch_stats', {})
     scatter = {}
     if pruner != 'random':
-        scatter = _scattered(rng, jax.vmap(
-            lambda p: METHODS[pruner]().init(p, None))(params))
-    x = network.prepare_images(skeleton, (images.astype(np.float32) - MEAN) / STD)
+        scatter = _scattered(rng, sampled.quick_jit(jax.vmap(
+            lambda p: METHODS[pruner]().init(p, None)))(params))
+    scaled = (images.astype(np.float32) - MEAN) / STD
 
     def masked(candidate, params, stats, scatter, masks):
         means, kept = _prune(
             pruner, skeleton, candidate, params, stats, scatter, masks)
         pruned = connectivity.live(skeleton, candidate, kept)
         folded = deploy.fold_and_mask(skeleton, means, stats, pruned)
+        x = network.prepare_images(skeleton, scaled)
         logits = deploy.predict(
             skeleton, folded, candidate, jax.numpy.moveaxis(x, 0, -1))
         layers = memory.layer_costs(skeleton, candidate, pruned)

@@ -3,6 +3,7 @@
 import re
 
 import jax
+import numpy as np
 import pytest
 
 from sparse_jax.objectives.graph_costs import graph_totals
@@ -65,7 +66,7 @@ def _check(budgets, slope=0.01):
 
 @pytest.mark.parametrize('budgets, word', [
     ({'latency': 0.01}, 'budgets.latency: 0.01 '), ({'flash': 9}, 'budgets.flash: 9 '),
-    ({'model_size': 2}, 'budgets.model_size: 2 '), ({'ram': 3}, 'budgets.ram: 3 '),
+    ({'model_size': 2}, 'budgets.model_size: 2 '), ({'ram': 1}, 'budgets.ram: 1 '),
     ({'flash': 900, 'latency': 0.01}, 'budgets.latency: 0.01 ')])
 def test_a_budget_that_nothing_unpruned_meets_is_one_line_with_the_least(
         budgets, word):
@@ -78,10 +79,10 @@ def test_a_budget_that_nothing_unpruned_meets_is_one_line_with_the_least(
     assert found is not None
     least = float(found[1])
     assert least > budgets[name]
-    # That much is reached, and no less.
-    _check({name: least})
+    # Another structure than those that are seen may take a little less, not half.
+    _check({name: 1.001 * least / reachable.SLACK})
     with pytest.raises(ConfigError):
-        _check({name: 0.999 * least})
+        _check({name: 0.999 * least / reachable.SLACK})
 
 
 def test_budgets_that_are_out_of_reach_together_are_named_together():
@@ -89,12 +90,15 @@ def test_budgets_that_are_out_of_reach_together_are_named_together():
     macs = [graph_totals(graph).macs for graph in filling.smallest(SMALL)]
     estimate = lambda graph: {'latency': graph_totals(graph).macs,
                               'flash': 1e6 / graph_totals(graph).macs}
-    fast, small = ('latency', min(macs)), ('flash', 1e6 / max(macs))
+    # Each as tight as it may be.
+    least = 1.001 * np.array([min(macs), 1e6 / max(macs)]) / reachable.SLACK
+    fast, small = zip(('latency', 'flash'), least.tolist())
     check = lambda *budgets: reachable.check_unpruned(
         AIMS._replace(budgets=budgets), SMALL, estimate)
     with pytest.raises(ConfigError, match='together') as caught:
         check(fast, small)
-    assert f'latency {min(macs)}, budgets.flash' in str(caught.value)
+    assert f'latency {least[0]:g}, budgets.flash' in str(caught.value)
+    assert 'takes at most 2 times as much' in str(caught.value)
     for budgets in ([fast], [small], []):
         check(*budgets)
 
