@@ -13,6 +13,7 @@ from sparse_jax.differentiable.template import (
     PLAIN_POOLS,
     PLAIN_STRIDES,
     RATES,
+    TYPES,
     WIDTHS,
     Decisions,
     Template,
@@ -97,7 +98,9 @@ def allowed(template: Template, space: Space | None) -> Decisions:
                          for pool in template.pools] for k in range(1, last + 1)])),
         np.ones((template.sizings, len(template.units)), bool),
         grid([f'stride-block-{k}' for k in range(1, last + 1)], template.strides),
-        _reduced(template))
+        _reduced(template),
+        grid([f'layer-type-{rows[i]}' for i in template.open], tuple(TYPES.values())
+             ).reshape(-1, len(TYPES)))
 
 
 def initial(template: Template) -> Decisions:

@@ -23,11 +23,14 @@ from sparse_jax.differentiable.template import (
     TYPES,
     Decisions,
     Template,
+    types_of,
 )
 
 SHARPNESS = 20.0
 """Of the smooth maximum, per budget: it exceeds the maximum of n equal layers by
 log(n) / 20 of the budget."""
+_LAST = 2
+"""Behind all parts of any layer."""
 _LOOSE = 1e9
 """A budget that no network exceeds, in place of an infinite one."""
 
@@ -99,14 +102,16 @@ def expected(
     for i, passage in enumerate(sizes.passages):
         there = choice.exists[i, 1]
         wide = (choice.width[i] * np.array(template.widths)).sum()
-        layer = _LAYERS[template.layers[i]](passage, choice.kernel[i], wide)
-        size += there * (layer.weights + wide)
-        macs += there * layer.macs
-        for j, part in enumerate(layer.parts):
-            beside = peaks.beside(held, (block, i, j), template)
-            steps.append(Step(there, *part, part.read + part.written + beside))
+        for kind, share in types_of(choice, i, template):
+            layer = _LAYERS[kind](passage.of(kind), choice.kernel[i], wide)
+            size += there * share * (layer.weights + wide)
+            macs += there * share * layer.macs
+            for j, part in enumerate(layer.parts):
+                beside = peaks.beside(held, (block, i, j), template)
+                steps.append(Step(
+                    there * share, *part, part.read + part.written + beside))
         if i + 1 in template.ends:
-            beside = peaks.beside(held, (block, i, len(layer.parts)), template)
+            beside = peaks.beside(held, (block, i, _LAST), template)
             steps += _pools(sizes.ends[block], choice.pool[block], beside, template)
             block += 1
     units = {branch: (choice.units[i % template.sizings] * np.array(template.units)

@@ -20,11 +20,13 @@ from sparse_jax.differentiable.template import (
     NEVER,
     Decisions,
     Template,
+    type_of,
 )
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.space import architecture, budget, encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.dimensions import Value
+from sparse_jax.space.layer_types import LAYER_TYPES
 from sparse_jax.space.sparse_space import Space
 
 Excess = Callable[[Graph], float]
@@ -140,8 +142,7 @@ def point_of(
         'left-branch': 'left' in template.branches,
         'right-branch': 'right' in template.branches, 'merge-type': template.merge}
     maps = 1 if choice.squeeze else template.input_shape[2]
-    spans = zip(template.blocks, template.firsts, template.ends, strict=True)
-    for k, (block, first, end) in enumerate(spans, 1):
+    for k, (first, end) in enumerate(zip(template.firsts, template.ends), 1):
         layers = [i for i in range(first, end) if choice.exists[i]]
         wanted |= {f'num-conv-layers-block-{k}': len(layers),
                    f'pool-block-{k}': bool(template.pools[choice.pool[k - 1]]),
@@ -150,10 +151,11 @@ def point_of(
                    f'residual-block-{k}': False}
         for l, i in enumerate(layers, 1):
             tag = f'block-{k}-layer-{l}'
-            wanted |= {f'layer-type-{tag}': block[i - first],
+            kind = type_of(choice, i, template)
+            wanted |= {f'layer-type-{tag}': kind,
                        f'kernel-size-{tag}': KERNELS[choice.kernel[i]],
                        f'num-filters-{tag}': template.widths[choice.width[i]]}
-            if i in template.reducing:
+            if LAYER_TYPES[kind].reduces:
                 left = choice.reduced[template.reducing.index(i)]
                 wanted[f'downsample-{tag}'] = min(
                     template.reduced[left] / maps, MOST_REDUCED)
@@ -205,7 +207,7 @@ def _thinnest(logits: Decisions) -> Iterator[Decisions]:
     ).reshape(a.shape[:-1]).astype(int)
     thin = {'width': least(logits.width), 'units': least(logits.units),
             'reduced': least(logits.reduced)}
-    open_ = ('exists', 'squeeze', 'rate', 'pool', 'kernel', 'stride')
+    open_ = ('exists', 'squeeze', 'rate', 'pool', 'kernel', 'stride', 'kind')
     places = [(name, place) for name in open_
               for place in np.ndindex(getattr(logits, name).shape[:-1])]
     options = [np.flatnonzero(_possible(np.asarray(getattr(logits, name))[place]))

@@ -27,6 +27,7 @@ from sparse_jax.differentiable.template import (
     stride_of,
 )
 from sparse_jax.space.architecture import POOL
+from sparse_jax.space.layer_types import LAYER_TYPES
 
 Pair = tuple[int, int]
 """Height and width."""
@@ -78,6 +79,13 @@ class Passage(NamedTuple):
     pixels: jax.Array
     """[H, W] of `Template.canvas`: how likely a pixel is one of the windows' results
     before a stride leaves some out."""
+    reduced: 'Passage | None' = None
+    """The same behind a 1x1 convolution, where that is one of several types."""
+
+    def of(self, kind: str) -> 'Passage':
+        """That of the layer as one of its types."""
+        reduces = self.reduced is not None and LAYER_TYPES[kind].reduces
+        return self.reduced if reduces else self
 
 
 class End(NamedTuple):
@@ -178,7 +186,20 @@ def geometry(choice: Decisions, template: Template) -> Geometry:
 
 def _passage(source: Extent, choice: Decisions, i: int, template: Template) -> Passage:
     """What layer i does."""
-    sizes, reduction = sizes_of(template), _reduction(source, choice, i, template)
+    reduction = _reduction(source, choice, i, template)
+    if i not in template.open:
+        return _windows(source, reduction, choice, i, template)
+    plain, reduced = (_windows(source, first, choice, i, template)
+                      for first in (None, reduction))
+    return plain._replace(reduced=reduced)
+
+
+def _windows(
+    source: Extent, reduction: Reduction | None, choice: Decisions, i: int,
+    template: Template,
+) -> Passage:
+    """What the windows of layer i do behind a 1x1 convolution, or none."""
+    sizes = sizes_of(template)
     read = source if reduction is None else reduction.target
     windows = jnp.einsum('ts,ksa->kta', read.table[:2], sizes.window)
     pixels = _pixels(choice.kernel[i] @ windows[:, 0], sizes)

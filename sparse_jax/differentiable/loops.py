@@ -17,7 +17,13 @@ from sparse_jax.differentiable import peaks
 from sparse_jax.differentiable.geometry import Extent, Geometry, Passage, sizes_of
 from sparse_jax.differentiable.heads import LEFT, RIGHT
 from sparse_jax.differentiable.peaks import Count, Outside
-from sparse_jax.differentiable.template import KERNELS, TYPES, Decisions, Template
+from sparse_jax.differentiable.template import (
+    KERNELS,
+    TYPES,
+    Decisions,
+    Template,
+    types_of,
+)
 from sparse_jax.space.architecture import POOL
 
 FARTHEST = 255
@@ -82,12 +88,13 @@ def loops(sizes: Geometry, choice: Decisions, template: Template) -> list[Loop]:
     # An image lives on the chip whether or not the network makes it.
     held = Outside(image, 0.0, held.first)
     for i, passage in enumerate(sizes.passages):
-        parts = _LAYERS[template.layers[i]](passage, choice, i, template)
         block = block_of(i, template)
-        found += [part._replace(
-            there=choice.exists[i, 1],
-            live=part.live + peaks.beside(held, (block, i, j), template))
-            for j, part in enumerate(parts)]
+        for kind, share in types_of(choice, i, template):
+            parts = _LAYERS[kind](passage.of(kind), choice, i, template)
+            found += [part._replace(
+                there=choice.exists[i, 1] * share,
+                live=part.live + peaks.beside(held, (block, i, j), template))
+                for j, part in enumerate(parts)]
     units = {branch: (choice.units[i % template.sizings] * np.array(template.units)
                       ).sum() for i, branch in enumerate(template.branches)}
     for layer in peaks.head(sizes.last.elements, units, held, template):

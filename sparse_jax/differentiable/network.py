@@ -19,13 +19,16 @@ from sparse_jax.differentiable.linear import Linear, shifted, uniform
 from sparse_jax.differentiable.template import (
     KERNELS,
     PLAIN_POOLS,
+    TYPES,
     Decisions,
     Template,
     stride_of,
+    types_of,
 )
 from sparse_jax.ops import grouped, lowering
 from sparse_jax.ops.product import product
 from sparse_jax.space.architecture import POOL
+from sparse_jax.space.layer_types import LAYER_TYPES
 
 _LARGEST = max(KERNELS)
 _SIDES = np.arange(_LARGEST)[None] < np.array(KERNELS)[:, None]
@@ -34,26 +37,25 @@ _TAPS = (_SIDES[:, :, None] & _SIDES[:, None]).astype(np.float32)
 
 
 def init(key: jax.Array, template: Template) -> tuple[Linear, ...]:
-    """Fresh weights of all layers, the fully connected ones and the classifier last:
-    uniform with the variance 2 / fan-in of a window of 3."""
-    maps, widest, found = template.input_shape[2], template.widths[-1], []
-    layers = len(template.layers)
-    keys = jax.random.split(key, layers + heads.layers(template))
-    for i in range(layers):
-        found.append(_fresh(keys[i], i, maps, template))
-        maps = widest
-    return (*found, *heads.init(keys[layers:], template))
+    """Fresh weights of `Template.operations`, the fully connected layers and the
+    classifier last: uniform with the variance 2 / fan-in of a window of 3."""
+    number = len(template.operations)
+    keys = jax.random.split(key, number + heads.layers(template))
+    found = [_fresh(one, kind, template.widths[-1] if i else template.input_shape[2],
+                    template)
+             for one, (i, kind) in zip(keys, template.operations)]
+    return (*found, *heads.init(keys[number:], template))
 
 
-def _fresh(key: jax.Array, i: int, maps: int, template: Template) -> Linear:
-    """Weights of layer i, which reads so many maps."""
+def _fresh(key: jax.Array, kind: str, maps: int, template: Template) -> Linear:
+    """Weights of a layer of this type, which reads so many maps."""
     key_kernel, key_first = jax.random.split(key)
     widest, taps, reduce = template.widths[-1], None, None
-    if template.layers[i] == 'SeparableConv2D':
+    if kind == TYPES['s']:
         taps = uniform(key_first, (maps, _LARGEST, _LARGEST), 9)
         kernel = uniform(key_kernel, (widest, maps), maps)
     else:
-        if i in template.reducing:
+        if LAYER_TYPES[kind].reduces:
             left = template.reduced[-1]
             reduce, maps = uniform(key_first, (left, maps), maps), left
         kernel = uniform(key_kernel, (widest, maps, _LARGEST, _LARGEST), 9 * maps)
@@ -65,7 +67,7 @@ def products(template: Template) -> int:
     """Multiply-accumulates of the relaxed network for one image."""
     params = jax.eval_shape(
         functools.partial(init, template=template), jax.random.key(0))
-    pixels, layers = math.prod(template.canvas), len(template.layers)
+    pixels, layers = math.prod(template.canvas), len(template.operations)
     sizes = [sum(leaf.size for leaf in (layer.kernel, layer.taps, layer.reduce)
                  if leaf is not None) for layer in params]
     return pixels * sum(sizes[:layers]) + sum(sizes[layers:])
@@ -88,7 +90,7 @@ def apply(
     x = _image(images, choice, template)
     sources = {heads.RIGHT: x}
     for i, passage in enumerate(sizes.passages):
-        y = _layer(params[i], choice, i, (x, passage), template, conv)
+        y = _typed(params, choice, i, (x, passage), template, conv)
         there = choice.exists[i, 1]
         # What can be left out reads as many maps as it writes.
         x = y if y.shape != x.shape else there * y + (1.0 - there) * x
@@ -96,15 +98,27 @@ def apply(
             k = template.ends.index(i + 1)
             x = _pooled(x, choice.pool[k], sizes.ends[k], template.pools)
             sources.setdefault(heads.LEFT, x)
-    return heads.apply(params[len(template.layers):], choice,
+    return heads.apply(params[len(template.operations):], choice,
                        sources | {heads.MAIN: x}, template)
+
+
+def _typed(
+    params: tuple[Linear, ...], choice: Decisions, i: int,
+    source: tuple[jax.Array, Passage], template: Template, conv: str,
+) -> jax.Array:
+    """What layer i writes where it is there: of all its types, mixed."""
+    x, passage = source
+    parts = [_layer(params[template.operations.index((i, kind))], choice, i,
+                    (x, passage.of(kind)), template, conv) * share
+             for kind, share in types_of(choice, i, template)]
+    return functools.reduce(jnp.add, parts)
 
 
 def _layer(
     layer: Linear, choice: Decisions, i: int, source: tuple[jax.Array, Passage],
     template: Template, conv: str,
 ) -> jax.Array:
-    """What layer i writes where it is there; source = (what it reads, its sizes)."""
+    """The same with these weights; source = (what it reads, its sizes)."""
     x, passage = source
     pixels = passage.pixels[None, :, :, None]
     taps = jnp.tensordot(choice.kernel[i], _TAPS, 1)

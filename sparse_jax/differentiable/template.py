@@ -19,12 +19,14 @@ from sparse_jax.space.sparse_space import MAX_BLOCKS, MAX_LAYERS, MERGE_TYPES
 
 TYPES = {'c': 'Conv2D', 's': 'SeparableConv2D', 'd': 'DownsampledConv2D'}
 """{letter of a template: type of a layer}, those whose costs have expectations."""
+OPEN = 'x'
+"""Letter, and type, of a layer that may be of any of `TYPES`: a decision."""
 BRANCHES = {'m': 'main', 'l': 'left', 'r': 'right'}
 """{letter of a template: branch with a fully connected layer}, in the order of a
 network."""
 HEAD, NEXT, SUM = '+', '-', 's'
-SYNTAX = (f'1 to {MAX_LAYERS} letters of {", ".join(TYPES)} for a block, up to '
-          f'{MAX_BLOCKS} blocks with {NEXT} between them, {HEAD} at the end for a '
+SYNTAX = (f'1 to {MAX_LAYERS} letters of {", ".join((*TYPES, OPEN))} for a block, up '
+          f'to {MAX_BLOCKS} blocks with {NEXT} between them, {HEAD} at the end for a '
           f'fully connected layer, with letters of {", ".join(BRANCHES)} after it for '
           f'one in each of these branches, and {SUM} where they are summed')
 KERNELS, RATES = (2, 3, 4, 5), (1, 2, 3, 4)
@@ -63,8 +65,10 @@ class Decisions(NamedTuple):
     stride: jax.Array | np.ndarray
     """[K, S] of the block's first layer, of `Template.strides`."""
     reduced: jax.Array | np.ndarray
-    """[D, Q] maps of the 1x1 convolution of every DownsampledConv2D, of
-    `Template.reduced`: at most half of those that it reads."""
+    """[D, Q] maps of the 1x1 convolution of every layer that can be a
+    DownsampledConv2D, of `Template.reduced`: at most half of those that it reads."""
+    kind: jax.Array | np.ndarray
+    """[X, 3] of `TYPES`: the type of every layer of `Template.open`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +78,8 @@ class Template:
     Attributes:
       input_shape: (height, width, channels) of the images.
       num_classes: units of the classifier.
-      blocks: types of the layers of every block, values of `TYPES`; all layers but
-        the first of a block can be left out.
+      blocks: types of the layers of every block, values of `TYPES` or `OPEN`; all
+        layers but the first of a block can be left out.
       branches: those of `BRANCHES` that have a fully connected layer: behind the last
         block, behind the first one, and behind the image.
       merge: of `MERGE_TYPES`, what the classifier reads where there is more than one.
@@ -109,10 +113,10 @@ class Template:
             that no network has.
         """
         kinds = [kind for block in self.blocks for kind in block]
-        unknown = [kind for kind in kinds if kind not in TYPES.values()]
+        unknown = [kind for kind in kinds if kind not in (*TYPES.values(), OPEN)]
         if unknown or not kinds or not self.widths:
             raise ValueError(f'blocks {self.blocks}, widths {self.widths}: allowed: '
-                             f'layers of {", ".join(TYPES.values())}')
+                             f'layers of {", ".join(TYPES.values())}, {OPEN}')
         ordered = tuple(b for b in BRANCHES.values() if b in self.branches)
         sides = len(set(ordered) - {'main'})
         if ordered != self.branches or self.merge not in MERGE_TYPES or (
@@ -166,10 +170,21 @@ class Template:
         return 1 if self.merge == 'Sum' else max(1, len(self.branches))
 
     @property
+    def open(self) -> tuple[int, ...]:
+        """The layers whose type is a decision."""
+        return tuple(i for i, kind in enumerate(self.layers) if kind == OPEN)
+
+    @property
+    def operations(self) -> tuple[tuple[int, str], ...]:
+        """(layer, type) of all that have weights of their own: open layers have every
+        type."""
+        return tuple((i, kind) for i, one in enumerate(self.layers)
+                     for kind in (TYPES.values() if one == OPEN else (one,)))
+
+    @property
     def reducing(self) -> tuple[int, ...]:
-        """The layers that begin with a 1x1 convolution."""
-        return tuple(i for i, kind in enumerate(self.layers)
-                     if LAYER_TYPES[kind].reduces)
+        """The layers that can begin with a 1x1 convolution."""
+        return tuple(i for i, kind in self.operations if LAYER_TYPES[kind].reduces)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -197,13 +212,13 @@ def parse(text: str) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...], str]
     parts, letters = trunk.split(NEXT), tail.removesuffix(SUM)
     summed, sides = letters != tail, set(letters) - {'m'}
     fine = len(parts) <= MAX_BLOCKS and all(
-        1 <= len(part) <= MAX_LAYERS and set(part) <= set(TYPES) for part in parts)
+        1 <= len(part) <= MAX_LAYERS and set(part) <= {*TYPES, OPEN} for part in parts)
     fine &= set(letters) <= set(BRANCHES) and len(set(letters)) == len(letters)
     if not fine or (summed and not sides):
         raise ValueError(f'{text!r:.40}: allowed: {SYNTAX}')
     main = bool(head) and (summed or not sides or 'm' in letters)
     wanted = sides | ({'m'} if main else set())
-    return (tuple(tuple(TYPES[letter] for letter in part) for part in parts),
+    return (tuple(tuple(TYPES.get(letter, OPEN) for letter in part) for part in parts),
             tuple(name for letter, name in BRANCHES.items() if letter in wanted),
             'Sum' if summed else 'Concatenate')
 
@@ -225,6 +240,23 @@ def reduced_of(
     if i not in template.reducing:
         return None
     return choice.reduced[template.reducing.index(i)]
+
+
+def types_of(
+    choice: Decisions, i: int, template: Template
+) -> list[tuple[str, jax.Array | float]]:
+    """(type, how likely it is) of layer i."""
+    if i not in template.open:
+        return [(template.layers[i], 1.0)]
+    shares = choice.kind[template.open.index(i)]
+    return list(zip(TYPES.values(), shares, strict=True))
+
+
+def type_of(choice: Decisions, i: int, template: Template) -> str:
+    """The type of layer i; `choice` has the index of every one."""
+    if i not in template.open:
+        return template.layers[i]
+    return tuple(TYPES.values())[choice.kind[template.open.index(i)]]
 
 
 def masked(logits: Decisions, allow: Decisions) -> Decisions:

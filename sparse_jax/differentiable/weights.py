@@ -7,7 +7,7 @@ import numpy as np
 from sparse_jax import ops
 from sparse_jax.differentiable.discretise import Network
 from sparse_jax.differentiable.linear import Linear
-from sparse_jax.differentiable.template import Template
+from sparse_jax.differentiable.template import Template, type_of
 from sparse_jax.ops.operation import Shape, Shapes
 
 
@@ -26,10 +26,11 @@ def exact_weights(
     """
     shapes, found = network.graph.shapes(), {}
     layers = [
-        *((params[i], part) for i in np.flatnonzero(network.choice.exists)
+        *((params[at], part) for at, (i, kind) in enumerate(template.operations)
+          if network.choice.exists[i] and kind == type_of(network.choice, i, template)
           for part in ('taps', 'reduce', 'kernel')
-          if getattr(params[i], part) is not None),
-        *((layer, 'kernel') for layer in params[len(template.layers):])]
+          if getattr(params[at], part) is not None),
+        *((layer, 'kernel') for layer in params[len(template.operations):])]
     nodes = network.graph.weighted_nodes
     summed = len(network.graph.layers) < len(network.graph.nodes)
     if len(nodes) != len(layers) or summed != (template.merge == 'Sum'):
