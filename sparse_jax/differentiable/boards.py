@@ -9,8 +9,7 @@ weights. Where every decision is made all are those of that network as
 what layers share is a product of expectations. Branches are joined in place.
 """
 
-import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -24,9 +23,6 @@ from sparse_jax.differentiable.template import PLAIN_POOLS, Decisions, Template
 from sparse_jax.export.code.c_tables import LAYER_STRUCT_BYTES, REQUANTISED_BYTES
 from sparse_jax.export.cost_model.measure import coefficients
 from sparse_jax.space.architecture import POOL
-
-_KINDS = ('unpacked', 'dense')
-"""Loops of networks that nothing prunes."""
 
 Counts = Mapping[str, Count]
 """{feature of a cost model: expected count}."""
@@ -54,15 +50,17 @@ def figures(
       template: the family.
       core: of the board; static.
     """
-    run = loops(sizes, choice, template)
-    shares = dict(zip(_KINDS, _kinds(run, _image_bytes(sizes, choice, template))))
+    found = loops(sizes, choice, template)
+    run = Loop(*(jnp.stack([jnp.float32(value) for value in column])
+                 for column in zip(*found)))
+    there = _kinds(run, _image_bytes(sizes, choice, template))
     work = [_map_work(sizes, choice, template), *(
-        counts for kind in _KINDS for counts in _work_of(run, shares[kind], kind))]
-    code = _code(run, shares, choice, template)
-    tables = sum(loop.there * (loop.weights + REQUANTISED_BYTES * loop.channels
-                               + LAYER_STRUCT_BYTES) for loop in run)
+        _work_of(run, there[kind], kind) for kind in there)]
+    code = _code(run, there, choice, template)
+    tables = (run.there * (run.weights + REQUANTISED_BYTES * run.channels
+                           + LAYER_STRUCT_BYTES)).sum()
     fit = coefficients(core)
-    of = lambda name: sum(_linear(fit[name], counts) for counts in work)
+    of = lambda name: jnp.stack([_linear(fit[name], counts) for counts in work]).sum()
     flash = tables + _linear(fit['code'], code)
     return Figures(flash, of('instructions'), of('cycles'))
 
@@ -84,47 +82,38 @@ def _image_bytes(sizes: Geometry, choice: Decisions, template: Template) -> Coun
     return first.elements + 2 * first.number * (choice.rate * widths * coarse).sum()
 
 
-def _kinds(
-    run: Sequence[Loop], image: Count
-) -> tuple[list[Count], list[Count]]:
-    """How likely every loop is there and runs over pairs, and over stored weights."""
-    arena = functools.reduce(
-        jnp.maximum, (loop.there * loop.live for loop in run), jnp.asarray(image))
-    fits = [arena - loop.live >= 2 * loop.pairs if isinstance(loop.pairs, jax.Array)
-            else False for loop in run]
-    pairs = [loop.there * jnp.where(fit, 1.0, 0.0) for loop, fit in zip(run, fits)]
-    return pairs, [loop.there - there for loop, there in zip(run, pairs)]
+def _kinds(run: Loop, image: Count) -> dict[str, jax.Array]:
+    """{kind: [n] how likely every loop is there and of it}."""
+    arena = jnp.maximum((run.there * run.live).max(), image)
+    fits = (run.pairs > 0) & (arena - run.live >= 2 * run.pairs)
+    pairs = run.there * jnp.where(fits, 1.0, 0.0)
+    return {'unpacked': pairs, 'dense': run.there - pairs}
 
 
-def _none(there: Sequence[Count]) -> Count:
-    """How likely nothing of this is there."""
-    return functools.reduce(
-        lambda product, one: product * (1.0 - one), there, jnp.float32(1))
+def _alone(there: jax.Array) -> jax.Array:
+    """[n] how likely none of the others is there."""
+    same = np.eye(len(there), dtype=bool)
+    return jnp.prod(jnp.where(same, 1.0, 1.0 - there), axis=1)
 
 
-def _work_of(
-    run: Sequence[Loop], there: Sequence[Count], kind: str
-) -> list[dict[str, Count]]:
+def _work_of(run: Loop, there: jax.Array, kind: str) -> Counts:
     """What the loops of a kind do; that of one that is the only one counts apart."""
-    found = []
-    for i, (loop, here) in enumerate(zip(run, there)):
-        once = _none([*there[:i], *there[i + 1:]])
-        done = {'channels': loop.channels, 'outputs': loop.outputs}
-        if kind == 'dense':
-            done |= {'dense_rows': loop.rows, 'dense_products': loop.products}
-        else:
-            done |= {'pair_calls': loop.calls * (1 - loop.doubles),
-                     'double_calls': loop.calls * loop.doubles / 2,
-                     'unpacked_weights': loop.weights}
-        counts = {f'{name}{tail}': here * share * count for name, count in done.items()
-                  for tail, share in (('', 1 - once), ('_once', once))}
-        if kind == 'unpacked':
-            pairs = loop.products + loop.bridges * loop.calls
-            counts |= {'pairs': here * pairs * (1 - loop.doubles),
-                       'double_pairs': here * pairs * loop.doubles / 2,
-                       'unpacked_pairs': here * loop.pairs * loop.channels}
-        found.append(counts | {'layers': here})
-    return found
+    done = {'channels': run.channels, 'outputs': run.outputs}
+    if kind == 'dense':
+        done |= {'dense_rows': run.rows, 'dense_products': run.products}
+    else:
+        done |= {'pair_calls': run.calls * (1 - run.doubles),
+                 'double_calls': run.calls * run.doubles / 2,
+                 'unpacked_weights': run.weights}
+    once = _alone(there)
+    counts = {f'{name}{tail}': there * share * count for name, count in done.items()
+              for tail, share in (('', 1 - once), ('_once', once))}
+    if kind == 'unpacked':
+        pairs = run.products + run.bridges * run.calls
+        counts |= {'pairs': there * pairs * (1 - run.doubles),
+                   'double_pairs': there * pairs * run.doubles / 2,
+                   'unpacked_pairs': there * run.pairs * run.channels}
+    return {name: count.sum() for name, count in (counts | {'layers': there}).items()}
 
 
 def _map_work(
@@ -158,21 +147,18 @@ def _map_work(
 
 
 def _code(
-    run: Sequence[Loop], shares: Mapping[str, Sequence[Count]], choice: Decisions,
-    template: Template,
-) -> dict[str, Count]:
+    run: Loop, there: Mapping[str, jax.Array], choice: Decisions, template: Template
+) -> Counts:
     """What the source contains."""
     plain = choice.squeeze[0] * (choice.rate * (np.array(template.rates) == 1)).sum()
-    means = sum(shares_[p] for shares_ in choice.pool
+    means = sum(shares[p] for shares in choice.pool
                 for p, pool in enumerate(template.pools) if pool not in PLAIN_POOLS)
     counts: dict[str, Count] = {
-        'always': 1.0, 'layers': sum(loop.there for loop in run), 'means': means,
+        'always': 1.0, 'layers': run.there.sum(), 'means': means,
         'downsamples': 1.0 - plain, 'summands':
         len(template.branches) * float(template.merge == 'Sum')}
-    for kind, there in shares.items():
-        one = sum(here * _none([*there[:i], *there[i + 1:]])
-                  for i, here in enumerate(there))
-        some = 1.0 - _none(there)
+    for kind, here in there.items():
+        one, some = (here * _alone(here)).sum(), 1.0 - jnp.prod(1.0 - here)
         counts |= {f'one_{kind}': one, f'many_{kind}': some - one}
         if kind == 'unpacked':
             counts |= {'unpack': some, 'dot': some}

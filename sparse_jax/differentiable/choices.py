@@ -82,7 +82,8 @@ def allowed(template: Template, space: Space | None) -> Decisions:
     """
     rows = _rows(template)
     grid = lambda names, values: _some(np.array(
-        [[_has(space, name, value) for value in values] for name in names]))
+        [[_has(space, name, value) for value in values] for name in names], bool
+    ).reshape(-1, len(values)))
     rate = np.array([_has_rate(space, rate) for rate in template.rates])
     colour = template.input_shape[2] > 1
     squeeze = grid(['downsample-input-in-depth'], (False, True))[0] & [True, colour]
@@ -99,8 +100,7 @@ def allowed(template: Template, space: Space | None) -> Decisions:
         np.ones((template.sizings, len(template.units)), bool),
         grid([f'stride-block-{k}' for k in range(1, last + 1)], template.strides),
         _reduced(template),
-        grid([f'layer-type-{rows[i]}' for i in template.open], tuple(TYPES.values())
-             ).reshape(-1, len(TYPES)))
+        grid([f'layer-type-{rows[i]}' for i in template.open], tuple(TYPES.values())))
 
 
 def initial(template: Template) -> Decisions:

@@ -226,8 +226,8 @@ class Differentiable:
     """The search by gradient, where a strategy asks for it."""
 
     templates: tuple[str, ...] = ('cc',)
-    """Families of networks, one program each, as docs/strategies.md spells them: c, s
-    and d for the layers of a block, - between blocks, + and branches at the end."""
+    """Families of networks, one program each, as docs/strategies.md spells them: c, s,
+    d or x for the layers of a block, - between blocks, + and branches at the end."""
     budgets: int = 8
     """Sets of budgets of every template, from those of the search downwards."""
     seeds: int = 1

@@ -65,7 +65,7 @@ def _measured(graph, boards=BOARDS):
 
 
 @pytest.mark.parametrize('text, space', [
-    ('c', SPACE), ('sc+', SPACE), ('cs-d', PRESET)])
+    ('c', SPACE), ('xc+', SPACE), ('cs-d', PRESET)])
 def test_made_decisions_cost_what_is_measured(text, space):
     template = template_of(text, space)
     costs = _figures(template)
@@ -111,7 +111,7 @@ def test_no_network_has_less_flash_than_its_code():
 
 
 def test_gradients_are_those_of_differences():
-    template, rng = template_of('sd+', PRESET, widest=3), np.random.default_rng(1)
+    template, rng = template_of('x+', PRESET, widest=3), np.random.default_rng(1)
     chosen = one_hot(draw(rng, template, PRESET), template)
     logits = jax.tree.map(
         lambda a: jnp.asarray(a + rng.normal(size=a.shape), jnp.float32), chosen)

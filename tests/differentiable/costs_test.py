@@ -78,7 +78,7 @@ def test_two_classes_are_counted_as_the_table_counts_them():
 
 def test_expectations_are_means_over_networks():
     """Against all networks of independent decisions, each by its probability."""
-    template = template_of('cs-d+lr', PRESET, widest=4)
+    template = template_of('xs-d+lr', PRESET, widest=4)
     one = draw(np.random.default_rng(0), template, PRESET)
     one = one._replace(rate=np.array(0), squeeze=np.array(0))
     shares = jax.tree.map(np.array, one_hot(one, template))
@@ -87,7 +87,8 @@ def test_expectations_are_means_over_networks():
     shares.kernel[0] = (0.2, 0.8, 0.0, 0.0)
     shares.pool[0] = (0.6, 0.1, 0.2, 0.1)
     shares.stride[0] = (0.7, 0.3)
-    shares.reduced[0] = (0.2, 0.8)
+    shares.reduced[1] = (0.2, 0.8)
+    shares.kind[0] = (0.5, 0.2, 0.3)
     costs = _costs(template)
     spent, total = costs(shares), None
     for chance, made in _networks(one, shares):
@@ -111,7 +112,7 @@ def _networks(one, shares):
 
 
 def test_gradients_are_those_of_differences():
-    template, rng = template_of('cd+r', PRESET, widest=4), np.random.default_rng(1)
+    template, rng = template_of('cx+r', PRESET, widest=4), np.random.default_rng(1)
     chosen = one_hot(draw(rng, template, PRESET), template)
     logits = jax.tree.map(
         lambda a: jnp.asarray(a + rng.normal(size=a.shape), jnp.float32), chosen)

@@ -56,7 +56,7 @@ def _exact(graph, base, params, images):
 
 @pytest.mark.parametrize('text, finest, space', [
     *((text, 1, SPACE) for text in TEMPLATES[2:]), ('cc', 2, SPACE),
-    ('sd', 1, PRESET), ('c-d+lr', 1, PRESET)])
+    ('xd', 1, PRESET), ('c-d+lr', 1, PRESET)])
 def test_made_decisions_are_the_exact_network(text, finest, space):
     template, base = template_of(text, space, finest=finest), base_of(space)
     rng = np.random.default_rng(4)

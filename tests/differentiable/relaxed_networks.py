@@ -13,7 +13,7 @@ from sparse_jax.space.restriction import restrict
 from sparse_jax.space.sparse_space import Space, sparse_space
 
 IMAGE, CLASSES = (15, 14, 3), 5
-TEMPLATES = ('c', 'cd', 'cs-d', 'sc-s+', 'ccc+', 'dd-s+lr', 'd+mr', 'cd-c+lrs')
+TEMPLATES = ('c', 'cd', 'cs-d', 'sc-s+', 'xcx+', 'dd-s+lr', 'd+mr', 'cd-c+lrs')
 
 
 def space_of(
