@@ -3,6 +3,7 @@
     python -m experiments.strategies --workdir=runs/strategies --data=digits
     python -m experiments.strategies --workdir=runs/strategies --data=mnist --path=DIR
     python -m experiments.strategies --workdir=runs/strategies --data=mnist --table
+    python -m experiments.strategies --workdir=runs/open --templates=xx --seeds=0
 
 Every search is a study of its own in WORKDIR/DATA/STRATEGY_SEED and a process of its
 own, without a cache of compiled programs. Its clock is that of the processor, all
@@ -116,13 +117,17 @@ class UsedUp(Exception):
     """Ends a search."""
 
 
-def settings_of(name: str, strategy: str, seed: int, path: str) -> Any:
-    """The checked settings of a search."""
+def settings_of(
+    name: str, strategy: str, seed: int, path: str, templates: str = ''
+) -> Any:
+    """The checked settings of a search; `templates` as of the command line."""
     task = TASKS[name]
     config = task.config()
     config.update_from_flattened_dict(task.changes | STRATEGIES[strategy] | {
         'seed': seed, 'data.path': path, 'search.rounds': 1000, 'search.batch': 8,
-        'search.initial': 16, 'runtime.workers': 1})
+        'search.initial': 16, 'runtime.workers': 1} | ({
+            'differentiable.templates': tuple(templates.split(','))} if templates
+            else {}))
     return read(config)
 
 
@@ -242,7 +247,7 @@ def _run(given: argparse.Namespace, seconds: float) -> None:
     for name, strategy, seed, folder in cells(given):
         if is_done(folder, seconds):
             continue
-        settings = settings_of(name, strategy, seed, given.path)
+        settings = settings_of(name, strategy, seed, given.path, given.templates)
         print(f'{name}: {strategy}, seed {seed}', flush=True)
         process = spawn.Process(target=_child, args=(settings, str(folder), seconds))
         process.start()
@@ -275,6 +280,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', default='0,1,2', metavar='N,N,...')
     parser.add_argument('--strategies', default=','.join(STRATEGIES),
                         metavar='NAME,NAME,...')
+    parser.add_argument('--templates', default='', metavar='TEXT,TEXT,...',
+                        help='Of the search by gradient, in a workdir of their own.')
     parser.add_argument('--table', action='store_true', help='Run nothing.')
     given = parser.parse_args(argv)
     given.strategies = given.strategies.split(',')
