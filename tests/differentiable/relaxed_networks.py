@@ -63,6 +63,21 @@ def one_hot(choice: Decisions, template: Template) -> Decisions:
         for index, mask in zip(choice, allowed(template, None))))
 
 
+def check_gradients(total, logits: Decisions) -> None:
+    """Every decision moves a function, as much as its differences say; one program."""
+    both = jax.jit(jax.value_and_grad(total))
+    grads, step = both(logits)[1], 1e-2
+    assert all(np.abs(g).max() > 1e-4 for g in jax.tree.leaves(grads) if g.size)
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        way = Decisions(*(rng.normal(size=a.shape).astype(np.float32) for a in logits))
+        ends = [both(jax.tree.map(lambda a, d, s=s: a + s * d, logits, way))[0]
+                for s in (step, -step)]
+        slope = sum(float((g * d).sum()) for g, d in zip(grads, way))
+        np.testing.assert_allclose(
+            (ends[0] - ends[1]) / (2 * step), slope, rtol=2e-2, atol=2e-2)
+
+
 def graph_of(choice, template, space, base):
     """Its exact graph, as a row of the table has it."""
     row = encoding.encode(space, discretise.point_of(choice, template, space, base))

@@ -19,7 +19,7 @@ from sparse_jax.training.data import TrainData, train_data
 from tests.differentiable.relaxed_networks import base_of, space_of, template_of
 
 SPACE = space_of((8, 8, 1), 10)
-TEMPLATE = template_of('cd', SPACE, widest=4)
+TEMPLATE = template_of('x', SPACE, widest=4)
 CONFIG = Config(TEMPLATE, steps=6, batch_size=16, conv=lowering.chosen().conv)
 ALLOW = allowed(TEMPLATE, SPACE)
 AT_ONCE, ONE_SEED = 8, np.zeros(1, np.int32)
@@ -43,10 +43,10 @@ def _budgets(number):
     return found
 
 
-def _front(digits, budgets, key=0, at_once=False):
+def _front(digits, budgets, key=0, at_once=False, seed=0):
     assert len(budgets) == AT_ONCE
-    found = front(jax.random.key(key), digits, stacked(budgets), ONE_SEED, CONFIG,
-                  ALLOW, at_once)
+    found = front(jax.random.key(key), digits, stacked(budgets), ONE_SEED + seed,
+                  CONFIG, ALLOW, at_once)
     return jax.tree.map(lambda a: a[0], found)
 
 
@@ -97,11 +97,14 @@ def test_neighbours_and_a_shared_warmup_change_nothing(digits):
 
 
 def test_steps_at_held_choices_change_no_decision(digits):
-    config = dataclasses.replace(CONFIG, holds=False)
-    assert (config.warmup, config.last, CONFIG.last) == (1, 5, 6)
+    template = template_of('c', SPACE, widest=2)
+    own = dataclasses.replace(CONFIG, template=template)
+    config = dataclasses.replace(own, holds=False)
+    assert (config.warmup, config.last, own.last) == (1, 5, 6)
     run = lambda config: jax.jit(lambda: searching.search(
-        jax.random.key(0), digits, _budgets(1)[0], config, ALLOW))()
-    whole, short = run(CONFIG), run(config)
+        jax.random.key(0), digits, _budgets(1)[0], config,
+        allowed(template, SPACE)))()
+    whole, short = run(own), run(config)
     for a, b in zip(whole.logits, short.logits):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     assert short.entropy == 0 < whole.entropy
@@ -109,9 +112,8 @@ def test_steps_at_held_choices_change_no_decision(digits):
 
 
 def test_seeds_differ(digits):
-    found = front(jax.random.key(0), digits, stacked(_budgets(1)),
-                  np.arange(2, dtype=np.int32), CONFIG, ALLOW)
-    assert not np.array_equal(found.logits.width[0], found.logits.width[1])
+    found = [_front(digits, _budgets(AT_ONCE), seed=seed) for seed in range(2)]
+    assert not np.array_equal(*(one.logits.width for one in found))
 
 
 def test_decisions_follow_budgets_and_weights_the_images():
