@@ -57,8 +57,8 @@ def figures(
     work = [_map_work(sizes, choice, template), *(
         _work_of(run, there[kind], kind) for kind in there)]
     code = _code(run, there, choice, template)
-    tables = (run.there * (run.weights + REQUANTISED_BYTES * run.channels
-                           + LAYER_STRUCT_BYTES)).sum()
+    tables = jnp.sum(run.there * (
+        run.weights + REQUANTISED_BYTES * run.channels + LAYER_STRUCT_BYTES))
     fit = coefficients(core)
     of = lambda name: jnp.stack([_linear(fit[name], counts) for counts in work]).sum()
     flash = tables + _linear(fit['code'], code)
@@ -84,7 +84,7 @@ def _image_bytes(sizes: Geometry, choice: Decisions, template: Template) -> Coun
 
 def _kinds(run: Loop, image: Count) -> dict[str, jax.Array]:
     """{kind: [n] how likely every loop is there and of it}."""
-    arena = jnp.maximum((run.there * run.live).max(), image)
+    arena = jnp.maximum(jnp.max(run.there * run.live), image)
     fits = (run.pairs > 0) & (arena - run.live >= 2 * run.pairs)
     pairs = run.there * jnp.where(fits, 1.0, 0.0)
     return {'unpacked': pairs, 'dense': run.there - pairs}
@@ -154,7 +154,7 @@ def _code(
     means = sum(shares[p] for shares in choice.pool
                 for p, pool in enumerate(template.pools) if pool not in PLAIN_POOLS)
     counts: dict[str, Count] = {
-        'always': 1.0, 'layers': run.there.sum(), 'means': means,
+        'always': 1.0, 'layers': jnp.sum(run.there), 'means': means,
         'downsamples': 1.0 - plain, 'summands':
         len(template.branches) * float(template.merge == 'Sum')}
     for kind, here in there.items():

@@ -84,8 +84,9 @@ class Passage(NamedTuple):
 
     def of(self, kind: str) -> 'Passage':
         """That of the layer as one of its types."""
-        reduces = self.reduced is not None and LAYER_TYPES[kind].reduces
-        return self.reduced if reduces else self
+        if self.reduced is None or not LAYER_TYPES[kind].reduces:
+            return self
+        return self.reduced
 
 
 class End(NamedTuple):

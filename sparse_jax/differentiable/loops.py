@@ -31,7 +31,7 @@ FARTHEST = 255
 
 
 class Loop(NamedTuple):
-    """A run of the layer loop; [] expected each, where it is there."""
+    """A run of the layer loop; [] expected each, where it is there. Of several [n]."""
 
     there: Count
     """How likely that is."""
