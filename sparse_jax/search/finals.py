@@ -33,11 +33,12 @@ def plan(
 
     The best `search.finals` points are those of the networks of least validation error
     within the bounds. Of the `search.final_starts` of each a third, rounded up, goes on
-    from the weights of that network; the others start afresh. As many points as fit are
-    taken, the best first: with a clock into the seconds that are left, by what an epoch
-    of each took in the search and, once there are finals, how that turned out; without
-    one into `search.final_share` of all epochs. One is always
-    taken, if need be for as many epochs as fit, at least those of the search.
+    from the weights of that network; the others start afresh. Points are taken as they
+    fit, the best first; past one that is too slow others may. With a clock it is the
+    seconds that are left, by what an epoch of each took in the search and, once there
+    are finals, how that turned out; without one `search.final_share` of all epochs.
+    The best is always taken, if need be for as many epochs as fit, at least those of
+    the search.
 
     Args:
       networks: of all rounds so far; an end that has begun goes on with points that it
@@ -63,17 +64,15 @@ def plan(
     slower = _slower(begun, searched)
     prices = [search.final_starts * (
         1.0 if seconds is None else slower * _pace(row) / at_once) for row in rows]
-    count, used = 0, 0.0
-    for price in prices:
-        used += price * epochs
-        if used > room:
-            break
-        count += 1
-    if not count and not begun:
-        count = 1
-        fitting = math.floor(room / prices[0]) if prices[0] > 0 else epochs
-        epochs = min(epochs, max(settings.train.epochs, fitting))
-    return _trainings(rows[:count], search.final_starts, epochs, first)
+    if not begun and prices[0] * epochs > room:
+        epochs = min(epochs, max(settings.train.epochs, math.floor(room / prices[0])))
+        return _trainings(rows[:1], search.final_starts, epochs, first)
+    chosen, used = [], 0.0
+    for row, price in zip(rows, prices):
+        if used + price * epochs <= room:
+            chosen.append(row)
+            used += price * epochs
+    return _trainings(chosen, search.final_starts, epochs, first)
 
 
 def side_by_side(networks: Sequence[Record], seconds: float) -> float:

@@ -60,6 +60,19 @@ def test_with_a_clock_seconds_are_shared():
     assert [p[3] for p in _plan(-3.0, final_epochs=20)] == [4] * 4
 
 
+def test_past_a_network_that_is_too_slow_there_are_others():
+    """An epoch of point 1, the second best, takes two seconds in place of a quarter."""
+    networks = [r._replace(train_seconds=8.0 * r.train_seconds)
+                if r.trial.number == 1 else r for r in SEARCHED]
+    firsts = lambda seconds: [p[1] for p in _plan(
+        seconds, networks=networks, finals=3)][::4]
+    assert firsts(2.0) == [0, 2] and firsts(9.0) == [0, 1] and firsts(10.0) == [0, 1, 2]
+    # Were the best as slow, it would be trained for less, not left out.
+    slow = [r._replace(train_seconds=8.0 * r.train_seconds) for r in SEARCHED[::4]]
+    assert [p[1:] for p in _plan(9.0, networks=[*slow, SEARCHED[2]], final_epochs=20)
+            ] == [(0, 0, 4), (0, 0, 4), (0, None, 4), (0, None, 4)]
+
+
 def test_what_is_left_goes_to_further_networks():
     """After four trainings of 3 epochs of point 0; point 1 is next, point 3 too large.
     """
