@@ -1,23 +1,28 @@
 """One training step against the same arithmetic in eager PyTorch, interleaved.
 
 python -m benchmarks.step [--rounds=9] [--steps=4] [--threads=1] [--lowerings=1]
-                          [--sizes=28,16,8]
+                          [--sizes=28,16,8] [--as_search=1]
 
 Convolutions 3x3 with 8, 8, pool, 16, 16 maps, pool, FC 10; batch 128. The floor is the
 step's products and sums at the rate of a large matrix product on the same cores.
 Without torch the PyTorch columns are left out. With --lowerings=1, patches and the
 direct convolution side by side, with the seconds that their programs compile, and
-PyTorch eager and compiled.
+PyTorch eager and compiled; with --as_search=1 these programs are compiled with the
+effort of a search.
 """
 
 import functools
 import os
+import sys
 import time
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from benchmarks import floor, timing
+from sparse_jax import efforts
+from sparse_jax.evaluation import machine
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning import METHODS
 from sparse_jax.space.architecture import Graph, Node
@@ -64,8 +69,21 @@ def images(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
             rng.integers(0, 10, count).astype(np.int32))
 
 
-def jax_steps(size: int, method: str, steps: int, *, low: int = 3, how='patches'):
-    """A call that runs `steps` steps as one compiled scan."""
+def options(method: str, how: str) -> efforts.Effort:
+    """Of the compiler, for the steps of a long training in a search."""
+    phases = efforts.of_training(
+        how, sys.maxsize, 0, finetunes=False, prunes=method != 'none')
+    return machine.compiler_options(machine.make_mesh(1), phases.learn)
+
+
+def jax_steps(
+    size: int, method: str, steps: int, *, low: int = 3, how: str = 'patches',
+    as_search: bool = False,
+) -> Callable[[], object]:
+    """A call that runs `steps` steps as one compiled scan.
+
+    as_search: compiled as a search does, not with all effort.
+    """
     g = graph(size, low)
     skeleton, one = Skeleton(g), candidate(g)
     config = TrainConfig(epochs=1, batch_size=BATCH)
@@ -73,13 +91,14 @@ def jax_steps(size: int, method: str, steps: int, *, low: int = 3, how='patches'
     data = TrainData(*map(jax.numpy.asarray, images(size, steps * BATCH)))
     key = jax.random.key(0)
     state = jax.jit(functools.partial(initialise, **fixed))(key, one)
-    run = jax.jit(functools.partial(train, **fixed))
+    run = jax.jit(functools.partial(train, **fixed),
+                  compiler_options=options(method, how) if as_search else None)
     return lambda: jax.block_until_ready(run(key, state, one, data, key))
 
 
 def torch_steps(
     size: int, method: str, steps: int, threads: int, *, compiled: bool = False
-):
+) -> Callable[[], object]:
     """The same steps in PyTorch, eager or by `torch.compile`."""
     from benchmarks import torch_step
     return torch_step.steps(
@@ -106,7 +125,7 @@ def measure(rounds: int, steps: int, threads: int) -> str:
 
 
 def measure_lowerings(
-    rounds: int, steps: int, threads: int, sizes: list[int]
+    rounds: int, steps: int, threads: int, sizes: list[int], as_search: bool
 ) -> str:
     """The Markdown table of patches and the direct convolution; CPU milliseconds."""
     rows = []
@@ -114,7 +133,8 @@ def measure_lowerings(
         for method in ('sparse_vd', 'none'):
             calls, seconds = {}, {}
             for how in ('patches', 'direct'):
-                calls[how] = jax_steps(size, method, steps, how=how)
+                calls[how] = jax_steps(
+                    size, method, steps, how=how, as_search=as_search)
                 begin = time.process_time()
                 calls[how]()
                 seconds[how] = time.process_time() - begin
@@ -139,7 +159,7 @@ def measure_lowerings(
     return timing.table(header + gains + compile_s, rows)
 
 
-def _columns(taken, scale):
+def _columns(taken: dict[str, np.ndarray], scale: float) -> list[str]:
     """Cells of one row from seconds [rounds, (wall, CPU)] by name."""
     cells = [timing.spread(seconds[:, 1], scale) for seconds in taken.values()]
     if 'torch' in taken:
@@ -148,9 +168,11 @@ def _columns(taken, scale):
     return cells
 
 
-def main():
+def main() -> None:
+    """Prints the table."""
     parser = timing.parser(
-        __doc__, rounds=9, steps=4, threads=1, lowerings=0, sizes='28,16,8')
+        __doc__ or '', rounds=9, steps=4, threads=1, lowerings=0, sizes='28,16,8',
+        as_search=0)
     args = parser.parse_args()
     # Before JAX starts its threads and torch is imported.
     os.environ['OMP_WAIT_POLICY'] = 'passive'
@@ -158,8 +180,11 @@ def main():
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-args.threads:])
     print(f'{timing.machine()}, {args.threads} threads')
     common = args.rounds, args.steps, args.threads
-    print(measure_lowerings(*common, timing.whole(args.sizes)) if args.lowerings
-          else measure(*common))
+    if args.lowerings:
+        sizes = timing.whole(args.sizes)
+        print(measure_lowerings(*common, sizes, bool(args.as_search)))
+    else:
+        print(measure(*common))
 
 
 if __name__ == '__main__':
