@@ -18,12 +18,6 @@ AXIS = 'candidate'
 """Name of the mesh's axis: candidates are split over the devices."""
 
 
-SUMS_IN_ONE_PART: Effort = {
-    'xla_cpu_experimental_ynn_fusion_type': 'LIBRARY_FUSION_TYPE_DOT'}
-"""What XLA leaves to its library for a CPU: products alone."""
-SUMS_IN_ORDER: Effort = {'xla_gpu_exclude_nondeterministic_ops': True}
-"""On a GPU no call of a library that adds up in an order of its own every time."""
-
 
 class Machine(NamedTuple):
     """Where and how compiled programs run."""
@@ -38,24 +32,9 @@ class Machine(NamedTuple):
     """Bytes that programs may use on one device; None for no limit."""
 
 
-def compiler_options(
-    mesh: Mesh, effort: Effort | None = None
-) -> Effort:
-    """Options under which a program gives the same numbers every time and on any
-    number of cores.
-
-    effort: on a CPU, where short trainings wait for the compiler; None for its full
-      one.
-
-    On a CPU XLA leaves sums to a library that adds them up in as many parts as the
-    process has threads: with another number of cores they round differently. Products
-    stay with that library, which splits them along their rows and columns alone.
-    Without a version of XLA that knows the option, results depend on the cores.
-    """
-    platform = mesh.devices.flat[0].platform
-    if platform != 'cpu':
-        return compiler.known(SUMS_IN_ORDER) if platform == 'gpu' else {}
-    return compiler.known(SUMS_IN_ONE_PART | (effort or {}))
+def compiler_options(mesh: Mesh, effort: Effort | None = None) -> Effort:
+    """Those of `compiler.repeatable` on the devices of a mesh."""
+    return compiler.repeatable(mesh.devices.flat[0].platform, effort)
 
 
 def make_mesh(devices: int = 0) -> Mesh:

@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.ops.product import product
 from sparse_jax.types import Array
 
 KINDS = ('neutral', 'indicator', 'arc')
@@ -117,6 +118,9 @@ def embed(
 
 
 def squared_distance(a: Array, b: Array) -> Array:
-    """a [N, F], b [M, F] -> [N, M], by one matrix product."""
-    square = (a**2).sum(-1)[:, None] + (b**2).sum(-1)[None, :] - 2.0 * a @ b.T
+    """a [N, F], b [M, F] -> [N, M], by one matrix product; no forward mode."""
+    # Else the transposition becomes a part of a product of the gradient.
+    columns = jax.lax.optimization_barrier(b.T)
+    square = (a**2).sum(-1)[:, None] + (b**2).sum(-1)[None, :]
+    square -= 2.0 * product(a, columns)
     return jnp.maximum(square, 0.0)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from sparse_jax.ops.product import product
 from sparse_jax.surrogate.base import Posterior
 from sparse_jax.surrogate.posterior import (
     SMALLEST,
@@ -69,9 +70,9 @@ def conditional(kernel_of: KernelOf, fantasies: Fantasies, solved: Solved) -> Po
         theirs: Array, mean: Array, var: Array,
     ) -> tuple[Array, Array]:
         given = kernel_of(params).cross_covariance(
-            fantasies.rows, solved.rows) - cross @ theirs.T
+            fantasies.rows, solved.rows) - product(cross, theirs.T)
         more = jax.scipy.linalg.solve_triangular(corner, given, lower=True)
-        return mean + normal @ more, var - (more**2).sum(0)
+        return mean + product(normal, more), var - (more**2).sum(0)
 
     mean, var = jax.vmap(one, in_axes=(0, 0, 1, 1, 1, 1, 1))(
         fantasies.params, fantasies.corner, fantasies.normal, fantasies.cross,

@@ -108,8 +108,13 @@ def solve(kernel_of: KernelOf, state: GPState, x: Array, active: Array) -> Solve
 
 def covariance(kernel_of: KernelOf, state: GPState, solved: Solved) -> Array:
     """[K, Q, Q] of the noise-free function at solved points together."""
-    one = lambda params, cross: kernel_of(params).cross_covariance(
-        solved.rows, solved.rows) - cross @ cross.T
+
+    def one(params: Hyperparameters, cross: Array) -> Array:
+        # Rows by rows, see `ops.product`: they may be transposed from columns.
+        cross = jax.lax.optimization_barrier(cross)
+        rows = solved.rows
+        return kernel_of(params).cross_covariance(rows, rows) - cross @ cross.T
+
     return jax.vmap(one, in_axes=(0, 1))(state.params, solved.cross)
 
 

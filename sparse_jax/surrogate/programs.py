@@ -23,8 +23,9 @@ def cheap_jit(
     """`jax.jit` of a function at a low effort of the compiler for a CPU.
 
     What these programs compute is mostly factorisations and products, which are those
-    of libraries at any effort; compiling them takes a tenth of the time. A program that
-    an earlier process has traced is not traced again, see `lowered`.
+    of libraries at any effort; compiling them takes a tenth of the time. What they give
+    does not depend on the number of cores. A program that an earlier process has traced
+    is not traced again, see `lowered`.
 
     Args:
       function: to be compiled, at its first call; its named tuples of arrays are
@@ -54,7 +55,7 @@ def cheap_jit(
         bound.__name__ = function.__name__  # what JAX calls the program
         program = lower(bound, (given,), decided_by=(function, fixed))
         return program.compile(
-            compiler_options=compiler.known(effort)
+            compiler_options=compiler.repeatable('cpu', effort)
             if jax.default_backend() == 'cpu' else None)
 
     @functools.wraps(function)

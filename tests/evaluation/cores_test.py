@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from sparse_jax import compiler
 from sparse_jax.evaluation import machine
 from sparse_jax.ops import lowering
 
@@ -99,7 +100,7 @@ def test_directions_of_large_kernels_do_not_depend_on_threads():
 def test_sums_are_left_to_xla():
     """The option is known to this version, and does what it is there for."""
     options = machine.compiler_options(machine.make_mesh(1))
-    assert options == machine.SUMS_IN_ONE_PART
+    assert options == compiler.SUMS_IN_ONE_PART
     total = jax.jit(lambda x: (x * x).sum(0)).lower(np.zeros((2048, 128), np.float32))
     default, ours = (str(total.compile(compiler_options=o).as_text())
                      for o in ({}, options))

@@ -154,6 +154,14 @@ def test_empty_rows_change_nothing():
     np.testing.assert_allclose(SURROGATE.nll(wide), SURROGATE.nll(narrow), atol=1e-8)
 
 
+def test_the_kernel_is_smooth_where_points_meet():
+    with jax.enable_x64(True):
+        slope = jax.vmap(jax.grad(module.matern52))(np.array([0.0, 1e-18, 1.0]))
+        step = (module.matern52(1.0 + 1e-5) - module.matern52(1.0 - 1e-5)) / 2e-5
+    np.testing.assert_allclose(slope[:2], -5 / 6, rtol=1e-8)
+    np.testing.assert_allclose(slope[2], step, rtol=1e-8)
+
+
 def test_hyperparameters_are_fitted_on_rows_in_use():
     x, active, y, mask = _data(10)
     # Blocks of five evaluations, the start's among them, none of which ends the fit.
