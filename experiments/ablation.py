@@ -9,7 +9,6 @@ validation data. Finished runs are kept in `out` and not repeated; each is a wor
 that launch.report can read.
 """
 
-import argparse
 import pathlib
 import sqlite3
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from experiments.paper import command
 from sparse_jax import default_config
 from sparse_jax.objectives import pareto
 from sparse_jax.objectives.goals import hypervolume_of, objectives_of
@@ -126,7 +126,7 @@ def _epochs(rows):
 
 def main():
     """Run what is missing and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.Parser(__doc__)
     parser.add_argument('--seeds', default='0,1,2', help='separated by commas')
     parser.add_argument('--epochs', type=int, default=20, help='of a fresh candidate')
     parser.add_argument('--budget', type=int, default=960, help='epochs per search')

@@ -9,13 +9,13 @@ they are, and of the default kernel without one of two transformations: costs as
 of the cost before pruning, the error as its logarithm.
 """
 
-import argparse
 import dataclasses
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
+from experiments.paper import command
 from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.search.algorithms.model import layout_of
 from sparse_jax.search.domain import sparse_domain
@@ -80,8 +80,7 @@ def scores(variant, domain, x, y, scale):
 
 def main(argv=None):
     """Prints a Markdown table: means over the studies."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('workdir', nargs='+')
     studies = [trials(workdir) for workdir in parser.parse_args(argv).workdir]
     header = ('surrogate', *studies[0][0], 'mean')

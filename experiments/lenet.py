@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.paper import command
 from sparse_jax.data import DataSpec, load, load_test
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.pruning import METHODS, PruningMethod, bayes_compress
@@ -135,7 +136,7 @@ def report(rows: list[Row], graph: Graph, cut: float) -> str:
 
 def parse(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line -> settings."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command.Parser(__doc__)
     add = parser.add_argument
     add('--data', required=True, help='folder with the four MNIST idx files')
     add('--net', choices=NETWORKS, default='lenet-300-100')

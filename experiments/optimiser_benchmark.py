@@ -9,7 +9,6 @@ with its range, and the median seconds per batch, by the clock and of processor 
 they are installed (requirements-bench.txt).
 """
 
-import argparse
 import time
 
 import numpy as np
@@ -17,6 +16,7 @@ from scipy.stats import qmc
 
 from experiments.optimiser_peers import PEERS
 from experiments.optimiser_problems import PROBLEMS
+from experiments.paper import command
 from sparse_jax.objectives import pareto
 
 
@@ -87,8 +87,7 @@ def row(problem_name, algorithm_name, args):
 
 
 def _parse(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('--problems', nargs='+', default=list(PROBLEMS),
                         choices=list(PROBLEMS), metavar='NAME',
                         help=f'of {", ".join(PROBLEMS)}')

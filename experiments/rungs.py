@@ -22,6 +22,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.paper import command
 from sparse_jax import default_config
 from sparse_jax.objectives.goals import best_under
 from sparse_jax.search import loop, setup
@@ -115,7 +116,7 @@ def table(lines: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Run a search, or print those of a file."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').split('\n')[0])
+    parser = command.Parser(__doc__)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--bounds', default='2048,2048')
     parser.add_argument('--rungs', default='')

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from experiments.paper import command
 from sparse_jax.baselines import bonsai, budgets, features, grids, protonn, sizes
 from sparse_jax.baselines.features import Labelled
 from sparse_jax.baselines.thresholding import Plan
@@ -64,8 +65,7 @@ def accuracy(grid: Grid, trained: Any, index: int, part: Labelled) -> float:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command.Parser(__doc__)
     parser.add_argument('method', choices=('bonsai', 'protonn'))
     parser.add_argument('--data', default='', help='folder of the idx files')
     parser.add_argument('--set', default='mnist', help='name of the data set')

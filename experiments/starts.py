@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from experiments.paper import command
 from sparse_jax import default_config
 from sparse_jax.host_random import root_key
 from sparse_jax.objectives.goals import Objectives
@@ -127,7 +128,7 @@ def print_trainings(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command.Parser(__doc__)
     parser.add_argument('--count', type=int, default=256, help='Draws of each.')
     parser.add_argument('--seed', type=int, default=0, help='Of the draws.')
     parser.add_argument('--train', type=int, default=0, help='Trainings of each.')

@@ -7,7 +7,6 @@ Three networks of the table per data set (CIFAR-10 and Chars4K in two groups, MN
 few seeds, validation data alone. Finished trainings are kept in `out` and not repeated.
 """
 
-import argparse
 import dataclasses
 import functools
 import json
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from experiments.paper import command
 from sparse_jax import pruning
 from sparse_jax.data import Dataset, DataSpec, load
 from sparse_jax.evaluation.measure import measure
@@ -195,7 +195,7 @@ def _mean(rows: list[dict[str, float]], name: str) -> float:
 
 def main() -> None:
     """Train what is missing and print the tables."""
-    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser = command.Parser(__doc__)
     add = parser.add_argument
     add('--mnist', default='', help='folder of the idx files; left out if empty')
     add('--cifar10', default='', help='.npz file; left out if empty')

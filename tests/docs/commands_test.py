@@ -135,3 +135,10 @@ make(1)
         Command('page.md', 'launch.search', ('--config.a=1', '--workdir=x')),
         Command('page.md', 'launch.status', ('a', 'b')),
         Command('page.md', 'make', ('bench',))]
+
+
+def test_experiments_say_what_is_wrong_with_a_flag_in_one_line():
+    """They take their flags by `experiments.paper.command.Parser`."""
+    own = [path.name for path in (ROOT / 'experiments').rglob('*.py')
+           if 'ArgumentParser' in path.read_text()]
+    assert own == ['command.py']
