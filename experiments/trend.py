@@ -2,12 +2,12 @@
 
     python -m experiments.trend --out=FILE.json WORKDIR...
 
-Of every study, with filled starts and without pruning, it takes the first trainings of
+Of every study, without pruning, it takes the first trainings of
 networks that inherit no weights. It prints how errors rank (Spearman) by slopes that
 were fitted to the studies of all other data sets, and by products alone; then, of the
 points that the surrogate suggested, by a trend fitted to the random ones before
 them, and by what the search itself had expected. It writes the slopes of all studies
-together (docs/starts.md).
+together (docs/searching.md).
 """
 
 import contextlib
@@ -53,7 +53,7 @@ class Trainings(NamedTuple):
     @property
     def z(self) -> np.ndarray:
         """[N] logarithmic errors in standard deviations from their mean."""
-        y = np.log(np.maximum(self.errors, trend.LEAST_ERROR))
+        y = trend.logarithms(self.errors)
         return np.clip((y - y.mean()) / y.std(), -trend.MOST, trend.MOST)
 
     @property
@@ -66,9 +66,13 @@ def read(workdir: str) -> Trainings:
     """The first trainings of a study.
 
     Raises:
-      StudyError: there is none there.
+      StudyError: there is none there, or it prunes.
     """
     with contextlib.closing(open_study(workdir, needs_images=False)) as study:
+        method = study.settings.pruning.method
+        if method != 'none':
+            raise StudyError(f'workdir {workdir!r}: pruning.method is {method!r}; '
+                             'allowed: none')
         rows = [row for row in study.records.rows()
                 if row.trial.rung == 0 and row.error is not None]
         x = np.array([row.trial.row for row in rows])

@@ -159,9 +159,12 @@ def by_the_clock(
     config.train.augment.flip = 'auto'
     config.search.initial_design = 'filled'
     config.search.batch = 16
-    # With slopes of other searches the surrogate is of use after few trainings.
-    config.search.trend = 'structure'
-    config.search.initial = 16
+    config.search.initial = 48
+    if method == 'none':
+        # With slopes of other searches the surrogate is of use after few trainings; of
+        # networks that are pruned they say nothing.
+        config.search.trend = 'structure'
+        config.search.initial = 16
     config.search.initial_groups = 0
     config.search.max_groups = 0
     config.search.new_groups = 8

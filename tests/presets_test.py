@@ -71,3 +71,11 @@ def test_own_images_without_an_argument_get_two_kilobytes_of_both():
 def test_a_wrong_word_of_own_budgets_is_one_line(argument, said):
     with pytest.raises(ConfigError, match=re.escape(said)):
         config_flag.load(f'experiments/own_cpu.py:{argument}')
+
+
+def test_only_what_nothing_prunes_has_a_trend():
+    rows = {'plain': Row(500), 'pruned': Row(500, method='sparse_vd')}
+    found = {row: two_cores.preset(
+        f'row={row}', rows, data='mnist', epochs=2, error=0.1).search for row in rows}
+    assert (found['plain'].trend, found['plain'].initial) == ('structure', 16)
+    assert (found['pruned'].trend, found['pruned'].initial) == ('none', 48)

@@ -17,6 +17,7 @@ from sparse_jax.evaluation.machine import AXIS, Machine, gather, place
 from sparse_jax.evaluation.recipe import Inherited, Recipe, Started
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.pruning.reference import no_pruning
 from sparse_jax.training.optimizers import MuonState, lengths_of
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import TrainState, Variables, init_state
@@ -24,9 +25,9 @@ from sparse_jax.training.step import TrainState, Variables, init_state
 
 def applies(machine: Machine, recipe: Recipe) -> bool:
     """Whether trainings can start on the host: candidates one by one on CPUs, by a
-    method that trains weights alone."""
+    method that trains weights alone: another one's start is its own."""
     return (machine.mesh.devices.flat[0].platform == 'cpu'
-            and machine.lowering.mapping == 'map' and not recipe.method.prunes)
+            and machine.lowering.mapping == 'map' and recipe.method == no_pruning())
 
 
 class NoMemory(NamedTuple):

@@ -2,10 +2,10 @@
 
 A Gaussian process over all rows of the table needs hundreds of trainings before it
 tells a good network from a bad one. A line over a few features of the whole network
-(`objectives.structure`) needs fewer, and begins with slopes that other searches on
-other images had (trend.json, made by `experiments.trend`). The surrogate then models
-what is left: the error as a multiple of the trend (universal kriging, with a trend
-that is learned before).
+(`objectives.structure`) needs fewer, and begins with slopes that earlier searches had
+(trend.json, made by `experiments.trend` from searches of CIFAR-10, Chars4K and MNIST).
+The surrogate then models what is left: the error as a multiple of the trend (universal
+kriging, with a trend that is learned before).
 """
 
 import functools
@@ -28,11 +28,12 @@ FILE = pathlib.Path(__file__).with_name('trend.json')
 """{'spread', 'slope': {feature: number}}, and what they were fitted to."""
 WEIGHT = 30.0
 """How many trainings the slopes of other searches count as, along a feature of usual
-spread (docs/starts.md)."""
+spread; chosen by eye (docs/searching.md)."""
 MOST = 2.5
 """Standard deviations from the mean of the logarithmic errors, at most: trainings that
 learn nothing say little of the others."""
 LEAST_ERROR = 1e-4
+"""Where all errors are 0. Else 0 counts as half of the smallest other one."""
 
 
 class Prior(NamedTuple):
@@ -55,9 +56,10 @@ class Trend(NamedTuple):
     """Logarithm of the error."""
 
     def errors(self, vectors: np.ndarray) -> np.ndarray:
-        """[N] expected errors of networks with these features [N, F]."""
+        """[N] expected errors of networks with these features [N, F], at most 1."""
         # Without BLAS: the order of a sum does not depend on its threads.
-        return np.exp(self.level + _times(vectors - self.centre, self.slope))
+        log = self.level + _times(vectors - self.centre, self.slope)
+        return np.exp(np.minimum(log, 0.0))
 
 
 @functools.cache
@@ -83,7 +85,7 @@ def fit(vectors: np.ndarray, errors: np.ndarray, known: Prior) -> Trend:
       errors: [N] theirs.
       known: slopes of other searches, `WEIGHT` trainings strong.
     """
-    y = np.log(np.maximum(errors, LEAST_ERROR))
+    y = logarithms(errors)
     level, spread = float(y.mean()), float(max(y.std(), 1e-9))
     z = np.clip((y - level) / spread, -MOST, MOST)
     centre = vectors.mean(0)
@@ -93,6 +95,13 @@ def fit(vectors: np.ndarray, errors: np.ndarray, known: Prior) -> Trend:
     with one_blas_thread():
         own = np.linalg.solve(square, np.einsum('nf,n->f', x, rest))
     return Trend(centre, spread * (known.slope + own) / known.spread, level)
+
+
+def logarithms(errors: np.ndarray) -> np.ndarray:
+    """[N] natural logarithms of errors, of which some may be 0."""
+    some = errors[errors > 0]
+    least = 0.5 * some.min() if len(some) else LEAST_ERROR
+    return np.log(np.maximum(errors, least))
 
 
 def following(

@@ -84,7 +84,8 @@ def check_teacher(wanted: Retraining, dataset: data.Dataset) -> None:
       StudyError: one line.
     """
     found = dataset.soft_labels
-    if found is not None and wanted.teacher not in ('', digest(found)):
+    said = '' if found is None else digest(found)
+    if wanted.teacher and wanted.teacher != said:
         raise StudyError(f'soft_labels={wanted.settings.data.soft_labels!r}: not what '
                          'the teacher of the study said; allowed: the same file, '
                          'wherever it is')

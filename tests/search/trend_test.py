@@ -107,6 +107,18 @@ def test_of_sixteen_filled_draws_the_most_promising_comes_first(drawn):
     assert sorted(order) == list(range(24))
 
 
+def test_an_error_of_zero_is_half_of_the_smallest_other():
+    found = trend.logarithms(np.array([0.0, 0.04, 0.2]))
+    np.testing.assert_allclose(np.exp(found), [0.02, 0.04, 0.2])
+    np.testing.assert_allclose(np.exp(trend.logarithms(np.zeros(2))), 1e-4)
+
+
+def test_no_error_is_above_one():
+    x, _ = _data(2)
+    fitted = trend.fit(x, np.array([0.01, 0.9]), _prior(np.full(F, 0.5)))
+    assert fitted.errors(x[:1] + 9.0) <= 1 and (fitted.errors(100.0 * x) <= 1).all()
+
+
 def test_slopes_are_kept_by_name(tmp_path):
     known = trend.prior()
     kept = json.loads(trend.stored(known, studies=2))
