@@ -14,6 +14,7 @@ import numpy as np
 from sparse_jax import ops
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.ops import Node
+from sparse_jax.ops.operation import Shapes
 from sparse_jax.space.architecture import WHOLE, Graph
 
 TRENDS = ('none', 'structure')
@@ -85,7 +86,7 @@ def _squeezes(node: Node) -> bool:
     return node.op == 'conv' and not node.relu
 
 
-def _field(maps: Sequence[Node], shapes: ops.operation.Shapes) -> int:
+def _field(maps: Sequence[Node], shapes: Shapes) -> int:
     """Pixels of the image along one side that one value of the last map reads."""
     field, apart = 1, 1
     for node in maps:
