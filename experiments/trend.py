@@ -53,8 +53,7 @@ class Trainings(NamedTuple):
     @property
     def z(self) -> np.ndarray:
         """[N] logarithmic errors in standard deviations from their mean."""
-        y = trend.logarithms(self.errors)
-        return np.clip((y - y.mean()) / y.std(), -trend.MOST, trend.MOST)
+        return trend.standardised(self.errors)[0]
 
     @property
     def centred(self) -> np.ndarray:
@@ -88,9 +87,10 @@ def slopes(studies: Sequence[Trainings]) -> trend.Prior:
     """Ridge regression over all studies, each about its own mean."""
     x = np.concatenate([study.centred for study in studies])
     z, spread = np.concatenate([study.z for study in studies]), x.std(0)
-    x = x / np.where(spread > 0, spread, 1.0)
+    spread[spread == 0] = 1.0
+    x = x / spread
     slope = np.linalg.solve(x.T @ x + SHRINKAGE * np.eye(x.shape[1]), x.T @ z)
-    return trend.Prior(np.where(spread > 0, spread, 1.0), slope)
+    return trend.Prior(spread, slope)
 
 
 def rank(expected: np.ndarray, errors: np.ndarray) -> float:

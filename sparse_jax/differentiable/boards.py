@@ -19,7 +19,12 @@ import numpy as np
 from sparse_jax.differentiable.geometry import Geometry, sizes_of
 from sparse_jax.differentiable.loops import Loop, loops
 from sparse_jax.differentiable.peaks import Count
-from sparse_jax.differentiable.template import PLAIN_POOLS, Decisions, Template
+from sparse_jax.differentiable.template import (
+    PLAIN_POOLS,
+    Decisions,
+    Template,
+    units_of,
+)
 from sparse_jax.export.code.c_tables import LAYER_STRUCT_BYTES, REQUANTISED_BYTES
 from sparse_jax.export.cost_model.measure import coefficients
 from sparse_jax.space.architecture import POOL
@@ -141,7 +146,8 @@ def _map_work(
                                ('averaged', left * down * across)):
                 counts[name] += shares[p] * (end.source.table[1] @ size)
     if template.merge == 'Sum':
-        units = (choice.units[0] * np.array(template.units)).sum()
+        # All branches have the same.
+        units = units_of(choice, template)[template.branches[0]]
         counts |= {'sums': units, 'summands': len(template.branches) * units}
     return counts
 

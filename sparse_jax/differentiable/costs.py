@@ -23,7 +23,9 @@ from sparse_jax.differentiable.template import (
     TYPES,
     Decisions,
     Template,
+    maps_of,
     types_of,
+    units_of,
 )
 
 SHARPNESS = 20.0
@@ -101,7 +103,7 @@ def expected(
     held, block = peaks.outside(sizes, choice, template), 0
     for i, passage in enumerate(sizes.passages):
         there = choice.exists[i, 1]
-        wide = (choice.width[i] * np.array(template.widths)).sum()
+        wide = maps_of(choice, i, template)
         for kind, share in types_of(choice, i, template):
             layer = _LAYERS[kind](passage.of(kind), choice.kernel[i], wide)
             size += there * share * (layer.weights + wide)
@@ -114,8 +116,7 @@ def expected(
             beside = peaks.beside(held, (block, i, _LAST), template)
             steps += _pools(sizes.ends[block], choice.pool[block], beside, template)
             block += 1
-    units = {branch: (choice.units[i % template.sizings] * np.array(template.units)
-                      ).sum() for i, branch in enumerate(template.branches)}
+    units = units_of(choice, template)
     dense = peaks.head(sizes.last.elements, units, held, template)
     for layer in dense:
         size += (layer.fan_in + 1.0) * layer.units

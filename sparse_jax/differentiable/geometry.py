@@ -23,6 +23,7 @@ from sparse_jax.differentiable.template import (
     Decisions,
     Template,
     half,
+    maps_of,
     reduced_of,
     stride_of,
 )
@@ -208,7 +209,7 @@ def _windows(
     if stride is not None:
         windows = windows @ jnp.tensordot(stride, sizes.stride, 1)
     share = choice.kernel[i] @ windows[:, 0]
-    wide = (choice.width[i] * np.array(template.widths)).sum()
+    wide = maps_of(choice, i, template)
     target = _table(share, wide, (choice.width[i], template.widths), template)
     return Passage(
         source, reduction, windows, windows[:, 1] @ sizes.area, target, pixels)

@@ -22,12 +22,12 @@ from sparse_jax.differentiable.template import (
     TYPES,
     Decisions,
     Template,
+    maps_of,
     types_of,
+    units_of,
 )
+from sparse_jax.export.code.formats import FARTHEST
 from sparse_jax.space.architecture import POOL
-
-FARTHEST = 255
-"""Bytes from one weight of a channel to the next that one pair bridges."""
 
 
 class Loop(NamedTuple):
@@ -95,8 +95,7 @@ def loops(sizes: Geometry, choice: Decisions, template: Template) -> list[Loop]:
                 there=choice.exists[i, 1] * share,
                 live=part.live + peaks.beside(held, (block, i, j), template))
                 for j, part in enumerate(parts)]
-    units = {branch: (choice.units[i % template.sizings] * np.array(template.units)
-                      ).sum() for i, branch in enumerate(template.branches)}
+    units = units_of(choice, template)
     for layer in peaks.head(sizes.last.elements, units, held, template):
         products = layer.fan_in * layer.units
         found.append(Loop(1.0, layer.units, products, layer.units, layer.units,
@@ -157,7 +156,7 @@ def _convolution(
     passage: Passage, choice: Decisions, i: int, template: Template
 ) -> list[Loop]:
     read = passage.source if passage.reduction is None else passage.reduction.target
-    pooled, wide = _pooled(choice, i, template), _wide(choice, i, template)
+    pooled, wide = _pooled(choice, i, template), maps_of(choice, i, template)
     windows = _windows(
         read, passage.tables, choice.kernel[i], KERNELS, pooled, template)
     weights = (choice.kernel[i] * np.square(KERNELS)).sum() * read.number * wide
@@ -184,7 +183,7 @@ def _separable(
     passage: Passage, choice: Decisions, i: int, template: Template
 ) -> list[Loop]:
     source, kernel = passage.source, choice.kernel[i]
-    pooled, wide = _pooled(choice, i, template), _wide(choice, i, template)
+    pooled, wide = _pooled(choice, i, template), maps_of(choice, i, template)
     windows = _windows(source, passage.tables, kernel, KERNELS, 0.0, template)
     taps, written = (kernel * np.square(KERNELS)).sum(), windows.taps(0)
     bridges = windows.inside.sum()
@@ -216,11 +215,6 @@ def _slid(
         1.0, wide, weights, outputs, wide * windows.calls.sum(),
         wide * windows.taps(1), wide * windows.taps(2), read.elements + outputs,
         weights / wide + bridges, bridges, doubles)
-
-
-def _wide(choice: Decisions, i: int, template: Template) -> jax.Array:
-    """[] maps of layer i."""
-    return (choice.width[i] * np.array(template.widths)).sum()
 
 
 def _branches(i: int, template: Template) -> bool:

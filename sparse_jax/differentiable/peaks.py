@@ -5,6 +5,7 @@ third (`objectives.alive`) counts all tensors that a later layer reads too, but 
 image that is read as it comes; a maximum pool is a step of its own there.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -104,7 +105,7 @@ def beside(
 
 
 def head(
-    read: Count, units: dict[str, Count], held: Outside, template: Template
+    read: Count, units: Mapping[str, Count], held: Outside, template: Template
 ) -> list[Dense]:
     """The fully connected layers and the classifier.
 

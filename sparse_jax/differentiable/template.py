@@ -242,6 +242,17 @@ def reduced_of(
     return choice.reduced[template.reducing.index(i)]
 
 
+def maps_of(choice: Decisions, i: int, template: Template) -> jax.Array:
+    """[] expected maps of layer i."""
+    return (choice.width[i] * np.array(template.widths)).sum()
+
+
+def units_of(choice: Decisions, template: Template) -> dict[str, jax.Array]:
+    """{branch: [] expected units of its fully connected layer}."""
+    return {branch: (choice.units[i % template.sizings] * np.array(template.units)
+                     ).sum() for i, branch in enumerate(template.branches)}
+
+
 def types_of(
     choice: Decisions, i: int, template: Template
 ) -> list[tuple[str, jax.Array | float]]:

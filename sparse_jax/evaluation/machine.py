@@ -18,7 +18,6 @@ AXIS = 'candidate'
 """Name of the mesh's axis: candidates are split over the devices."""
 
 
-
 class Machine(NamedTuple):
     """Where and how compiled programs run."""
 

@@ -99,12 +99,14 @@ def filled(
         rows = filling.sample(key_draw, space, num, fits, wanted)
         graphs = encoding.graphs(space, rows)
         if learned:
-            return rows[_order(
-                key_order, [0] * num, trend.merit(graphs).tolist(), MORE_RIVALS)]
-        # A stride saves three of four products and costs little accuracy.
-        strides = [max(node.stride for node in graph.nodes) for graph in graphs]
-        macs = [graph_totals(graph).macs for graph in graphs]
-        return rows[_order(key_order, strides, macs, RIVALS)]
+            kinds, rivals = [0] * num, MORE_RIVALS
+            merits = trend.merit(graphs).tolist()
+        else:
+            # A stride saves three of four products and costs little accuracy.
+            kinds = [max(node.stride for node in graph.nodes) for graph in graphs]
+            merits = [graph_totals(graph).macs for graph in graphs]
+            rivals = RIVALS
+        return rows[_order(key_order, kinds, merits, rivals)]
 
     return draw
 

@@ -85,9 +85,7 @@ def fit(vectors: np.ndarray, errors: np.ndarray, known: Prior) -> Trend:
       errors: [N] theirs.
       known: slopes of other searches, `WEIGHT` trainings strong.
     """
-    y = logarithms(errors)
-    level, spread = float(y.mean()), float(max(y.std(), 1e-9))
-    z = np.clip((y - level) / spread, -MOST, MOST)
+    z, level, spread = standardised(errors)
     centre = vectors.mean(0)
     x = (vectors - centre) / known.spread
     rest = z - _times(x, known.slope)
@@ -95,6 +93,14 @@ def fit(vectors: np.ndarray, errors: np.ndarray, known: Prior) -> Trend:
     with one_blas_thread():
         own = np.linalg.solve(square, np.einsum('nf,n->f', x, rest))
     return Trend(centre, spread * (known.slope + own) / known.spread, level)
+
+
+def standardised(errors: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """([N] logarithms of errors in standard deviations from their mean, at most `MOST`;
+    that mean; that deviation)."""
+    y = logarithms(errors)
+    level, spread = float(y.mean()), float(max(y.std(), 1e-9))
+    return np.clip((y - level) / spread, -MOST, MOST), level, spread
 
 
 def logarithms(errors: np.ndarray) -> np.ndarray:
@@ -118,13 +124,15 @@ def following(
     if seen.sum() < 2:
         return facts
     describe = lambda x: structure.vectors(encoding.graphs(space, x))
-    trend = fit(describe(archive.x[seen]), archive.y[seen, 0], prior())
+    # Random batches, and algorithms without a surrogate, never ask.
+    trend = functools.cache(lambda: fit(
+        describe(archive.x[seen]), archive.y[seen, 0], prior()))
 
     def known(x: np.ndarray) -> Facts:
         found = facts(x)
         scale = found.scale.copy()
         if len(x):
-            scale[:, 0] *= trend.errors(describe(x))
+            scale[:, 0] *= trend().errors(describe(x))
         return found._replace(scale=scale)
 
     return known

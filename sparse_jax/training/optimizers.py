@@ -93,8 +93,7 @@ def _muon(valid: Tree | None) -> optax.GradientTransformation:
                  for name, gradient in matrices.items()}
         for name, kernel in directions_of(ahead, state.lengths).items():
             params[name] = {**params[name], 'kernel': kernel}
-        return (params, aux), MuonState(
-            adam, momentum, state.lengths)
+        return (params, aux), MuonState(adam, momentum, state.lengths)
 
     return optax.GradientTransformation(init, update)
 

@@ -26,6 +26,8 @@ from sparse_jax.quantize.quantized import (
     kernel_of,
 )
 
+FARTHEST = 255
+"""Positions from one weight of a channel to the next that one pair bridges."""
 FORMATS = ('dense', 'bitmap', 'gap')
 
 
@@ -93,9 +95,9 @@ def _pairs(row: np.ndarray, place: np.ndarray) -> np.ndarray:
     stream, last = [], 0
     for position, weight in zip(place[row != 0], row[row != 0]):
         gap = int(position) - last
-        while gap > 255:
-            stream += [255, 0]
-            gap -= 255
+        while gap > FARTHEST:
+            stream += [FARTHEST, 0]
+            gap -= FARTHEST
         stream += [gap, int(weight) & 0xFF]
         last = int(position)
     return np.array(stream, np.uint8)
