@@ -93,6 +93,9 @@ class Evaluation(NamedTuple):
     ratio, 0 within, infinite where it is unknown; None where nothing has a budget."""
 
 
+NO_POINTS = np.zeros((0, 0))
+
+
 class Archive(NamedTuple):
     """What was evaluated: all that a search remembers, and all that an algorithm sees.
 
@@ -112,12 +115,20 @@ class Archive(NamedTuple):
     excess: np.ndarray
     """[N] how far over the hard budgets, 0 within."""
     rounds: int = 0
-    """Batches that it was made of."""
+    """Batches that it was made of, with that of the pending points."""
+    pending: np.ndarray = NO_POINTS
+    """[P, D] points that are being evaluated, which come next; none unless a search has
+    `search.lag`."""
 
     @property
     def size(self) -> int:
         """N."""
         return len(self.x)
+
+    @property
+    def begun(self) -> np.ndarray:
+        """[N + P, D] points that were evaluated or are pending: none comes again."""
+        return np.concatenate([self.x, self.pending]) if len(self.pending) else self.x
 
     @property
     def measured(self) -> np.ndarray:
@@ -165,8 +176,8 @@ class SearchAlgorithm(NamedTuple):
     """
 
     suggest: Callable[[PRNGKey, Archive], tuple[np.ndarray, SuggestInfo]]
-    """(key, archive) -> ([B, D] canonical points, info): distinct and new; fewer, or
-    none, where the space is used up."""
+    """(key, archive) -> ([B, D] canonical points, info): distinct and none of
+    `archive.begun`; fewer, or none, where the space is used up."""
     prepare: Callable[[int], None] | None = None
     """(number of trials) -> nothing: compile what `suggest` will need for an archive of
     so many, which changes nothing of what it suggests. It may be called in a thread,

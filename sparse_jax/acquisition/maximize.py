@@ -12,7 +12,7 @@ from sparse_jax.acquisition.batch import Batch
 from sparse_jax.acquisition.known import Known
 from sparse_jax.acquisition.scoring import Criterion, Pending, Points
 from sparse_jax.host_random import generator
-from sparse_jax.types import PRNGKey
+from sparse_jax.types import NO_POINTS, PRNGKey
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,11 +150,23 @@ def _prefer_seen(
 
 def select(
     key: PRNGKey, criterion: Criterion, admission: Admission, pool: np.ndarray, *,
-    scored: np.ndarray, config: MaximizeConfig,
+    scored: np.ndarray, config: MaximizeConfig, pending: np.ndarray = NO_POINTS,
+    room: int = 0,
 ) -> Batch:
-    """A batch of len(scored) points: by the criterion where scored [q] is true, at
-    random elsewhere; of fewer where the space is used up. pool [Q, D] holds the first
-    candidates of every pick."""
+    """A batch of points, of fewer where the space is used up.
+
+    Args:
+      key: consumed.
+      criterion: what makes a point good.
+      admission: which points may be chosen.
+      pool: [Q, D] the first candidates of every pick.
+      scored: [q] a pick is by the criterion where it is true, at random elsewhere.
+      config: the effort.
+      pending: [P, D] points of earlier batches whose outcomes are imagined, like those
+        of earlier picks.
+      room: for so many of them programs are compiled, at least.
+    """
+    size = len(scored) + max(room, len(pending))
     batch, known = Batch(admission), Known(criterion, admission, config.children)
     for i, by_score in enumerate(scored):
         key, key_prepare, key_pick = jax.random.split(key, 3)
@@ -167,16 +179,17 @@ def select(
         if not len(x):
             break
         arrays = criterion.prepare(
-            key_prepare, i, _pending(batch, known, x, len(scored)))
+            key_prepare, i, _pending([*pending, *batch.x], known, x, size))
         pick(key_pick, batch, Scorer(criterion, arrays, known, config), x)
     return batch
 
 
-def _pending(batch: Batch, known: Known, x: np.ndarray, size: int) -> Pending:
-    """The points of the batch at a fixed size, filled up by candidates x [M, D]."""
-    taken = len(batch.x)
+def _pending(
+    taken: list[np.ndarray], known: Known, x: np.ndarray, size: int
+) -> Pending:
+    """Points [D] at a fixed size, filled up by candidates x [M, D]."""
     # Together, so that few calls solve for all of them.
-    every = np.concatenate([batch.points, x])
+    every = np.concatenate([np.array(taken).reshape(-1, x.shape[1]), x])
     known.learn(every)
     points, _ = known(np.resize(every, (size, every.shape[1])))
-    return Pending(points, np.arange(size) < taken)
+    return Pending(points, np.arange(size) < len(taken))

@@ -45,7 +45,8 @@ class Points(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """Earlier picks of the same batch, at fixed size q."""
+    """Earlier picks whose outcomes are not known yet, at fixed size q: those of batches
+    that are being evaluated, then those of the same batch."""
 
     points: Points
     """q points; those past the earlier picks are of any."""

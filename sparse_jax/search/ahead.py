@@ -37,8 +37,11 @@ def prepared(algorithm: SearchAlgorithm, search: Search) -> SearchAlgorithm:
 def next_size(archive: Archive, fresh: int, search: Search) -> int | None:
     """Trials in the archive when a model is next asked, given that a round of `fresh`
     points begins; None if no round is left for that."""
-    size, rounds = archive.size + fresh, archive.rounds + 1
-    random = max(0, -(-(search.initial - size) // search.batch))
-    if not fresh or rounds + random >= search.most_rounds:
-        return None
-    return size + random * search.batch
+    rounds = archive.rounds + 1
+    known, waiting = archive.size + len(archive.pending), fresh
+    if not search.lag:
+        known, waiting = known + fresh, 0
+    while known + waiting < search.initial or not known:
+        known, rounds = known + (waiting or search.batch), rounds + 1
+        waiting = search.batch if search.lag else 0
+    return known if fresh and rounds < search.most_rounds else None

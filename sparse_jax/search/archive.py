@@ -41,6 +41,18 @@ def append(archive: Archive, x: np.ndarray, evaluation: Evaluation) -> Archive:
         rounds=archive.rounds + 1)
 
 
+def expect(archive: Archive, x: np.ndarray, rounds: int) -> Archive:
+    """The archive while further points are evaluated.
+
+    Args:
+      archive: N rows.
+      x: [P, D] the points.
+      rounds: batches so far, with theirs.
+    """
+    pending = np.asarray(x, np.float64).reshape(-1, archive.x.shape[1])
+    return archive._replace(pending=pending, rounds=rounds)
+
+
 def revise(archive: Archive, places: np.ndarray, evaluation: Evaluation) -> Archive:
     """The archive with other figures of some of its points, where there are any.
 

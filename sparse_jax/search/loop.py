@@ -5,29 +5,20 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import jax
-import numpy as np
-
 from sparse_jax.evaluation.grouping import Parents
-from sparse_jax.search import clock, finals, known, rungs, seen, strategies, thinning
+from sparse_jax.search import clock, finals, known, rungs, strategies
+from sparse_jax.search.books import Books
 from sparse_jax.search.clock import Clock, End
-from sparse_jax.search.planning import continued_trials, fresh_trials
-from sparse_jax.search.promotions import Promotions
-from sparse_jax.search.references import References
-from sparse_jax.search.seen import Seen
+from sparse_jax.search.planner import Planner
 from sparse_jax.search.setup import Setup
-from sparse_jax.search.stages import stage_of
 from sparse_jax.search.standing import Standing
-from sparse_jax.search.suggestion import expected, suggestion
-from sparse_jax.search.thinning import Needs
 from sparse_jax.space import encoding
 from sparse_jax.study import checkpoints
 from sparse_jax.study.names import FINALS
-from sparse_jax.study.outcome import FINAL, Outcome, Parent, Trial
-from sparse_jax.study.records import PENDING, Record, Study, StudyError
-from sparse_jax.types import Archive, SuggestInfo
+from sparse_jax.study.outcome import FINAL, Outcome, Parent
+from sparse_jax.study.records import Record, Study, StudyError
+from sparse_jax.types import Archive
 
-SUGGEST_STREAM = 3
 REMEMBERED = 64
 """Parents whose weights stay in memory."""
 THINS = 'thins'
@@ -64,20 +55,9 @@ Callback = Callable[[Progress], None]
 
 
 def replay(setup: Setup, networks: list[Record]) -> Archive:
-    """What the finished rounds of a study, all its networks given, have evaluated."""
-    return seen.levelled(_replayed(setup, networks), setup.sought)
-
-
-def _replayed(setup: Setup, networks: list[Record]) -> Seen:
-    found = seen.nothing(setup.domain.dim, setup.sought)
-    rounds: dict[int, list[Record]] = {}
-    for row in networks:
-        rounds.setdefault(row.round, []).append(row)
-    for round_ in sorted(rounds):
-        if any(row.status == PENDING for row in rounds[round_]):
-            break
-        found = seen.add(found, rounds[round_], setup.sought)
-    return found
+    """What a search is told before its next round, all networks of a study given."""
+    books = Books(setup, networks)
+    return books.archive(books.rounds)
 
 
 def run(
@@ -106,19 +86,27 @@ def run(
     parents = _parents(setup, study, elsewhere)
     timer = timer or Clock(study)
     networks = study.networks()
-    found, books = _replayed(setup, networks), _books(setup, networks)
+    books = Books(setup, networks)
     if not networks and setup.settings.runtime.weights == 'needed':
         study.set_meta(THINS, '1')
-    if found.archive.rounds:
-        _keep(setup, study, books, found.archive.rounds)
+    if books.rounds:
+        _keep(setup, study, books, books.rounds)
     for record in study.rounds():
         # A kill may come after the last outcome of a round and before its summary.
-        if record.hypervolume is None and record.round < found.archive.rounds:
-            _evaluate(setup, study, [], record.round, parents,
-                      lambda phase, **_: None, timer, books)
+        if record.hypervolume is None and record.round < books.rounds:
+            _summarise(setup, study, record.round, timer, books,
+                       {'measure_seconds': 0.0, 'wall_seconds': 0.0})
+    with Planner(setup, study, books) as planner:
+        _rounds(setup, study, callback, parents, timer, books, planner)
+
+
+def _rounds(
+    setup: Setup, study: Study, callback: Callback, parents: Parents, timer: Clock,
+    books: Books, planner: Planner,
+) -> None:
     while True:
         pending = study.pending()
-        round_ = found.archive.rounds
+        round_ = books.rounds
         at_end = any(row.trial.rung == FINAL for row in pending)
         told = functools.partial(
             _teller(callback, setup, books.standing, round_, timer),
@@ -131,34 +119,18 @@ def run(
             return
         if not pending:
             told('suggesting')
-            if not _suggest(setup, study, seen.levelled(found, setup.sought), books):
+            plan = planner.take(round_)
+            if plan is None:
                 if _plan_finals(setup, study, timer, round_, books):
                     continue
                 return told(strategies.last_phase(setup))
-            pending = study.pending()
-        _evaluate(setup, study, [row.trial for row in pending], round_, parents, told,
-                  timer, books)
-        finished = study.of_round(round_)
-        found = seen.add(found, finished, setup.sought)
-        books.promotions.add(finished)
+            study.add_round(round_, setup.settings.seed, plan.trials, plan.points,
+                            plan.info, plan.expected)
+            books.standing.expect(plan.trials)
+        if not at_end:
+            planner.begin(round_ + 1)
+        _evaluate(setup, study, round_, parents, told, timer, books, planner)
         told('finished round')
-
-
-class _Books(NamedTuple):
-    """What is known of the trials of a study, kept up to date: no round reads those of
-    earlier ones again."""
-
-    standing: Standing
-    needs: Needs
-    promotions: Promotions
-
-
-def _books(setup: Setup, networks: list[Record]) -> _Books:
-    search = setup.settings.search
-    standing = Standing(setup.objectives, networks, thinning.kept_best(search))
-    needs = Needs(search, standing, References(setup.space))
-    needs.add(networks)
-    return _Books(standing, needs, Promotions(search, setup.sought, networks))
 
 
 def _ending(setup: Setup, study: Study, timer: Clock) -> clock.End | None:
@@ -174,7 +146,7 @@ def _ending(setup: Setup, study: Study, timer: Clock) -> clock.End | None:
 
 
 def _plan_finals(
-    setup: Setup, study: Study, timer: Clock, round_: int, books: _Books
+    setup: Setup, study: Study, timer: Clock, round_: int, books: Books
 ) -> bool:
     """Store the next trainings of the end of a search; False where there are none.
 
@@ -197,41 +169,6 @@ def _plan_finals(
             round_, setup.settings.seed, [trial for trial, _ in planned],
             [point for _, point in planned], {FINALS: len(planned)})
     return bool(planned)
-
-
-def _suggest(setup: Setup, study: Study, found: Archive, books: _Books) -> bool:
-    """Store the next round: a batch of new points and the trainings that go on; False
-    where there is neither."""
-    begin, round_ = time.perf_counter(), found.rounds
-    key = jax.random.fold_in(
-        jax.random.fold_in(setup.root_key, SUGGEST_STREAM), round_)
-    given, info = strategies.first_batch(setup, study, round_), SuggestInfo()
-    if given is None:
-        points, info = suggestion(setup, key, found)
-    else:
-        points = given.rows
-    # An algorithm of one's own need not know which settings build the same network.
-    points = encoding.canonical(setup.space, points)
-    told = expected(setup, points, info)
-    seconds = time.perf_counter() - begin
-    first = study.next_number()
-    trials = fresh_trials(setup, points, first, round_, books.needs.references,
-                          given.parents if given else ())
-    described = [encoding.active_point(setup.space, row) for row in points]
-    continued = continued_trials(setup, books.promotions, first + len(trials))
-    if not trials and not continued:
-        return False
-    extra = {k: float(v) for k, v in (info.extra or {}).items()
-             if isinstance(v, int | float | np.integer | np.floating)}
-    stage = stage_of(round_, setup.settings.search.stages)
-    extra |= {'suggest_seconds': seconds, 'stage': stage}
-    if setup.settings.search.rungs:
-        extra |= {'promoted': len(continued)}
-    trials += [trial for trial, _ in continued]
-    study.add_round(round_, setup.settings.seed, trials,
-                    [*described, *(point for _, point in continued)], extra, told or ())
-    books.standing.expect(trials)
-    return True
 
 
 def _parents(
@@ -257,46 +194,57 @@ def _parents(
 
 
 def _evaluate(
-    setup: Setup, study: Study, trials: list[Trial], round_: int, parents: Parents,
-    told: Callable[..., None], timer: Clock, books: _Books,
+    setup: Setup, study: Study, round_: int, parents: Parents,
+    told: Callable[..., None], timer: Clock, books: Books, planner: Planner,
 ) -> None:
-    """Train and measure the trials of a round, and store what came out."""
+    """Train and measure the pending trials of a round, and store what came out."""
     executor = setup.evaluator.executor
     before, begin = executor.stats(), time.perf_counter()
     measure_seconds = 0.0
     for outcomes in setup.evaluator.evaluate(
-            trials, parents,
+            [row.trial for row in study.pending()], parents,
             announce=lambda phase, n: told(phase, members=n)):
         study.finish_trials(outcomes)
         timer.save()
         measure_seconds += sum(o.measure_seconds for o in outcomes)
         books.standing.add(study.networks({o.trial.number for o in outcomes}))
         told('finished group', outcomes=tuple(outcomes))
+    waited = {'waited_seconds': planner.wait()} if setup.settings.search.lag else {}
+    books.finish(round_, study.of_round(round_))
+    _keep(setup, study, books, round_ + 1)
+    after = executor.stats()
+    _summarise(
+        setup, study, round_, timer, books,
+        waited | {'measure_seconds': measure_seconds,
+                  'wall_seconds': time.perf_counter() - begin},
+        compile_seconds=after.compile_seconds - before.compile_seconds,
+        programs=after.programs - before.programs)
+
+
+def _summarise(
+    setup: Setup, study: Study, round_: int, timer: Clock, books: Books,
+    info: dict[str, float], compile_seconds: float = 0.0, programs: int = 0,
+) -> None:
+    """Store where the time of a round went, and what it reached."""
     # Of the whole round, though a resumed one may have trained a part of it only.
     members = [row for row in study.of_round(round_) if row.offset is None]
     trials = [row.trial for row in members]
-    train_seconds = sum(row.train_seconds or 0.0 for row in members)
-    books.needs.add(members)
-    _keep(setup, study, books, round_ + 1)
-    after = executor.stats()
     study.finish_round(
-        round_, compile_seconds=after.compile_seconds - before.compile_seconds,
-        train_seconds=train_seconds, programs=after.programs - before.programs,
-        hypervolume=books.standing.hypervolume,
-        info=setup.evaluator.padding(trials) | {
-            'trials': len(trials), 'measure_seconds': measure_seconds,
-            'wall_seconds': time.perf_counter() - begin,
+        round_, compile_seconds=compile_seconds,
+        train_seconds=sum(row.train_seconds or 0.0 for row in members),
+        programs=programs, hypervolume=books.standing.hypervolume,
+        info=setup.evaluator.padding(trials) | {'trials': len(trials)} | info | {
             clock.SECONDS: timer.seconds()})
     timer.save()
 
 
-def _keep(setup: Setup, study: Study, books: _Books, round_: int) -> None:
+def _keep(setup: Setup, study: Study, books: Books, round_: int) -> None:
     """Make the checkpoints on disk those of the front, also where they were deleted,
     and drop weights that no round from this one on needs."""
     front = {row.trial.number for row in books.standing.front}
     checkpoints.sync_front(study.workdir, sorted(front), study.weights)
     if setup.settings.runtime.weights == 'needed' and study.meta(THINS):
-        study.drop_weights(books.needs.numbers(round_, study.pending()))
+        study.drop_weights(books.kept(round_, study.pending()))
 
 
 def _teller(

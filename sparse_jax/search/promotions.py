@@ -38,14 +38,17 @@ class Promotions:
         if not self._search.rungs:
             return
         rows = [row for row in networks if row.trial.rung != FINAL]
-        for row in rows:
-            trial = row.trial
+        self.expect(rows)
+        for found in judged(rows, self._objectives):
+            self._rungs[found.row.trial.rung][found.row.trial.number] = found
+
+    def expect(self, networks: Iterable[Record]) -> None:
+        """Take note of trials that go on, before anything is known of them."""
+        for trial in (row.trial for row in networks if row.trial.rung != FINAL):
             self._highest[trial.first] = max(
                 self._highest.get(trial.first, 0), trial.rung)
             if trial.origin is None:
                 self._parents[trial.number] = trial.parent
-        for found in judged(rows, self._objectives):
-            self._rungs[found.row.trial.rung][found.row.trial.number] = found
 
     def parent_of(self, first: int) -> int | None:
         """Whose weights the first trial of a point began with; None for fresh ones."""

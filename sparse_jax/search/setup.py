@@ -198,6 +198,7 @@ def make_algorithm(
         min(s.initial, 1) if s.initial_from else s.initial,
         max_groups=s.max_groups or None, new_groups=s.new_groups or None,
         initial_groups=s.initial_groups or None, refuse=evaluator.refuse,
+        pending=s.lag * s.batch,
         facts=functools.partial(
             facts_of, space, aims, prunes=settings.pruning.method != 'none'),
         learned=None if s.trend == 'none' else (

@@ -176,14 +176,12 @@ class Search:
     initial: int = 16
     """Random points before the surrogate takes over."""
     focus: str = 'front'
-    """front: all trade-offs, which reports have either way; error: the least error
-    within the hard budgets."""
+    """front: all trade-offs; error: the least error within the hard budgets."""
     strategy: str = 'suggest'
     """suggest: the algorithm, every round; differentiable: all networks are found by
     gradient before any is trained (docs/strategies.md)."""
     initial_from: str = ''
-    """differentiable: what the search by gradient finds, and the algorithm goes on from
-    there; '' for random points."""
+    """differentiable: begin with what the search by gradient finds; '' at random."""
     initial_design: str = 'prior'
     """Random points: prior, of the table; filled, its structures with sizes grown until
     a cost is at its hard budget or else its soft bound."""
@@ -197,6 +195,8 @@ class Search:
     """Share of suggestions that come from the surrogate."""
     model_rows: int = 1024
     """Trials that the surrogate sees (docs/searching.md); 0 for all."""
+    lag: int = 0
+    """1: a round is suggested while the one before it trains (docs/searching.md)."""
     trend: str = 'none'
     """structure: of errors, as multiples of a trend (docs/searching.md); none."""
     stages: tuple[int, ...] = ()

@@ -220,6 +220,7 @@ def _search_rules(settings: Settings) -> list[Rule]:
         Rule('search.rho', s.rho, 0 <= s.rho <= 1, '0 to 1'),
         Rule('search.model_rows', s.model_rows,
              s.model_rows == 0 or _at_least(s.model_rows, 16), '0 (all) or 16 or more'),
+        Rule('search.lag', s.lag, s.lag in (0, 1), '0, 1'),
         Rule('search.stages', s.stages, _is_stages(s.stages),
              'none, or how many rounds (1 or more, increasing) come before stages 2 '
              'and 3'),

@@ -54,6 +54,26 @@ def test_each_pick_finds_its_own_optimum():
     assert np.sum(batch.score) < np.sum(without.score)
 
 
+@pytest.mark.parametrize('room', [0, 4])
+def test_pending_points_are_imagined_before_the_picks(room):
+    told, waiting = [], np.array([[0.1, 0.2], [0.3, 0.4]])
+
+    def prepare(key, pick, pending):
+        del key, pick
+        told.append(pending)
+        return {'target': np.array([0.5, 0.5])}
+
+    batch = maximize.select(
+        jax.random.key(0), Criterion(None, prepare, _value, False), _admission(),
+        HALVES.sample(jax.random.key(1), 128), scored=np.ones(2, bool), config=CONFIG,
+        pending=waiting, room=room)
+    taken = np.concatenate([waiting, batch.points])
+    for i, pending in enumerate(told):
+        assert len(pending.mask) == 2 + max(room, 2)
+        np.testing.assert_array_equal(np.flatnonzero(pending.mask), np.arange(2 + i))
+        np.testing.assert_array_equal(pending.points.x[:2 + i], taken[:2 + i])
+
+
 def test_later_picks_stay_in_the_open_groups():
     targets = [[0.2, 0.3], [0.9, 0.1], [0.8, 0.9]]
     batch = _select(_admission(groups=GroupRules(most=1)), targets)

@@ -44,7 +44,8 @@ def test_a_prepared_suggestion_compiles_nothing_and_is_the_same(name, key):
     # A budget, so that predictions are needed as well.
     make = lambda: lib.ALGORITHMS[name](
         DOMAIN, Problem((1.0, 1.0), budgets=(0.9, np.inf)), batch=2, model=MODEL,
-        rules=lib.Rules(num_initial=2))
+        rules=lib.Rules(num_initial=2, pending=1))
+    found = archive.expect(_archive(10), np.full((1, 3), 0.5), 2)
     made, compiled, here = make(), [], threading.get_ident()
     assert made.prepare is not None
     made.prepare(12)
@@ -57,11 +58,11 @@ def test_a_prepared_suggestion_compiles_nothing_and_is_the_same(name, key):
 
     jax.monitoring.register_event_duration_secs_listener(listener)
     try:
-        ours, _ = made.suggest(key, _archive(10))
+        ours, _ = made.suggest(key, found)
     finally:
         jax.monitoring.unregister_event_duration_listener(listener)
     assert not [f for f in compiled if any(p in f for p in PROGRAMS)], compiled
-    np.testing.assert_array_equal(ours, make().suggest(key, _archive(10))[0])
+    np.testing.assert_array_equal(ours, make().suggest(key, found)[0])
 
 
 def test_an_archive_of_the_next_capacity_is_expected():
@@ -74,6 +75,20 @@ def test_an_archive_of_the_next_capacity_is_expected():
     assert ahead.next_size(some._replace(rounds=3), 8, search) is None
     assert ahead.next_size(some, 0, search) is None
     assert ahead.next_size(empty, 8, _search(initial=16, batch=8, rounds=2)) is None
+
+
+def test_with_a_lag_pending_points_are_not_in_the_next_archive():
+    search = _search(initial=16, batch=8, rounds=4, lag=1)
+    pending = lambda count, rounds: archive.expect(
+        _archive(count), np.full((8, 3), 0.5), rounds)
+    # Two random rounds: the third is suggested while the second one trains.
+    assert ahead.next_size(_archive(0), 8, search) == 8
+    assert ahead.next_size(pending(0, 1), 8, search) == 8
+    assert ahead.next_size(pending(8, 2), 8, search) == 16
+    assert ahead.next_size(pending(16, 3), 8, search) is None
+    # One round has all random points; the next one knows none of their outcomes.
+    assert ahead.next_size(_archive(0), 16, _search(
+        initial=16, batch=16, rounds=4, lag=1)) == 16
 
 
 def test_preparing_runs_beside_the_search_and_never_beside_a_suggestion(key):

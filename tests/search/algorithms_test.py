@@ -128,6 +128,31 @@ def test_suggestions_are_legal_distinct_and_new(name, key):
     assert state.size == 4 * BATCH
 
 
+@EVERY
+def test_pending_points_are_not_suggested_again(name, key):
+    """An algorithm that looked at what was evaluated alone would repeat its points."""
+    first, state = _make(name, batch=2), _run(_make(name, batch=8), 1, key)
+    for begun in (_nothing(), state):
+        pending, info = first.suggest(key, begun)
+        both = archive.expect(begun, pending, begun.rounds + 1)
+        # With as many rows imagined as picks of the other tests: no program is new.
+        more, _ = _make(name, batch=2, pending=2).suggest(key, both)
+        assert both.rounds == begun.rounds + 1 and len(both.begun) == begun.size + 2
+        assert len({*identity(pending), *identity(more)}) == 4
+
+
+@pytest.mark.parametrize('name', ['ehvi', 'qnparego'])
+def test_what_is_pending_leaves_less_to_gain(name, key):
+    """The acquisition expects of pending points what the surrogate does: the best that
+    a batch of one finds is worth less once it trains."""
+    state = _run(_make(name, batch=8), 1, key)
+    algorithm = _make(name, batch=1, pending=3)
+    best, info = algorithm.suggest(key, state)
+    both = archive.expect(state, np.repeat(best, 3, axis=0), 2)
+    assert info.score[0] < 0
+    assert algorithm.suggest(key, both)[1].score[0] > info.score[0]
+
+
 @pytest.mark.parametrize('name', sorted(set(lib.ALGORITHMS) - {'random'}))
 def test_all_start_from_the_same_points(name, key):
     """Comparisons between algorithms are paired."""

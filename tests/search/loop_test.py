@@ -9,7 +9,8 @@ import pytest
 from sparse_jax.evaluation.evaluator import Evaluator
 from sparse_jax.objectives.goals import front_of, objectives_of
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.search import algorithms, loop
+from sparse_jax.search import algorithms, loop, planning
+from sparse_jax.search.books import Books
 from sparse_jax.search.planning import fresh_trials
 from sparse_jax.search.references import References
 from sparse_jax.space import encoding, network_file
@@ -223,26 +224,17 @@ def test_parents_are_networks_that_something_is_left_of(setup):
 
 
 def test_every_round_is_suggested_with_its_own_key(setup):
-    keys, recorded = [], []
-
-    class Recorder:
-        def add_round(self, round_, seed, *_):
-            recorded.append((round_, seed))
-
-        def next_number(self):
-            return 0
+    keys = []
 
     def suggest(key, state):
         keys.append(jax.random.key_data(key))
         return setup.algorithm.suggest(key, state)
 
     patched = setup._replace(algorithm=setup.algorithm._replace(suggest=suggest))
-    nothing = loop.replay(setup, [])
+    books = Books(setup)
     for round_ in (0, 1, 2, 1):
-        loop._suggest(patched, Recorder(), nothing._replace(rounds=round_),
-                      loop._books(setup, []))
-    stream = jax.random.fold_in(setup.root_key, loop.SUGGEST_STREAM)
+        planning.plan(patched, books, round_, 0)
+    stream = jax.random.fold_in(setup.root_key, planning.SUGGEST_STREAM)
     expected = [jax.random.key_data(jax.random.fold_in(stream, r)) for r in range(3)]
     np.testing.assert_array_equal(keys, [*expected, expected[1]])
     assert len({tuple(key.tolist()) for key in expected}) == 3
-    assert recorded == [(r, setup.settings.seed) for r in (0, 1, 2, 1)]

@@ -29,7 +29,7 @@ BAD = [
     ('search.final_share', 1.0), ('search.finals', 0), ('search.final_starts', 0),
     ('search.final_epochs', -1),
     ('search.batch', 0), ('search.initial', -1), ('search.max_groups', -1),
-    ('search.model_rows', 15),
+    ('search.model_rows', 15), ('search.lag', 2), ('search.lag', -1),
     ('search.rho', 1.5), ('search.stages', (3, 2)), ('search.min_overlap', 2.0),
     ('search.rungs', (0.5, 0.2)), ('search.rungs', (0.0, 1.0)),
     ('search.rungs', (0.5, 1.5)), ('search.rungs', ('a',)), ('search.promote', 0.0),

@@ -14,6 +14,7 @@ from sparse_jax.search.algorithms.common import (
     RULES,
     Rules,
     admission_of,
+    begins,
     finish,
     random_batch,
 )
@@ -56,7 +57,7 @@ def _bayesian(
     def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
         keys = jax.random.split(key, 5)
         admission = admission_of(domain, rules, archive, problem)
-        if archive.size < rules.num_initial or archive.measured.sum() < 2:
+        if begins(rules, archive):
             return finish(random_batch(keys[0], admission, batch))
         with one_blas_thread():
             seen = modelled(archive, model.most_rows)
@@ -70,44 +71,48 @@ def _bayesian(
             key_pool, key_select = jax.random.split(keys[4])
             chosen = maximize.select(
                 key_select, criterion, admission, propose(key_pool, archive),
-                scored=scored, config=model.maximize)
+                scored=scored, config=model.maximize, pending=archive.pending,
+                room=rules.pending)
             expected = expectation(models, fitted, admission, chosen.points)
         return finish(chosen, weights=criterion.weights,
                       nll=np.asarray(models.surrogate.nll(fitted.state)),
                       predicted=expected[:, :problem.num_objectives])
 
     return SearchAlgorithm(
-        suggest, _compiler(domain, batch, model, models, criterion_of))
+        suggest, _compiler(domain, batch + rules.pending, model, models, criterion_of))
 
 
 def _compiler(
-    domain: Domain, batch: int, model: Model, models: Models, criterion_of: CriterionOf
+    domain: Domain, size: int, model: Model, models: Models, criterion_of: CriterionOf
 ) -> Callable[[int], None]:
     """(number of trials) -> nothing: runs the programs of a suggestion on two made up
-    points, which compiles them for every archive of that capacity."""
+    points, which compiles them for every archive of that capacity.
+
+    size: picks and pending points that are imagined at once.
+    """
     done: set[int] = set()
 
     def compile_(trials: int) -> None:
-        size = capacity.tier(min(trials, model.most_rows or trials), model.tiers)
-        if size in done:
+        rows = capacity.tier(min(trials, model.most_rows or trials), model.tiers)
+        if rows in done:
             return
-        done.add(size)
-        key, x = root_key(0), np.full((size, domain.dim), 0.5)
-        y = np.full((size, models.width), np.nan)
+        done.add(rows)
+        key, x = root_key(0), np.full((rows, domain.dim), 0.5)
+        y = np.full((rows, models.width), np.nan)
         y[:2] = [[1.0], [2.0]]
         points = np.full((models.chunk, domain.dim), 0.5)
         nothing = Facts.nothing(models.chunk, models.width)
         with one_blas_thread():
             state = models.surrogate.fit(
-                key, x, np.ones_like(x), y, np.arange(size) < 2)
+                key, x, np.ones_like(x), y, np.arange(rows) < 2)
             known = y[:2, : models.objectives]
             criterion = criterion_of(
                 key, Fitted(models.surrogate, state, known, known))
             found = scoring.points_of(
                 criterion, points, np.ones_like(points), nothing, chunk=models.chunk)
             pending = Pending(jax.tree.map(
-                lambda a: np.resize(a, (batch, *a.shape[1:])), found),
-                              np.zeros(batch, bool))
+                lambda a: np.resize(a, (size, *a.shape[1:])), found),
+                              np.zeros(size, bool))
             scoring.score(criterion, criterion.prepare(key, 0, pending), found,
                           chunk=model.maximize.chunk)
             models.surrogate.predict(state, points, np.ones_like(points))

@@ -34,6 +34,9 @@ class Rules(NamedTuple):
     """(archive, facts) -> the same with what the archive says of the points."""
     refuse: Refuse | None = None
     """(x [N, D]) -> [N] bool: points that cannot meet a hard budget."""
+    pending: int = 0
+    """Points that may be pending in an archive, at most: as many have room beside the
+    picks of a batch."""
 
 
 RULES = Rules()
@@ -44,18 +47,24 @@ def admission_of(
 ) -> Admission:
     """The constraints on the next batch, as far as the archive decides them."""
     width = problem.num_objectives + problem.num_further
-    starting = archive.size < rules.num_initial
+    begun = archive.begun
+    starting = len(begun) < rules.num_initial
     groups = GroupRules(
         {}, rules.max_groups, rules.initial_groups if starting else rules.new_groups)
-    if groups.matter and archive.size:
-        groups = groups._replace(
-            seen=dict(zip(domain.group(archive.x), archive.x)))
+    if groups.matter and len(begun):
+        groups = groups._replace(seen=dict(zip(domain.group(begun), begun)))
     facts = rules.facts or (lambda x: Facts.nothing(len(x), width))
     return Admission(
         domain, facts if rules.learned is None else rules.learned(archive, facts),
         rules.refuse or (lambda x: np.zeros(len(x), bool)),
         lambda x, active: np.ones(len(x)),
-        frozenset(identity(archive.x)), groups)
+        frozenset(identity(begun)), groups)
+
+
+def begins(rules: Rules, archive: Archive) -> bool:
+    """Whether the next batch is random: initial points are left, or nothing is known.
+    """
+    return len(archive.begun) < rules.num_initial or archive.measured.sum() < 2
 
 
 def random_batch(key: PRNGKey, admission: Admission, batch: int) -> Batch:

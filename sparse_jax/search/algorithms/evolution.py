@@ -19,6 +19,7 @@ from sparse_jax.search.algorithms.common import (
     RULES,
     Rules,
     admission_of,
+    begins,
     finish,
     random_batch,
 )
@@ -65,9 +66,9 @@ def _evolutionary(
     def suggest(key: PRNGKey, archive: Archive) -> tuple[np.ndarray, SuggestInfo]:
         key_random, key_breeds, key_pick = jax.random.split(key, 3)
         admission = admission_of(domain, rules, archive, problem)
-        good = np.flatnonzero(archive.measured)
-        if archive.size < rules.num_initial or len(good) < 2:
+        if begins(rules, archive):
             return finish(random_batch(key_random, admission, batch))
+        good = np.flatnonzero(archive.measured)
         good = good[survivors(archive.y[good], archive.excess[good])]
         parents = Population(archive.x[good], archive.y[good], archive.excess[good])
         weights, breed = breeds(key_breeds)

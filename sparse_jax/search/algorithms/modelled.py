@@ -37,7 +37,8 @@ def modelled(archive: Archive, most: int | None) -> Archive:
     chosen[by_merit(archive, most // 2)] = True
     chosen[np.flatnonzero(~chosen)[archive.size - chosen.sum() - most // 4:]] = True
     chosen[farthest(archive.x, chosen, most - int(chosen.sum()))] = True
-    return Archive(*(part[chosen] for part in archive[:5]), rounds=archive.rounds)
+    return Archive(*(part[chosen] for part in archive[:5]), rounds=archive.rounds,
+                   pending=archive.pending)
 
 
 def by_merit(archive: Archive, count: int) -> np.ndarray:
