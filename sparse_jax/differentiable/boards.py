@@ -6,7 +6,8 @@ weights are stored; a layer whose windows slide runs the loop over pairs where b
 the arena are idle that hold the pairs of one channel, else the loop over stored
 weights. Where every decision is made all are those of that network as
 `export.cost_model.measure` has them, as far as idle bytes are in one piece; before that
-what layers share is a product of expectations. Branches are joined in place.
+what layers share is a product of expectations. Branches run in the order of `orders`
+and are joined in place.
 """
 
 from collections.abc import Mapping
@@ -16,13 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.differentiable.geometry import Geometry, sizes_of
+from sparse_jax.differentiable import orders
+from sparse_jax.differentiable.geometry import Geometry
 from sparse_jax.differentiable.loops import Loop, loops
 from sparse_jax.differentiable.peaks import Count
+from sparse_jax.differentiable.sizes import sizes_of
+from sparse_jax.differentiable.skips import Skip
 from sparse_jax.differentiable.template import (
     PLAIN_POOLS,
     Decisions,
     Template,
+    residual_of,
     units_of,
 )
 from sparse_jax.export.code.c_tables import LAYER_STRUCT_BYTES, REQUANTISED_BYTES
@@ -58,7 +63,9 @@ def figures(
     found = loops(sizes, choice, template)
     run = Loop(*(jnp.stack([jnp.float32(value) for value in column])
                  for column in zip(*found)))
-    there = _kinds(run, _image_bytes(sizes, choice, template))
+    live, arena = orders.held(run, sizes, choice, template)
+    arena = jnp.maximum(arena, _image_bytes(sizes, choice, template))
+    there = _kinds(run, arena - live)
     work = [_map_work(sizes, choice, template), *(
         _work_of(run, there[kind], kind) for kind in there)]
     code = _code(run, there, choice, template)
@@ -87,10 +94,9 @@ def _image_bytes(sizes: Geometry, choice: Decisions, template: Template) -> Coun
     return first.elements + 2 * first.number * (choice.rate * widths * coarse).sum()
 
 
-def _kinds(run: Loop, image: Count) -> dict[str, jax.Array]:
-    """{kind: [n] how likely every loop is there and of it}."""
-    arena = jnp.maximum(jnp.max(run.there * run.live), image)
-    fits = (run.pairs > 0) & (arena - run.live >= 2 * run.pairs)
+def _kinds(run: Loop, idle: jax.Array) -> dict[str, jax.Array]:
+    """{kind: [n] how likely every loop is there and of it}, of idle bytes."""
+    fits = (run.pairs > 0) & (idle >= 2 * run.pairs)
     pairs = run.there * jnp.where(fits, 1.0, 0.0)
     return {'unpacked': pairs, 'dense': run.there - pairs}
 
@@ -127,7 +133,7 @@ def _map_work(
     """What reads the image and what takes means does, and sums of branches."""
     height, width, channels = template.input_shape
     counts: dict[str, Count] = dict.fromkeys(
-        ('means', 'mean_rows', 'averaged', 'sums', 'summands'), 0.0)
+        ('means', 'mean_rows', 'averaged', 'sums', 'summands', 'placed'), 0.0)
     counts |= {'inferences': 1.0, 'rows': height, 'pixels': height * width * channels}
     if template.averaged and template.rates[-1] > 1:
         coarse = np.array(template.rates) > 1
@@ -135,7 +141,7 @@ def _map_work(
             sizes.passages[0].source.elements)
     table = sizes_of(template)
     high, wide = np.array(table.pairs, np.float32).T
-    for end, shares in zip(sizes.ends, choice.pool, strict=True):
+    for k, (end, shares) in enumerate(zip(sizes.ends, choice.pool, strict=True)):
         for p, pool in enumerate(template.pools):
             if pool in PLAIN_POOLS:
                 continue
@@ -145,11 +151,29 @@ def _map_work(
             for name, size in (('means', left), ('mean_rows', left * down),
                                ('averaged', left * down * across)):
                 counts[name] += shares[p] * (end.source.table[1] @ size)
+        for name, count in _added(end.skip, choice, k, template).items():
+            counts[name] += count
     if template.merge == 'Sum':
         # All branches have the same.
         units = units_of(choice, template)[template.branches[0]]
-        counts |= {'sums': units, 'summands': len(template.branches) * units}
+        counts['sums'] += units
+        counts['summands'] += len(template.branches) * units
     return counts
+
+
+def _added(
+    skip: Skip | None, choice: Decisions, k: int, template: Template
+) -> dict[str, Count]:
+    """What the sum of block k does: it adds every pixel that its pool reads."""
+    if skip is None:
+        return {}
+    table, pool = sizes_of(template), template.pools.index('max')
+    small = POOL**2 * (table.pool[pool] @ table.area)
+    seen = table.area + choice.pool[k, pool] * (small - table.area)
+    share = residual_of(choice, k, template)
+    read = share * (skip.read @ seen)
+    return {'sums': share * (skip.target.table[1] @ seen), 'summands': read,
+            'placed': read}
 
 
 def _code(
@@ -159,10 +183,11 @@ def _code(
     plain = choice.squeeze[0] * (choice.rate * (np.array(template.rates) == 1)).sum()
     means = sum(shares[p] for shares in choice.pool
                 for p, pool in enumerate(template.pools) if pool not in PLAIN_POOLS)
+    added = 2 * jnp.sum(choice.residual[:, 1])
     counts: dict[str, Count] = {
         'always': 1.0, 'layers': jnp.sum(run.there), 'means': means,
-        'downsamples': 1.0 - plain, 'summands':
-        len(template.branches) * float(template.merge == 'Sum')}
+        'downsamples': 1.0 - plain, 'placed': added, 'summands':
+        added + len(template.branches) * float(template.merge == 'Sum')}
     for kind, here in there.items():
         one, some = (here * _alone(here)).sum(), 1.0 - jnp.prod(1.0 - here)
         counts |= {f'one_{kind}': one, f'many_{kind}': some - one}

@@ -31,7 +31,8 @@ of the time."""
 
 FREE = Budgets(math.inf, math.inf)
 _WITHOUT: dict[str, Value] = {
-    'stride': 1, 'pool-type': 'max', 'input-downsampling-type': 'max'}
+    'stride': 1, 'pool-type': 'max', 'input-downsampling-type': 'max',
+    'residual': False}
 """{row of the extended table: what a network has without it}."""
 
 
@@ -40,8 +41,9 @@ def of_space(
 ) -> Template:
     """The template of a text over the images of a space.
 
-    Strides and types of pools are decisions where the table has rows for them; layers
-    have batch norm, and images are down-sampled by means, where it has nothing else.
+    Strides, types of pools and residual blocks are decisions where the table has rows
+    for them; layers have batch norm, and images are down-sampled by means, where it has
+    nothing else.
 
     Args:
       space: the table.
@@ -67,7 +69,7 @@ def of_space(
                if n in PLAIN_STRIDES or some('stride', n)]
     return dataclasses.replace(
         template, pools=('', *pools), strides=tuple(strides),
-        norm=not _has(space, 'batch-norm', False))
+        norm=not _has(space, 'batch-norm', False), residual=some('residual', True))
 
 
 @functools.lru_cache(maxsize=64)
@@ -100,7 +102,9 @@ def allowed(template: Template, space: Space | None) -> Decisions:
         np.ones((template.sizings, len(template.units)), bool),
         grid([f'stride-block-{k}' for k in range(1, last + 1)], template.strides),
         _reduced(template),
-        grid([f'layer-type-{rows[i]}' for i in template.open], tuple(TYPES.values())))
+        grid([f'layer-type-{rows[i]}' for i in template.open], tuple(TYPES.values())),
+        grid([f'residual-block-{k}' for k in range(1, last + 1) if template.residual],
+             (False, True)))
 
 
 def initial(template: Template) -> Decisions:

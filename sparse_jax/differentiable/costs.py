@@ -16,7 +16,8 @@ import numpy as np
 from sparse_jax.differentiable import boards, peaks
 from sparse_jax.differentiable.boards import Figures
 from sparse_jax.differentiable.geometry import End, Geometry, Passage
-from sparse_jax.differentiable.peaks import Peak, Step
+from sparse_jax.differentiable.peaks import Count, Peak, Step
+from sparse_jax.differentiable.skips import Skip
 from sparse_jax.differentiable.template import (
     KERNELS,
     PLAIN_POOLS,
@@ -24,6 +25,7 @@ from sparse_jax.differentiable.template import (
     Decisions,
     Template,
     maps_of,
+    residual_of,
     types_of,
     units_of,
 )
@@ -102,19 +104,23 @@ def expected(
     size, macs, steps = jnp.float32(0), jnp.float32(0), []
     held, block = peaks.outside(sizes, choice, template), 0
     for i, passage in enumerate(sizes.passages):
-        there = choice.exists[i, 1]
+        there, waits = choice.exists[i, 1], residual_of(choice, block, template)
         wide = maps_of(choice, i, template)
         for kind, share in types_of(choice, i, template):
             layer = _LAYERS[kind](passage.of(kind), choice.kernel[i], wide)
             size += there * share * (layer.weights + wide)
             macs += there * share * layer.macs
             for j, part in enumerate(layer.parts):
-                beside = peaks.beside(held, (block, i, j), template)
+                beside = peaks.beside(held, (block, i, j), waits, template)
                 steps.append(Step(
                     there * share, *part, part.read + part.written + beside))
         if i + 1 in template.ends:
-            beside = peaks.beside(held, (block, i, _LAST), template)
-            steps += _pools(sizes.ends[block], choice.pool[block], beside, template)
+            end, last = sizes.ends[block], (block, i, _LAST)
+            if end.skip is not None:
+                beside = peaks.beside(held, last, 1.0, template)
+                steps.append(_sum(end.skip, waits, beside))
+            beside = peaks.beside(held, last, 0.0, template)
+            steps += _pools(end, choice.pool[block], beside, template)
             block += 1
     units = units_of(choice, template)
     dense = peaks.head(sizes.last.elements, units, held, template)
@@ -145,6 +151,13 @@ def excess(costs: Expected, budgets: Budgets) -> jax.Array:
         smooth_maximum(*cost, SHARPNESS / limit) if isinstance(cost, Peak) else cost
         for cost, limit in zip(known, limits)])
     return jnp.log(jnp.maximum(spent, 1.0)) - jnp.log(jnp.stack(limits))
+
+
+def _sum(skip: Skip, share: Count, beside: Count) -> Step:
+    """What enters the block is held beside the sum."""
+    leaving, written = skip.leaving.elements, skip.target.elements
+    return Step(share, skip.entering.elements + leaving, written, 0.0,
+                leaving + written + beside)
 
 
 def _pools(

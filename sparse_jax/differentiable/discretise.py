@@ -141,14 +141,15 @@ def point_of(
         'num-fc-layers': int('main' in template.branches),
         'left-branch': 'left' in template.branches,
         'right-branch': 'right' in template.branches, 'merge-type': template.merge}
-    maps = 1 if choice.squeeze else template.input_shape[2]
+    maps = entering = 1 if choice.squeeze else template.input_shape[2]
+    adds = lambda k: bool(template.residual and choice.residual[k - 1])
     for k, (first, end) in enumerate(zip(template.firsts, template.ends), 1):
         layers = [i for i in range(first, end) if choice.exists[i]]
         wanted |= {f'num-conv-layers-block-{k}': len(layers),
                    f'pool-block-{k}': bool(template.pools[choice.pool[k - 1]]),
                    f'pool-type-block-{k}': template.pools[choice.pool[k - 1]] or 'max',
                    f'stride-block-{k}': template.strides[choice.stride[k - 1]],
-                   f'residual-block-{k}': False}
+                   f'residual-block-{k}': adds(k)}
         for l, i in enumerate(layers, 1):
             tag = f'block-{k}-layer-{l}'
             kind = type_of(choice, i, template)
@@ -161,6 +162,7 @@ def point_of(
                     template.reduced[left] / maps, MOST_REDUCED)
             maps = int(_nearest(space, f'num-filters-{tag}',
                                 template.widths[choice.width[i]]))
+        maps = entering = max(maps, entering) if adds(k) else maps
     point = base | {name: _nearest(space, name, value)
                     for name, value in wanted.items() if name in space}
     units = [template.units[i] for i in choice.units]
@@ -206,7 +208,7 @@ def _thinnest(logits: Decisions) -> Iterator[Decisions]:
         [np.flatnonzero(_possible(row))[0] for row in a.reshape(-1, a.shape[-1])]
     ).reshape(a.shape[:-1]).astype(int)
     thin = {'width': least(logits.width), 'units': least(logits.units),
-            'reduced': least(logits.reduced)}
+            'reduced': least(logits.reduced), 'residual': least(logits.residual)}
     open_ = ('exists', 'squeeze', 'rate', 'pool', 'kernel', 'stride', 'kind')
     places = [(name, place) for name in open_
               for place in np.ndindex(getattr(logits, name).shape[:-1])]

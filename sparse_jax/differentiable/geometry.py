@@ -5,51 +5,32 @@ a map have a distribution over the few pairs that a template can have at all. It
 followed exactly, layer by layer: a window shifts it, a stride or a pool halves it, a
 layer that may be left out mixes two. The number of maps comes along as a second row,
 its expectation at every pair, as both depend on which layers are there. A 1x1
-convolution that leaves at most half of its maps needs more: how likely every number of
-maps is, together with every pair. What a window, a stride or a pool does to a pair is a
-matrix of zeros and ones, known before any step.
+convolution that leaves at most half of its maps, and a sum that has the larger of two
+numbers of them, need more: how likely every number of maps is, together with every
+pair.
 """
 
-import functools
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sparse_jax.differentiable import skips
+from sparse_jax.differentiable.sizes import Extent, extent_of, pixels_of, sizes_of
+from sparse_jax.differentiable.skips import Skip
 from sparse_jax.differentiable.template import (
-    KERNELS,
     Decisions,
     Template,
     half,
     maps_of,
+    numbered,
     reduced_of,
     stride_of,
 )
-from sparse_jax.space.architecture import POOL
 from sparse_jax.space.layer_types import LAYER_TYPES
 
-Pair = tuple[int, int]
-"""Height and width."""
 _Real = jax.Array | np.ndarray
-
-
-class Extent(NamedTuple):
-    """A feature map of uncertain size."""
-
-    table: jax.Array
-    """[T, S] of every pair of `Sizes`: its probability, and the same times the number
-    of maps, in expectation. What no network with a pixel has is missing in the sum.
-    Where a layer of the template has a 1x1 convolution, then the probability of the
-    pair with each of `Template.numbers` of maps."""
-    elements: jax.Array
-    """[] expected elements."""
-
-    @property
-    def number(self) -> jax.Array:
-        """[] expected maps."""
-        return self.table[1].sum()
 
 
 class Reduction(NamedTuple):
@@ -95,6 +76,9 @@ class End(NamedTuple):
     in."""
 
     source: Extent
+    """With what a residual block adds, as far as there is one."""
+    skip: Skip | None
+    """None where no block of the template is residual."""
     written: jax.Array
     """[P] expected elements after each."""
     pixels: jax.Array
@@ -114,51 +98,6 @@ class Geometry(NamedTuple):
     """What the classifier, or the fully connected layer, reads."""
 
 
-class Sizes(NamedTuple):
-    """The S pairs of height and width that maps can have, largest first."""
-
-    pairs: tuple[Pair, ...]
-    image: np.ndarray
-    """[R, S] one-hot: the pair of the image at every rate."""
-    window: np.ndarray
-    """[4, S, S] from a pair to that after a window of each of `KERNELS`."""
-    stride: np.ndarray
-    """[strides, S, S] from a pair of windows to those that a stride leaves."""
-    pool: np.ndarray
-    """[P, S, S] the same of every pool."""
-    share: np.ndarray
-    """[P, S] one over the pixels of a pool's window."""
-    area: np.ndarray
-    """[S] pixels."""
-    inside: np.ndarray
-    """[S, H, W] whether a pixel is one of a map of this size."""
-
-
-@functools.lru_cache(maxsize=64)
-def sizes_of(template: Template) -> Sizes:
-    """The pairs that a template's maps can have, and what changes them."""
-    height, width, _ = template.input_shape
-    starts = [(height // rate, width // rate) for rate in template.rates]
-    pairs, fresh = set(starts), set(starts)
-    while fresh:
-        fresh = {after for pair in fresh for after in _after(pair, template)} - pairs
-        pairs |= fresh
-    ordered = tuple(sorted(pairs, reverse=True))
-    to = lambda pair: np.array([pair == other for other in ordered], np.float32)
-    moves = lambda change, values: np.stack([
-        np.stack([to(change(pair, value)) for pair in ordered]) for value in values])
-    rows, columns = np.array(ordered).T
-    down, across = map(np.arange, template.canvas)
-    inside = (down[:, None] < rows[:, None, None]) & (
-        across < columns[:, None, None])
-    share = np.array([[1.0 / _window(pair, pool) for pair in ordered]
-                      for pool in template.pools], np.float32)
-    return Sizes(
-        ordered, np.stack([to(pair) for pair in starts]), moves(_windowed, KERNELS),
-        moves(_strided, template.strides), moves(_pooled, template.pools), share,
-        (rows * columns).astype(np.float32), inside.astype(np.float32))
-
-
 def geometry(choice: Decisions, template: Template) -> Geometry:
     """Sizes of a relaxed network.
 
@@ -170,19 +109,28 @@ def geometry(choice: Decisions, template: Template) -> Geometry:
     share = choice.rate @ sizes.image
     maps = choice.squeeze[0] * channels + choice.squeeze[1]
     now = _table(share, maps, (choice.squeeze, (channels, 1)), template)
-    passages, ends = [], []
+    passages, ends, entering, way = [], [], now, skips.unmoved(template)
     for i in range(len(template.layers)):
         passage = _passage(now, choice, i, template)
         passages.append(passage)
         skipped, there = choice.exists[i]
-        now = _extent(
+        now = extent_of(
             there * passage.target.table + skipped * now.table, sizes)
+        if way is not None:
+            wide = numbered(choice.width[i], template.widths, template)
+            way = skips.moved(
+                way, _moves(choice, i, template), wide, choice.exists[i])
         if i + 1 in template.ends:
-            k = template.ends.index(i + 1)
+            k, skip = template.ends.index(i + 1), None
+            if way is not None:
+                skip = skips.skip_of(entering, way, now, k, template)
+                plain, added = choice.residual[k]
+                now = extent_of(plain * now.table + added * skip.target.table, sizes)
             pooled = jnp.einsum('ts,psa->pta', now.table, sizes.pool)
-            ends.append(End(now, pooled[:, 1] @ sizes.area, _pixels(
+            ends.append(End(now, skip, pooled[:, 1] @ sizes.area, pixels_of(
                 pooled[:, 0], sizes), jnp.dot(sizes.share, now.table[0])))
-            now = _extent(jnp.tensordot(choice.pool[k], pooled, 1), sizes)
+            now = extent_of(jnp.tensordot(choice.pool[k], pooled, 1), sizes)
+            entering, way = now, skips.unmoved(template)
     return Geometry(tuple(passages), tuple(ends), now)
 
 
@@ -204,7 +152,7 @@ def _windows(
     sizes = sizes_of(template)
     read = source if reduction is None else reduction.target
     windows = jnp.einsum('ts,ksa->kta', read.table[:2], sizes.window)
-    pixels = _pixels(choice.kernel[i] @ windows[:, 0], sizes)
+    pixels = pixels_of(choice.kernel[i] @ windows[:, 0], sizes)
     stride = stride_of(choice, i, template)
     if stride is not None:
         windows = windows @ jnp.tensordot(stride, sizes.stride, 1)
@@ -213,6 +161,15 @@ def _windows(
     target = _table(share, wide, (choice.width[i], template.widths), template)
     return Passage(
         source, reduction, windows, windows[:, 1] @ sizes.area, target, pixels)
+
+
+def _moves(choice: Decisions, i: int, template: Template) -> jax.Array:
+    """[S, S] how likely layer i makes a pair of another."""
+    sizes, stride = sizes_of(template), stride_of(choice, i, template)
+    window = jnp.tensordot(choice.kernel[i], sizes.window, 1)
+    if stride is None:
+        return window
+    return window @ jnp.tensordot(stride, sizes.stride, 1)
 
 
 def _reduction(
@@ -232,7 +189,7 @@ def _reduction(
     likely = source.table[2:].sum(1)
     there = (np.arange(chosen[-1])[:, None, None] < left) @ shares @ likely
     return Reduction(
-        _extent(jnp.stack([source.table[0], joint]), sizes), cost.sum(),
+        extent_of(jnp.stack([source.table[0], joint]), sizes), cost.sum(),
         jnp.dot(cost, sizes.area), there / jnp.maximum(likely.sum(), 1e-6))
 
 
@@ -249,55 +206,9 @@ def _table(
       template: the family.
     """
     table = jnp.stack([share, maps * share])
-    if template.reducing:
-        likely, numbers = chosen
-        same = np.equal.outer(numbers, template.numbers).astype(np.float32)
-        each = jnp.outer(jnp.asarray(likely) @ same, jnp.asarray(share))
+    if template.counts_maps:
+        each = jnp.outer(numbered(*chosen, template), jnp.asarray(share))
         table = jnp.concatenate([table, each])
-    return _extent(table, sizes_of(template))
+    return extent_of(table, sizes_of(template))
 
 
-def _extent(table: jax.Array, sizes: Sizes) -> Extent:
-    return Extent(table, table[1] @ sizes.area)
-
-
-def _pixels(share: jax.Array, sizes: Sizes) -> jax.Array:
-    """[..., H, W] how likely a pixel is one of a map whose pairs have these shares,
-    [..., S]."""
-    return jnp.tensordot(share, sizes.inside, 1)
-
-
-def _windowed(pair: Pair, kernel: int) -> Pair:
-    """After a VALID window."""
-    return pair[0] - kernel + 1, pair[1] - kernel + 1
-
-
-def _strided(pair: Pair, stride: int) -> Pair:
-    """Of windows one pixel apart those that a stride leaves."""
-    return -(-pair[0] // stride), -(-pair[1] // stride)
-
-
-def _pooled(pair: Pair, pool: str) -> Pair:
-    """After a pool; a mean takes in what is shorter than its window."""
-    if not pool:
-        return pair
-    if pool == 'max':
-        return pair[0] // POOL, pair[1] // POOL
-    if pool == 'average':
-        return max(pair[0] // POOL, 1), max(pair[1] // POOL, 1)
-    return 1, 1
-
-
-def _window(pair: Pair, pool: str) -> int:
-    """Pixels that a pool makes one of."""
-    most = {'': 1, 'global': max(pair)}.get(pool, POOL)
-    return min(pair[0], most) * min(pair[1], most)
-
-
-def _after(pair: Pair, template: Template) -> Iterator[Pair]:
-    """Pairs that a map of this one can become, those without a pixel left out."""
-    windows = [_windowed(pair, kernel) for kernel in KERNELS]
-    found = [*windows, *(_strided(window, stride) for window in windows
-                         for stride in template.strides),
-             *(_pooled(pair, pool) for pool in template.pools)]
-    return (after for after in found if min(after) >= 1)

@@ -14,15 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax.differentiable import peaks
-from sparse_jax.differentiable.geometry import Extent, Geometry, Passage, sizes_of
-from sparse_jax.differentiable.heads import LEFT, RIGHT
-from sparse_jax.differentiable.peaks import Count, Outside
+from sparse_jax.differentiable.geometry import Geometry, Passage
+from sparse_jax.differentiable.peaks import Count
+from sparse_jax.differentiable.sizes import Extent, sizes_of
 from sparse_jax.differentiable.template import (
     KERNELS,
     TYPES,
     Decisions,
     Template,
     maps_of,
+    residual_of,
     types_of,
     units_of,
 )
@@ -45,7 +46,7 @@ class Loop(NamedTuple):
     """Runs of weights that meet inputs side by side, in all these windows."""
     products: Count
     live: Count
-    """Bytes in use."""
+    """Bytes that it reads and writes."""
     pairs: Count = 0.0
     """Of one channel in the loop over pairs: weights, and what bridges long distances;
     0 where no window slides."""
@@ -53,6 +54,8 @@ class Loop(NamedTuple):
     """Of these the latter."""
     doubles: Count = 0.0
     """How likely a maximum pool reads windows two at once."""
+    kept: Count = 0.0
+    """Bytes more where something else reads what it reads: it overwrites that."""
 
 
 class _Windows(NamedTuple):
@@ -83,23 +86,17 @@ def loops(sizes: Geometry, choice: Decisions, template: Template) -> list[Loop]:
       choice: shares of every decision.
       template: the family.
     """
-    image = sizes.passages[0].source.elements
     held, found = peaks.outside(sizes, choice, template), []
-    # An image lives on the chip whether or not the network makes it.
-    held = Outside(image, 0.0, held.first)
     for i, passage in enumerate(sizes.passages):
-        block = block_of(i, template)
         for kind, share in types_of(choice, i, template):
             parts = _LAYERS[kind](passage.of(kind), choice, i, template)
-            found += [part._replace(
-                there=choice.exists[i, 1] * share,
-                live=part.live + peaks.beside(held, (block, i, j), template))
-                for j, part in enumerate(parts)]
+            found += [part._replace(there=choice.exists[i, 1] * share)
+                      for part in parts]
     units = units_of(choice, template)
     for layer in peaks.head(sizes.last.elements, units, held, template):
         products = layer.fan_in * layer.units
         found.append(Loop(1.0, layer.units, products, layer.units, layer.units,
-                          layer.units, products, layer.alive))
+                          layer.units, products, layer.read + layer.units))
     return found
 
 
@@ -115,11 +112,12 @@ def no_stride(choice: Decisions) -> jax.Array:
 
 def _pooled(choice: Decisions, i: int, template: Template) -> jax.Array:
     """[] how likely a maximum pool follows layer i where that is there: it is the last
-    one of its block."""
+    one of its block, and nothing is added behind it."""
     block = block_of(i, template)
     last = functools.reduce(jnp.multiply, (
         choice.exists[j, 0] for j in range(i + 1, template.ends[block])),
         jnp.float32(1))
+    last *= 1.0 - residual_of(choice, block, template)
     return last * choice.pool[block, template.pools.index('max')]
 
 
@@ -187,11 +185,9 @@ def _separable(
     windows = _windows(source, passage.tables, kernel, KERNELS, 0.0, template)
     taps, written = (kernel * np.square(KERNELS)).sum(), windows.taps(0)
     bridges = windows.inside.sum()
-    # It overwrites what it reads, unless a branch reads that too.
-    kept = written if _branches(i, template) else 0.0
     depth = Loop(1.0, source.number, taps * source.number, written, written,
-                 windows.taps(1), windows.taps(2), source.elements + kept,
-                 taps + bridges, bridges)
+                 windows.taps(1), windows.taps(2), source.elements,
+                 taps + bridges, bridges, kept=written)
     middle = Extent(jnp.tensordot(kernel, passage.tables, 1), written)
     point = _windows(middle, middle.table[None], np.ones(1, np.float32), (1,),
                      pooled, template)
@@ -215,9 +211,3 @@ def _slid(
         1.0, wide, weights, outputs, wide * windows.calls.sum(),
         wide * windows.taps(1), wide * windows.taps(2), read.elements + outputs,
         weights / wide + bridges, bridges, doubles)
-
-
-def _branches(i: int, template: Template) -> bool:
-    """Whether a branch reads what layer i reads."""
-    return (i == 0 and RIGHT in template.branches) or (
-        LEFT in template.branches and i in template.firsts[1:2])

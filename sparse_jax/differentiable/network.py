@@ -13,9 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sparse_jax.differentiable import heads
+from sparse_jax.differentiable import heads, skips
 from sparse_jax.differentiable.geometry import End, Geometry, Passage
 from sparse_jax.differentiable.linear import Linear, shifted, uniform
+from sparse_jax.differentiable.skips import Skip
 from sparse_jax.differentiable.template import (
     KERNELS,
     PLAIN_POOLS,
@@ -87,7 +88,7 @@ def apply(
       template: the family; static.
       conv: lowering of convolutions, see `ops.lowering`; static.
     """
-    x = _image(images, choice, template)
+    x = entering = _image(images, choice, template)
     sources = {heads.RIGHT: x}
     for i, passage in enumerate(sizes.passages):
         y = _typed(params, choice, i, (x, passage), template, conv)
@@ -96,7 +97,8 @@ def apply(
         x = y if y.shape != x.shape else there * y + (1.0 - there) * x
         if i + 1 in template.ends:
             k = template.ends.index(i + 1)
-            x = _pooled(x, choice.pool[k], sizes.ends[k], template.pools)
+            x = _sum(x, entering, (k, sizes.ends[k].skip), choice, template)
+            x = entering = _pooled(x, choice.pool[k], sizes.ends[k], template.pools)
             sources.setdefault(heads.LEFT, x)
     return heads.apply(params[len(template.operations):], choice,
                        sources | {heads.MAIN: x}, template)
@@ -187,6 +189,22 @@ def _pooled(
             y = y * end.pixels[p][None, :, :, None]
         found += choice[p] * y
     return jnp.asarray(found)
+
+
+def _sum(
+    x: jax.Array, entering: jax.Array, block: tuple[int, Skip | None],
+    choice: Decisions, template: Template,
+) -> jax.Array:
+    """x with what enters a block added as far as that is residual."""
+    k, skip = block
+    if skip is None:
+        return x
+    places, _ = skips.corners(template, k)
+    middle = functools.reduce(jnp.add, (
+        _small(entering[:, top:, left:], x.shape[1:3]) * share[None, :, :, None]
+        for (top, left), share in zip(places, skip.pixels, strict=True)))
+    middle = jnp.pad(middle, ((0, len(x) - len(middle)), (0, 0), (0, 0), (0, 0)))
+    return x + choice.residual[k, 1] * middle
 
 
 def _summed(x: jax.Array, size: int) -> jax.Array:

@@ -83,7 +83,7 @@ def outside(sizes: Geometry, choice: Decisions, template: Template) -> Outside:
 
 
 def beside(
-    held: Outside, place: tuple[int, int, int], template: Template
+    held: Outside, place: tuple[int, int, int], waits: Count, template: Template
 ) -> Count:
     """What is alive beside what a part of a layer reads and writes; less than nothing
     where it reads an image that does not count.
@@ -92,16 +92,17 @@ def beside(
       held: by branches.
       place: (block, layer, part), both of all; the last part of a block is its pool,
         which is behind all of its layers.
+      waits: how likely the block has yet to add what enters it.
       template: the family.
     """
     block, layer, part = place
     if (layer, part) == (0, 0):
         return -held.uncounted
-    found = held.counted if RIGHT in template.branches else 0.0
-    reads_it = (layer, part) == (template.firsts[block], 0)
-    if block and LEFT in template.branches and not reads_it:
-        found += held.first
-    return found
+    found = held.counted if block and RIGHT in template.branches else 0.0
+    if (layer, part) == (template.firsts[block], 0):
+        return found
+    entering, reader = (held.first, LEFT) if block else (held.counted, RIGHT)
+    return found + entering * (1.0 if reader in template.branches else waits)
 
 
 def head(

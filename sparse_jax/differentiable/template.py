@@ -44,8 +44,8 @@ NEVER = -1e9
 
 class Decisions(NamedTuple):
     """One array per kind of decision, its last axis over the choices: logits, shares
-    that sum to one, or one-hot. L layers, K blocks, R rates; of `squeeze` and `exists`
-    the second choice is 'yes'."""
+    that sum to one, or one-hot. L layers, K blocks, R rates; of `squeeze`,
+    `exists` and `residual` the second choice is 'yes'."""
 
     rate: jax.Array | np.ndarray
     """[R] down-sampling of the image, of `Template.rates`."""
@@ -69,6 +69,9 @@ class Decisions(NamedTuple):
     DownsampledConv2D, of `Template.reduced`: at most half of those that it reads."""
     kind: jax.Array | np.ndarray
     """[X, 3] of `TYPES`: the type of every layer of `Template.open`."""
+    residual: jax.Array | np.ndarray
+    """[K, 2] whether what enters the block is added to what leaves its layers; [0, 2]
+    without `Template.residual`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +93,7 @@ class Template:
       pools: what a block can end in, '' for nothing; see `architecture.pool_type`.
       strides: of the first layer of a block.
       norm: whether layers have batch norm.
+      residual: whether blocks may add what enters them.
     """
 
     input_shape: tuple[int, int, int]
@@ -104,6 +108,7 @@ class Template:
     pools: tuple[str, ...] = PLAIN_POOLS
     strides: tuple[int, ...] = PLAIN_STRIDES
     norm: bool = False
+    residual: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what no program relaxes.
@@ -187,6 +192,11 @@ class Template:
         return tuple(i for i, kind in self.operations if LAYER_TYPES[kind].reduces)
 
     @property
+    def counts_maps(self) -> bool:
+        """Whether costs depend on how likely every number of maps is."""
+        return self.residual or bool(self.reducing)
+
+    @property
     def numbers(self) -> tuple[int, ...]:
         """Numbers of maps that a layer can read."""
         return tuple(sorted({1, self.input_shape[2], *self.widths}))
@@ -242,6 +252,14 @@ def reduced_of(
     return choice.reduced[template.reducing.index(i)]
 
 
+def numbered(
+    shares: jax.Array | np.ndarray, numbers: tuple[int, ...], template: Template
+) -> jax.Array:
+    """[N] how likely each of `Template.numbers` is, of shares of some of them."""
+    same = np.equal.outer(numbers, template.numbers).astype(np.float32)
+    return jnp.asarray(shares) @ same
+
+
 def maps_of(choice: Decisions, i: int, template: Template) -> jax.Array:
     """[] expected maps of layer i."""
     return (choice.width[i] * np.array(template.widths)).sum()
@@ -251,6 +269,11 @@ def units_of(choice: Decisions, template: Template) -> dict[str, jax.Array]:
     """{branch: [] expected units of its fully connected layer}."""
     return {branch: (choice.units[i % template.sizings] * np.array(template.units)
                      ).sum() for i, branch in enumerate(template.branches)}
+
+
+def residual_of(choice: Decisions, k: int, template: Template) -> jax.Array | float:
+    """[] how likely block k, from 0 on, adds what enters it."""
+    return jnp.asarray(choice.residual)[k, 1] if template.residual else 0.0
 
 
 def types_of(

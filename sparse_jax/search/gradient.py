@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
 from sparse_jax import efforts
 from sparse_jax.differentiable import choices
@@ -31,7 +32,7 @@ from sparse_jax.space.architecture import Graph
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.study.outcome import Weights
-from sparse_jax.training.data import train_data
+from sparse_jax.training.data import TrainData, train_data
 
 if TYPE_CHECKING:
     from sparse_jax.search.setup import Setup
@@ -47,6 +48,9 @@ class Work(NamedTuple):
 
 
 NOTHING = Work(0, 0, 0.0)
+Searches = tuple[jax.Array, TrainData, Budgets, np.ndarray]
+"""Key, images, budgets [B] and seeds [S], as `relaxed.front` takes them."""
+_Trained = tuple[Decisions, tuple[Linear, ...]]
 _Made = tuple[Network, Weights | None]
 """A network, and its weights where it inherits them."""
 
@@ -157,26 +161,59 @@ def _of_template(
 
 def _trained(
     setup: 'Setup', key: jax.Array, budgets: Sequence[Budgets], config: Config
-) -> tuple[Decisions, tuple[Linear, ...]]:
+) -> _Trained:
     """Logits and weights of all searches, [seeds, budgets, ...] on the host; on a CPU
-    in as many threads as the machine lends, all by one program."""
-    on_cpu, runtime = jax.default_backend() == 'cpu', setup.settings.runtime
-    workers = min(runtime.workers or os.cpu_count() or 1, len(budgets)) if on_cpu else 1
-    each = -(-len(budgets) // workers)
-    # Slices of one length; the last one repeats what it lacks.
-    slices = np.minimum(np.arange(workers * each), len(budgets) - 1)
+    in as many threads as the machine lends, elsewhere on all of its devices; by one
+    program."""
+    runtime, number = setup.settings.runtime, len(budgets)
     seeds = np.arange(setup.settings.differentiable.seeds)
     allow = choices.allowed(config.template, setup.space)
     data = train_data(setup.dataset.train, setup.dataset)
-    given = [(key, data, relaxed.stacked([budgets[i] for i in part]), seeds)
-             for part in slices.reshape(workers, -1)]
-    program = relaxed.front.lower(*given[0], config, allow, not on_cpu).compile(
+    if jax.default_backend() != 'cpu':
+        mesh = Mesh(np.array(jax.local_devices()[:runtime.devices or None]),
+                    (machine.AXIS,))
+        most = _filled(budgets, mesh.devices.size)
+        found = over_devices(mesh, (key, data, most, seeds), config, allow)
+        return jax.tree.map(lambda a: a[:, :number], found)
+    workers = min(runtime.workers or os.cpu_count() or 1, number)
+    most = _filled(budgets, workers)
+    given = [(key, data, jax.tree.map(lambda a, i=i: a[i], jax.tree.map(
+        lambda a: a.reshape(workers, -1), most)), seeds) for i in range(workers)]
+    program = relaxed.front.lower(*given[0], config, allow).compile(
         compiler_options=machine.compiler_options(machine.make_mesh(1), efforts.PLAIN))
     run = lambda part: jax.device_get(program(*part, allow)[:2])
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(run, given))
-    return jax.tree.map(
-        lambda *parts: np.concatenate(parts, 1)[:, :len(budgets)], *found)
+        parts = list(pool.map(run, given))
+    return jax.tree.map(lambda *parts: np.concatenate(parts, 1)[:, :number], *parts)
+
+
+def over_devices(
+    mesh: Mesh, given: Searches, config: Config, allow: Decisions
+) -> _Trained:
+    """Logits and weights of searches that all run at the same time, on the host.
+
+    Args:
+      mesh: devices of this process; the budgets are split over them.
+      given: as of `relaxed.front`; as many budgets as a multiple of these.
+      config: static.
+      allow: as of `relaxed.search`.
+    """
+    local = lambda key, data, budgets, seeds: relaxed.front(
+        key, data, budgets, seeds, config, allow, True)[:2]
+    whole, split = PartitionSpec(), PartitionSpec(machine.AXIS)
+    spread = jax.jit(jax.shard_map(
+        local, mesh=mesh, in_specs=(whole, whole, split, whole),
+        out_specs=PartitionSpec(None, machine.AXIS), check_vma=False))
+    program = spread.lower(*given).compile(
+        compiler_options=machine.compiler_options(mesh, efforts.PLAIN))
+    return jax.device_get(program(*given))
+
+
+def _filled(budgets: Sequence[Budgets], parts: int) -> Budgets:
+    """Stacked, so many that they are split into equal parts; the last one repeats."""
+    whole = -(-len(budgets) // parts) * parts
+    return relaxed.stacked([
+        budgets[min(i, len(budgets) - 1)] for i in range(whole)])
 
 
 def _middle(setup: 'Setup') -> dict:

@@ -89,6 +89,7 @@ def test_expectations_are_means_over_networks():
     shares.stride[0] = (0.7, 0.3)
     shares.reduced[1] = (0.2, 0.8)
     shares.kind[0] = (0.5, 0.2, 0.3)
+    shares.residual[:] = (0.4, 0.6), (0.9, 0.1)
     costs = _costs(template)
     spent, total = costs(shares), None
     for chance, made in _networks(one, shares):
