@@ -8,10 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from benchmarks.growth import outcome_of
-from sparse_jax.evaluation.executor import Stats
+from benchmarks.overlap import MadeUp
 from sparse_jax.search import loop
-from sparse_jax.space import encoding
 from sparse_jax.study.outcome import FINAL
 from sparse_jax.study.records import Study
 from tests import tiny_study
@@ -32,32 +30,6 @@ class Killed(Exception):
 def no_checkpoints(monkeypatch):
     """Made up networks need no copies beside the study."""
     monkeypatch.setattr(loop.checkpoints, 'sync_front', lambda *_: None)
-
-
-class MadeUp:
-    """An evaluator and its executor. The first training of a round ends at once, the
-    others when `gate(round)` has returned."""
-
-    slots, executor = None, property(lambda self: self)
-
-    def __init__(self, space, gate=lambda: None):
-        self._space, self._gate = space, gate
-
-    def stats(self):
-        return Stats(0, 0.0)
-
-    def padding(self, trials):
-        return {}
-
-    def evaluate(self, trials, parents, announce):
-        announce('training', len(trials))
-        for i, trial in enumerate(trials):
-            # Weights that a plan refers to have not been dropped.
-            assert trial.parent is None or parents(trial.parent) is not None
-            if i == 1:
-                self._gate()
-            yield [outcome_of(trial, encoding.graph(self._space, trial.row),
-                              np.random.default_rng(trial.number))]
 
 
 class Heard(list):
