@@ -56,7 +56,7 @@ def draw_of(design: str, space: Space, aims: Objectives) -> starts.Draw:
     """How rows of a design are drawn for trainings that do not prune."""
     if design == 'prior':
         return lambda key, num: encoding.sample(key, space, num)
-    return starts.filled(space, aims, prunes=False)
+    return starts.filled(space, aims)
 
 
 def summary(space: Space, design: str, count: int, seed: int) -> Summary:

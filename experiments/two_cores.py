@@ -143,7 +143,7 @@ def by_the_clock(
     config.objectives.quantized = True
     config.pruning.method = method
     config.pruning.bisect = method != 'none'
-    if method == 'none':
+    if method in ('none', 'gradual_magnitude'):
         config.pruning.cuts = ()
     config.space.prior = 'scaled'
     # All helped every training that was tried (docs/training.md); the norm is folded.
@@ -160,9 +160,9 @@ def by_the_clock(
     config.search.initial_design = 'filled'
     config.search.batch = 16
     config.search.initial = 48
-    if method == 'none':
+    if method in ('none', 'gradual_magnitude'):
         # With slopes of other searches the surrogate is of use after few trainings; of
-        # networks that are pruned they say nothing.
+        # networks that a penalty prunes they say nothing.
         config.search.trend = 'structure'
         config.search.initial = 16
     config.search.initial_groups = 0

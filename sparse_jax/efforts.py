@@ -49,7 +49,8 @@ def of_training(
       work: steps of a training times elements of an image.
       validated: elements of all validation images.
       finetunes: whether the last program trains as well.
-      prunes: whether weights are made uncertain or removed.
+      prunes: whether weights are made uncertain or removed by gradient; False for what
+        removes them on a schedule.
     """
     few = CHEAP if validated <= FEW else PLAIN
     steps = PLAIN if work <= SHORT.get(conv, 0) else None

@@ -26,8 +26,10 @@ from sparse_jax.training.step import TrainState, Variables, init_state
 def applies(machine: Machine, recipe: Recipe) -> bool:
     """Whether trainings can start on the host: candidates one by one on CPUs, by a
     method that trains weights alone: another one's start is its own."""
+    method = recipe.method
     return (machine.mesh.devices.flat[0].platform == 'cpu'
-            and machine.lowering.mapping == 'map' and recipe.method == no_pruning())
+            and machine.lowering.mapping == 'map'
+            and (method == no_pruning() or method.press is not None))
 
 
 class NoMemory(NamedTuple):
@@ -69,7 +71,9 @@ class HostStart(NamedTuple):
         train_key, seed = keys
         valid: Any = sizes.valid_weights(skeleton, candidate)
         fresh = network.host_init(np.asarray(seed), skeleton, valid)
-        variables = Variables(fresh['params'], {}, fresh.get('batch_stats', {}))
+        aux = jax.tree.map(
+            np.asarray, self.procedure.method.init(fresh['params'], valid))
+        variables = Variables(fresh['params'], aux, fresh.get('batch_stats', {}))
         variables = Variables(*jax.tree.map(
             np.where, inherited.mask, inherited.values, variables))
         like: Any = jax.eval_shape(

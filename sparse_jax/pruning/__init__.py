@@ -3,6 +3,7 @@
 from sparse_jax import factories
 from sparse_jax.pruning.bayes_compress import bayes_compress as bayes_compress
 from sparse_jax.pruning.contract import check_method
+from sparse_jax.pruning.gradual_magnitude import gradual_magnitude as gradual_magnitude
 from sparse_jax.pruning.learned_threshold import (
     learned_group_threshold as learned_group_threshold,
 )
@@ -20,6 +21,7 @@ METHODS = {
     'bayes_compress': bayes_compress,
     'learned_threshold': learned_threshold,
     'learned_group_threshold': learned_group_threshold,
+    'gradual_magnitude': gradual_magnitude,
     'magnitude': magnitude,
     'none': no_pruning,
 }

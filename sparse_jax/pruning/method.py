@@ -34,7 +34,8 @@ class PruningMethod(NamedTuple):
 
     The library's own are `sparse_vd` (Molchanov, Ashukha, Vetrov 2017),
     `bayes_compress` (Louizos et al. 2017), `learned_threshold` and
-    `learned_group_threshold` (after Fedorov et al. 2020), `magnitude` and `no_pruning`.
+    `learned_group_threshold` (after Fedorov et al. 2020), `gradual_magnitude` (after
+    Zhu and Gupta 2017), `magnitude` and `no_pruning`.
     `--config.pruning.method=MODULE:FACTORY` searches with one's own.
 
     Example:
@@ -75,6 +76,11 @@ class PruningMethod(NamedTuple):
     prunes: bool = True
     """Whether anything is taken away. If not, no row of the table on pruning means
     anything, and all are held."""
+    press: Callable[[Tree, Tree, Tree, jax.Array], Tree] | None = None
+    """(params, aux, valid, pressure) -> aux with thresholds that keep one weight in
+    exp(pressure), which a schedule moves and no gradient (`training.gradual`). Where
+    there is one, a target says how much goes: all rows of the table on pruning are
+    held."""
 
 
 def cached_factory(

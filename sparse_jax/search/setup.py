@@ -218,15 +218,20 @@ def make_algorithm(
 def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Recipe:
     """What a training of a search means."""
     config = reading.train_config(settings, dataset.input_shape)
-    limits = counted_limits(aims)
+    method, limits = reading.pruning_method(settings), counted_limits(aims)
+    if method.press and not limits:
+        raise ConfigError(
+            f'config.pruning.method: {settings.pruning.method!r} is not allowed '
+            'without a limit to prune to; allowed: others, or one of model_size, '
+            'working_memory and macs in config.objectives.names or config.budgets')
     return Recipe(
-        reading.pruning_method(settings),
+        method,
         dataclasses.replace(config, epochs=most_epochs(settings)),
         tuple(float(c) for c in settings.pruning.cuts),
         settings.pruning.finetune_epochs, _is_measured(settings, aims),
         settings.objectives.balanced,
         limits if settings.pruning.bisect else (),
-        Target(limits) if settings.pruning.aim and limits else None)
+        Target(limits) if limits and (settings.pruning.aim or method.press) else None)
 
 
 def _machine(settings: Settings, lowering: Lowering) -> Machine:

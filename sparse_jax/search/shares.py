@@ -9,7 +9,7 @@ from sparse_jax.differentiable import boards
 from sparse_jax.differentiable.costs import Budgets
 from sparse_jax.evaluation.estimates import Estimate
 from sparse_jax.objectives.goal import Goal, OnBoard
-from sparse_jax.search.starts import SPARE, WHOLE_MAPS, known_cost, targets
+from sparse_jax.search.starts import WHOLE_MAPS, known_cost, spare_of, targets
 from sparse_jax.settings import reading
 from sparse_jax.space.architecture import Graph
 
@@ -47,8 +47,7 @@ def shares(number: int, focused: bool = False) -> list[Share]:
 
 def limits(setup: 'Setup', share: Share) -> list[tuple[Goal, float]]:
     """Costs before pruning and the most that they may be; pruning has its spare."""
-    prunes = setup.settings.pruning.method != 'none'
-    found = []
+    spare, found = spare_of(setup.settings), []
     for goal, most in targets(setup.objectives):
         names = {goal.name, goal.like}
         if names & set(WHOLE_MAPS):
@@ -56,7 +55,7 @@ def limits(setup: 'Setup', share: Share) -> list[tuple[Goal, float]]:
         else:
             if 'model_size' in names:
                 most = _within(setup, goal, most, share.size)
-            most *= SPARE if prunes else 1.0
+            most *= spare
         found.append((goal, most))
     return found
 

@@ -25,6 +25,9 @@ Draw = Callable[[jax.Array, int], np.ndarray]
 SPARE = 1.5
 """How many times its target a cost may be before pruning: of the weights of a network
 that trains well two thirds survive (docs/starts.md)."""
+SPARE_GRADUAL = 3.0
+"""The same where a schedule prunes down to the target whatever there was
+(docs/pruning.md)."""
 RIVALS = 4
 """Of networks that fill a budget those that multiply more err less, in short trainings
 (docs/starts.md)."""
@@ -56,13 +59,20 @@ def design(
       refuses: networks that are not worth training whatever their costs.
       estimate: what `estimates` gives for it.
     """
-    return filled(space, objectives, prunes=settings.pruning.method != 'none',
-                  refuses=refuses, estimate=estimate,
-                  learned=settings.search.trend != 'none')
+    return filled(space, objectives, spare=spare_of(settings), refuses=refuses,
+                  estimate=estimate, learned=settings.search.trend != 'none')
+
+
+def spare_of(settings: Settings) -> float:
+    """How many times its target a cost that pruning lowers may be before it."""
+    method = reading.pruning_method(settings)
+    if not method.prunes:
+        return 1.0
+    return SPARE_GRADUAL if method.press else SPARE
 
 
 def filled(
-    space: Space, objectives: Objectives, *, prunes: bool,
+    space: Space, objectives: Objectives, *, spare: float = 1.0,
     refuses: Callable[[Graph], bool] = lambda graph: False,
     estimate: Estimate = lambda graph: {}, learned: bool = False,
 ) -> Draw:
@@ -71,8 +81,8 @@ def filled(
     Args:
       space: the table.
       objectives: costs, soft bounds and hard budgets, see `targets`.
-      prunes: whether trainings prune: then costs before it may be `SPARE` times their
-        targets, but those of `WHOLE_MAPS`.
+      spare: how many times their targets costs may be before pruning, but those of
+        `WHOLE_MAPS`; 1 where nothing prunes, see `spare_of`.
       refuses: networks that are not worth training whatever their costs.
       estimate: costs on a board of networks that nothing prunes.
       learned: whether rows come in the order of `trend.merit`.
@@ -84,10 +94,11 @@ def filled(
       expected to err least. Where no network of the table is within
       the targets it draws from the prior.
     """
-    spare = lambda goal: SPARE if prunes and goal.name not in WHOLE_MAPS else 1.0
     # What is counted is cheaper to know than what is estimated.
     ordered = sorted(targets(objectives), key=lambda pair: pair[0].on_board)
-    most = tuple((goal, spare(goal) * at_most) for goal, at_most in ordered)
+    most = tuple(
+        (goal, at_most if goal.name in WHOLE_MAPS else spare * at_most)
+        for goal, at_most in ordered)
     fits = functools.partial(
         _fits, objectives=objectives, refuses=refuses, most=most, estimate=estimate)
     wanted = filling.demand(space, fits)

@@ -77,7 +77,7 @@ def search_space(
     """The search space over images of this shape.
 
     A pruning method that learns its thresholds leaves none to search; one that prunes
-    nothing leaves no row on pruning.
+    nothing, or as much as a target says, leaves no row on pruning.
 
     Raises:
       ConfigError: a restriction that does not fit the table, or no such pruning method.
@@ -90,7 +90,11 @@ def search_space(
     except ValueError as error:
         raise ConfigError(f'config.space.restrict: {error}') from None
     method = pruning_method(settings)
-    held = lambda row: row.role is Role.PRUNING and not method.prunes or (
+    if method.press:
+        found = restrict(found, 'log-alpha-offset=0')
+    wanted = method.prunes and not method.press
+    held = lambda row: row.role is Role.PRUNING and not wanted and (
+        row.name != 'log-alpha-offset' or not method.press) or (
         not method.thresholds and row.name.startswith('pruning-threshold-'))
     return hold(found, held)
 

@@ -52,12 +52,15 @@ def complete(space: Space, point: dict) -> dict:
     """The point with the middle of every row of training and pruning that it lacks.
 
     What a person writes down of a network are its layers; a row that the space is
-    restricted to has its only value.
+    restricted to has its only value. Rows on pruning that are held have it whatever
+    the file says: it may be of a search with another method.
     """
     if not isinstance(point, dict):
         return point
+    held = {row.name: row.neutral_value() for row in space.dimensions
+            if row.role is Role.PRUNING and row.levels == 1 and row.name in point}
     return {row.name: row.neutral_value() for row in space.dimensions
-            if row.role in (Role.TRAINING, Role.PRUNING)} | point
+            if row.role in (Role.TRAINING, Role.PRUNING)} | point | held
 
 
 def read(space: Space, path: str | pathlib.Path) -> dict:

@@ -9,6 +9,7 @@ from sparse_jax import counter_noise
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.ops.arrays import library_of
+from sparse_jax.training import gradual
 from sparse_jax.training.aim import aimed
 from sparse_jax.training.augment import taken
 from sparse_jax.training.class_weights import weights_of
@@ -107,12 +108,19 @@ def train(
     limit = jnp.minimum(jnp.asarray(limit), config.epochs)
     schedule = Schedule(per_epoch, limit * per_epoch, num_images)
 
+    def driven(state: TrainState) -> TrainState:
+        progress = state.step / schedule.total
+        if procedure.method.press and procedure.target is not None:
+            return gradual.scheduled(
+                state, candidate, valid, progress, procedure=procedure)
+        return aimed(state, candidate, progress, 1.0 / schedule.total,
+                     procedure=procedure)
+
     def step(
         state: TrainState, rows: jax.Array
     ) -> tuple[TrainState, TrainInfo]:
         chosen = batch_of(state.step, rows)
-        state = aimed(state, candidate, state.step / schedule.total,
-                      1.0 / schedule.total, procedure=procedure)
+        state = driven(state)
         batch = (chosen, learnt[rows])
         if weights is not None:
             batch = (*batch, weights[labels[rows]])

@@ -60,8 +60,7 @@ def test_flash_is_exact_whatever_the_widths_and_time_is_near(graphs):
 def test_filled_structures_are_within_the_flash_that_is_measured():
     objectives = Objectives(names=('error', 'flash'), bounds=(0.1, 4096.0),
                             budgets=(('flash', 4096.0), ('ram', 1024.0)))
-    draw = starts.filled(
-        SPACE, objectives, prunes=False, estimate=board_estimates(DATA, BOARD))
+    draw = starts.filled(SPACE, objectives, estimate=board_estimates(DATA, BOARD))
     costs = [_measured(graph) for graph in encoding.graphs(SPACE, draw(root_key(0), 6))]
     flash = np.array([cost['flash'] for cost in costs])
     assert np.all(flash <= 4096) and np.median(flash) > 3600

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import pytest
 
 from sparse_jax import host_random
 from sparse_jax.evaluation import batching, host_start
@@ -12,7 +13,7 @@ from sparse_jax.evaluation.recipe import Inherited, Recipe, template
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import EXACT, TierPolicy, split
 from sparse_jax.ops.lowering import Lowering
-from sparse_jax.pruning import no_pruning, sparse_vd
+from sparse_jax.pruning import gradual_magnitude, no_pruning, sparse_vd
 from sparse_jax.space import encoding
 from sparse_jax.space.network_file import check
 from sparse_jax.space.sparse_space import sparse_space
@@ -31,11 +32,13 @@ def _split(policy):
     return split(encoding.graph(space, row), encoding.decode(space, row), policy)
 
 
-def test_weights_masks_and_states_are_those_of_the_program():
+@pytest.mark.parametrize('method', [no_pruning, gradual_magnitude])
+def test_weights_masks_and_states_are_those_of_the_program(method):
     """Two slots: a fresh one, and one that inherits every second weight."""
+    recipe = RECIPE._replace(method=method())
     skeleton, candidate = _split(TierPolicy())
     rng = np.random.default_rng(0)
-    weights = template(skeleton, RECIPE)
+    weights = template(skeleton, recipe)
     values = jax.tree.map(
         lambda leaf: rng.normal(size=(2, *leaf.shape)).astype(leaf.dtype), weights)
     mask = jax.tree.map(lambda leaf: rng.random((2, *leaf.shape)) < 0.5, weights)
@@ -46,8 +49,8 @@ def test_weights_masks_and_states_are_those_of_the_program():
                   for i in (3, 4)]),
         jax.tree.map(lambda leaf: np.stack([np.asarray(leaf)] * 2), candidate),
         Inherited(values, mask, np.zeros(2, np.float32)), np.ones(2, bool))
-    own = host_start.HostStart(RECIPE.procedure(skeleton), MACHINE)
-    program = jax.jit(batching.phases(skeleton, RECIPE, MACHINE).start)
+    own = host_start.HostStart(recipe.procedure(skeleton), MACHINE)
+    program = jax.jit(batching.phases(skeleton, recipe, MACHINE).start)
     found: Any
     expected: Any
     found, expected = (jax.device_get(start(batch)) for start in (own, program))
@@ -79,5 +82,6 @@ def test_no_padding_changes_a_weight():
 def test_what_prunes_or_is_vmapped_starts_in_a_program():
     applies = host_start.applies
     assert applies(MACHINE, RECIPE)
+    assert applies(MACHINE, RECIPE._replace(method=gradual_magnitude()))
     assert not applies(MACHINE, RECIPE._replace(method=sparse_vd()))
     assert not applies(MACHINE._replace(lowering=Lowering('patches', 'vmap')), RECIPE)

@@ -21,6 +21,8 @@ SHAPES = {'conv': (4, 3, 2, 2), 'depth': (3, 3, 3), 'fc': (5, 7)}
 TRUE = {'conv': (3, 2, 2, 1), 'depth': (2, 2, 3), 'fc': (4, 5)}
 NODES = {'conv': 4, 'depth': None, 'fc': 5}
 """Units with a bias."""
+FREE = ('none', 'gradual_magnitude')
+"""Methods without a price: nothing goes, or a schedule says what does."""
 
 
 def _valid():
@@ -94,7 +96,7 @@ def test_the_penalty_falls_when_weights_are_taken_away(method):
     aux = _aux(method, params)
     fewer = jax.tree.map(np.copy, valid)
     fewer['conv']['kernel'][0] = fewer['fc']['kernel'][:, 0] = False
-    if method.name == 'none':
+    if method.name in FREE:
         assert float(method.penalty(params, aux, valid)) == 0
     else:
         assert float(method.penalty(params, aux, fewer)) < float(
@@ -122,7 +124,7 @@ def test_invalid_weights_contribute_nothing(method):
     jax.tree.map(np.testing.assert_array_equal, grads[0], grads[2])
 
 
-@pytest.mark.parametrize('method', [n for n in METHODS if n != 'none'], indirect=True)
+@pytest.mark.parametrize('method', [n for n in METHODS if n not in FREE], indirect=True)
 def test_the_penalty_pushes_every_valid_weight(method):
     """From the first step on: where the gradient is zero, nothing gets pruned."""
     params, valid = _params(0), _valid()

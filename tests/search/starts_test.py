@@ -9,6 +9,7 @@ from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import graph_totals, layer_rows
 from sparse_jax.search import archive, setup, starts
 from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.groups import Pruning, Settings
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import sparse_space
 from tests import tiny_study
@@ -17,8 +18,8 @@ SPACE = sparse_space((28, 28, 1), 10)
 HARD = Objectives(budgets=(('model_size', 900.0), ('macs', 30_000.0)))
 
 
-def _costs(objectives, *, prunes, count=12, **more):
-    draw = starts.filled(SPACE, objectives, prunes=prunes, **more)
+def _costs(objectives, *, spare=1.0, count=12, **more):
+    draw = starts.filled(SPACE, objectives, spare=spare, **more)
     rows = draw(jax.random.key(1), count)
     return np.array([graph_totals(g) for g in encoding.graphs(SPACE, rows)], float)
 
@@ -28,13 +29,19 @@ def test_targets_are_hard_budgets_or_else_soft_bounds():
     assert found == {'model_size': 900, 'working_memory': 2048, 'macs': 30_000}
 
 
-@pytest.mark.parametrize('prunes, spare', [(False, 1.0), (True, 1.5)])
-def test_costs_are_at_their_targets_but_for_what_pruning_leaves(prunes, spare):
+@pytest.mark.parametrize('spare', [1.0, 1.5])
+def test_costs_are_at_their_targets_but_for_what_pruning_leaves(spare):
     """Working memory has no room: pruning seldom lowers it."""
-    size, memory, _, macs, _ = _costs(HARD, prunes=prunes).T
+    size, memory, _, macs, _ = _costs(HARD, spare=spare).T
     share = np.max([size / 900, macs / 30_000, spare * memory / 2048], axis=0)
     assert share.max() <= spare
     assert np.median(share) > 0.9 * spare
+
+
+@pytest.mark.parametrize('method, spare', [
+    ('none', 1.0), ('sparse_vd', 1.5), ('gradual_magnitude', 3.0)])
+def test_the_room_for_pruning(method, spare):
+    assert starts.spare_of(Settings(pruning=Pruning(method=method))) == spare
 
 
 def test_the_model_of_memory_decides_what_fits():
@@ -42,12 +49,12 @@ def test_the_model_of_memory_decides_what_fits():
     objectives = Objectives(
         ('error', 'model_size'), (0.1, 2000.0), memory='working_memory_weights',
         budgets=(('working_memory', 700.0),))
-    weights = _costs(objectives, prunes=False)[:, 2]
+    weights = _costs(objectives)[:, 2]
     assert 0.9 * 700 < weights.max() <= 700
 
 
 def test_networks_that_are_refused_are_not_drawn():
-    costs = _costs(Objectives(), prunes=False,
+    costs = _costs(Objectives(),
                    refuses=lambda graph: graph_totals(graph).macs > 20_000)
     assert costs[:, 3].max() <= 20_000
 
@@ -68,7 +75,7 @@ def test_costs_known_before_training():
 
 def test_budgets_that_nothing_meets_leave_the_prior():
     small = sparse_space((200, 200, 1), 10)
-    draw = starts.filled(small, Objectives(bounds=(0.1, 64.0, 64.0)), prunes=False)
+    draw = starts.filled(small, Objectives(bounds=(0.1, 64.0, 64.0)))
     np.testing.assert_array_equal(
         draw(jax.random.key(0), 3), encoding.sample(jax.random.key(0), small, 3))
 

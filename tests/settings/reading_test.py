@@ -150,5 +150,14 @@ def test_without_pruning_there_is_no_pruning_to_search():
         np.unique(rows.round(9), axis=0))
 
 
+def test_where_a_schedule_prunes_nothing_on_pruning_is_searched():
+    """And every training is cut where the schedule says."""
+    settings = reading.read({'pruning': {'method': 'gradual_magnitude'}})
+    space = reading.search_space(settings, (8, 8, 1), 2)
+    held = [row for row in space.dimensions if row.role is Role.PRUNING]
+    assert held and all(row.levels == 1 for row in held)
+    assert space['log-alpha-offset'].decode(0.7) == 0.0
+
+
 def test_default_tiers_are_those_of_the_library():
     assert reading.tier_policy(Settings()) == TierPolicy()

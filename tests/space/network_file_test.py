@@ -7,6 +7,7 @@ import pytest
 
 from sparse_jax.space import encoding, network_file
 from sparse_jax.space.network_file import NetworkFileError
+from sparse_jax.space.restriction import restrict
 from sparse_jax.space.sparse_space import sparse_space
 
 SPACE = sparse_space((8, 8, 3), 10)
@@ -53,6 +54,15 @@ def test_a_complete_point_comes_back():
     # Ours have defaults: the pool is the paper's.
     assert point['pool-block-1'] is True
     assert point['log-alpha-offset'] == 0.0
+
+
+def test_held_rows_on_pruning_are_those_of_the_method():
+    """A file may be of a search with another; what is not held stays as it is."""
+    held = restrict(SPACE, 'log-alpha-offset=0')
+    point = network_file.complete(held, GOOD | {
+        'log-alpha-offset': -2.0, 'alpha': 0.5})
+    assert (point['log-alpha-offset'], point['alpha']) == (0.0, 0.5)
+    assert network_file.check(held, point)['log-alpha-offset'] == 0.0
 
 
 def test_inactive_names_may_be_present():
