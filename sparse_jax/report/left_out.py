@@ -3,13 +3,16 @@
 import numpy as np
 
 from sparse_jax.host_random import root_key
+from sparse_jax.objectives import structure
 from sparse_jax.objectives.goals import objectives_of
 from sparse_jax.report.facts import Facts
 from sparse_jax.report.prediction import FEWEST, Prediction
+from sparse_jax.search import trend
 from sparse_jax.search.algorithms import layout_of
 from sparse_jax.search.domain import sparse_domain
 from sparse_jax.search.facts import facts_of
 from sparse_jax.settings import reading
+from sparse_jax.space import encoding
 from sparse_jax.study.lineage import latest
 from sparse_jax.surrogate import capacity, installed
 from sparse_jax.surrogate.threads import one_blas_thread
@@ -18,7 +21,8 @@ MOST = 512
 """Trials that are fitted: the last ones."""
 HOW = ('each predicted by the default surrogate (a Gaussian process) from all others; '
        'on the line both are equal. Costs are modelled as shares of those before '
-       'pruning. The search itself knew less: only the trials before.')
+       'pruning, with a trend errors as multiples of the one that all others have. '
+       'The search itself knew less: only the trials before.')
 
 
 def leave_one_out(facts: Facts) -> Prediction | None:
@@ -44,7 +48,10 @@ def leave_one_out(facts: Facts) -> Prediction | None:
     x = np.array([row.trial.row for row in rows])
     count = len(objectives.names)
     prunes = study.settings.pruning.method != 'none'
-    scale = facts_of(study.space, objectives, x, prunes=prunes).scale[:, :count]
+    scale = facts_of(study.space, objectives, x, prunes=prunes).scale[:, :count].copy()
+    if study.settings.search.trend != 'none':
+        vectors = structure.vectors(encoding.graphs(study.space, x))
+        scale[:, 0] *= trend.left_out(vectors, observed[:, 0], trend.prior())
     size = capacity.tier(len(x))
     surrogate = gp(GPConfig(layout_of(domain), (True,) * count))
     with one_blas_thread():

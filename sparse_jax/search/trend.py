@@ -95,6 +95,18 @@ def fit(vectors: np.ndarray, errors: np.ndarray, known: Prior) -> Trend:
     return Trend(centre, spread * (known.slope + own) / known.spread, level)
 
 
+def left_out(vectors: np.ndarray, errors: np.ndarray, known: Prior) -> np.ndarray:
+    """[N] the error of each network that `fit` to all others expects.
+
+    Args:
+      vectors: [N, F] features of trained networks, N at least 3.
+      errors: [N] theirs.
+      known: slopes of other searches.
+    """
+    without = lambda i: fit(np.delete(vectors, i, 0), np.delete(errors, i), known)
+    return np.concatenate([without(i).errors(vectors[[i]]) for i in range(len(errors))])
+
+
 def standardised(errors: np.ndarray) -> tuple[np.ndarray, float, float]:
     """([N] logarithms of errors in standard deviations from their mean, at most `MOST`;
     that mean; that deviation)."""

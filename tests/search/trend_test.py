@@ -107,6 +107,18 @@ def test_of_sixteen_filled_draws_the_most_promising_comes_first(drawn):
     assert sorted(order) == list(range(24))
 
 
+def test_each_is_expected_from_all_others():
+    """Wherever its own error lies."""
+    x, errors = _data(12, noise=0.1)
+    known = _prior(np.full(F, 0.1))
+    found = trend.left_out(x, errors, known)
+    np.testing.assert_array_equal(
+        found[3], trend.fit(np.delete(x, 3, 0), np.delete(errors, 3), known).errors(
+            x[[3]])[0])
+    errors[3] *= 3.0
+    assert trend.left_out(x, errors, known)[3] == found[3] != found[4]
+
+
 def test_an_error_of_zero_is_half_of_the_smallest_other():
     found = trend.logarithms(np.array([0.0, 0.04, 0.2]))
     np.testing.assert_allclose(np.exp(found), [0.02, 0.04, 0.2])
