@@ -53,8 +53,9 @@ def of_training(
         removes them on a schedule.
     """
     few = CHEAP if validated <= FEW else PLAIN
-    steps = PLAIN if work <= SHORT.get(conv, 0) else None
-    if conv == 'direct' and not prunes:
+    form = 'direct' if conv.startswith('direct') else conv
+    steps = PLAIN if work <= SHORT.get(form, 0) else None
+    if form == 'direct' and not prunes:
         steps = UNSPLIT
     return Phases(CHEAP, steps, None if finetunes else few)
 

@@ -27,7 +27,7 @@ from sparse_jax.evaluation.machine import (
 from sparse_jax.evaluation.recipe import Recipe, Shared, Trained, template
 from sparse_jax.lowered.lower import lower
 from sparse_jax.model.skeleton import Candidate, Skeleton
-from sparse_jax.native import direct
+from sparse_jax.ops.lowering import targets
 from sparse_jax.training.step import Variables
 
 MOST_KEPT = 24
@@ -243,7 +243,7 @@ class Programs:
     @functools.cached_property
     def _calls(self) -> tuple[str, ...]:
         """Custom calls that programs may have; XLA is told of them."""
-        return direct.targets() if self.machine.lowering.conv == 'direct' else ()
+        return targets(self.machine.lowering.conv)
 
     @property
     def _efforts(self) -> efforts.Phases:

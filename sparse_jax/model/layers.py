@@ -11,7 +11,7 @@ collection `noise`, what makes the layer stochastic:
 Without the collection the layer is deterministic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -20,12 +20,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise, ops
+from sparse_jax.native.norm import Moments
 from sparse_jax.ops import Node, folding, grouped, lowering, windows
 from sparse_jax.ops.dense import element_ids
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.windows import MAX_INPUT_MAPS
 
 Masks = Mapping[str, jax.Array]
+Kernel = Callable[..., tuple[jax.Array, Moments]]
+"""`lowering.norm` of maps of one size."""
 
 EPSILON = 1e-8
 """Inside the root of the pre-activation variance: its gradient stays finite."""
@@ -235,14 +238,23 @@ class MaskedBatchNorm(nn.Module):
 
     @nn.compact
     def __call__(
-        self, x: jax.Array, pixels: jax.Array | int, train: bool
+        self, x: jax.Array, pixels: jax.Array | int, train: bool,
+        kernel: Kernel | None = None,
     ) -> jax.Array:
-        """pixels: number of true pixels of one map."""
+        """pixels: number of true pixels of one map.
+
+        kernel: in place of what is written here, in training.
+        """
         count = x.shape[0]
         scale = self.param('scale', nn.initializers.ones, (count,))
         shift = self.param('shift', nn.initializers.zeros, (count,))
         mean = self.variable('batch_stats', 'mean', jnp.zeros, (count,))
         var = self.variable('batch_stats', 'var', jnp.ones, (count,))
+        if train and kernel is not None and not self.is_initializing():
+            y, (mean.value, var.value) = kernel(
+                x, (scale, shift), Moments(mean.value, var.value),
+                epsilon=NORM_EPSILON, keep=self.momentum)
+            return y
         if train:
             axes = tuple(range(1, x.ndim))
             total = jnp.maximum(pixels * x.shape[-1], 1).astype(x.dtype)

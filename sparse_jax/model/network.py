@@ -1,5 +1,6 @@
 """The network of a skeleton in Flax: a pure function of graph and candidate."""
 
+import functools
 from collections.abc import Mapping
 from typing import cast
 
@@ -57,13 +58,17 @@ class SparseNet(nn.Module):
         for i, node in enumerate(graph.nodes):
             inputs = [tensors[name] for name in node.inputs]
             y = self._output(node, shapes, true, inputs, (valid, noise_scale, seed))
-            whole = fixed[node.name]
-            if node.batch_norm:
-                y = self._normalise(node, y, true.outputs[node.name], whole, train)
-                y = jnp.where(_channel_mask(candidate.channels[i], y), y, 0.0)
-            y = nn.relu(y) if node.relu else y
+            whole, size = fixed[node.name], true.outputs[node.name]
+            at_once = node.batch_norm and train and lowering.uses_norm(self.conv, y)
+            if at_once:
+                y = self._normalise_at_once(node, y, size)
+            else:
+                if node.batch_norm:
+                    y = self._normalise(node, y, size, whole, train)
+                    y = jnp.where(_channel_mask(candidate.channels[i], y), y, 0.0)
+                y = nn.relu(y) if node.relu else y
             y = lowering.max_pool(y, node.pool) if node.pool > 1 else y
-            if not whole:
+            if not whole and not (at_once and node.pool == 1):
                 mask = spatial_mask(true.tensors[node.name], shapes[node.name])
                 y = jnp.where(mask, y, 0.0)
             tensors[node.name] = y
@@ -95,6 +100,11 @@ class SparseNet(nn.Module):
         if not whole:
             y = jnp.where(spatial_mask(size, y.shape[:3]), y, 0.0)
         return norm(y, size.height * size.width, train)
+
+    def _normalise_at_once(self, node: Node, y: jax.Array, size: Size) -> jax.Array:
+        """Batch norm, ReLU and the masks of maps and pixels in one call."""
+        kernel = functools.partial(lowering.norm, size=size, relu=node.relu)
+        return MaskedBatchNorm(name=f'{node.name}-norm')(y, 0, True, kernel)
 
 
 def init(key: jax.Array, skeleton: Skeleton, candidate: Candidate) -> dict:

@@ -21,7 +21,7 @@ from importlib import metadata
 import jax
 
 SOURCES = pathlib.Path(__file__).parent
-MAIN = 'calls.cc'
+MAIN = 'library.cc'
 FLAGS = ('-std=c++17', '-O3', '-march=native', '-fno-math-errno', '-ffp-contract=fast',
          '-fPIC', '-g0')
 """No -ffast-math: sums keep their order, so that padding and batch change nothing."""
@@ -36,10 +36,19 @@ class BuildError(RuntimeError):
     """No library: there is no compiler, or it failed."""
 
 
-def digest() -> str:
-    """Eight hex digits of all sources; part of the names of their calls."""
+DIRECT = ('correlate.h', 'kernel_gradient.h', 'noise.h', 'vectors.h', 'calls.cc')
+"""Sources of the direct convolutions."""
+NORM = ('normalise.h', 'vectors.h', 'norm_calls.cc')
+"""Sources of the batch norm."""
+
+
+def digest(sources: Sequence[str] = ()) -> str:
+    """Eight hex digits of some sources, by default of all; part of the names of their
+    calls. A study remembers those of the kernels that it trains with."""
     found = hashlib.sha256()
-    for path in sorted(SOURCES.glob('*.h')) + [SOURCES / MAIN]:
+    whole = sorted(path.name for path in SOURCES.glob('*.h'))
+    whole += sorted(path.name for path in SOURCES.glob('*.cc'))
+    for path in map(SOURCES.joinpath, sources or whole):
         found.update(path.name.encode() + b'\0' + path.read_bytes())
     return found.hexdigest()[:8]
 

@@ -15,28 +15,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from sparse_jax import counter_noise
-from sparse_jax.native import build
+from sparse_jax.native import build, calls
 
 CALLS = ('correlate', 'input_gradient', 'kernel_gradient',
          'noisy_correlate', 'noisy_input_gradient', 'noisy_kernel_gradient')
 Strides = tuple[int, ...]
 
 
-@functools.cache
 def available() -> bool:
     """Whether the kernels are built and known to XLA; tries when first asked."""
-    library = build.load()
-    if library is None:
-        return False
-    for name in CALLS:
-        jax.ffi.register_ffi_target(
-            _target(name), jax.ffi.pycapsule(getattr(library, name)), platform='cpu')
-    return True
+    return calls.register(CALLS, _digest())
 
 
 def targets() -> tuple[str, ...]:
     """Names of the custom calls, known to XLA from now on; builds when first asked."""
-    return tuple(map(_target, CALLS)) if available() else ()
+    return tuple(calls.target(name, _digest()) for name in CALLS) if available() else ()
 
 
 def supports(*arrays: jax.Array) -> bool:
@@ -152,15 +145,9 @@ def _call(
     """The custom call `name` with results of the shapes of `like`."""
     if not available():
         raise RuntimeError('direct convolutions are not built: ask `supports` first')
-    shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in like]
-    return jax.ffi.ffi_call(
-        _target(name), shapes[0] if len(shapes) == 1 else shapes,
-        vmap_method='expand_dims')
+    return calls.call(name, _digest(), *like, vmap_method='expand_dims')
 
 
-def _target(name: str) -> str:
-    """Named after the sources: a program in a compile cache never meets other ones."""
-    return f'sparse_jax_{name}_{_digest()}'
-
-
-_digest = functools.cache(build.digest)
+@functools.cache
+def _digest() -> str:
+    return build.digest(build.DIRECT)

@@ -14,11 +14,15 @@ import logging
 import jax
 import jax.numpy as jnp
 
-from sparse_jax.native import direct
+from sparse_jax.native import build, direct
+from sparse_jax.native import norm as norms
 from sparse_jax.ops.product import operand, product, sums
+from sparse_jax.ops.size import Size
 
-FORMS = ('direct', 'patches', 'native', 'grouped')
+FORMS = ('direct-norm', 'direct', 'patches', 'native', 'grouped')
 """Of convolutions, see `Lowering.conv`."""
+DIRECT = ('direct-norm', 'direct')
+"""Those that call `native`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +30,8 @@ class Lowering:
     """Choices that change speed, never results beyond rounding; a study keeps its own.
 
     conv: 'patches' (views + matrix product), 'native' (lax convolution), 'grouped'
-      (`ops.grouped`, lax convolutions in groups) or 'direct' (`native.direct`, on a CPU
-      with a C++ compiler).
+      (`ops.grouped`, lax convolutions in groups), 'direct' (`native.direct`, on a CPU
+      with a C++ compiler) or 'direct-norm' (the same and, in training, `native.norm`).
     mapping: 'map' (one candidate after another) or 'vmap' (all at once).
     """
 
@@ -35,22 +39,30 @@ class Lowering:
     mapping: str = 'map'
 
 
-def default_lowering(backend: str | None = None) -> Lowering:
+def default_lowering(backend: str | None = None, *, prunes: bool = True) -> Lowering:
     """The choice for a backend ('cpu', 'gpu', 'tpu'); this one by default. Measured on
-    CPUs; elsewhere counted (`benchmarks.lowering`)."""
+    CPUs; elsewhere counted (`benchmarks.lowering`).
+
+    prunes: whether trainings do. Those that do keep the batch norm of XLA, under which
+      seeds have the numbers that they had.
+    """
     backend = backend or jax.default_backend()
     if backend != 'cpu':
         return Lowering('grouped', 'vmap')
-    return Lowering('direct' if direct.available() else 'patches', 'map')
+    if not direct.available():
+        return Lowering('patches', 'map')
+    return Lowering('direct' if prunes else 'direct-norm', 'map')
 
 
-def chosen(conv: str = 'auto', mapping: str = 'auto') -> Lowering:
+def chosen(
+    conv: str = 'auto', mapping: str = 'auto', *, prunes: bool = True
+) -> Lowering:
     """What the settings `runtime.conv` and `runtime.mapping` mean on this machine.
 
     Direct convolutions where they do not run are patches, after one line of warning.
     """
-    default = default_lowering()
-    if conv == 'direct' and not runs_here(conv):
+    default = default_lowering(prunes=prunes)
+    if conv in DIRECT and not runs_here(conv):
         if jax.default_backend() != 'cpu':
             logging.getLogger(__name__).warning(
                 'direct convolutions run on a CPU alone, patches are used')
@@ -62,7 +74,7 @@ def chosen(conv: str = 'auto', mapping: str = 'auto') -> Lowering:
 def precision_note(lowering: Lowering, precision: str) -> str:
     """One line where a precision of training has another form of convolutions than the
     lowering says; '' where it has that one."""
-    if lowering.conv != 'direct' or precision == 'float32':
+    if lowering.conv not in DIRECT or precision == 'float32':
         return ''
     return (f'train.precision {precision!r}: direct convolutions are float32 alone, '
             'training steps use patches')
@@ -70,7 +82,20 @@ def precision_note(lowering: Lowering, precision: str) -> str:
 
 def runs_here(conv: str) -> bool:
     """Whether this form of convolutions can be had in this process."""
-    return conv != 'direct' or (jax.default_backend() == 'cpu' and direct.available())
+    return conv not in DIRECT or (jax.default_backend() == 'cpu' and direct.available())
+
+
+def kernels(conv: str) -> str:
+    """Digest of the C++ sources that a form of convolutions calls; '' for none."""
+    if conv not in DIRECT:
+        return ''
+    return build.digest(build.DIRECT if conv == 'direct' else ())
+
+
+def targets(conv: str) -> tuple[str, ...]:
+    """Custom calls that programs of a form may have, known to XLA from now on."""
+    found = direct.targets() if conv in DIRECT else ()
+    return found + (norms.targets() if conv == 'direct-norm' else ())
 
 
 def conv_view(x: jax.Array, k: int, low: int, conv: str) -> jax.Array:
@@ -112,7 +137,7 @@ def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def uses_direct(conv: str, *arrays: jax.Array) -> bool:
     """Whether these arrays are convolved by `direct_product` and `direct_draw`."""
-    return conv == 'direct' and direct.supports(*arrays)
+    return conv in DIRECT and direct.supports(*arrays)
 
 
 def uses_groups(conv: str, kernel: jax.Array) -> bool:
@@ -142,6 +167,22 @@ def direct_draw(
     return direct.noisy_convolve(
         x, _grouped(mean), _grouped(variance), jnp.asarray(noise_scale, x.dtype), seeds,
         low, strides, epsilon)
+
+
+def uses_norm(conv: str, *arrays: jax.Array) -> bool:
+    """Whether a batch norm of these arrays is one call of `norm` in training."""
+    return conv == 'direct-norm' and direct.supports(*arrays) and norms.available()
+
+
+def norm(
+    x: jax.Array, line: tuple[jax.Array, jax.Array], running: norms.Moments, *,
+    size: Size, relu: bool, epsilon: float, keep: float,
+) -> tuple[jax.Array, norms.Moments]:
+    """`native.norm.normalise` of maps [C, H, W, B] or units [U, B]."""
+    maps = x if x.ndim == 4 else x[:, None, None]
+    y, moments = norms.normalise(
+        maps, size, line, running, norms.Settings(epsilon, keep, relu))
+    return y.reshape(x.shape), moments
 
 
 def max_pool(x: jax.Array, size: int) -> jax.Array:

@@ -107,7 +107,8 @@ def build(
     aims = reading.objectives(settings, dataset.num_classes)
     sought = aims if settings.search.focus == 'front' else error_alone(aims)
     _check_goals(settings, aims, dataset)
-    lowering = lowering or chosen(settings.runtime.conv, settings.runtime.mapping)
+    lowering = lowering or chosen(settings.runtime.conv, settings.runtime.mapping,
+                                  prunes=settings.pruning.method != 'none')
     recipe = _recipe(settings, dataset, aims)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
     shared = Shared(train_data(dataset.train, dataset, dataset.soft_labels),

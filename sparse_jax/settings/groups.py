@@ -256,8 +256,8 @@ class Runtime:
     """The machine: changes speed, not results (beyond rounding between devices)."""
 
     conv: str = 'auto'
-    """direct, patches, native or grouped; auto: direct on a CPU with a C++ compiler,
-    else patches there, grouped on accelerators. A study keeps what it began with."""
+    """direct-norm, direct, patches, native, grouped; auto: on a CPU with a C++ compiler
+    the first where nothing prunes, else direct; see docs/performance.md. Kept."""
     mapping: str = 'auto'
     """map or vmap over candidates; auto for what suits the device. As with conv."""
     devices: int = 0

@@ -243,7 +243,8 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
              f'auto, {", ".join(FORMS)}'),
         Rule('runtime.conv', r.conv,
              r.conv != 'native' or settings.train.precision == 'float32',
-             'auto, direct, patches, grouped with train.precision bfloat16'),
+             'auto, direct-norm, direct, patches, grouped with train.precision '
+             'bfloat16'),
         Rule('runtime.devices', r.devices, _at_least(r.devices, 0), '0 (all) or more'),
         Rule('runtime.memory', r.memory, r.memory >= 0,
              '0 (what it reports) or more GiB'),

@@ -43,7 +43,7 @@ class Numerics(NamedTuple):
     efforts: str = ''
     """Digest of the table of the compiler's efforts."""
     kernels: str = ''
-    """Digest of the C++ kernels, of direct convolutions alone."""
+    """Digest of the C++ kernels, of forms that call some."""
 
     @classmethod
     def here(cls, lowering: Lowering, platform: str | None = None) -> 'Numerics':
@@ -53,12 +53,13 @@ class Numerics(NamedTuple):
         """
         return cls(lowering.conv, lowering.mapping, platform or jax.default_backend(),
                    metadata.version('jax'), metadata.version('jaxlib'),
-                   efforts.digest(), build.digest() * (lowering.conv == 'direct'))
+                   efforts.digest(), lowerings.kernels(lowering.conv))
 
 
 def lowering_for(
     workdir: str | os.PathLike[str], wanted: Runtime, stored: Runtime | None = None, *,
-    platform: str | None = None, say: Callable[[str], None] = tell,
+    prunes: bool = True, platform: str | None = None,
+    say: Callable[[str], None] = tell,
 ) -> Lowering:
     """The lowering of a study: the one that it began with, else what is wanted.
 
@@ -66,6 +67,7 @@ def lowering_for(
       workdir: its folder; it may be missing.
       wanted: settings of the machine.
       stored: those that the study has in its configuration; None for a new one.
+      prunes: whether its trainings do.
       platform: of the devices that train; by default those of this process.
       say: takes one line where the two differ, or something else that decides how
         trainings round is not as it was.
@@ -73,7 +75,7 @@ def lowering_for(
     Raises:
       StudyError: it began with direct convolutions, which cannot be had here.
     """
-    chosen = lowerings.chosen(wanted.conv, wanted.mapping)
+    chosen = lowerings.chosen(wanted.conv, wanted.mapping, prunes=prunes)
     found = _stored(pathlib.Path(workdir))
     if found is None:
         return chosen

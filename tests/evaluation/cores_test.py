@@ -64,7 +64,7 @@ def _other_process(conv, optimizer, method, *command):
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason='one core')
 @pytest.mark.parametrize('conv, optimizer, method', [
-    ('patches', 'adam', 'sparse_vd'), ('direct', 'muon', 'none')])
+    ('patches', 'adam', 'sparse_vd'), ('direct-norm', 'muon', 'none')])
 def test_one_core_trains_as_all_do(conv, optimizer, method):
     if not lowering.runs_here(conv):
         pytest.skip('no C++ compiler')

@@ -341,7 +341,8 @@ def test_the_compiler_takes_trouble_where_a_program_runs_long(wide, monkeypatch)
     assert config.batch_size == 32
     assert of('direct', config=dataclasses.replace(config, epochs=10**6)) == (
         CHEAP, PLAIN, CHEAP)
-    assert of('direct', method=METHODS['none']()) == (CHEAP, UNSPLIT, CHEAP)
+    for conv in ('direct', 'direct-norm'):
+        assert of(conv, method=METHODS['none']()) == (CHEAP, UNSPLIT, CHEAP)
     assert of('patches', method=METHODS['none']()) == (CHEAP, PLAIN, CHEAP)
     for conv in ('patches', 'native'):
         longest = SHORT[conv] // (5 * 36)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sparse_jax.native import build, direct
+from sparse_jax.native import build, calls
 from sparse_jax.ops import lowering
 
 ANSWER = 'extern "C" int answer() { return %d; }\n'
@@ -70,13 +70,14 @@ def test_without_a_compiler_patches_are_used_after_one_line(
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     monkeypatch.setenv('CXX', str(tmp_path / 'missing'))
     build.load.cache_clear()
-    direct.available.cache_clear()
+    calls.register.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
             x = jnp.asarray(np.ones((1, 3, 3, 2), np.float32))
             assert not lowering.uses_direct('direct', x)
-            assert not lowering.uses_direct('direct', x)
+            assert not lowering.uses_norm('direct-norm', x)
+            assert lowering.chosen('direct-norm').conv == 'patches'
         assert len(caplog.records) == 1 and 'missing' in caplog.text
     finally:
         build.load.cache_clear()
-        direct.available.cache_clear()
+        calls.register.cache_clear()

@@ -40,6 +40,8 @@ def test_auto_is_direct_on_a_cpu_with_a_compiler():
     assert lowerings.default_lowering('tpu') == Lowering('grouped', 'vmap')
     conv = 'direct' if lowerings.runs_here('direct') else 'patches'
     assert lowerings.default_lowering('cpu') == Lowering(conv, 'map')
+    if conv == 'direct':
+        assert lowerings.chosen(prunes=False) == Lowering('direct-norm', 'map')
     assert lowerings.chosen('native', 'vmap') == Lowering('native', 'vmap')
     assert lowerings.chosen() == lowerings.default_lowering()
 
@@ -60,6 +62,16 @@ def test_a_study_goes_on_as_it_began_and_says_so(tmp_path):
     line, = said
     assert "as they began, with config.runtime.conv 'patches' and mapping 'map'" in line
     assert line.endswith("in place of 'direct' and 'vmap'")
+
+
+@needs_a_compiler
+def test_a_study_of_the_batch_norm_of_xla_keeps_it_and_its_kernels(tmp_path):
+    _begin(tmp_path, DIRECT)
+    said = []
+    assert numerics.lowering_for(
+        tmp_path, Runtime(), Runtime(), prunes=False, say=said.append) == DIRECT
+    line, = said
+    assert "conv 'direct' and mapping 'map' in place of 'direct-norm'" in line
 
 
 @pytest.mark.parametrize('stored, conv', [

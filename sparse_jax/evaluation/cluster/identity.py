@@ -7,7 +7,8 @@ import jax
 from jaxlib import version
 
 from sparse_jax import host_random
-from sparse_jax.native import build, direct
+from sparse_jax.native import direct
+from sparse_jax.ops import lowering
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -19,9 +20,9 @@ def identity(conv: str) -> dict[str, str]:
     """
     found = {'jax': jax.__version__, 'jaxlib': version.__version__,
              'sparse_jax': source_digest(), 'random numbers': host_random.digest()}
-    if conv == 'direct':
+    if lowering.kernels(conv):
         found['direct convolution'] = (
-            build.digest() if direct.available() else 'none')
+            lowering.kernels(conv) if direct.available() else 'none')
     return found
 
 

@@ -1,0 +1,110 @@
+"""Batch norm of batch-minor activations, and the ReLU after it, as calls on a CPU.
+
+`normalise` is pure, may be jitted, vmapped, scanned and differentiated once in reverse.
+XLA makes some ten kernels of what is one call here; compiling them takes longer than
+training a network on few images. float32 only; `direct.supports` tells where it runs.
+"""
+
+import functools
+from typing import NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sparse_jax.native import build, calls
+
+NAMES = ('normalise', 'normalise_gradient')
+
+
+class Settings(NamedTuple):
+    """What is static in a batch norm."""
+
+    epsilon: float
+    """Added to the variance."""
+    keep: float
+    """Of the running moments, in every step."""
+    relu: bool
+    """Whether negative outputs are 0."""
+
+
+class Moments(NamedTuple):
+    """[C] of every map."""
+
+    mean: jax.Array
+    var: jax.Array
+
+
+def normalise(
+    x: jax.Array, size: tuple[jax.Array | int, ...], line: tuple[jax.Array, jax.Array],
+    running: Moments, settings: Settings,
+) -> tuple[jax.Array, Moments]:
+    """Batch norm in training, over the true pixels of all images.
+
+    Args:
+      x: [C, H, W, B].
+      size: true (maps, height, width), [] each; of what lies beyond nothing is read.
+      line: [C] (scale, shift) of every map.
+      running: moments of earlier batches.
+
+    Returns:
+      (normalised maps, 0 beyond the true size; running moments after this batch).
+    """
+    whole = jnp.stack([jnp.asarray(side, jnp.int32) for side in size])
+    y, mean, var = cast(tuple[jax.Array, ...], _normalise(
+        x, whole, *line, *running, settings))
+    return y, Moments(mean, var)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(6,))
+def _normalise(
+    x: jax.Array, size: jax.Array, scale: jax.Array, shift: jax.Array, mean: jax.Array,
+    var: jax.Array, settings: Settings,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    y, mean, var, _ = _forward_call(x, size, scale, shift, mean, var, settings)
+    return y, mean, var
+
+
+def _forward_call(
+    x: jax.Array, size: jax.Array, scale: jax.Array, shift: jax.Array, mean: jax.Array,
+    var: jax.Array, settings: Settings,
+) -> list[jax.Array]:
+    saved = jax.ShapeDtypeStruct((2, len(x)), x.dtype)
+    return calls.call('normalise', _digest(), x, mean, var, saved)(
+        x, size, scale, shift, mean, var, epsilon=np.float32(settings.epsilon),
+        keep=np.float32(settings.keep), relu=settings.relu)
+
+
+def _forward(
+    x: jax.Array, size: jax.Array, scale: jax.Array, shift: jax.Array, mean: jax.Array,
+    var: jax.Array, settings: Settings,
+) -> tuple:
+    y, mean, var, saved = _forward_call(x, size, scale, shift, mean, var, settings)
+    return (y, mean, var), (x, size, scale, shift, saved)
+
+
+def _backward(settings: Settings, residuals: tuple, gradients: tuple) -> tuple:
+    x, size, scale, shift, saved = residuals
+    # Nothing is trained by what the running moments become.
+    back = calls.call('normalise_gradient', _digest(), x, scale, shift)(
+        x, size, scale, shift, saved, gradients[0],
+        epsilon=np.float32(settings.epsilon), relu=settings.relu)
+    return back[0], None, back[1], back[2], None, None
+
+
+_normalise.defvjp(_forward, _backward)
+
+
+def available() -> bool:
+    """Whether the kernels are built and known to XLA; tries when first asked."""
+    return calls.register(NAMES, _digest())
+
+
+def targets() -> tuple[str, ...]:
+    """Names of the custom calls, known to XLA from now on; builds when first asked."""
+    return tuple(calls.target(name, _digest()) for name in NAMES) if available() else ()
+
+
+@functools.cache
+def _digest() -> str:
+    return build.digest(build.NORM)
