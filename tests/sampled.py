@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from sparse_jax import efforts
 from sparse_jax.model import network
 from sparse_jax.model.skeleton import (
     EXACT,
@@ -20,14 +21,31 @@ from sparse_jax.search.domain import sparse_domain
 from sparse_jax.space import encoding
 from sparse_jax.space.architecture import Graph
 from sparse_jax.space.sparse_space import Space
+from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.step import TrainState
+from sparse_jax.training.train import initialise
 
-quick_jit = functools.partial(
-    jax.jit, compiler_options={'xla_backend_optimization_level': 0})
-"""`jax.jit` for a forward pass that runs once or twice: compiles in half the time."""
-train_jit = functools.partial(
-    jax.jit, compiler_options={'xla_backend_optimization_level': 1})
+quick_jit = functools.partial(jax.jit, compiler_options=efforts.CHEAP)
+"""`jax.jit` for a forward pass that runs once or twice: compiles in a third of the
+time."""
+train_jit = functools.partial(jax.jit, compiler_options=efforts.CHEAP | {
+    'xla_backend_optimization_level': 1, 'xla_llvm_disable_expensive_passes': True})
 """The same for programs with gradients, which level 0 of XLA's CPU backend gets wrong
 (NaN gradients of noisy networks, jaxlib 0.10.2)."""
+
+
+@functools.cache
+def _starter(procedure: Procedure):
+    return quick_jit(functools.partial(initialise, procedure=procedure))
+
+
+def started(
+    procedure: Procedure, candidate: Candidate, key: jax.Array | None = None
+) -> TrainState:
+    """A fresh state of a candidate, by one program for all of a procedure; of the key 0
+    where none is given."""
+    return _starter(procedure)(jax.random.key(0) if key is None else key, candidate)
+
 
 RANGES = TierPolicy(
     (4, 8, 16, 32, 64, 100), (16, 64, 256, 1024), kernels=((2, 3), (4, 5)))

@@ -7,6 +7,7 @@ import pytest
 
 from sparse_jax.baselines import bonsai, features, grids
 from sparse_jax.baselines.thresholding import Plan
+from tests import sampled
 from tests.baselines import tiny
 
 TREE = bonsai.Tree(features=6, classes=3, projection=4, depth=2)
@@ -15,8 +16,8 @@ PLAN = Plan(epochs=90)
 
 @pytest.mark.parametrize('sharpness', [0.0, 0.7, bonsai.HARD])
 def test_indicators_of_a_level_add_up_to_one(sharpness):
-    along = jax.random.normal(jax.random.key(0), (50, 7))
-    levels = bonsai.indicators(along, 3, sharpness)
+    along = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
+    levels = sampled.quick_jit(lambda: bonsai.indicators(along, 3, sharpness))()
     assert [level.shape for level in levels] == [(50, 1), (50, 2), (50, 4), (50, 8)]
     for level in levels:
         np.testing.assert_allclose(level.sum(axis=1), 1.0, rtol=1e-6)
@@ -34,11 +35,14 @@ def test_indicators_by_hand():
 @pytest.mark.parametrize('classes', [2, 5])
 def test_one_path_is_the_soft_tree_at_great_sharpness(depth, classes):
     tree = bonsai.Tree(features=6, classes=classes, projection=4, depth=depth)
-    matrices = bonsai.init(jax.random.key(1), tree)
-    points = jax.random.normal(jax.random.key(2), (40, 6))
-    np.testing.assert_allclose(
-        bonsai.path_scores(matrices, points, tree, sigma=0.5),
-        bonsai.scores(matrices, points, tree, sigma=0.5), rtol=1e-4, atol=1e-5)
+    rng = np.random.default_rng(2)
+    draw = lambda shape: rng.normal(size=shape).astype(np.float32)
+    matrices = {name: draw(shape) for name, shape in tree.shapes.items()}
+    points = draw((40, 6))
+    path, soft = sampled.quick_jit(lambda matrices: [
+        scores(matrices, points, tree, sigma=0.5)
+        for scores in (bonsai.path_scores, bonsai.scores)])(matrices)
+    np.testing.assert_allclose(path, soft, rtol=1e-4, atol=1e-5)
 
 
 def test_scores_of_a_single_node_by_hand():

@@ -22,6 +22,7 @@ from sparse_jax.export.chip.boards import load
 from sparse_jax.export.cost_model.measure import measure
 from sparse_jax.model.untrained import untrained
 from sparse_jax.quantize import calibrate, quantize
+from tests import sampled
 from tests.differentiable.relaxed_networks import (
     EXTENDED,
     base_of,
@@ -41,7 +42,7 @@ BOARDS = load('microbit'), load('stm32f413')
 
 
 def _figures(template, boards=BOARDS):
-    return jax.jit(lambda choice: [figures(
+    return sampled.quick_jit(lambda choice: [figures(
         geometry(choice, template), choice, template, board.core) for board in boards])
 
 
@@ -143,7 +144,7 @@ def test_gradients_are_those_of_differences():
 def test_budgets_of_a_board_are_in_the_loss():
     template = template_of('cc', DIGITS)
     shares = one_hot(next(_networks(template, DIGITS, 1))[0], template)
-    costs = jax.jit(lambda core: expected(
+    costs = sampled.quick_jit(lambda core: expected(
         geometry(shares, template), shares, template, core), static_argnums=0)
     spent = costs(BOARDS[0].core)
     assert isinstance(spent.board, Figures)

@@ -17,6 +17,7 @@ from sparse_jax.differentiable.costs import (
 from sparse_jax.differentiable.geometry import geometry
 from sparse_jax.differentiable.template import Decisions
 from sparse_jax.objectives.graph_costs import graph_totals
+from tests import sampled
 from tests.differentiable.relaxed_networks import (
     EXTENDED,
     TEMPLATES,
@@ -36,7 +37,7 @@ MEMORIES = ('working_memory', 'working_memory_weights', 'working_memory_without_
 
 
 def _costs(template):
-    return jax.jit(lambda choice: expected(
+    return sampled.quick_jit(lambda choice: expected(
         geometry(choice, template), choice, template))
 
 
@@ -46,7 +47,7 @@ def test_costs_of_made_decisions_are_exact(text, space):
     template, rng = template_of(text, space), np.random.default_rng(len(text))
     costs, found, infeasible, base = _costs(template), 0, 0, base_of(space)
     # Not many draws of units are those of a step of the table's budget.
-    while found < (12 if template.branches else 40):
+    while found < (6 if template.branches else 20):
         choice = draw(rng, template, space)
         graph = graph_of(choice, template, space, base)
         spent = costs(one_hot(choice, template))

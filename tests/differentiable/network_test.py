@@ -1,5 +1,7 @@
 """The relaxed network at made decisions is the network that they stand for."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,7 @@ from sparse_jax.model.network import SparseNet, abstract, prepare_images
 from sparse_jax.model.skeleton import EXACT, split
 from sparse_jax.ops import lowering
 from sparse_jax.space.restriction import restrict
+from tests import sampled
 from tests.differentiable.relaxed_networks import (
     EXTENDED,
     IMAGE,
@@ -33,25 +36,34 @@ SPACE = space_of()
 PRESET = space_of(**EXTENDED)
 
 
-def _shaken(params):
-    """Weights with biases that are not zero, and scales that are not one."""
-    keys = jax.random.split(jax.random.key(8), len(params))
-    noise = lambda key, of: 0.1 * jax.random.normal(key, of.shape)
-    return tuple(layer._replace(
-        bias=noise(key, layer.bias),
-        scale=None if layer.scale is None else layer.scale + noise(key, layer.scale))
-        for key, layer in zip(keys, params))
+def _weights(template):
+    """Drawn on the host, with biases that are not zero and scales that are not one."""
+    rng = np.random.default_rng(8)
+    shapes = jax.eval_shape(
+        functools.partial(network.init, template=template), jax.random.key(0))
+
+    def drawn(name, shape):
+        spread = 0.1 if name in ('bias', 'scale') else np.sqrt(2 / np.prod(shape[1:]))
+        return np.float32(spread * rng.normal(size=shape) + (name == 'scale'))
+
+    return tuple(layer._replace(**{
+        name: drawn(name, leaf.shape) for name, leaf in layer._asdict().items()
+        if leaf is not None}) for layer in shapes)
+
+
+def _images(number):
+    return np.random.default_rng(2).normal(size=(number, *IMAGE)).astype(np.float32)
 
 
 def _exact(graph, base, params, images):
     """Logits of the exact network as a training has them."""
     skeleton, candidate = split(graph, base, EXACT)
-    stats = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), {
+    stats = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), {
         name: leaf for name, leaf in abstract(skeleton).items() if name != 'params'})
     apply = lambda params, x: SparseNet(skeleton).apply(
         {'params': params} | stats, candidate, x, train=True, mutable=list(stats))[0]
-    return jax.jit(apply)(
-        params, jnp.moveaxis(prepare_images(skeleton, images), 0, -1))
+    return sampled.quick_jit(apply)(
+        params, np.moveaxis(np.asarray(prepare_images(skeleton, images)), 0, -1))
 
 
 @pytest.mark.parametrize('text, finest, space', [
@@ -60,10 +72,10 @@ def _exact(graph, base, params, images):
 def test_made_decisions_are_the_exact_network(text, finest, space):
     template, base = template_of(text, space, finest=finest), base_of(space)
     rng = np.random.default_rng(4)
-    params = _shaken(network.init(jax.random.key(1), template))
-    images = jax.random.normal(jax.random.key(2), (3, *IMAGE))
-    turned = jnp.moveaxis(images, (3, 0), (0, 3))
-    relaxed = jax.jit(lambda choice: network.apply(
+    params = _weights(template)
+    images = _images(3)
+    turned = np.moveaxis(images, (3, 0), (0, 3))
+    relaxed = sampled.quick_jit(lambda choice: network.apply(
         params, choice, geometry(choice, template), turned, template=template,
         conv='patches'))
     done = 0
@@ -105,11 +117,11 @@ def test_large_images_are_relaxed_as_fine_as_the_memory_allows():
 def test_open_decisions_mix_networks():
     """An open width is the mean of its maps; the classifier is linear in them."""
     template = template_of('c', SPACE, widest=2)
-    params = _shaken(network.init(jax.random.key(1), template))
-    images = jax.random.normal(jax.random.key(2), (*IMAGE[::-1], 2)).swapaxes(1, 2)
+    params = _weights(template)
+    images = np.moveaxis(_images(2), (3, 0), (0, 3))
     one = one_hot(draw(np.random.default_rng(0), template, SPACE), template)
 
-    @jax.jit
+    @sampled.quick_jit
     def logits(shares):
         choice = one._replace(width=shares[None], pool=np.float32([[1, 0]]))
         return network.apply(params, choice, geometry(choice, template), images,
@@ -124,12 +136,12 @@ def test_open_decisions_mix_networks():
 @pytest.mark.skipif(not lowering.runs_here('direct'), reason='no C++ compiler')
 def test_lowerings_agree():
     template = template_of('cs', SPACE)
-    params = _shaken(network.init(jax.random.key(1), template))
-    images = jax.random.normal(jax.random.key(2), (IMAGE[2], *IMAGE[:2], 4))
+    params = _weights(template)
+    images = np.moveaxis(_images(4), (3, 0), (0, 3))
     shares = jax.tree.map(lambda mask: mask / mask.sum(-1, keepdims=True),
                           allowed(template, SPACE))
     shares = Decisions(*(jnp.float32(share) for share in shares))
-    logits = lambda conv: jax.jit(lambda shares: network.apply(
+    logits = lambda conv: sampled.quick_jit(lambda shares: network.apply(
         params, shares, geometry(shares, template), images, template=template,
         conv=conv))(shares)
     found = [logits(conv) for conv in ('patches', 'direct')]

@@ -11,6 +11,7 @@ from sparse_jax.differentiable.template import Decisions, Template
 from sparse_jax.space import encoding
 from sparse_jax.space.restriction import restrict
 from sparse_jax.space.sparse_space import Space, sparse_space
+from tests import sampled
 
 IMAGE, CLASSES = (15, 14, 3), 5
 TEMPLATES = ('c', 'cd', 'cs-d', 'sc-s+', 'xcx+', 'dd-s+lr', 'd+mr', 'cd-c+lrs')
@@ -65,7 +66,7 @@ def one_hot(choice: Decisions, template: Template) -> Decisions:
 
 def check_gradients(total, logits: Decisions) -> None:
     """Every decision moves a function, as much as its differences say; one program."""
-    both = jax.jit(jax.value_and_grad(total))
+    both = sampled.quick_jit(jax.value_and_grad(total))
     grads, step = both(logits)[1], 1e-2
     assert all(np.abs(g).max() > 1e-4 for g in jax.tree.leaves(grads) if g.size)
     rng = np.random.default_rng(0)

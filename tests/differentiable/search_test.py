@@ -11,11 +11,12 @@ from sparse_jax.differentiable import search as searching
 from sparse_jax.differentiable.choices import allowed
 from sparse_jax.differentiable.costs import COUNTED, Budgets
 from sparse_jax.differentiable.discretise import discretise, excess_of
-from sparse_jax.differentiable.search import Config, front, stacked
+from sparse_jax.differentiable.search import Config, stacked
 from sparse_jax.differentiable.weights import exact_weights
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.ops import lowering
 from sparse_jax.training.data import TrainData, train_data
+from tests import sampled
 from tests.differentiable.relaxed_networks import base_of, space_of, template_of
 
 SPACE = space_of((8, 8, 1), 10)
@@ -23,6 +24,9 @@ TEMPLATE = template_of('x', SPACE, widest=4)
 CONFIG = Config(TEMPLATE, steps=6, batch_size=16, conv=lowering.chosen().conv)
 ALLOW = allowed(TEMPLATE, SPACE)
 AT_ONCE, ONE_SEED = 8, np.zeros(1, np.int32)
+front = sampled.quick_jit(
+    searching.front.__wrapped__, static_argnames=('config', 'at_once'))
+"""That of the search, compiled with less trouble."""
 
 
 @pytest.fixture(scope='module')
@@ -101,7 +105,7 @@ def test_steps_at_held_choices_change_no_decision(digits):
     own = dataclasses.replace(CONFIG, template=template)
     config = dataclasses.replace(own, holds=False)
     assert (config.warmup, config.last, own.last) == (1, 5, 6)
-    run = lambda config: jax.jit(lambda: searching.search(
+    run = lambda config: sampled.quick_jit(lambda: searching.search(
         jax.random.key(0), digits, _budgets(1)[0], config,
         allowed(template, SPACE)))()
     whole, short = run(own), run(config)

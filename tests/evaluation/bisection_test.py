@@ -17,7 +17,6 @@ from sparse_jax.study.front import member
 from sparse_jax.study.records import Study
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.prune import prune
-from sparse_jax.training.train import initialise
 from tests import sampled, tiny_study
 
 GRAPH = Graph((1, 3, 1), 1, False, (
@@ -30,7 +29,7 @@ SKELETON, CANDIDATE = sampled.unpadded(GRAPH)
 def _every_cut(name):
     """(procedure, trained state, costs at all shifts of the grid)."""
     procedure = Procedure(SKELETON, METHODS[name]())
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=procedure)
+    state = sampled.started(procedure, CANDIDATE)
     rng = np.random.default_rng(1)
     state = state._replace(params=jax.tree.map(
         lambda leaf: 0.6 * rng.normal(size=leaf.shape).astype(np.float32),
@@ -40,12 +39,20 @@ def _every_cut(name):
         pruned, _ = prune(state, CANDIDATE, procedure=procedure, offset=offset)
         return memory.total(memory.layer_costs(SKELETON, CANDIDATE, pruned))
 
-    return procedure, state, jax.jit(jax.vmap(costs))(jnp.asarray(GRID))
+    return procedure, state, sampled.quick_jit(jax.vmap(costs))(jnp.asarray(GRID))
+
+
+@functools.cache
+def _program(name, fields):
+    """Of the limits of some fields: (offset)."""
+    procedure, state, _ = _every_cut(name)
+    return sampled.quick_jit(lambda most: widest_cut(
+        state, CANDIDATE, tuple(zip(fields, most)), procedure=procedure))
 
 
 def _widest(name, *limits):
-    procedure, state, _ = _every_cut(name)
-    return float(widest_cut(state, CANDIDATE, limits, procedure=procedure))
+    fields, most = zip(*limits)
+    return float(_program(name, fields)(np.float32(most)))
 
 
 @pytest.mark.parametrize('name', METHODS)

@@ -18,7 +18,7 @@ from sparse_jax.space import encoding
 from sparse_jax.space.network_file import check
 from sparse_jax.space.sparse_space import sparse_space
 from sparse_jax.train_config import TrainConfig
-from tests import tiny_study
+from tests import sampled, tiny_study
 
 MACHINE = Machine(Lowering('patches'), make_mesh(1), 2)
 RECIPE = Recipe(no_pruning(), TrainConfig(epochs=1, optimizer='muon'))
@@ -50,7 +50,7 @@ def test_weights_masks_and_states_are_those_of_the_program(method):
         jax.tree.map(lambda leaf: np.stack([np.asarray(leaf)] * 2), candidate),
         Inherited(values, mask, np.zeros(2, np.float32)), np.ones(2, bool))
     own = host_start.HostStart(recipe.procedure(skeleton), MACHINE)
-    program = jax.jit(batching.phases(skeleton, recipe, MACHINE).start)
+    program = sampled.quick_jit(batching.phases(skeleton, recipe, MACHINE).start)
     found: Any
     expected: Any
     found, expected = (jax.device_get(start(batch)) for start in (own, program))

@@ -1,7 +1,8 @@
 """Error counts, statuses and curves of a trained candidate."""
 
+import functools
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -14,7 +15,6 @@ from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.prune import prune
-from sparse_jax.training.train import initialise
 from sparse_jax.training.validation import error_rate
 from tests import sampled
 
@@ -32,18 +32,22 @@ def _data():
 
 
 def _state(method):
-    state = initialise(
-        jax.random.key(0), CANDIDATE, procedure=Procedure(SKELETON, method))
+    state = sampled.started(Procedure(SKELETON, method), CANDIDATE)
     rng = np.random.default_rng(1)
     return state._replace(params=jax.tree.map(
         lambda leaf: 0.6 * rng.normal(size=leaf.shape).astype(np.float32),
         state.params))
 
 
-def _measured(method, state, candidate=CANDIDATE):
+@functools.cache
+def _program(method):
     fixed = dict(procedure=Procedure(SKELETON, method))
-    return measure(
-        state, candidate, _data(), *prune(state, candidate, **fixed), **fixed)
+    return sampled.quick_jit(lambda state, candidate: measure(
+        state, candidate, _data(), *prune(state, candidate, **fixed), **fixed))
+
+
+def _measured(method, state, candidate=CANDIDATE):
+    return _program(method)(state, candidate)
 
 
 def _wrong(params, keep=1.0):
@@ -64,7 +68,8 @@ def test_the_error_counts_every_image_once(chunk):
     params = _state(METHODS['none']()).params
     expected = _wrong(params)
     assert 0 < expected < NUM
-    rate = error_rate(params, CANDIDATE, _data(), skeleton=SKELETON, chunk=chunk)
+    rate = sampled.quick_jit(lambda params: error_rate(
+        params, CANDIDATE, _data(), skeleton=SKELETON, chunk=chunk))(params)
     assert float(rate) * NUM == pytest.approx(expected)
 
 
@@ -118,9 +123,9 @@ def test_a_value_that_is_not_finite_is_a_status(name, value, where):
         assert name in ('none', 'magnitude')
         return
     leaf = next(iter(tree['main-fc']))
-    broken = tree | {'main-fc': tree['main-fc'] | {
-        leaf: jnp.asarray(tree['main-fc'][leaf]).at[..., 0].set(value)
-        if jnp.ndim(tree['main-fc'][leaf]) else jnp.float32(value)}}
+    wrong = np.array(tree['main-fc'][leaf])
+    wrong[(..., 0) if wrong.ndim else ...] = value
+    broken = tree | {'main-fc': tree['main-fc'] | {leaf: wrong}}
     measured = _measured(method, state._replace(**{where: broken}))
     assert int(measured.status) == status.NONFINITE
 
@@ -144,8 +149,9 @@ def test_a_curve_is_the_measurement_at_every_cut():
         lambda leaf: leaf + 6 * rng.normal(size=leaf.shape).astype(np.float32),
         state.aux))
     offsets = (-100.0, -9.0, -5.0, 0.0, 100.0)
-    curve = threshold_curve(
-        state, CANDIDATE, _data(), offsets, procedure=Procedure(SKELETON, method))
+    curve = sampled.quick_jit(lambda state: threshold_curve(
+        state, CANDIDATE, _data(), offsets, procedure=Procedure(SKELETON, method)))(
+            state)
     sizes = []
     for i, offset in enumerate(offsets):
         single = _measured(

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
@@ -33,16 +34,20 @@ MERGED = _graph(Node('a', 'conv', ('input',), 3, 2, 2), Node('b', 'dense', ('a',
 def _shrunk(graph, kept, params):
     """(masked logits of every class, traced costs, compact network) and its images."""
     skeleton, candidate = sampled.unpadded(graph)
-    pruned = connectivity.live(skeleton, candidate, kept)
-    folded = deploy.fold_and_mask(skeleton, params, {}, pruned)
     images = np.random.default_rng(1).normal(size=(64, *graph.input_shape))
     x = np.moveaxis(network.prepare_images(skeleton, images.astype('f4')), 0, -1)
-    masked = np.asarray(deploy.predict(skeleton, folded, candidate, x)).T
-    costs = memory.total(memory.layer_costs(skeleton, candidate, pruned))
-    host = lambda tree: {k: np.asarray(v) for k, v in tree.items()}
-    net = shrink(graph, {k: host(v) for k, v in folded.items()}, host(pruned.units),
-                 mean=0.0, std=1.0)
-    return masked, Totals(*map(int, costs)), net, images
+
+    def masked(kept, params):
+        pruned = connectivity.live(skeleton, candidate, kept)
+        folded = deploy.fold_and_mask(skeleton, params, {}, pruned)
+        logits = deploy.predict(skeleton, folded, candidate, x)
+        return logits.T, folded, pruned.units, memory.total(
+            memory.layer_costs(skeleton, candidate, pruned))
+
+    logits, folded, units, costs = jax.device_get(
+        sampled.quick_jit(masked)(kept, params))
+    net = shrink(graph, folded, units, mean=0.0, std=1.0)
+    return logits, Totals(*map(int, costs)), net, images
 
 
 def _params(graph, density, seed=0):

@@ -124,20 +124,24 @@ def test_initial_weights_are_he_normal_and_zero_outside():
 
 @pytest.mark.parametrize('name, method', RUNS)
 def test_noise_does_not_depend_on_the_tier(name, method):
-    x = jax.random.normal(jax.random.key(7), (2, 8, 8, 6))
+    x = np.random.default_rng(7).normal(size=(2, 8, 8, 6)).astype(np.float32)
     logits = []
     for policy in (TIGHT, LOOSE):
         setup, state = _started(name, policy, method)
-        # Large variances: the noise dominates the logits.
-        aux = jax.tree.map(lambda leaf: leaf + 6.0, state.aux)
-        noise = setup.method.noise(state.params, aux)
-        variables = {'params': state.params, 'noise': noise}
-        if state.stats:
-            variables['batch_stats'] = state.stats
-        net = SparseNet(setup.skeleton)
-        apply = sampled.quick_jit(lambda scale, v=variables, s=setup, n=net: n.apply(
-            v, s.candidate, x, noise_scale=scale, seed=np.array([0, 8], np.uint32)))
-        logits.append([np.asarray(apply(scale)) for scale in (0.0, 1.0)])
+
+        @sampled.quick_jit
+        def apply(state, scale, setup=setup):
+            # Large variances: the noise dominates the logits.
+            aux = jax.tree.map(lambda leaf: leaf + 6.0, state.aux)
+            variables = {'params': state.params,
+                         'noise': setup.method.noise(state.params, aux)}
+            if state.stats:
+                variables['batch_stats'] = state.stats
+            return SparseNet(setup.skeleton).apply(
+                variables, setup.candidate, x, noise_scale=scale,
+                seed=np.array([0, 8], np.uint32))
+
+        logits.append([np.asarray(apply(state, scale)) for scale in (0.0, 1.0)])
     (quiet, noisy), others = logits
     assert np.abs(noisy - quiet).std() > 0.1 * np.abs(quiet).std()
     for ours, theirs in zip((quiet, noisy), others):
@@ -154,7 +158,7 @@ def test_training_does_not_depend_on_the_tier(name, method):
     results = []
     for policy in (TIGHT, LOOSE):
         setup, state = _started(name, policy, method)
-        run = sampled.train_jit(functools.partial(train, procedure=setup.procedure))
+        run = sampled.quick_jit(functools.partial(train, procedure=setup.procedure))
         after, info = run(jax.random.key(2), state, setup.candidate,
                           TrainData(images, labels), jax.random.key(5))
         results.append((setup.exact(after.params), setup.exact(after.aux),

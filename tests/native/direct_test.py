@@ -13,6 +13,7 @@ from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.native import direct
 from sparse_jax.ops import Node, lowering
 from sparse_jax.space.architecture import Graph
+from tests import sampled
 from tests.native import direct_reference as reference
 
 EPSILON = 1e-8
@@ -75,7 +76,7 @@ def _together(function, calls):
     """`function` of all arguments, each ending in static ones, as one program."""
     split = [[a for a in call if isinstance(a, np.ndarray)] for call in calls]
     static = [[a for a in call if not isinstance(a, np.ndarray)] for call in calls]
-    return jax.jit(lambda arrays: [
+    return sampled.quick_jit(lambda arrays: [
         function(*one, *rest) for one, rest in zip(arrays, static)])(split)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.ops import grouped
+from tests import sampled
 from tests.native import direct_reference as reference
 
 
@@ -60,7 +61,7 @@ def test_products_and_gradients_equal_the_sums_over_taps():
     layers = [_layer(seed) for seed in range(12)]
     expected = [_expected(*layer) for layer in layers]
     pulls = [_pull(one[0].shape) for one, _ in expected]
-    found = jax.jit(lambda arrays: [
+    found = sampled.quick_jit(lambda arrays: [
         (_one(x, mean, pull, layer[3]), _both(x, mean, variance, pull, layer[3]))
         for (x, mean, variance, pull), layer in zip(arrays, layers, strict=True)])(
             [(*layer[:3], pull) for layer, pull in zip(layers, pulls, strict=True)])
@@ -79,8 +80,8 @@ def test_vmap_makes_groups_of_what_it_maps(depthwise, shared):
     if shared is not None:
         arrays[shared], axes[shared] = arrays[shared][0], None
     each = jax.vmap(lambda *a: _both(*a, 2), axes)
-    found = jax.jit(each)(*arrays)
-    alone = jax.jit(lambda *a: _both(*a, 2))
+    found = sampled.quick_jit(each)(*arrays)
+    alone = sampled.quick_jit(lambda *a: _both(*a, 2))
     for i in range(3):
         _assert_close(jax.tree.map(lambda leaf, i=i: leaf[i], found),
                       alone(*(a if axis is None else a[i]

@@ -54,9 +54,28 @@ def _params(seed, garbage=0.0):
 
 def _aux(method, params, seed=0, spread=3.0):
     rng = np.random.default_rng(seed)
-    return jax.tree.map(
-        lambda leaf: leaf + spread * rng.normal(size=leaf.shape).astype(np.float32),
-        method.init(params, _valid()))
+    scattered = lambda leaf: np.asarray(leaf) + np.float32(
+        spread * rng.normal(size=leaf.shape))
+    return jax.tree.map(scattered, method.init(params, _valid()))
+
+
+@functools.cache
+def _quick(method):
+    """The same method with a program for each function and results on the host: one
+    compilation for all tests in place of one for every operation."""
+    def whole(name):
+        program = sampled.quick_jit(getattr(method, name))
+        return lambda *trees: jax.device_get(program(*trees))
+
+    return method._replace(**{
+        name: whole(name) for name in ('penalty', 'noise', 'mean', 'score')})
+
+
+@functools.cache
+def _slopes(method):
+    """Penalty and its gradients by (params, aux), of ((params, aux), valid)."""
+    return sampled.quick_jit(jax.value_and_grad(lambda both, valid: jnp.asarray(
+        method.penalty(*both, valid), jnp.float32)))
 
 
 def _scramble_invalid(aux, value):
@@ -83,11 +102,10 @@ def method(request):
 
 def test_the_penalty_is_a_finite_scalar(method):
     params = _params(0)
-    penalty = sampled.train_jit(
-        lambda aux: jnp.asarray(method.penalty(params, aux, _valid())))
     for spread in (0.0, 3.0, 30.0):
-        value = penalty(_aux(method, params, 1, spread))
-        assert jnp.shape(value) == () and jnp.isfinite(value)
+        value = _quick(method).penalty(
+            params, _aux(method, params, 1, spread), _valid())
+        assert np.shape(value) == () and np.isfinite(value)
         assert float(value) >= 0
 
 
@@ -96,25 +114,23 @@ def test_the_penalty_falls_when_weights_are_taken_away(method):
     aux = _aux(method, params)
     fewer = jax.tree.map(np.copy, valid)
     fewer['conv']['kernel'][0] = fewer['fc']['kernel'][:, 0] = False
+    penalty = functools.partial(_quick(method).penalty, params, aux)
     if method.name in FREE:
-        assert float(method.penalty(params, aux, valid)) == 0
+        assert float(penalty(valid)) == 0
     else:
-        assert float(method.penalty(params, aux, fewer)) < float(
-            method.penalty(params, aux, valid))
+        assert float(penalty(fewer)) < float(penalty(valid))
 
 
 def test_invalid_weights_contribute_nothing(method):
     valid, values, grads = _valid(), [], []
-    slope = sampled.train_jit(jax.value_and_grad(
-        lambda both: jnp.asarray(method.penalty(*both, valid), jnp.float32)))
     for garbage in (0.0, 0.7, 50.0):
         params = _params(0, garbage)
         aux = _scramble_invalid(_aux(method, _params(0)), garbage)
-        value, gradient = slope((params, aux))
+        value, gradient = jax.device_get(_slopes(method)((params, aux), valid))
         values.append(float(value))
         grads.append(gradient)
         for tree in gradient:
-            assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
+            assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree))
         for name, mask in valid.items():
             outside = ~mask['kernel']
             assert (gradient[0][name]['kernel'][outside] == 0).all()
@@ -129,8 +145,7 @@ def test_the_penalty_pushes_every_valid_weight(method):
     """From the first step on: where the gradient is zero, nothing gets pruned."""
     params, valid = _params(0), _valid()
     aux = method.init(params, valid)
-    gradient = sampled.train_jit(jax.grad(lambda both: method.penalty(*both, valid)))(
-        (params, aux))
+    gradient = jax.device_get(_slopes(method)((params, aux), valid)[1])
     for name, mask in valid.items():
         inside = mask['kernel']
         leaves = gradient[1].get(name, {})
@@ -143,8 +158,9 @@ def test_the_penalty_pushes_every_valid_weight(method):
 def test_structures_dtypes_and_determinism(method):
     params = _params(0)
     aux = _aux(method, params)
-    noise, mean, score = (f(params, aux) for f in (
-        method.noise, method.mean, method.score))
+    quick = _quick(method)
+    functions = quick.noise, quick.mean, quick.score
+    noise, mean, score = (f(params, aux) for f in functions)
     assert set(noise) in (set(), set(SHAPES))
     assert jax.tree.structure(mean) == jax.tree.structure(params)
     assert set(score) == set(SHAPES)
@@ -156,8 +172,8 @@ def test_structures_dtypes_and_determinism(method):
             assert (leaf >= 0).all() or variable == 'group_mean'
             if variable == 'variance':
                 assert leaf.shape == shape
-    assert mean['fc']['bias'] is params['fc']['bias']
-    again = (f(params, aux) for f in (method.noise, method.mean, method.score))
+    np.testing.assert_array_equal(mean['fc']['bias'], params['fc']['bias'])
+    again = (f(params, aux) for f in functions)
     for first, second in zip((noise, mean, score), again):
         jax.tree.map(np.testing.assert_array_equal, first, second)
 
@@ -167,7 +183,7 @@ def test_one_trace_serves_every_candidate(method):
     chex.clear_trace_counter()
     valid = _valid()
 
-    @sampled.train_jit
+    @sampled.quick_jit
     @chex.assert_max_traces(n=1)
     def everything(params, aux, offset, threshold):
         kept = keep(method, params, aux, valid, offset=offset,
@@ -191,8 +207,8 @@ def test_all_functions_vmap(method):
                 keep(method, params, aux, valid, offset=0.0,
                      thresholds=dict.fromkeys(SHAPES, 1e-3)))
 
-    batched = sampled.train_jit(jax.vmap(everything))(stacked, aux)
-    single = sampled.train_jit(everything)
+    batched = sampled.quick_jit(jax.vmap(everything))(stacked, aux)
+    single = sampled.quick_jit(everything)
     for i in range(3):
         jax.tree.map(
             functools.partial(np.testing.assert_allclose, rtol=1e-5),
@@ -204,10 +220,10 @@ def test_keep_is_valid_and_monotone(method):
     params, valid = _params(0), _valid()
     aux = _aux(method, params)
     cut = lambda offset, threshold: keep(
-        method, params, aux, valid, offset=offset,
+        _quick(method), params, aux, valid, offset=offset,
         thresholds=dict.fromkeys(SHAPES, threshold))
     many, default, few = cut(1e9, 0.0), cut(0.0, 0.0), cut(0.0, 0.5)
-    means = kernels(method.mean(params, aux))
+    means = kernels(_quick(method).mean(params, aux))
     for name, mask in valid.items():
         # What a gate has taken away no cut brings back.
         whole = mask['kernel'] & (means[name] != 0 if method.gated else True)
@@ -230,7 +246,7 @@ def test_structured_methods_drop_whole_groups(method):
         aux = _aux(method, params, seed)
         if method.gated:  # thresholds among the sizes of the groups
             aux = jax.tree.map(lambda leaf: leaf / 10 - 0.6, aux)
-        kept = keep(method, params, aux, valid, offset=0.0,
+        kept = keep(_quick(method), params, aux, valid, offset=0.0,
                     thresholds=dict.fromkeys(SHAPES, 0.1))
         for name, mask in kept.items():
             axes = group_axes(np.asarray(mask))
@@ -248,20 +264,20 @@ KL = {-8: -4.635899, -5: -3.136684, -2: -1.540533, 0: -0.431239, 1: -0.177970,
 
 
 def test_log_uniform_kl_values():
-    ours = log_uniform_kl(jnp.array(list(KL), jnp.float32))
+    ours = sampled.quick_jit(log_uniform_kl)(jnp.array(list(KL), jnp.float32))
     np.testing.assert_allclose(-ours, list(KL.values()), atol=1e-5)
 
 
 def test_log_uniform_kl_falls_everywhere():
     """Also below -8, where the group scales of Bayesian compression begin."""
     x = jnp.linspace(-20, 8, 113)
-    slope = jax.vmap(jax.grad(log_uniform_kl))(x)
+    slope = np.asarray(sampled.quick_jit(jax.vmap(jax.grad(log_uniform_kl)))(x))
     assert (slope < 0).all()
     np.testing.assert_allclose(slope[0], -0.5, atol=1e-4)
 
 
 def test_sparse_vd_scores_and_penalty_by_hand():
-    method = sparse_vd()
+    method = _quick(sparse_vd())
     params = {'fc': {'kernel': jnp.array([[0.5, -0.01, 1.0, 0.0]])}}
     aux = {'fc': {'log_sigma2': jnp.array([[-3.0, -3.0, -20.0, -20.0]])}}
     score = method.score(params, aux)['fc'][0]
@@ -291,7 +307,7 @@ def test_sparse_vd_starts_almost_deterministic():
 
 
 def test_bayes_compression_by_hand():
-    method = bayes_compress()
+    method = _quick(bayes_compress())
     params = {'fc': {'kernel': jnp.array([[1.0, 2.0, 0.5], [-1.0, 0.0, 0.1]])},
               'conv': {'kernel': jnp.full((2, 1, 1, 1), 0.5)}}
     aux = {'fc': {'log_sigma2': jnp.log(jnp.full((2, 3), 0.01)),
@@ -330,7 +346,7 @@ def test_bayes_compression_by_hand():
 
 
 def test_bayes_compression_thresholds_see_the_largest_of_a_group():
-    method = bayes_compress()
+    method = _quick(bayes_compress())
     params = {'fc': {'kernel': jnp.array([[0.5, 0.002], [0.001, 0.001]])}}
     aux = method.init(params, None)
     kept = keep(method, params, aux, {'fc': {'kernel': np.ones((2, 2), bool)}},
@@ -341,7 +357,7 @@ def test_bayes_compression_thresholds_see_the_largest_of_a_group():
 def test_bayes_compression_is_free_at_the_prior():
     """A weight N(0, 1) costs nothing, a narrower one what its knowledge is worth: with
     variances capped below 1 a useless group would go on paying."""
-    method, params = bayes_compress(), {'fc': {'kernel': jnp.zeros((3, 2))}}
+    method, params = _quick(bayes_compress()), {'fc': {'kernel': jnp.zeros((3, 2))}}
     aux = method.init(params, None)
     scales = {'group_mean': jnp.zeros(2), 'group_log_sigma2': jnp.zeros(2)}
     at = lambda log_variance: method.penalty(params, {'fc': aux['fc'] | scales | {
@@ -357,28 +373,28 @@ def test_bayes_compression_is_free_at_the_prior():
 def test_bayes_compression_caps_the_weight_variance(settings, cap):
     method, params = bayes_compress(**settings), _params(0)
     aux = method.init(params, _valid())
-    aux = {n: leaf | {'log_sigma2': jnp.full_like(leaf['log_sigma2'], 5.0)}
-           for n, leaf in aux.items()}
-    for leaf in method.noise(params, aux).values():
+    at = lambda value: {n: leaf | {
+        'log_sigma2': np.full(leaf['log_sigma2'].shape, value, np.float32)}
+        for n, leaf in aux.items()}
+    high = at(5.0)
+    for leaf in _quick(method).noise(params, high).values():
         np.testing.assert_allclose(leaf['variance'], cap, rtol=1e-5)
     # At the cap the penalty, which asks for more, has no say; the data may lower it.
-    up = sampled.train_jit(jax.grad(lambda a: method.penalty(params, a, _valid())))(aux)
-    down = jax.grad(lambda a: sum(
-        leaf['variance'].sum() for leaf in method.noise(params, a).values()))(aux)
+    _, (_, up) = _slopes(method)((params, high), _valid())
+    down = sampled.quick_jit(jax.grad(lambda a: sum(
+        leaf['variance'].sum() for leaf in method.noise(params, a).values())))(high)
     for name in SHAPES:
-        assert not up[name]['log_sigma2'].any()
+        assert not np.any(up[name]['log_sigma2'])
         np.testing.assert_allclose(down[name]['log_sigma2'], cap, rtol=1e-5)
     # However small a variance gets, the penalty stays finite.
-    aux = {n: leaf | {'log_sigma2': jnp.full_like(leaf['log_sigma2'], -200.0)}
-           for n, leaf in aux.items()}
-    value, gradient = sampled.train_jit(jax.value_and_grad(
-        lambda a: method.penalty(params, a, _valid())))(aux)
-    assert jnp.isfinite(value)
-    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+    value, (_, gradient) = jax.device_get(
+        _slopes(method)((params, at(-200.0)), _valid()))
+    assert np.isfinite(value)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
 
 
 def test_magnitude_by_hand():
-    method = magnitude()
+    method = _quick(magnitude())
     params = {'fc': {'kernel': jnp.array([[0.1, -0.2, 0.4, 0.0]])}}
     valid = {'fc': {'kernel': np.array([[True, True, True, False]])}}
     # rms^2 = (.01 + .04 + .16) / 3 = .07: weights below half of .2646 go.
@@ -391,8 +407,10 @@ def test_magnitude_by_hand():
 
 def test_a_weight_of_exactly_zero_is_none(method):
     params, valid = _params(0), _valid()
-    params = jax.tree.map(lambda k: k.at[0].set(0.0), params)
-    kept = keep(method, params, _aux(method, params), valid, offset=1e9,
+    params = jax.tree.map(np.array, params)
+    for leaf in jax.tree.leaves(params):
+        leaf[0] = 0.0
+    kept = keep(_quick(method), params, _aux(method, params), valid, offset=1e9,
                 thresholds=dict.fromkeys(SHAPES, 0.0))
     for name in kernels(params):
         expected = valid[name]['kernel'].copy()

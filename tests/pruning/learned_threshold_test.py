@@ -107,15 +107,15 @@ def test_trainings_run_on_the_gated_weights():
              rng.integers(0, 3, 8).astype(np.int32))
     method = learned_threshold()
     procedure = Procedure(skeleton, method, TrainConfig(epochs=2, batch_size=8))
-    state = initialise(jax.random.key(0), candidate, procedure=procedure)
+    state = sampled.started(procedure, candidate)
     aux = {'classifier': {'log_threshold': jnp.log(jnp.float32(0.5))}}
     kernel = np.asarray(state.params['classifier']['kernel'], np.float64)
     kernel[np.abs(kernel) < 0.5] = 0
     assert 0 < (kernel != 0).sum() < 12
     valid = sizes.valid_weights(skeleton, candidate)
-    loss, (entropy, _, _) = step.loss_fn(
+    loss, (entropy, _, _) = sampled.quick_jit(lambda aux: step.loss_fn(
         (state.params, aux), state, np.array([1, 2], np.uint32), batch, valid,
-        (candidate, 1.0, 0.01), procedure=procedure)
+        (candidate, 1.0, 0.01), procedure=procedure))(aux)
     logits = kernel @ batch[0].reshape(4, 8) + np.asarray(
         state.params['classifier']['bias'])[:, None]
     p = np.exp(logits - logits.max(0))
@@ -160,7 +160,7 @@ def _trained(factory, alpha):
         live, _ = prune(state, candidate, procedure=procedure)
         return info.accuracy[-1], live.kernel['classifier'], state.aux
 
-    accuracy, kept, aux = jax.device_get(sampled.train_jit(run)(jax.random.key(0)))
+    accuracy, kept, aux = jax.device_get(sampled.quick_jit(run)(jax.random.key(0)))
     return accuracy, kept.any(axis=0), aux['classifier']['log_threshold']
 
 

@@ -38,9 +38,9 @@ def test_they_go_through_one_vmapped_program(space):
     start = functools.partial(
         initialise, procedure=Procedure(found.skeleton, no_pruning()))
     keys = jax.random.split(jax.random.key(2), 3)
-    states = jax.jit(jax.vmap(start))(keys, found.candidates)
+    states = sampled.quick_jit(jax.vmap(start))(keys, found.candidates)
     for i in range(3):
-        alone = jax.jit(start)(
+        alone = sampled.quick_jit(start)(
             keys[i], jax.tree.map(lambda leaf, i=i: leaf[i], found.candidates))
         jax.tree.map(lambda a, b, i=i: np.testing.assert_array_equal(a[i], b),
                      states.params, alone.params)

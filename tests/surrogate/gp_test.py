@@ -12,6 +12,7 @@ from sparse_jax.surrogate import gp as module
 from sparse_jax.surrogate import posterior
 from sparse_jax.surrogate.embedding import KINDS, Layout
 from sparse_jax.surrogate.gp import TRACES, ConditionalMatern52, GPConfig, gp
+from tests import sampled
 
 LAYOUT = Layout((0, 0, 4, 3), (False, False, False, True), (False, True, False, False),
                 'indicator')
@@ -95,7 +96,7 @@ def test_joint_covariance_equals_the_slow_reference():
     state, x, active, found = _reference()
     kernel_of = functools.partial(ConditionalMatern52, LAYOUT)
     with jax.enable_x64(True):
-        cov = jax.jit(lambda *given: posterior.covariance(
+        cov = sampled.quick_jit(lambda *given: posterior.covariance(
             kernel_of, given[0], posterior.solve(kernel_of, *given)))(state, x, active)
     for k, (_, slow_cov) in enumerate(found):
         np.testing.assert_allclose(cov[k], slow_cov, atol=1e-7)
@@ -104,7 +105,7 @@ def test_joint_covariance_equals_the_slow_reference():
 def test_prediction_is_gpjax_own():
     state, x, active, _ = _reference()
 
-    @jax.jit
+    @sampled.quick_jit
     def gpjax_own(params, data, residual, rows):
         exact = module._condition(CONFIG, params, data, residual + params['mean'])
         found = exact(rows, covariance='dense')
@@ -130,7 +131,7 @@ def test_the_fit_objective_is_gpjax_evidence():
             CONFIG, p, rows, target).log_marginal_likelihood
         fast = lambda p: module._loss(CONFIG, p, rows, target, priors) + (
             module.fitting.log_prior(p, *priors))
-        (a, slow_grad), (b, fast_grad) = jax.jit(lambda p: (
+        (a, slow_grad), (b, fast_grad) = sampled.quick_jit(lambda p: (
             jax.value_and_grad(slow)(p), jax.value_and_grad(fast)(p)))(params)
     np.testing.assert_allclose(a, b, rtol=1e-9)
     # The hand-written gradient against differentiation through the Cholesky.
@@ -277,10 +278,10 @@ def test_fantasies_equal_a_model_with_more_data():
     state, x, active, _ = _reference()
     mask = np.array([1, 0, 1, 0, 0, 0], bool)
     with jax.enable_x64(True):
-        solved = jax.jit(SURROGATE.solve)(state, x, active)
-        fantasies, values = jax.jit(SURROGATE.fantasise, static_argnums=4)(
+        solved = sampled.quick_jit(SURROGATE.solve)(state, x, active)
+        fantasies, values = sampled.quick_jit(SURROGATE.fantasise, static_argnums=4)(
             jax.random.key(4), state, solved, mask, 3)
-        mean, var = jax.jit(SURROGATE.conditional)(fantasies, solved)
+        mean, var = sampled.quick_jit(SURROGATE.conditional)(fantasies, solved)
     # The model passes through what it imagined, and is sure of it.
     np.testing.assert_allclose(
         mean[:, :, mask], np.asarray(values)[:, :, mask], atol=1e-3)
@@ -309,7 +310,7 @@ def test_fantasies_equal_a_model_with_more_data():
 def test_leave_one_out_equals_really_leaving_out():
     state = _fitted()
     with jax.enable_x64(True):
-        found = jax.jit(posterior.leave_one_out)(state)
+        found = sampled.quick_jit(posterior.leave_one_out)(state)
         params = {name: value[0] for name, value in state.params.items()}
     x, active, _, _ = _data(10)
     pairs, target = list(zip(x, active)), np.asarray(state.residual)[0]
@@ -338,8 +339,8 @@ def test_the_gram_matrix_is_positive_definite(kind):
         params = module._prior_of_params(GPConfig(layout, (False,)))[0]
         kernel = ConditionalMatern52(layout, params)
         rows = posterior.queries(x, active)
-        gram = jax.jit(lambda rows: kernel.gram(rows).as_matrix())(rows)
-        pair = jax.jit(lambda a, b: kernel(a, b))
+        gram = sampled.quick_jit(lambda rows: kernel.gram(rows).as_matrix())(rows)
+        pair = sampled.quick_jit(lambda a, b: kernel(a, b))
         one_by_one = np.array([[pair(a, b) for b in rows[:4]] for a in rows[:4]])
     assert isinstance(kernel, gpx.kernels.AbstractKernel)
     assert np.linalg.eigvalsh(np.asarray(gram)).min() > -1e-9

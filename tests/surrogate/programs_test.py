@@ -36,7 +36,8 @@ def _fitted(fit):
 def test_a_cheap_fit_is_that_of_full_effort():
     cheap = _fitted(module._fit_few)
     full = _fitted(jax.jit(module._fit, static_argnames='config',
-                           compiler_options=compiler.repeatable('cpu')))
+                           compiler_options=compiler.repeatable('cpu', {
+                               'xla_cpu_use_fusion_emitters': True})))
     np.testing.assert_allclose(cheap.nll, full.nll, atol=1e-9)
     np.testing.assert_allclose(cheap.weights, full.weights, rtol=1e-5, atol=1e-6)
 

@@ -71,7 +71,8 @@ def _whole():
 def test_the_cost_that_is_furthest_above_counts(limits, over):
     """108 + 12 + 1080 + 10 weights and biases; 64 pixels and 432 of the maps."""
     target = Target(limits)
-    assert float(target(SKELETON, CANDIDATE, _whole())) == pytest.approx(over, rel=1e-5)
+    found = sampled.quick_jit(lambda: target(SKELETON, CANDIDATE, _whole()))()
+    assert float(found) == pytest.approx(over, rel=1e-5)
     assert target == Target(limits) and hash(target) == hash(Target(limits))
 
 
@@ -90,10 +91,10 @@ def test_a_target_without_limits_is_refused(limits):
 def test_the_price_by_hand(size, progress, pressure, hinge):
     procedure = Procedure(SKELETON, METHODS['none'](), CONFIG,
                           target=Target((('model_size', size),)))
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=procedure)
-    state = aim.aimed(
-        state._replace(pressure=jnp.float32(1.0)), CANDIDATE, jnp.float32(progress),
-        0.1, procedure=procedure)
+    state = sampled.started(procedure, CANDIDATE)
+    state = sampled.quick_jit(lambda state, progress: aim.aimed(
+        state, CANDIDATE, progress, 0.1, procedure=procedure))(
+            state._replace(pressure=jnp.float32(1.0)), jnp.float32(progress))
     assert float(state.hinge) == pytest.approx(hinge, abs=1e-5)
     if pressure is not None:
         assert float(state.pressure) == pytest.approx(pressure, rel=1e-5)
@@ -101,7 +102,7 @@ def test_the_price_by_hand(size, progress, pressure, hinge):
 
 def test_without_a_target_nothing_changes():
     procedure = Procedure(SKELETON, METHODS['none'](), CONFIG)
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=procedure)
+    state = sampled.started(procedure, CANDIDATE)
     assert aim.aimed(state, CANDIDATE, jnp.float32(0.5), 0.1,
                      procedure=procedure) is state
 

@@ -14,7 +14,6 @@ from sparse_jax.training import (
     Procedure,
     TrainConfig,
     TrainData,
-    initialise,
     train,
 )
 from sparse_jax.training.augment import suited, taken
@@ -91,9 +90,9 @@ def _losses(images, augment):
     config = TrainConfig(epochs=2, batch_size=8, augment=augment)
     procedure = Procedure(skeleton, no_pruning(), config)
     candidate = candidate._replace(learning_rate=np.float32(0.01))
-    state = initialise(jax.random.key(0), candidate, procedure=procedure)
+    state = sampled.started(procedure, candidate)
     data = TrainData(images, np.arange(len(images), dtype=np.int32) % 3)
-    run = sampled.train_jit(lambda: train(
+    run = sampled.quick_jit(lambda: train(
         jax.random.key(1), state, candidate, data, jax.random.key(2),
         procedure=procedure)[1].loss)
     return np.asarray(run())

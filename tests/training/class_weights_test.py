@@ -13,7 +13,7 @@ from sparse_jax.training import step
 from sparse_jax.training.class_weights import weights_of
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import initialise, train
+from sparse_jax.training.train import train
 from tests import sampled
 
 LINEAR = Graph((2, 2, 1), 1, False, (
@@ -41,15 +41,14 @@ def test_weights_by_hand(labels, expected):
 
 def test_the_loss_is_the_weighted_mean():
     procedure = _procedure('balanced')
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=procedure)
+    state = sampled.started(procedure, CANDIDATE)
     rng = np.random.default_rng(0)
     images = rng.normal(size=(1, 2, 2, 5)).astype(np.float32)
     labels, weights = np.array([0, 1, 2, 2, 0]), np.array([0.5, 2, 1, 1, 0.5])
-    _, (entropy, _, _) = step.loss_fn(
+    _, (entropy, _, _) = sampled.quick_jit(lambda weights: step.loss_fn(
         (state.params, state.aux), state, np.zeros(2, np.uint32),
-        (images, labels, weights.astype(np.float32)),
-        sizes.valid_weights(SKELETON, CANDIDATE), (CANDIDATE, 0.0, 0.0),
-        procedure=procedure)
+        (images, labels, weights), sizes.valid_weights(SKELETON, CANDIDATE),
+        (CANDIDATE, 0.0, 0.0), procedure=procedure))(weights.astype(np.float32))
     kernel, bias = (np.asarray(state.params['classifier'][name], np.float64)
                     for name in ('kernel', 'bias'))
     logits = kernel @ images.reshape(4, 5) + bias[:, None]
@@ -66,8 +65,8 @@ def test_a_rare_class_is_told_by_a_training_with_balanced_weights():
 
     def recall(name):
         procedure = _procedure(name)
-        state = initialise(jax.random.key(0), CANDIDATE, procedure=procedure)
-        state, _ = sampled.train_jit(lambda state: train(
+        state = sampled.started(procedure, CANDIDATE)
+        state, _ = sampled.quick_jit(lambda state: train(
             jax.random.key(1), state, CANDIDATE, data, jax.random.key(2),
             procedure=procedure))(state)
         kernel, bias = (state.params['classifier'][name] for name in ('kernel', 'bias'))

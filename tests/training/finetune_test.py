@@ -37,7 +37,7 @@ def tuned():
     train = TrainData(normalise(data.train.images, data.mean, data.std),
                       data.train.labels)
 
-    @sampled.train_jit
+    @sampled.quick_jit
     def run(rate):
         candidate = candidate_of(GRAPH, SETTINGS)._replace(learning_rate=rate)
         procedure = Procedure(skeleton, pruning.METHODS['none'](), CONFIG)
@@ -107,7 +107,7 @@ def _finetuned(epochs):
     procedure = Procedure(skeleton, pruning.METHODS['sparse_vd'](),
                           TrainConfig(epochs=7, batch_size=5, decay=0.25))
 
-    @sampled.train_jit
+    @sampled.quick_jit
     def run(folded):
         return finetune(
             jax.random.key(1), folded, pruned,

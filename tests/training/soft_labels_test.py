@@ -11,7 +11,7 @@ from sparse_jax.train_config import TrainConfig
 from sparse_jax.training import step
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import initialise, train
+from sparse_jax.training.train import train
 from tests import sampled
 
 LINEAR = Graph((2, 2, 1), 1, False, (
@@ -30,12 +30,12 @@ def _data():
 def test_the_loss_is_the_cross_entropy_of_probabilities():
     images, _, rng = _data()
     soft = rng.dirichlet(np.ones(3), 5).astype(np.float32)
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=PROCEDURE)
-    _, (entropy, accuracy, _) = step.loss_fn(
+    state = sampled.started(PROCEDURE, CANDIDATE)
+    _, (entropy, accuracy, _) = sampled.quick_jit(lambda soft: step.loss_fn(
         (state.params, state.aux), state, np.zeros(2, np.uint32),
         (np.moveaxis(images[:5], 0, -1), soft),
         sizes.valid_weights(SKELETON, CANDIDATE), (CANDIDATE, 0.0, 0.0),
-        procedure=PROCEDURE)
+        procedure=PROCEDURE))(soft)
     kernel, bias = (np.asarray(state.params['classifier'][name], np.float64)
                     for name in ('kernel', 'bias'))
     logits = images[:5].reshape(5, 4) @ kernel.T + bias
@@ -46,8 +46,8 @@ def test_the_loss_is_the_cross_entropy_of_probabilities():
 
 def test_certain_probabilities_are_labels():
     images, labels, _ = _data()
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=PROCEDURE)
-    run = jax.jit(lambda data: train(
+    state = sampled.started(PROCEDURE, CANDIDATE)
+    run = sampled.quick_jit(lambda data: train(
         jax.random.key(1), state, CANDIDATE, data, jax.random.key(2),
         procedure=PROCEDURE)[0].params['classifier']['kernel'])
     certain = np.eye(3, dtype=np.float32)[labels]

@@ -1,6 +1,7 @@
 """One step on a linear network, against NumPy."""
 
-import jax
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.train_config import TrainConfig
 from sparse_jax.training import step as training_step
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.train import initialise
 from tests import sampled
 
 LINEAR = Graph((2, 2, 1), 1, False, (
@@ -21,6 +21,7 @@ PER_EPOCH, EPOCHS = 5, 20
 SEED = np.array([3, 7], np.uint32)
 
 
+@functools.cache
 def _setup(method, **config):
     skeleton, candidate = sampled.unpadded(LINEAR)
     candidate = candidate._replace(
@@ -28,13 +29,13 @@ def _setup(method, **config):
         annealing_epochs=np.float32(20), learning_rate=np.float32(0.01))
     config = TrainConfig(epochs=EPOCHS, batch_size=8, **config)
     procedure = Procedure(skeleton, METHODS[method](), config)
-    state = initialise(jax.random.key(0), candidate, procedure=procedure)
+    state = sampled.started(procedure, candidate)
     rng = np.random.default_rng(0)
     batch = (rng.normal(size=(1, 2, 2, 8)).astype(np.float32),
              rng.integers(0, 3, 8).astype(np.int32))
     valid = sizes.valid_weights(skeleton, candidate)
 
-    @jax.jit
+    @sampled.quick_jit
     def run(state):
         return training_step.train_step(
             SEED, state, batch, candidate, valid, procedure=procedure,
@@ -99,12 +100,13 @@ def test_the_loss_is_entropy_plus_the_weighted_penalty():
     method = METHODS['sparse_vd']()
     skeleton, _ = sampled.unpadded(LINEAR)
     valid = sizes.valid_weights(skeleton, candidate)
-    loss, (entropy, _, _) = training_step.loss_fn(
+    loss, (entropy, _, _) = sampled.quick_jit(lambda state: training_step.loss_fn(
         (state.params, state.aux), state, SEED, batch, valid,
-        (candidate, 0.0, 0.03), procedure=Procedure(skeleton, method))
+        (candidate, 0.0, 0.03), procedure=Procedure(skeleton, method)))(state)
     expected, _, _ = _cross_entropy(state.params, batch)
     assert float(entropy) == pytest.approx(expected, rel=1e-5)
-    penalty = float(method.penalty(state.params, state.aux, valid))
+    penalty = float(sampled.quick_jit(method.penalty)(
+        state.params, state.aux, valid))
     assert penalty > 10
     assert float(loss) == pytest.approx(expected + 0.03 * penalty, rel=1e-5)
 
@@ -163,9 +165,9 @@ def test_what_a_network_explains_is_remembered():
     valid = sizes.valid_weights(skeleton, candidate)
     procedure = Procedure(skeleton, METHODS['sparse_vd'](), TrainConfig(EPOCHS, 8))
     _, state, _, _ = _setup('sparse_vd')
-    info = training_step.train_step(
-        SEED,
-        state._replace(step=jnp.int32(60), explained=jnp.float32(0.7)), batch,
+    info = sampled.quick_jit(lambda state: training_step.train_step(
+        SEED, state, batch,
         candidate._replace(alpha=np.float32(0.1), kl_share=np.float32(2.0)), valid,
-        procedure=procedure, schedule=training_step.Schedule(PER_EPOCH, 100, 40))[1]
+        procedure=procedure, schedule=training_step.Schedule(PER_EPOCH, 100, 40))[1])(
+            state._replace(step=jnp.int32(60), explained=jnp.float32(0.7)))
     assert float(info.coefficient) == pytest.approx(0.1 + 2.0 * 0.7, rel=1e-5)

@@ -188,7 +188,7 @@ def test_every_epoch_has_its_own_order():
     start = sampled.quick_jit(
         lambda: initialise(jax.random.key(0), candidate, **fixed))()
 
-    @sampled.train_jit
+    @sampled.quick_jit
     def losses(order_key):
         return train(jax.random.key(1), start, candidate, data, order_key,
                      **fixed)[1].loss
@@ -272,13 +272,13 @@ def test_a_training_can_be_differentiated(name):
         _, info = train(keys[1], state, candidate, data, keys[2], **fixed)
         return info.loss[-1]
 
-    run, rate = sampled.train_jit(loss), np.float32(0.003)
-    slope = float(sampled.train_jit(jax.grad(loss))(rate))
+    run, rate = sampled.quick_jit(loss), np.float32(0.003)
+    slope = float(sampled.quick_jit(jax.grad(loss))(rate))
     step = np.float32(3e-5)
     assert slope == pytest.approx(
         float(run(rate + step) - run(rate - step)) / float(2 * step), rel=0.03)
     with jax.enable_x64(True):
-        wide = sampled.train_jit(loss)(rate)
+        wide = sampled.quick_jit(loss)(rate)
     assert wide.dtype == np.float32
     np.testing.assert_allclose(wide, run(rate), rtol=1e-3)
 

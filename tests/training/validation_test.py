@@ -37,7 +37,7 @@ def _data(num, seed=0):
 def test_the_loss_by_hand(chunk):
     """Of the posterior's mean: kernels times the means of their groups."""
     procedure, data = Procedure(SKELETON, bayes_compress()), _data(23)
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=procedure)
+    state = sampled.started(procedure, CANDIDATE)
     scale = np.array([1.0, -2.0, 0.5], np.float32)
     state = state._replace(aux=state.aux | {
         'main-fc': state.aux['main-fc'] | {'group_mean': scale}})
@@ -46,7 +46,8 @@ def test_the_loss_by_hand(chunk):
     x = np.maximum(x + value('main-fc', 'bias'), 0)
     logits = x @ value('classifier', 'kernel').T + value('classifier', 'bias')
     expected = (np.log(np.exp(logits).sum(1)) - logits[range(23), data.labels]).mean()
-    found = validation_loss(state, CANDIDATE, data, procedure=procedure, chunk=chunk)
+    found = sampled.quick_jit(lambda state: validation_loss(
+        state, CANDIDATE, data, procedure=procedure, chunk=chunk))(state)
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
@@ -65,7 +66,7 @@ def test_the_gradient_of_alpha_through_a_training():
                          procedure=procedure)
         return validation_loss(state, mine, validation, procedure=procedure)
 
-    both = sampled.train_jit(jax.value_and_grad(after_training))
+    both = sampled.quick_jit(jax.value_and_grad(after_training))
     slope = float(both(jnp.float32(0.3))[1])
     step = 0.02
     high, low = (float(both(jnp.float32(0.3 + d))[0]) for d in (step, -step))
@@ -75,7 +76,7 @@ def test_the_gradient_of_alpha_through_a_training():
 
 def test_a_whole_candidate_has_no_gradient():
     procedure, data = Procedure(SKELETON, sparse_vd()), _data(5)
-    state = initialise(jax.random.key(0), CANDIDATE, procedure=procedure)
+    state = sampled.started(procedure, CANDIDATE)
     loss = functools.partial(validation_loss, procedure=procedure)
     with pytest.raises(TypeError, match='int32'):
         jax.grad(loss, argnums=1)(state, CANDIDATE, data)
