@@ -50,12 +50,12 @@ def _prune(name, skeleton, candidate, params, stats, scatter, masks):
 
 @pytest.fixture(scope='module')
 def pairs():
-    """[(pruner, exact graph, masked logits, masked layer costs, net)], 168 of them."""
+    """[(pruner, exact graph, masked logits, masked layer costs, net)], 128 of them."""
     found, rng, turn = [], np.random.default_rng(5), 0
     for seed, (shape, classes, policy) in enumerate(CASES):
         space = sparse_space(shape, classes)
         images = rng.integers(0, 256, (3, *shape)).astype(np.uint8)
-        for group in sampled.groups(space, policy, skeletons=7, members=12,
+        for group in sampled.groups(space, policy, skeletons=4, members=16,
                                     seed=40 + seed, max_weights=40_000):
             pruner = PRUNERS[turn % len(PRUNERS)]
             turn += 1
@@ -109,7 +109,7 @@ def test_logits_are_equal(pairs):
             1 if graph.num_classes == 2 else 4)
         assert net.classes == graph.num_classes
         lively[pruner] += np.ptp(logits, axis=0).max() > 1e-3 * scale
-    assert min(lively.values()) >= 10, lively
+    assert min(lively.values()) >= 6, lively
 
 
 def test_the_sample_covers_layers_merges_norms_and_cuts(pairs):
@@ -123,7 +123,7 @@ def test_the_sample_covers_layers_merges_norms_and_cuts(pairs):
                    for n in net.nodes)
         gathered += any(n.gather is not None for n in net.nodes)
     assert ops == {'conv', 'depthwise', 'dense', 'sum', 'concatenate', 'norm', 'pool'}
-    assert cut > 50 and gathered > 20
+    assert cut > 40 and gathered > 15
 
 
 def test_costs_are_equal(pairs):
@@ -144,7 +144,7 @@ def test_costs_are_equal(pairs):
         assert not rows
         totals = memory.total(jax.tree.map(np.asarray, layers))
         assert [int(v) for v in totals] == list(compact_costs.costs(net))
-    assert compared >= 100
+    assert compared >= 75
 
 
 def test_nothing_dead_is_left(pairs):
