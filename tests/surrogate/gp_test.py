@@ -262,8 +262,9 @@ def test_function_draws_have_the_posterior_moments():
     many = gp(GPConfig(LAYOUT, (False, True), restarts=2, screen=3, steps=30,
                        frequencies=256))
     with jax.enable_x64(True):
-        paths = jax.jit(many.draw, static_argnums=2)(jax.random.key(3), state, 2000)
-        evaluate = jax.jit(many.evaluate)
+        paths = sampled.quick_jit(many.draw, static_argnums=2)(
+            jax.random.key(3), state, 2000)
+        evaluate = sampled.quick_jit(many.evaluate)
         values = np.asarray(evaluate(paths, x, active))
         again = np.asarray(evaluate(paths, x[::-1], active[::-1]))
     np.testing.assert_allclose(values, again[:, :, ::-1], rtol=1e-9)
