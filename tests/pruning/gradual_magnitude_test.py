@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from sparse_jax.pruning import gradual_magnitude, keep
-from sparse_jax.pruning.gradual_magnitude import gate, press
+from sparse_jax.pruning.gradual_magnitude import gate
+from sparse_jax.pruning.gradual_magnitude import press as press_eagerly
+from tests import sampled
+
+press = sampled.quick_jit(press_eagerly)
 
 PARAMS = {'a': {'kernel': jnp.array([[4.0, -3.0, 0.0], [0.1, 2.0, 0.0]]),
                 'bias': jnp.zeros(2)},

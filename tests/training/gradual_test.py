@@ -26,17 +26,27 @@ OFF = CANDIDATE._replace(log_alpha_offset=np.float32(0.0))
 OVER = float(np.log(1210 / 250)) + gradual.BELOW
 
 
-def _moved(step, progress, pressure, first):
+@functools.cache
+def _look(procedure):
+    """(step, progress, pressure, first) -> the state after a look, one program."""
     valid = sizes.valid_weights(SKELETON, OFF)
-    state = initialise(jax.random.key(0), OFF, procedure=PROCEDURE)
-    state = state._replace(step=jnp.int32(step), pressure=jnp.float32(pressure),
-                           hinge=jnp.float32(first))
-    return gradual.scheduled(
-        state, OFF, valid, jnp.float32(progress), procedure=PROCEDURE)
+
+    def look(step, progress, pressure, first):
+        state = initialise(jax.random.key(0), OFF, procedure=procedure)
+        state = state._replace(step=step, pressure=pressure, hinge=first)
+        state = gradual.scheduled(state, OFF, valid, progress, procedure=procedure)
+        return state, prune(state, OFF, procedure=procedure)[0]
+
+    return sampled.quick_jit(look)
+
+
+def _moved(step, progress, pressure, first, procedure=PROCEDURE):
+    return _look(procedure)(
+        jnp.int32(step), *(jnp.float32(x) for x in (progress, pressure, first)))
 
 
 def test_the_path_begins_where_the_network_is():
-    state = _moved(0, 0.0, 0.0, 1.0)
+    state, _ = _moved(0, 0.0, 0.0, 1.0)
     assert float(state.hinge) == pytest.approx(OVER, rel=1e-6)
     assert float(state.pressure) == 0
 
@@ -45,13 +55,13 @@ def test_the_path_begins_where_the_network_is():
     (0.05, 1.0), (0.325, 0.125), (0.6, 0.0), (1.0, 0.0)])
 def test_the_pressure_follows_a_cubic_path(progress, left):
     """Half of what the costs are above it, at every look."""
-    state = _moved(16, progress, 0.0, OVER)
+    state, _ = _moved(16, progress, 0.0, OVER)
     assert float(state.pressure) == pytest.approx(0.5 * OVER * (1 - left), abs=1e-5)
 
 
 def test_costs_are_looked_at_every_eighth_step():
-    assert float(_moved(17, 1.0, 0.25, OVER).pressure) == 0.25
-    assert float(_moved(24, 1.0, 0.25, OVER).pressure) > 0.25
+    assert float(_moved(17, 1.0, 0.25, OVER)[0].pressure) == 0.25
+    assert float(_moved(24, 1.0, 0.25, OVER)[0].pressure) > 0.25
 
 
 def _ended(procedure, candidate=OFF, pressure=0.0):
@@ -92,11 +102,7 @@ def test_digits_end_at_the_limit():
 def test_a_network_within_the_limit_keeps_everything():
     roomy = Procedure(SKELETON, pruning.gradual_magnitude(), CONFIG,
                       target=Target((('model_size', 5000.0),)))
-    valid = sizes.valid_weights(SKELETON, OFF)
-    state = initialise(jax.random.key(0), OFF, procedure=roomy)
-    state = gradual.scheduled(
-        state, OFF, valid, jnp.float32(1.0), procedure=roomy)
+    state, pruned = _moved(0, 1.0, 0.0, 0.0, roomy)
     assert float(state.pressure) == 0
-    pruned, _ = prune(state, OFF, procedure=roomy)
-    assert all((pruned.kernel[name] == leaf['kernel']).all()
-               for name, leaf in valid.items())
+    for name, leaf in sizes.valid_weights(SKELETON, OFF).items():
+        np.testing.assert_array_equal(pruned.kernel[name], leaf['kernel'])
