@@ -84,7 +84,7 @@ def _within(seconds, happens):
 def test_two_workers_give_the_study_of_one_process(build, local, tmp_path):
     built = build()
     # One alone, if it starts first, may have trained everything before the other one.
-    _within(60, lambda: _started(_crew(built)) == 2)
+    _within(300, lambda: _started(_crew(built)) == 2)
     study = _searched(tmp_path, built)
     _same(study, local)
     hands = _crew(built).hands
@@ -135,7 +135,7 @@ def test_workers_are_killed_join_and_leave(
     executor = built.evaluator.executor
 
     def kill():
-        _within(60, lambda: executor._flying)
+        _within(300, lambda: executor._flying)
         time.sleep(0.3)
         hand, _ = next(iter(executor._flying.values()))
         killed.append(hand)
@@ -151,7 +151,7 @@ def test_workers_are_killed_join_and_leave(
             assert killed[0] not in _crew(built).hands
             nodes.append(cluster.add_node(num_cpus=1).node_id)
             # One in place of the killed one, one on the new node.
-            _within(60, lambda: ready(3))
+            _within(300, lambda: ready(3))
         elif progress.phase == 'finished round' and progress.round == 1:
             assert nodes[0] in {h.place.node for h in _crew(built).hands if h.served}
             cluster.remove_node(cluster.first, allow_graceful=False)
@@ -163,7 +163,7 @@ def test_workers_are_killed_join_and_leave(
     _same(study, local)
     # Nobody is blamed for a node that leaves.
     assert all(part.lost == 0 for part in lost[1:])
-    _within(60, lambda: _crew(built).look() or {
+    _within(300, lambda: _crew(built).look() or {
         hand.place.node for hand in _crew(built).hands} == set(nodes))
 
 
@@ -174,7 +174,7 @@ def test_workers_unlike_the_decider_are_not_used(build, cluster, monkeypatch):
     built = build()
     with pytest.warns(StudyWarning, match='jax 0.*here 0.0.1.*not used'), \
             pytest.raises(crew.ClusterError, match='has another jax'):
-        _within(60, lambda: _crew(built).look())
+        _within(300, lambda: _crew(built).look())
 
 
 @pytest.mark.parametrize('changes,match', [
