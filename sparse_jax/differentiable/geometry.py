@@ -210,5 +210,3 @@ def _table(
         each = jnp.outer(numbered(*chosen, template), jnp.asarray(share))
         table = jnp.concatenate([table, each])
     return extent_of(table, sizes_of(template))
-
-

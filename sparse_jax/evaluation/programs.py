@@ -249,15 +249,14 @@ class Programs:
     def _efforts(self) -> efforts.Phases:
         """The compiler's efforts: functions of the recipe, the data and the lowering
         alone, so that every training of a search rounds alike."""
-        config, method = self.recipe.config, self.recipe.method
-        data = self.shared.training
+        config, data = self.recipe.config, self.shared.training
         images = data.num_images()
         steps = config.epochs * (images // min(config.batch_size, images))
         return efforts.of_training(
             self.machine.lowering.conv, steps * math.prod(data.images.shape[1:]),
             math.prod(self.shared.validation.images.shape),
             finetunes=bool(self.recipe.finetune_epochs),
-            prunes=method.prunes and not method.press)
+            prunes=self.recipe.method.chooses)
 
     def _predicted_slots(self, skeleton: Skeleton, weights: Variables) -> int:
         """The machine's slots, halved until the prediction fits."""

@@ -27,6 +27,13 @@ def register(names: tuple[str, ...], digest: str) -> bool:
     return True
 
 
+def targets(names: tuple[str, ...], digest: str) -> tuple[str, ...]:
+    """The calls as XLA knows them from now on; () where they cannot be had."""
+    if not register(names, digest):
+        return ()
+    return tuple(target(name, digest) for name in names)
+
+
 def call(
     name: str, digest: str, *like: jax.Array | jax.ShapeDtypeStruct,
     vmap_method: str = 'broadcast_all',

@@ -29,7 +29,7 @@ def available() -> bool:
 
 def targets() -> tuple[str, ...]:
     """Names of the custom calls, known to XLA from now on; builds when first asked."""
-    return tuple(calls.target(name, _digest()) for name in CALLS) if available() else ()
+    return calls.targets(CALLS, _digest())
 
 
 def supports(*arrays: jax.Array) -> bool:

@@ -102,7 +102,7 @@ def available() -> bool:
 
 def targets() -> tuple[str, ...]:
     """Names of the custom calls, known to XLA from now on; builds when first asked."""
-    return tuple(calls.target(name, _digest()) for name in NAMES) if available() else ()
+    return calls.targets(NAMES, _digest())
 
 
 @functools.cache

@@ -82,6 +82,12 @@ class PruningMethod(NamedTuple):
     there is one, a target says how much goes: all rows of the table on pruning are
     held."""
 
+    @property
+    def chooses(self) -> bool:
+        """Whether a training decides how much is taken away: by its price, its noise
+        or its cut, and neither nothing nor as much as a target says."""
+        return self.prunes and self.press is None
+
 
 def cached_factory(
     factory: Callable[Arguments, PruningMethod]

@@ -47,7 +47,7 @@ def leave_one_out(facts: Facts) -> Prediction | None:
     domain = sparse_domain(study.space, reading.tier_policy(study.settings))
     x = np.array([row.trial.row for row in rows])
     count = len(objectives.names)
-    prunes = study.settings.pruning.method != 'none'
+    prunes = reading.prunes(study.settings)
     scale = facts_of(study.space, objectives, x, prunes=prunes).scale[:, :count].copy()
     if study.settings.search.trend != 'none':
         vectors = structure.vectors(encoding.graphs(study.space, x))

@@ -38,8 +38,10 @@ class Planner:
         """Begin the plan of the round after the one that is about to train; does
         nothing without a lag, and where no round can follow."""
         search = self._setup.settings.search
+        if not search.lag:
+            return
         stored = sum(not record.is_end for record in self._study.rounds())
-        if not search.lag or stored >= search.most_rounds:
+        if stored >= search.most_rounds:
             return
         self._books.expect(round_ - 1, self._study.of_round(round_ - 1))
         self._begun[round_] = self._pool.submit(

@@ -108,7 +108,7 @@ def build(
     sought = aims if settings.search.focus == 'front' else error_alone(aims)
     _check_goals(settings, aims, dataset)
     lowering = lowering or chosen(settings.runtime.conv, settings.runtime.mapping,
-                                  prunes=settings.pruning.method != 'none')
+                                  prunes=reading.prunes(settings))
     recipe = _recipe(settings, dataset, aims)
     order_key, trial_key = (jax.random.fold_in(root, i) for i in (1, 2))
     shared = Shared(train_data(dataset.train, dataset, dataset.soft_labels),
@@ -119,12 +119,12 @@ def build(
         refuses=functools.partial(
             not_worth_training, max_weights=settings.limits.max_weights,
             max_macs=settings.limits.max_macs, objectives=aims,
-            prunes=settings.pruning.method != 'none'),
+            prunes=reading.prunes(settings)),
         judge=_judge(settings, dataset, aims))
     prior = sparse_domain(space, policy)
     domain = prior
     estimate = starts.estimates(settings, aims, dataset)
-    if settings.pruning.method == 'none':
+    if not reading.prunes(settings):
         reachable.check_unpruned(aims, space, estimate)
     if settings.search.initial_design == 'filled':
         domain = prior._replace(sample=starts.design(
@@ -201,7 +201,7 @@ def make_algorithm(
         initial_groups=s.initial_groups or None, refuse=evaluator.refuse,
         pending=s.lag * s.batch,
         facts=functools.partial(
-            facts_of, space, aims, prunes=settings.pruning.method != 'none'),
+            facts_of, space, aims, prunes=reading.prunes(settings)),
         learned=None if s.trend == 'none' else (
             lambda archive, facts: trend.following(archive, space, facts)))
     model = algorithms.Model(

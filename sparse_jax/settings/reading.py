@@ -85,16 +85,15 @@ def search_space(
     whole = sparse_space.sparse_space(
         input_shape, num_classes, prior=settings.space.prior,
         rows=settings.space.rows, fold_binary=settings.objectives.fold_binary)
+    method = pruning_method(settings)
     try:
         found = restrict(whole, settings.space.restrict)
+        if method.press:
+            # Nothing shifts the cut: the thresholds are where the target has them.
+            found = restrict(found, 'log-alpha-offset=0')
     except ValueError as error:
         raise ConfigError(f'config.space.restrict: {error}') from None
-    method = pruning_method(settings)
-    if method.press:
-        found = restrict(found, 'log-alpha-offset=0')
-    wanted = method.prunes and not method.press
-    held = lambda row: row.role is Role.PRUNING and not wanted and (
-        row.name != 'log-alpha-offset' or not method.press) or (
+    held = lambda row: row.role is Role.PRUNING and not method.chooses or (
         not method.thresholds and row.name.startswith('pruning-threshold-'))
     return hold(found, held)
 
@@ -197,6 +196,12 @@ def pruning_method(settings: Settings) -> pruning.PruningMethod:
         return pruning.find(settings.pruning.method)
     except ValueError as error:
         raise ConfigError(f'config.pruning.method: {error}') from None
+
+
+def prunes(settings: Settings) -> bool:
+    """Whether trainings prune, as far as the name of the method tells: one of a
+    person's own does."""
+    return settings.pruning.method != 'none'
 
 
 def train_config(

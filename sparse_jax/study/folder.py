@@ -79,9 +79,9 @@ def start_study(
         records.set_meta(name, value)
     records.set_meta(
         DESCRIPTION, description.as_text(description.describe(dataset)))
-    runtime, prunes = settings.runtime, settings.pruning.method != 'none'
+    runtime = settings.runtime
     numerics.keep(records, lowering or chosen(
-        runtime.conv, runtime.mapping, prunes=prunes), platform)
+        runtime.conv, runtime.mapping, prunes=reading.prunes(settings)), platform)
     # Again, as rounds and runtime settings may change; not before the study opened.
     _write(path, settings)
     return records
@@ -101,7 +101,7 @@ def lowering_of(
     known = (pathlib.Path(workdir) / CONFIG_FILE).is_file()
     return numerics.lowering_for(
         workdir, settings.runtime, read_settings(workdir).runtime if known else None,
-        prunes=settings.pruning.method != 'none', platform=platform)
+        prunes=reading.prunes(settings), platform=platform)
 
 
 def check_inputs(
