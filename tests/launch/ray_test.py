@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from importlib.util import find_spec
 
 import pytest
 
@@ -11,7 +12,8 @@ from sparse_jax.study.weights_file import pack
 from tests.launch.command_line import finish, start_search
 from tests.launch.hosts_test import SETTINGS
 
-pytest.importorskip('ray', reason="needs pip install 'sparse_jax[ray]'")
+pytestmark = pytest.mark.skipif(
+    not find_spec('ray'), reason="needs pip install 'sparse_jax[ray]'")
 
 
 def _children(process):

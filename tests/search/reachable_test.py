@@ -9,11 +9,12 @@ import pytest
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.search import reachable
 from sparse_jax.settings.errors import ConfigError
+from sparse_jax.settings.reading import objectives
 from sparse_jax.space import encoding, filling
 from sparse_jax.space.sparse_space import sparse_space
 from tests import tiny_study
 
-AIMS = tiny_study.finished().setup.objectives
+AIMS = objectives(tiny_study.settings(), 3)
 LARGE = sparse_space((200, 200, 1), 3)
 
 

@@ -1,11 +1,13 @@
 """Searches on a real Ray cluster of this machine: the study of one process, whatever
 happens to the workers."""
 
+import importlib
 import os
 import signal
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +20,9 @@ from sparse_jax.study.records import Study
 from sparse_jax.study.weights_file import pack
 from tests import tiny_study
 
-ray = pytest.importorskip('ray', reason="needs pip install 'sparse_jax[ray]'")
+# Importing it takes a second, of every process that collects tests.
+pytestmark = pytest.mark.skipif(
+    not find_spec('ray'), reason="needs pip install 'sparse_jax[ray]'")
 
 CHANGES = {'runtime__devices': 1, 'search__batch': 4, 'search__rounds': 3}
 
@@ -186,7 +190,7 @@ def test_a_cluster_without_room(cluster, changes, match):
     settings = tiny_study.settings()
     with pytest.raises(crew.ClusterError, match=match):
         setup.build(settings, make_executor=ray_executor.factory(settings, options))
-    assert not ray.is_initialized()
+    assert not importlib.import_module('ray').is_initialized()
 
 
 def test_addresses_that_are_none():

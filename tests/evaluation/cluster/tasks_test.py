@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,8 @@ from sparse_jax.evaluation.cluster import tasks
 from sparse_jax.evaluation.cluster.crew import ClusterError
 from sparse_jax.sweep.commands import Command
 
-pytest.importorskip('ray', reason="needs pip install 'sparse_jax[ray]'")
+pytestmark = pytest.mark.skipif(
+    not find_spec('ray'), reason="needs pip install 'sparse_jax[ray]'")
 
 
 def _task(folder, program, log='log.txt'):
