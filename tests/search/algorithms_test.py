@@ -311,7 +311,7 @@ def test_scales_are_not_learned(key):
 def test_failures_are_avoided(key):
     # Everything with x5 > 0.5 fails; the model must have noticed.
     algorithm = _make('ehvi')
-    x = DOMAIN.sample(key, 28)
+    x = DOMAIN.sample(key, 16)
     failed = np.flatnonzero(x[:, 5] > 0.5)
     state = archive.append(_nothing(), x, _evaluate(x, failed))
     x, _ = algorithm.suggest(key, state)
@@ -322,23 +322,24 @@ def test_failures_are_avoided(key):
 @pytest.mark.parametrize('grouped', [False, True])
 def test_a_used_up_space_ends_and_repeats_nothing(name, grouped, key):
     """Five points in batches of two: 2, 2, 1, and then none."""
-    points = np.linspace(0, 1, 5)[:, None]
+    # In the same dimensions as everywhere here: no program is new.
+    points = _canonical(np.eye(6)[[5] * 5] * np.arange(0.05, 1, 0.2)[:, None])
     some = lambda key, num: points[generator(key).integers(5, size=num)]
-    tiny = Domain(
-        1, np.array([5]), np.array([False]), some, lambda key, x: some(key, len(x)),
-        lambda x: np.ones(np.shape(x), bool), lambda x: [float(v[0] > 0.5) for v in x],
-        lambda key, x, num: points[(points[:, 0] > 0.5) == (x[0] > 0.5)])
+    group = lambda x: [float(v[5] > 0.5) for v in x]
+    tiny = DOMAIN._replace(
+        sample=some, perturb=lambda key, x: some(key, len(x)), group=group,
+        resample=lambda key, x, num: points[np.equal(group(points), group(x[None]))])
     algorithm = _make(
         name, tiny, batch=2, num_initial=2, max_groups=1 if grouped else None,
         propose=random_and_morphs(tiny, num_random=8, num_morphs=8))
-    found, sizes = archive.empty(1, 2), []
+    found, sizes = archive.empty(DOMAIN.dim, 2), []
     for i in range(4):
         x, _ = algorithm.suggest(jax.random.fold_in(key, i), found)
         sizes.append(len(x))
-        y = np.stack([x[:, 0], 1 - x[:, 0]], 1)
+        y = np.stack([x[:, 5], 1 - x[:, 5]], 1)
         found = archive.append(found, x, Evaluation(y, np.zeros(len(x), int)))
     assert sizes == [2, 2, 1, 0]
-    np.testing.assert_array_equal(np.sort(found.x, axis=0), points)
+    np.testing.assert_array_equal(found.x[found.x[:, 5].argsort()], points)
 
 
 @EVERY

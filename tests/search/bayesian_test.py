@@ -80,7 +80,8 @@ def test_many_rows_have_a_model_of_failures_of_their_own(tier, fits, key):
 
         def fit(key, x, active, y, mask):
             fitted.append((len(log), *y.shape, int(np.isfinite(y).all(1).sum())))
-            return surrogate.fit(key, x, active, y, mask)
+            # The rows behind are empty: no model of so many is compiled.
+            return surrogate.fit(key, *(a[:16] for a in (x, active, y, mask)))
 
         return surrogate._replace(fit=fit)
 
