@@ -1,14 +1,15 @@
 """Training throughput of mixed candidates of one skeleton, together and one by one.
 
 python -m benchmarks.throughput [--k=1,4,8] [--mapping=map|vmap] [--seconds=4]
-                                [--sizes=8,28] [--workers=0]
+                                [--sizes=8,28] [--layers=2|4] [--workers=0]
                                 [--conv=direct|patches|native|grouped]
+                                [--precision=float32|bfloat16]
 
-Candidate-steps per second (batch 128, SpVD) on synthetic images; beside them the same
-networks one after another, in eager PyTorch one after another where it is installed,
-and the floor (benchmarks.floor) of the true networks. A training is 10 epochs of 55 000
-images. Needs nothing beyond jax, flax, optax and numpy and runs unchanged on an
-accelerator.
+Candidate-steps per second (batch 128, SpVD) on synthetic images; beside them some of
+the same networks one after another, in eager PyTorch one after another where it is
+installed, and the floor (benchmarks.floor) of the true networks. A training is 10
+epochs of 55 000 images. Needs nothing beyond jax, flax, optax and numpy and runs
+unchanged on an accelerator.
 """
 
 import concurrent.futures
@@ -16,6 +17,7 @@ import functools
 import os
 import sys
 import time
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -38,19 +40,28 @@ BATCH, STEPS = 128, 10
 """Images of a step, steps of an epoch."""
 TRAINING = 10 * (55_000 // BATCH)
 """Steps of a training of MNIST."""
-MAX_EPOCHS = 4096
-"""Epochs of the programs; how many of them run is data."""
+MAX_EPOCHS = 256
+"""Epochs of the programs; how many of them run is data. On an accelerator each of them
+costs some 50 microseconds even where it does not run."""
+ALONE = 4
+"""Of the candidates so many are trained one after another."""
+WIDTHS = {2: (8, 16), 4: (8, 8, 16, 16)}
+"""{convolutions: maps}; candidates have more than half of them."""
 
 
-def graph(size: int, widths: tuple[int, int] = (8, 16),
-          kernels: tuple[int, int] = (3, 3)) -> Graph:
-    """conv, pool, conv, pool from 12x12 on, FC 10."""
-    pool = 2 if size >= 12 else 1
-    sides = [(k, k) for k in kernels]
-    return Graph((size, size, 1), 1, False, (
-        Node('first', 'conv', ('input',), widths[0], *sides[0], pool=2),
-        Node('second', 'conv', ('first',), widths[1], *sides[1], pool=pool),
-        Node('classifier', 'dense', ('second',), 10, relu=False)))
+def graph(
+    size: int, widths: Sequence[int] = WIDTHS[2], kernels: Sequence[int] | None = None
+) -> Graph:
+    """Two convolutions, or four of images of 16x16 and more, in halves with a pool
+    after each, FC 10. Images below 12x12 are pooled once."""
+    nodes, source, half = [], 'input', len(widths) // 2
+    for i, (maps, k) in enumerate(zip(widths, kernels or (3,) * len(widths))):
+        pooled = i % half == half - 1 and (size >= 12 or i < half)
+        nodes.append(Node(f'conv{i}', 'conv', (source,), maps, k, k,
+                          pool=2 if pooled else 1))
+        source = nodes[-1].name
+    nodes.append(Node('classifier', 'dense', (source,), 10, relu=False))
+    return Graph((size, size, 1), 1, False, tuple(nodes))
 
 
 def lowering_of(mapping: str, conv: str = 'auto') -> Lowering:
@@ -58,34 +69,40 @@ def lowering_of(mapping: str, conv: str = 'auto') -> Lowering:
     return chosen(conv, mapping or 'auto')
 
 
-def candidates(size: int, count: int) -> tuple[Skeleton, list[Candidate]]:
+def candidates(
+    size: int, count: int, layers: int = 2
+) -> tuple[Skeleton, list[Candidate]]:
     """Networks of different widths, kernels and settings in one skeleton."""
     rng, members = np.random.default_rng(0), []
     number = np.float32
     for _ in range(count):
-        widths = (rng.integers(5, 9), rng.integers(9, 17))
+        widths = [rng.integers(most // 2 + 1, most + 1) for most in WIDTHS[layers]]
         members.append(Candidate(
             np.array([*widths, 10], np.int32),
-            np.array([*rng.integers(2, 4, 2), 1], np.int32), np.zeros(3, np.float32),
+            np.array([*rng.integers(2, 4, layers), 1], np.int32),
+            np.zeros(layers + 1, np.float32),
             number(0), number(rng.uniform(0.1, 1)), number(0), number(5), number(10),
             number(10 ** rng.uniform(-3.5, -2.5))))
-    return pad(graph(size), TierPolicy(kernels=((2, 3), (4, 5)))), members
+    policy = TierPolicy(kernels=((2, 3), (4, 5)))
+    return pad(graph(size, WIDTHS[layers]), policy), members
 
 
 def compiled(
-    size: int, slots: int, lowering: Lowering, devices: int = 1
+    size: int, slots: int, lowering: Lowering, devices: int = 1, *, layers: int = 2,
+    precision: str = 'float32',
 ) -> tuple[Program, Programs]:
     """The search's own training program with `slots` candidates per call."""
     images, labels = draw(0, 2 * BATCH + STEPS * BATCH, shape=(size, size, 1),
                           num_classes=10)
     x = jnp.asarray(images, jnp.float32) / 128 - 1
     data = TrainData(x, jnp.asarray(labels))
-    part = lambda rows: TrainData(*(leaf[rows] for leaf in data))
+    part = lambda rows: jax.tree.map(lambda leaf: leaf[rows], data)
     shared = Shared(part(slice(0, STEPS * BATCH)), part(slice(-2 * BATCH, None)),
                     jax.random.key(1))
-    recipe = Recipe(METHODS['sparse_vd'](), TrainConfig(MAX_EPOCHS, BATCH))
+    recipe = Recipe(METHODS['sparse_vd'](),
+                    TrainConfig(MAX_EPOCHS, BATCH, precision=precision))
     programs = Programs(recipe, shared, Machine(lowering, make_mesh(devices), slots))
-    skeleton, members = candidates(size, 1)
+    skeleton, members = candidates(size, 1, layers)
     return programs.get(skeleton, members[0]), programs
 
 
@@ -129,9 +146,10 @@ def torch_caller(size: int, members: list[Candidate], threads: int):
 
     images, labels = draw(0, STEPS * BATCH, shape=(size, size, 1), num_classes=10)
     data = images.astype(np.float32) / 128 - 1, labels
-    pooled = (0, 1) if size >= 12 else (0,)
-    runs = [torch_step.steps(data, tuple(map(int, m.channels[:2])), pooled, 'sparse_vd',
-                             BATCH, threads) for m in members]
+    drawn = [tuple(map(int, member.channels[:-1])) for member in members]
+    pooled = [i for i, node in enumerate(graph(size, drawn[0]).nodes) if node.pool > 1]
+    runs = [torch_step.steps(data, maps, pooled, 'sparse_vd', BATCH, threads)
+            for maps in drawn]
 
     def run(epochs):
         for one in runs:
@@ -145,65 +163,86 @@ def floor_seconds(size: int, members: list[Candidate], rates: tuple) -> float:
     """Seconds of one step of every member at (flop/s, bytes/s)."""
     total = 0.0
     for member in members:
-        exact = graph(size, tuple(map(int, member.channels[:2])),
-                      tuple(map(int, member.kernel[:2])))
+        exact = graph(size, [int(maps) for maps in member.channels[:-1]],
+                      [int(side) for side in member.kernel[:-1]])
         total += max(floor.step_flops(exact, BATCH, noisy=True) / rates[0],
                      floor.step_bytes(exact, BATCH, noisy=True) / rates[1])
     return total
 
 
+def programs_of(
+    lowering: Lowering, sizes: list[int], ks: list[int], **network
+) -> dict[tuple[int, int], tuple[Program, Programs]]:
+    """{(size, slots): a program} of one slot and of K, compiled at the same time.
+
+    On a CPU the search has one candidate per call, and a call per core.
+    """
+    slots = {1} | ({*ks} if lowering.mapping == 'vmap' else set())
+    wanted = [(size, count) for size in sizes for count in sorted(slots)]
+    one = Lowering(lowering.conv, 'map')
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return dict(zip(wanted, pool.map(
+            lambda pair: compiled(*pair, one if pair[1] == 1 else lowering, **network),
+            wanted)))
+
+
+def rates_of(
+    size: int, members: list[Candidate], ready: dict, workers: int, seconds: float,
+    rounds: int,
+) -> dict[str, np.ndarray]:
+    """Candidate-steps per second [rounds] of every way; each has so many seconds."""
+    few, program = members[:ALONE], ready.get((size, len(members)), ready[size, 1])
+    runs = {'together': (len(members), caller(*program, members, workers)),
+            'apart': (len(few), caller(*ready[size, 1], few))}
+    if timing.has_torch():
+        runs['torch'] = len(few), torch_caller(size, few, os.cpu_count())
+    epochs = {
+        name: epochs_for(run, seconds / rounds) for name, (_, run) in runs.items()}
+    taken = timing.interleaved(
+        {name: functools.partial(run, epochs[name]) for name, (_, run) in runs.items()},
+        rounds)
+    return {name: runs[name][0] * epochs[name] * STEPS / s for name, s in taken.items()}
+
+
 def measure(
-    sizes: list[int], ks: list[int], mapping: str, seconds: float, rounds: int,
-    workers: int, conv: str = 'auto',
+    sizes: list[int], ks: list[int], lowering: Lowering, seconds: float, rounds: int,
+    workers: int, **network,
 ) -> str:
-    """The Markdown table; rates of K together, and of the same K one after another."""
-    lowering = lowering_of(mapping, conv)
+    """The Markdown table; rates of K together, and of some of them one by one."""
     workers = workers or (os.cpu_count() if lowering.mapping == 'map' else 1)
     rows, limits = [], (floor.matmul_rate(), floor.copy_rate())
+    ready = programs_of(lowering, sizes, ks, **network)
     for size in sizes:
-        single, alone = compiled(size, 1, lowering_of('map', conv))
         for k in ks:
-            _, members = candidates(size, k)
-            apart = caller(single, alone, members)
-            if lowering.mapping == 'map':
-                # The search: one candidate per call, a call per core.
-                program, programs = single, alone
-            else:
-                program, programs = compiled(size, k, lowering)
-            together = caller(program, programs, members, workers)
-            epochs = epochs_for(together, seconds / rounds)
-            calls = {'together': functools.partial(together, epochs),
-                     'apart': functools.partial(apart, epochs)}
-            if timing.has_torch():
-                calls['torch'] = functools.partial(
-                    torch_caller(size, members, os.cpu_count()), epochs)
-            taken = timing.interleaved(calls, rounds)
-            rates = {name: k * epochs * STEPS / s for name, s in taken.items()}
-            least = floor_seconds(size, members, limits) * epochs * STEPS
+            _, members = candidates(size, k, network['layers'])
+            rates = rates_of(size, members, ready, workers, seconds, rounds)
+            together, least = rates['together'], floor_seconds(size, members, limits)
             rows.append([
-                f'{size}x{size}', k, timing.spread(rates['together'], digits=0),
+                f'{size}x{size}', network['layers'], k,
+                timing.spread(together, digits=0),
                 timing.spread(rates['apart'], digits=0),
-                timing.spread(taken['apart'] / taken['together']),
-                timing.spread(taken['torch'] / taken['together'])
-                if 'torch' in taken else '',
-                timing.spread(least / taken['together'], 100, digits=0),
-                timing.spread(3600 * rates['together'] / TRAINING, digits=0),
-                f'{program.seconds:.1f}'])
+                timing.spread(together / rates['apart']),
+                timing.spread(together / rates['torch']) if 'torch' in rates else '',
+                timing.spread(together * least / k, 100, digits=0),
+                timing.spread(3600 * together / TRAINING, digits=0),
+                f'{ready.get((size, k), ready[size, 1])[0].seconds:.1f}'])
     return timing.table(
-        ['images', 'K', f'together ({lowering.conv}, {lowering.mapping}), '
+        ['images', 'convolutions', 'K',
+         f'together ({lowering.conv}, {lowering.mapping}, {network["precision"]}), '
          'candidate-steps/s', 'one after another, candidate-steps/s', 'gain',
          'gain over PyTorch', '% of the floor', 'trainings an hour', 'compile s'], rows)
 
 
 def main():
-    parser = timing.parser(__doc__, k='1,4,8', sizes='8,28', seconds=4.0, rounds=5,
-                           workers=0)
+    parser = timing.parser(__doc__, k='1,4,8', sizes='8,28', layers=2, seconds=4.0,
+                           rounds=5, workers=0, precision='float32')
     parser.add_argument('--mapping', choices=('map', 'vmap'), default='')
     parser.add_argument('--conv', choices=('auto', *FORMS), default='auto')
     args = parser.parse_args()
     print(timing.machine())
-    print(measure(timing.whole(args.sizes), timing.whole(args.k), args.mapping,
-                  args.seconds, args.rounds, args.workers, args.conv))
+    print(measure(timing.whole(args.sizes), timing.whole(args.k),
+                  lowering_of(args.mapping, args.conv), args.seconds, args.rounds,
+                  args.workers, layers=args.layers, precision=args.precision))
     extra = {'gpjax', 'tensorflow_datasets', 'ml_collections'} & set(sys.modules)
     assert not extra, f'imported: {extra}'
 

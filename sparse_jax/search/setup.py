@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 import os
 from collections.abc import Callable
 from typing import NamedTuple
@@ -115,7 +116,7 @@ def build(
                     train_data(dataset.validation, dataset), order_key)
     evaluator = Evaluator(
         space, policy, recipe,
-        make_executor(recipe, shared, _machine(settings, lowering)), trial_key,
+        make_executor(recipe, shared, machine_of(settings, lowering)), trial_key,
         refuses=functools.partial(
             not_worth_training, max_weights=settings.limits.max_weights,
             max_macs=settings.limits.max_macs, objectives=aims,
@@ -235,13 +236,16 @@ def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Reci
         Target(limits) if limits and (settings.pruning.aim or method.press) else None)
 
 
-def _machine(settings: Settings, lowering: Lowering) -> Machine:
+def machine_of(settings: Settings, lowering: Lowering) -> Machine:
     """What the settings say of the machine."""
-    runtime = settings.runtime
+    runtime, search = settings.runtime, settings.search
     mesh = make_mesh(runtime.devices if hosts.alone() else 0)
-    devices = mesh.devices.size
+    devices, workers = mesh.devices.size, 1
     if lowering.mapping == 'map':
         slots, workers = devices, runtime.workers or os.cpu_count() or 1
     else:
-        slots, workers = -(-settings.search.batch // devices) * devices, 1
+        # A group of average size: empty slots cost as much as full ones.
+        groups = min(search.max_groups or 1, search.batch)
+        slots = runtime.slots or math.ceil(search.batch / groups)
+        slots = math.ceil(slots / devices) * devices
     return Machine(lowering, mesh, slots, workers, device_memory.limit(runtime.memory))

@@ -266,6 +266,8 @@ class Runtime:
     """GiB of a device for vmapped programs; 0 for what it reports."""
     workers: int = 0
     """Calls in flight; 0 for one per CPU core."""
+    slots: int = 0
+    """Candidates of a call under vmap; 0 for a batch over search.max_groups."""
     weights: str = 'needed'
     """Whose weights a study keeps. needed: of the front, the best eight points within
     the soft bounds, the end, and what trainings may start from; all: of all of them."""

@@ -34,7 +34,8 @@ _MOST = {'train.epochs': 10**6, 'pruning.finetune_epochs': 10**6,
          'search.patience': 10**6, 'search.finals': 10**4,
          'search.final_starts': 10**4, 'search.final_epochs': 10**6,
          'search.batch': 10**4, 'search.initial': 10**6,
-         'pruning.cuts': 1000, 'runtime.memory': 10**6, 'runtime.workers': 10**4}
+         'pruning.cuts': 1000, 'runtime.memory': 10**6, 'runtime.workers': 10**4,
+         'runtime.slots': 10**4}
 """Far beyond what anybody would run, and short of what overflows on the way."""
 _MOST_OF_ANY = 10**15
 
@@ -250,6 +251,8 @@ def _runtime_rules(settings: Settings) -> list[Rule]:
              '0 (what it reports) or more GiB'),
         Rule('runtime.workers', r.workers, _at_least(r.workers, 0),
              '0 (one per core) or more'),
+        Rule('runtime.slots', r.slots, _at_least(r.slots, 0),
+             '0 (a batch over search.max_groups) or more'),
         Rule('runtime.weights', r.weights, r.weights in ('needed', 'all'),
              'needed, all'),
     ]

@@ -57,7 +57,7 @@ def test_a_mesh_has_the_devices_asked_for():
 def wide():
     """The vmapped program of the tiny search, four candidates on one device."""
     built = tiny_study.build(
-        runtime__mapping='vmap', runtime__devices=1, search__batch=4)
+        runtime__mapping='vmap', runtime__devices=1, runtime__slots=4)
     return built, _programs(built).get(*_parts(built))
 
 
@@ -249,7 +249,7 @@ def _four_outcomes(evaluator):
 def test_sharding_changes_nothing():
     """Two candidates per device, on one device and on two: equal to the last bit."""
     left, right = (_four_outcomes(tiny_study.build(
-        runtime__mapping='vmap', runtime__devices=devices, search__batch=2 * devices
+        runtime__mapping='vmap', runtime__devices=devices, runtime__slots=2 * devices
     ).evaluator) for devices in (1, 2))
     for i in range(4):
         assert left[i].accuracy == right[i].accuracy
