@@ -256,8 +256,7 @@ class Runtime:
     """The machine: changes speed, not results (beyond rounding between devices)."""
 
     conv: str = 'auto'
-    """direct-norm, direct, patches, native, grouped; auto: on a CPU with a C++ compiler
-    the first where nothing prunes, else direct; see docs/performance.md. Kept."""
+    """Form of convolutions; auto or one of docs/performance.md. Kept."""
     mapping: str = 'auto'
     """map or vmap over candidates; auto for what suits the device. As with conv."""
     devices: int = 0
@@ -269,8 +268,7 @@ class Runtime:
     slots: int = 0
     """Candidates of a call under vmap; 0 for a batch over search.max_groups."""
     weights: str = 'needed'
-    """Whose weights a study keeps. needed: of the front, the best eight points within
-    the soft bounds, the end, and what trainings may start from; all: of all of them."""
+    """Whose weights a study keeps: needed (docs/reliability.md) or all."""
 
 
 def _group(kind: type) -> Any:
