@@ -180,7 +180,7 @@ def _trained(
     given = [(key, data, jax.tree.map(lambda a, i=i: a[i], jax.tree.map(
         lambda a: a.reshape(workers, -1), most)), seeds) for i in range(workers)]
     program = relaxed.front.lower(*given[0], config, allow).compile(
-        compiler_options=machine.compiler_options(machine.make_mesh(1), efforts.PLAIN))
+        compiler_options=machine.compiler_options(machine.make_mesh(1), efforts.QUICK))
     run = lambda part: jax.device_get(program(*part, allow)[:2])
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(run, given))
@@ -205,7 +205,7 @@ def over_devices(
         local, mesh=mesh, in_specs=(whole, whole, split, whole),
         out_specs=PartitionSpec(None, machine.AXIS), check_vma=False))
     program = spread.lower(*given).compile(
-        compiler_options=machine.compiler_options(mesh, efforts.PLAIN))
+        compiler_options=machine.compiler_options(mesh, efforts.QUICK))
     return jax.device_get(program(*given))
 
 
