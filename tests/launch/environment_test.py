@@ -27,18 +27,18 @@ def _run(launcher, *words, **environment):
         capture_output=True, check=False)
 
 
-def test_options_of_jax_that_others_need_are_put_back_and_named(tmp_path):
-    plain, strange = (_run('report', f'--workdir={_study(tmp_path / name)}', **more)
-                      for name, more in (('a', {}), ('b', JAX)))
-    assert (plain.returncode, plain.stderr) == (0, b'')
+def test_options_of_jax_that_others_need_are_put_back_and_named(capsys, tmp_path):
+    plain = command_line.run(capsys, 'report', f'--workdir={_study(tmp_path / "a")}')
+    assert (plain.code, plain.err) == (0, '')
+    strange = _run('report', f'--workdir={_study(tmp_path / "b")}', **JAX)
     assert strange.returncode == 0, strange.stderr
     lines = strange.stderr.decode().splitlines()
     assert [line.split('=')[0] for line in lines] == [
         f'note: {name}' for name in (
             'JAX_DEBUG_NANS', 'JAX_DISABLE_JIT', 'JAX_ENABLE_X64',
             'JAX_NUMPY_DTYPE_PROMOTION', 'JAX_NUMPY_RANK_PROMOTION')]
-    assert strange.stdout == plain.stdout.replace(
-        str(tmp_path / 'a').encode(), str(tmp_path / 'b').encode())
+    assert strange.stdout.decode() == plain.out.replace(
+        str(tmp_path / 'a'), str(tmp_path / 'b'))
 
 
 @pytest.mark.parametrize('platform', ['cuda', 'nosuch'])

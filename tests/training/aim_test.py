@@ -52,9 +52,11 @@ def _ended(name, target, limits):
             *prune(state, CANDIDATE, procedure=procedure, offset=offset),
             procedure=procedure)
         cut = widest_cut(state, CANDIDATE, limits, procedure=procedure)
-        return at(0.0), at(cut), state.pressure
+        return jax.lax.map(at, jnp.stack([0.0, cut])), state.pressure
 
-    return jax.device_get(sampled.train_jit(run)(jax.random.key(0)))
+    both, pressure = jax.device_get(sampled.train_jit(run)(jax.random.key(0)))
+    part = lambda i: jax.tree.map(lambda leaf: leaf[i], both)
+    return part(0), part(1), pressure
 
 
 def _whole():
