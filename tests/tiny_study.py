@@ -84,7 +84,8 @@ def settings(**changes) -> Settings:
 
 def base_row(space) -> np.ndarray:
     """Coordinates of `POINT`."""
-    return encoding.encode(space, network_file.check(space, POINT))
+    return encoding.encode(
+        space, network_file.check(space, network_file.complete(space, POINT)))
 
 
 def small_domain(space, policy):

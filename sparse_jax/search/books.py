@@ -35,7 +35,7 @@ class Books:
         search = setup.settings.search
         self._setup, self._lag = setup, search.lag
         self.standing = Standing(
-            setup.objectives, networks, thinning.kept_best(search))
+            setup.objectives, networks, thinning.kept_best(search), setup.screened)
         self.needs = Needs(search, self.standing, References(setup.space))
         self.promotions = Promotions(search, setup.sought)
         self._seen = seen.nothing(setup.domain.dim, setup.sought)

@@ -1,6 +1,6 @@
 """What a search learns of a training: the best of the networks that its cuts give."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from sparse_jax.search.problem import problem_of
 from sparse_jax.study.records import Record
 from sparse_jax.types import Evaluation
 
-_OVER = status.NAMES[status.OVER_BUDGET]
+_OK, _OVER = status.NAMES[status.OK], status.NAMES[status.OVER_BUDGET]
 
 
 def excess(figures: np.ndarray, budgets: np.ndarray) -> np.ndarray:
@@ -41,6 +41,20 @@ def best_cut(own: Record, cuts: Sequence[Record], objectives: Objectives) -> Rec
     # The first figure of every search is the error.
     order = np.lexsort((figures[:, 0], excess(figures, np.array(budgets))))
     return rows[order[0]]
+
+
+def admitted(
+    networks: Iterable[Record], screened: Objectives
+) -> list[Record]:
+    """Networks as rounds see them that prune nothing: those over a budget of the study
+    alone are within.
+
+    screened: the goals of the rounds, see `starts.screened`.
+    """
+    budgets = np.array(problem_of(screened).budgets)
+    within = lambda row: row.trained and row.status == _OVER and not excess(
+        figures_of(row, screened)[None], budgets)[0]
+    return [row._replace(status=_OK) if within(row) else row for row in networks]
 
 
 def figures_of(row: Record, objectives: Objectives) -> np.ndarray:

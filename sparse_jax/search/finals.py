@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 
 from sparse_jax.objectives.goals import Objectives, ranked_under
+from sparse_jax.search.credit import admitted
 from sparse_jax.settings.groups import Settings
 from sparse_jax.study.finals import current_end
 from sparse_jax.study.outcome import FINAL, Trial
@@ -12,6 +13,8 @@ from sparse_jax.study.record import Record
 
 LONGER = 2
 """Times the epochs of a training of the search, where `search.final_epochs` is 0."""
+DEARER = 1.5
+"""Plain epochs for one that prunes on a schedule, where only the end does."""
 
 
 def epochs_of(settings: Settings) -> int:
@@ -28,6 +31,7 @@ def most_epochs(settings: Settings) -> int:
 def plan(
     networks: Sequence[Record], settings: Settings, objectives: Objectives,
     seconds: float | None, first: int, at_once: float = 1.0,
+    screened: Objectives | None = None,
 ) -> list[tuple[Trial, dict]]:
     """The next trainings of the end, with their points as the table has them.
 
@@ -48,12 +52,13 @@ def plan(
       seconds: that are left; None without a clock.
       first: number of the first training.
       at_once: trainings that run side by side, see `side_by_side`.
+      screened: what the rounds judge by, see `best`.
     """
     search = settings.search
     begun = current_end(networks)
     epochs = begun[0].trial.epochs if begun else epochs_of(settings)
     known = {row.trial.first for row in begun}
-    searched = best(networks, objectives)[:search.finals]
+    searched = best(networks, objectives, screened)[:search.finals]
     rows = [row for row in searched if row.trial.first not in known]
     if not rows:
         return []
@@ -61,7 +66,7 @@ def plan(
     if room is None:
         room = _epochs_left(networks, search.final_share, begun)
     # Seconds, or epochs, of one epoch of all starts.
-    slower = _slower(begun, searched)
+    slower = _slower(begun, searched, 1.0 if screened is None else DEARER)
     prices = [search.final_starts * (
         1.0 if seconds is None else slower * _pace(row) / at_once) for row in rows]
     if not begun and prices[0] * epochs > room:
@@ -103,10 +108,19 @@ def _trainings(
     return planned
 
 
-def best(networks: Sequence[Record], objectives: Objectives) -> list[Record]:
+def best(
+    networks: Sequence[Record], objectives: Objectives,
+    screened: Objectives | None = None,
+) -> list[Record]:
     """The network of least validation error within the soft bounds of every point that
-    has one, the best first; without trainings of an end."""
+    has one, the best first; without trainings of an end.
+
+    screened: what the rounds judge by where the end alone prunes, see
+      `starts.screened`.
+    """
     rows = [row for row in networks if row.trial.rung != FINAL]
+    if screened is not None:
+        rows, objectives = admitted(rows, screened), screened
     found: dict[int, Record] = {}
     for row in ranked_under(rows, objectives):
         found.setdefault(row.trial.first, row)
@@ -126,14 +140,16 @@ def _epochs_left(
     return (epochs(networks) - used) * share / (1.0 - share) - used
 
 
-def _slower(begun: Sequence[Record], searched: Sequence[Record]) -> float:
+def _slower(
+    begun: Sequence[Record], searched: Sequence[Record], before: float
+) -> float:
     """An epoch of the end in those of the search, by the median of the points that it
-    has trained: short trainings beside compilations seem slow. 1 before any."""
+    has trained: short trainings beside compilations seem slow. `before` any."""
     paces = {row.trial.first: _pace(row) for row in searched}
     ratios = [_pace(row) / paces[row.trial.first] for row in begun
               if row.offset is None and row.train_seconds
               and paces.get(row.trial.first)]
-    return statistics.median(ratios) if ratios else 1.0
+    return statistics.median(ratios) if ratios else before
 
 
 def _pace(row: Record) -> float:

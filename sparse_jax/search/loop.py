@@ -162,7 +162,7 @@ def _plan_finals(
     planned = finals.plan(
         networks, setup.settings, setup.objectives,
         60.0 * minutes - timer.seconds() if minutes else None,
-        study.next_number(), at_once)
+        study.next_number(), at_once, setup.screened)
     if planned:
         books.standing.expect(trial for trial, _ in planned)
         study.add_round(

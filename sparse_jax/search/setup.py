@@ -16,8 +16,9 @@ from sparse_jax.acquisition.propose import Parents, random_and_morphs
 from sparse_jax.data import soft_labels
 from sparse_jax.evaluation import device_memory, hosts, own_goals
 from sparse_jax.evaluation.chip import judge, on_chip
+from sparse_jax.evaluation.ending import EndExecutor
 from sparse_jax.evaluation.evaluator import Evaluator
-from sparse_jax.evaluation.executor import ExecutorFactory
+from sparse_jax.evaluation.executor import Executor, ExecutorFactory
 from sparse_jax.evaluation.machine import Machine, make_mesh
 from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.objectives.goals import Objectives, counted_limits
@@ -25,6 +26,7 @@ from sparse_jax.objectives.lower_bounds import not_worth_training
 from sparse_jax.objectives.target import Target
 from sparse_jax.ops import lowering as lowerings
 from sparse_jax.ops.lowering import Lowering, chosen
+from sparse_jax.pruning import no_pruning
 from sparse_jax.search import ahead, algorithms, reachable, starts, strategies, trend
 from sparse_jax.search.algorithms import Rules
 from sparse_jax.search.domain import sparse_domain
@@ -62,6 +64,11 @@ class Setup(NamedTuple):
     """What a person should know before it starts, one line each."""
     lowering: Lowering = Lowering()
     """How its programs are made; a study goes on with what it began with."""
+
+    @property
+    def screened(self) -> Objectives | None:
+        """See `starts.screened`."""
+        return starts.screened(self.settings, self.objectives)
 
 
 def check(settings: Settings) -> None:
@@ -106,7 +113,8 @@ def build(
     reachable.check_restricted(settings, space)
     root = host_random.root_key(settings.seed)
     aims = reading.objectives(settings, dataset.num_classes)
-    sought = aims if settings.search.focus == 'front' else error_alone(aims)
+    judged = starts.screened(settings, aims) or aims
+    sought = judged if settings.search.focus == 'front' else error_alone(judged)
     _check_goals(settings, aims, dataset)
     lowering = lowering or chosen(settings.runtime.conv, settings.runtime.mapping,
                                   prunes=reading.prunes(settings))
@@ -116,17 +124,18 @@ def build(
                     train_data(dataset.validation, dataset), order_key)
     evaluator = Evaluator(
         space, policy, recipe,
-        make_executor(recipe, shared, machine_of(settings, lowering)), trial_key,
+        _executor(settings, recipe, shared, machine_of(settings, lowering),
+                  make_executor), trial_key,
         refuses=functools.partial(
             not_worth_training, max_weights=settings.limits.max_weights,
-            max_macs=settings.limits.max_macs, objectives=aims,
+            max_macs=settings.limits.max_macs, objectives=judged,
             prunes=reading.prunes(settings)),
         judge=_judge(settings, dataset, aims))
     prior = sparse_domain(space, policy)
     domain = prior
     estimate = starts.estimates(settings, aims, dataset)
     if not reading.prunes(settings):
-        reachable.check_unpruned(aims, space, estimate)
+        reachable.check_unpruned(judged, space, estimate)
     if settings.search.initial_design == 'filled':
         domain = prior._replace(sample=starts.design(
             settings, space, aims, evaluator.refuses, estimate))
@@ -137,8 +146,8 @@ def build(
         layout=algorithms.layout_of(prior))
     algorithm = ahead.prepared(
         staged(make, domain, space, starts=settings.search.stages), settings.search)
-    notes = reachable.size_note(space, aims), lowerings.precision_note(
-        lowering, settings.train.precision)
+    notes = (reachable.size_note(space, judged), lowerings.precision_note(
+        lowering, settings.train.precision), starts.screening_note(settings))
     return Setup(settings, dataset, space, domain, algorithm, evaluator, root, aims,
                  sought, tuple(filter(None, notes)), lowering)
 
@@ -234,6 +243,22 @@ def _recipe(settings: Settings, dataset: data.Dataset, aims: Objectives) -> Reci
         settings.objectives.balanced,
         limits if settings.pruning.bisect else (),
         Target(limits) if limits and (settings.pruning.aim or method.press) else None)
+
+
+def _executor(
+    settings: Settings, recipe: Recipe, shared: Shared, machine: Machine,
+    make: ExecutorFactory,
+) -> Executor:
+    """What trains; where only the end prunes it has the recipe, and rounds a plain one.
+    """
+    if not settings.pruning.at_end:
+        return make(recipe, shared, machine)
+    if not hosts.alone():
+        raise ConfigError('config.pruning.at_end: True is not allowed on several '
+                          'hosts; allowed: False')
+    plain = recipe._replace(method=no_pruning(), cuts=(), limits=(), target=None)
+    return EndExecutor(make(plain, shared, machine),
+                       lambda: make(recipe, shared, machine))
 
 
 def machine_of(settings: Settings, lowering: Lowering) -> Machine:

@@ -16,15 +16,17 @@ class Standing:
     """
 
     def __init__(
-        self, objectives: Objectives, networks: Sequence[Record] = (), best: int = 0
+        self, objectives: Objectives, networks: Sequence[Record] = (), best: int = 0,
+        screened: Objectives | None = None,
     ):
         """
         Args:
           objectives: the goals.
           networks: all of the study so far, also of trials that have not finished.
           best: how many of the best points are kept.
+          screened: what the best are judged by, see `finals.best`.
         """
-        self.objectives = objectives
+        self.objectives, self._screened = objectives, screened
         self._most = best
         self.done = 0
         self.continued = 0
@@ -51,4 +53,5 @@ class Standing:
         self.hypervolume = hypervolume_of(self.front, self.objectives)
         if self._most:
             rows = sorted((*self.best, *networks), key=order)
-            self.best = tuple(finals.best(rows, self.objectives)[:self._most])
+            self.best = tuple(finals.best(
+                rows, self.objectives, self._screened)[:self._most])

@@ -9,7 +9,7 @@ import numpy as np
 from sparse_jax.data import Dataset
 from sparse_jax.evaluation.estimates import Estimate, board_estimates
 from sparse_jax.host_random import generator
-from sparse_jax.objectives.goal import Goal
+from sparse_jax.objectives.goal import ERROR, Goal
 from sparse_jax.objectives.goals import Objectives, before_pruning
 from sparse_jax.objectives.graph_costs import graph_totals
 from sparse_jax.objectives.lower_bounds import bound_of
@@ -69,6 +69,28 @@ def spare_of(settings: Settings) -> float:
     if not method.prunes:
         return 1.0
     return SPARE_GRADUAL if method.press else SPARE
+
+
+def screened(settings: Settings, objectives: Objectives) -> Objectives | None:
+    """What the rounds of a search judge by: its goals, but bounds and budgets of costs
+    are what they may be before pruning, see `spare_of`. None where every training
+    prunes, or none does."""
+    if not settings.pruning.at_end:
+        return None
+    spare = spare_of(settings)
+    most = lambda name, value: value if name in (ERROR, *WHOLE_MAPS) else spare * value
+    return objectives._replace(
+        bounds=tuple(map(most, objectives.names, objectives.bounds)),
+        budgets=tuple((name, most(name, value)) for name, value in objectives.budgets))
+
+
+def screening_note(settings: Settings) -> str:
+    """A line where the front has nothing before the end of a search; else ''."""
+    if not settings.pruning.at_end:
+        return ''
+    return ('pruning.at_end: rounds screen plain networks of up to '
+            f'{spare_of(settings):g} times the budgets, which count as over budget; '
+            'the front is that of the end, which prunes the best of them')
 
 
 def filled(

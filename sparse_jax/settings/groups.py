@@ -101,6 +101,9 @@ class Pruning:
     """Trainings aim at the hard budgets, or the soft bounds where there are none, of
     counted costs: after every epoch the coefficient of the penalty is raised while the
     network is above one of them, and lowered while it is below all."""
+    at_end: bool = False
+    """Only the trainings of the end prune. Those of the rounds are plain, of networks
+    that may be larger by what a schedule can take away (docs/pruning.md)."""
     finetune_epochs: int = 0
     """Plain training after pruning at the trial's own cut, the mask held; it is
     compiled only if it is wanted."""

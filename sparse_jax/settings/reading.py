@@ -54,7 +54,7 @@ def read(config: Config) -> Settings:
     # The named things exist, and the restriction is one of the table.
     search_space(settings, (8, 8, 1), 2)
     board(settings)
-    pruning_method(settings)
+    _check_end(settings)
     tier_policy(settings)
     objectives(settings, 2)
     return settings
@@ -199,9 +199,22 @@ def pruning_method(settings: Settings) -> pruning.PruningMethod:
 
 
 def prunes(settings: Settings) -> bool:
-    """Whether trainings prune, as far as the name of the method tells: one of a
-    person's own does."""
-    return settings.pruning.method != 'none'
+    """Whether the trainings of rounds prune, as far as the name of the method tells:
+    one of a person's own does."""
+    return settings.pruning.method != 'none' and not settings.pruning.at_end
+
+
+def _check_end(settings: Settings) -> None:
+    """Refuse a search that is to prune at its end, and cannot."""
+    search, method = settings.search, pruning_method(settings)
+    fine = (method.press and search.final_share and search.focus == 'error'
+            and not search.patience)
+    if settings.pruning.at_end and not fine:
+        raise ConfigError(
+            'config.pruning.at_end: True is not allowed here; allowed: False, or a '
+            "method with a schedule (config.pruning.method='gradual_magnitude') with "
+            "config.search.final_share above 0, config.search.focus='error' and "
+            'config.search.patience=0')
 
 
 def train_config(

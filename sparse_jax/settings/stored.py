@@ -34,7 +34,7 @@ ADDED = {'objectives.fold_binary': Added(False, True),
          'pruning.bisect': Added(False, True), 'data.split': Added('random', True),
          'train.optimizer': Added('adam', False),
          'data.soft_labels': Added('', False), 'search.trend': Added('none', False),
-         'search.lag': Added(0, False)}
+         'search.lag': Added(0, False), 'pruning.at_end': Added(False, False)}
 """Settings whose default is not what studies without them had, and those that are newer
 than retrainings."""
 BINARY = ('objectives.fold_binary',)

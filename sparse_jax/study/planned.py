@@ -21,9 +21,11 @@ def one_round(settings: Settings, count: int, *, inherit: bool = False) -> Setti
     search = dataclasses.replace(
         settings.search, algorithm='random', rounds=1, batch=count, stages=(),
         rungs=(), inherit=inherit, max_minutes=0.0, patience=0, final_share=0.0)
+    pruning = dataclasses.replace(settings.pruning, at_end=False)
     # Every start is a result of its own.
     runtime = dataclasses.replace(settings.runtime, weights='all')
-    return dataclasses.replace(settings, search=search, runtime=runtime)
+    return dataclasses.replace(
+        settings, search=search, pruning=pruning, runtime=runtime)
 
 
 def check_points(

@@ -21,6 +21,7 @@ def test_a_setting_that_came_later_changes_no_seed_at_its_old_value():
     assert settings.pop('data.soft_labels') == ''
     assert settings.pop('search.trend') == 'none'
     assert settings.pop('search.lag') == 0
+    assert settings.pop('pruning.at_end') is False
     text = json.dumps([settings, 'digest', [], 3], sort_keys=True)
     expected = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
     assert _seed() == expected

@@ -48,6 +48,7 @@ from sparse_jax.evaluation.machine import Machine
 from sparse_jax.evaluation.recipe import Recipe, Shared
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.ops.lowering import default_lowering
+from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.study.outcome import Outcome
 
@@ -97,7 +98,13 @@ def factory(settings: Settings, options: Options) -> ExecutorFactory:
     """What makes the executor of a cluster; give it to `search.setup.build`.
 
     settings: of the same search.
+
+    Raises:
+      ConfigError: workers have one recipe, the search two.
     """
+    if settings.pruning.at_end:
+        raise ConfigError('config.pruning.at_end: True is not allowed on a cluster; '
+                          'allowed: False')
     return functools.partial(RayExecutor, settings=settings, options=options)
 
 
