@@ -98,15 +98,12 @@ class Pruning:
     it within the hard budgets, or the soft bounds where there are none: of counted
     costs. A network that needs no pruning for that is measured whole."""
     aim: bool = False
-    """Trainings aim at the hard budgets, or the soft bounds where there are none, of
-    counted costs: after every epoch the coefficient of the penalty is raised while the
+    """Trainings aim at these limits: the coefficient of the penalty is raised while the
     network is above one of them, and lowered while it is below all."""
     at_end: bool = False
-    """Only the trainings of the end prune. Those of the rounds are plain, of networks
-    that may be larger by what a schedule can take away (docs/pruning.md)."""
+    """Only finals prune; rounds train plain, larger networks (docs/pruning.md)."""
     finetune_epochs: int = 0
-    """Plain training after pruning at the trial's own cut, the mask held; it is
-    compiled only if it is wanted."""
+    """Plain training after pruning at the trial's own cut, the mask held."""
 
 
 @dataclasses.dataclass(frozen=True)
