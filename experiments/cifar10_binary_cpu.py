@@ -14,7 +14,7 @@ ROWS = {
     'wide': Row(4045, 1157),
     'small': Row(1925, 1434),
     'nonzeros': Row(1400, max_macs=250_000),
-    'nonzeros-few': Row(487, max_macs=250_000, method='gradual_magnitude'),
+    'nonzeros-few': Row(487, max_macs=250_000),
     'small-5': Row(799, 1311, memory_model='input+weights'),
     'unas': Row(685, 909, memory_model='without-image'),
 }

@@ -16,7 +16,7 @@ ROWS = {
     'wide': Row(15_360, 1413),
     'small': Row(1802, 635),
     'nonzeros': Row(1450, max_macs=150_000),
-    'nonzeros-few': Row(510, max_macs=150_000, method='gradual_magnitude'),
+    'nonzeros-few': Row(510, max_macs=150_000),
     'wide-5': Row(2836, 2007, memory_model='input+weights'),
     'small-5': Row(1475, 1362, memory_model='input+weights'),
     'unas': Row(480, 488, memory_model='without-image'),

@@ -177,11 +177,6 @@ def by_the_clock(
     # What fits into the minutes that are left: rather more networks than more starts.
     config.search.finals = 16
     config.search.final_starts = 2
-    if method == 'gradual_magnitude':
-        # Rounds screen plain networks, of three times the weights: pruning them costs
-        # more than choosing them.
-        config.pruning.at_end = True
-        config.search.final_share = 0.5
     config.search.rounds = 1000
     config.search.max_minutes = minutes
     return config
