@@ -23,6 +23,7 @@ from sparse_jax.study import front as fronts
 from sparse_jax.study import glance
 from sparse_jax.study.front import Member
 from sparse_jax.study.opened import OpenStudy
+from sparse_jax.study.planned import one_round
 
 RUN_IMAGES = 8
 """Validation images that are run on the emulated board for a row of a table."""
@@ -103,9 +104,14 @@ def int8_test(study: OpenStudy, member: Member) -> float:
 
 
 def command(settings: Settings) -> str:
-    """The search again: every setting that is not the default, places left open."""
-    default, given = (flatten(to_tree(s)) for s in (Settings(), settings))
-    words = ['python -m launch.search --workdir=DIR']
+    """The search, or the trainings of one network, again: every setting that is not
+    the default, places left open."""
+    start, words = Settings(), ['python -m launch.search --workdir=DIR']
+    if one_round(settings, settings.search.batch) == settings:
+        start = one_round(start, settings.search.batch)
+        words = ['python -m launch.train --workdir=DIR --network=FILE '
+                 f'--repeats={settings.search.batch}']
+    default, given = (flatten(to_tree(s)) for s in (start, settings))
     for name, value in sorted(given.items()):
         if value != default.get(name):
             text = 'PATH' if name in _PLACES else (

@@ -29,8 +29,9 @@ from sparse_jax import data
 from sparse_jax.baselines import rows
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.quantize import int8_accuracy
+from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.reading import read
-from sparse_jax.study import finals
+from sparse_jax.study import finals, planned
 from sparse_jax.study.front import TESTS
 from tests.launch.command_line import ENVIRONMENT, ROOT
 from tests.paper import digits_study
@@ -431,6 +432,13 @@ def test_the_command_of_a_row_gives_its_settings():
         'search.rungs': '(0.1, 1.0)', 'seed': '3', 'pruning.cuts': '()',
         'space.restrict': 'batch-norm=true, alpha=0.1:1', 'data.path': 'PATH',
         'data.soft_labels': 'PATH'}
+
+
+def test_the_command_of_trainings_of_one_network():
+    settings = planned.one_round(Settings(seed=3), 2)
+    assert shlex.split(ours.command(settings)) == [
+        'python', '-m', 'launch.train', '--workdir=DIR', '--network=FILE',
+        '--repeats=2', '--config.seed=3']
 
 
 @pytest.mark.parametrize('words, line', [
