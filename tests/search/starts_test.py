@@ -88,9 +88,14 @@ def _settings(**changes):
     return tiny_study.settings(**changes)
 
 
-def test_a_search_starts_from_many_filled_structures():
+@pytest.fixture(scope='module')
+def built():
+    """A search whose starts fill the budgets."""
+    return setup.build(_settings(search__batch=8, search__initial=32))
+
+
+def test_a_search_starts_from_many_filled_structures(built):
     """32 structures in 32 trials: as many programs where none is shared."""
-    built = setup.build(_settings(search__batch=8, search__initial=32))
     found = archive.empty(built.domain.dim, len(built.objectives.names))
     points = []
     for round_ in range(4):
@@ -106,8 +111,7 @@ def test_a_search_starts_from_many_filled_structures():
     assert len(set(built.domain.group(points))) >= 20
 
 
-def test_random_proposals_live_at_the_budget_too_and_the_prior_stays_the_default():
-    built = setup.build(_settings())
+def test_random_proposals_live_at_the_budget_too_and_the_prior_stays_the_default(built):
     rows = built.domain.sample(jax.random.key(0), 8)
     costs = np.array([graph_totals(g)[:2] for g in encoding.graphs(built.space, rows)])
     assert (costs <= (300, 200)).all()
