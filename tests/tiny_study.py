@@ -9,6 +9,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 
 from sparse_jax.data.synthetic import draw
 from sparse_jax.search import loop, setup
@@ -18,6 +19,7 @@ from sparse_jax.settings.reading import read
 from sparse_jax.settings.stored import dumps
 from sparse_jax.settings.tree import default_config
 from sparse_jax.space import encoding, network_file
+from sparse_jax.study.record import PENDING
 from sparse_jax.study.records import Study
 from tests import sampled
 
@@ -143,3 +145,19 @@ def same_weights(left, right) -> bool:
         lambda a, b: np.array_equal(a, b) and a.dtype == b.dtype,
         tuple(left), tuple(right))
     return all(jax.tree.leaves(equal))
+
+
+def killed_at_its_end(setup, study, phase) -> None:
+    """A search that was killed in a phase of its end, and continued."""
+
+    class Killed(Exception):
+        pass
+
+    def kill(news):
+        if news.finals and news.phase == phase:
+            raise Killed
+
+    with pytest.raises(Killed):
+        loop.run(setup, study, kill)
+    assert any(r.status == PENDING for r in study.rows()) == (phase == 'training')
+    loop.run(setup, study)

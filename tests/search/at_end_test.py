@@ -14,7 +14,6 @@ from sparse_jax.settings.groups import Pruning, Settings
 from sparse_jax.study import planned
 from sparse_jax.study.finals import chosen
 from sparse_jax.study.outcome import FINAL
-from sparse_jax.study.record import PENDING
 from sparse_jax.study.records import Study
 from tests import tiny_study
 from tests.study.finals_test import row
@@ -80,19 +79,8 @@ def test_the_program_of_rounds_prunes_nothing(ended):
 @pytest.mark.parametrize('phase', ['training', 'finished group'])
 def test_a_search_that_was_killed_ends_the_same(tmp_path, ended, phase):
     setup, whole = ended
-
-    class Killed(Exception):
-        pass
-
-    def kill(news):
-        if news.phase == phase and news.finals:
-            raise Killed
-
     study = Study(tmp_path)
-    with pytest.raises(Killed):
-        loop.run(setup, study, kill)
-    assert any(r.status == PENDING for r in study.rows()) == (phase == 'training')
-    loop.run(setup, study)
+    tiny_study.killed_at_its_end(setup, study, phase)
     assert [tiny_study.comparable(r) for r in study.networks()] == [
         tiny_study.comparable(r) for r in whole.networks()]
     assert all(tiny_study.same_weights(study.weights(n), whole.weights(n))

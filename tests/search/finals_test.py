@@ -12,7 +12,6 @@ from sparse_jax.settings.groups import Search, Settings
 from sparse_jax.study.finals import chosen, ranking
 from sparse_jax.study.names import FINALS
 from sparse_jax.study.outcome import FINAL, Trial
-from sparse_jax.study.record import PENDING
 from sparse_jax.study.records import Study
 from sparse_jax.train_config import TrainConfig
 from tests import tiny_study
@@ -185,19 +184,8 @@ def test_trainings_before_the_end_are_those_of_a_search_without_one(ended):
 @pytest.mark.parametrize('phase', ['training', 'finished group'])
 def test_a_search_killed_at_its_end_resumes_to_the_same(tmp_path, ended, phase):
     setup, whole, _ = ended
-
-    class Killed(Exception):
-        pass
-
-    def kill(news):
-        if news.finals and news.phase == phase:
-            raise Killed
-
     study = Study(tmp_path)
-    with pytest.raises(Killed):
-        loop.run(setup, study, kill)
-    assert any(r.status == PENDING for r in study.rows()) == (phase == 'training')
-    loop.run(setup, study)
+    tiny_study.killed_at_its_end(setup, study, phase)
     assert [tiny_study.comparable(r) for r in study.networks()] == [
         tiny_study.comparable(r) for r in whole.networks()]
     calls = []
