@@ -129,6 +129,7 @@ def _bits(cores):
     return dict(line.split() for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, 'sched_getaffinity'), reason='Linux')
 def test_one_core_computes_the_bits_of_two():
     one = _bits(1)

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from sparse_jax.study.records import Study
 from tests import tiny_study
 
@@ -46,6 +48,7 @@ def _trials(folder):
                 for row in study.rows()}
 
 
+@pytest.mark.slow
 def test_a_second_run_compiles_nothing(tmp_path):
     asked, hits, traced, read = _search(tmp_path / 'first', tmp_path / 'cache')
     assert asked > hits and traced and not read
