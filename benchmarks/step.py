@@ -69,10 +69,9 @@ def images(size: int, count: int) -> tuple[np.ndarray, np.ndarray]:
             rng.integers(0, 10, count).astype(np.int32))
 
 
-def options(method: str, how: str) -> efforts.Effort:
+def options(how: str) -> efforts.Effort:
     """Of the compiler, for the steps of a long training in a search."""
-    phases = efforts.of_training(
-        how, sys.maxsize, 0, finetunes=False, prunes=method != 'none')
+    phases = efforts.of_training(how, sys.maxsize, 0, finetunes=False)
     return machine.compiler_options(machine.make_mesh(1), phases.learn)
 
 
@@ -92,7 +91,7 @@ def jax_steps(
     key = jax.random.key(0)
     state = jax.jit(functools.partial(initialise, **fixed))(key, one)
     run = jax.jit(functools.partial(train, **fixed),
-                  compiler_options=options(method, how) if as_search else None)
+                  compiler_options=options(how) if as_search else None)
     return lambda: jax.block_until_ready(run(key, state, one, data, key))
 
 

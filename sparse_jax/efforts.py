@@ -26,10 +26,13 @@ Large operations are not split among cores, at whose seams they would round othe
 at any level: several searches run at once, in threads."""
 UNSPLIT: Effort = PLAIN | {'xla_disable_hlo_passes': 'tree_reduction_rewriter'}
 """Sums in one loop of vectors. XLA would first sum windows of 32 numbers, one number at
-a time: plain steps with batch norm take 0.6 to 0.8 of the time without."""
+a time: plain steps with batch norm take 0.6 to 0.8 of the time without, noisy ones
+lose a tenth to the gradients of their biases."""
+STEPS: Mapping[str, Effort] = {'direct': UNSPLIT, 'patches': PLAIN, 'native': PLAIN}
+"""Of short trainings, for a form of convolutions."""
 SHORT: Mapping[str, float] = {'direct': math.inf, 'patches': 10_000, 'native': 10_000}
-"""Steps times elements of an image of a training up to which `PLAIN` pays, for a form
-of convolutions, if a program trains eight candidates. Others are for accelerators."""
+"""Steps times elements of an image of a training up to which `STEPS` pay, for a form of
+convolutions, if a program trains eight candidates. Others are for accelerators."""
 FEW = 150_000
 """Elements of all validation images up to which measuring is compiled at the lowest
 level: that halves compiling and takes 2 microseconds of an element in wide networks."""
@@ -43,9 +46,7 @@ class Phases(NamedTuple):
     finish: Effort | None
 
 
-def of_training(
-    conv: str, work: int, validated: int, *, finetunes: bool, prunes: bool = True,
-) -> Phases:
+def of_training(conv: str, work: int, validated: int, *, finetunes: bool) -> Phases:
     """The compiler's efforts: the same for every training of a search, so that all of
     them round alike.
 
@@ -54,18 +55,14 @@ def of_training(
       work: steps of a training times elements of an image.
       validated: elements of all validation images.
       finetunes: whether the last program trains as well.
-      prunes: whether weights are made uncertain or removed by gradient; False for what
-        removes them on a schedule.
     """
     few = CHEAP if validated <= FEW else PLAIN
     form = 'direct' if conv.startswith('direct') else conv
-    steps = PLAIN if work <= SHORT.get(form, 0) else None
-    if form == 'direct' and not prunes:
-        steps = UNSPLIT
+    steps = STEPS[form] if work <= SHORT.get(form, 0) else None
     return Phases(CHEAP, steps, None if finetunes else few)
 
 
 def digest() -> str:
     """Changes with what `of_training` may give."""
-    text = repr((CHEAP, PLAIN, UNSPLIT, sorted(SHORT.items()), FEW))
+    text = repr((CHEAP, PLAIN, sorted(STEPS.items()), sorted(SHORT.items()), FEW))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -255,8 +255,7 @@ class Programs:
         return efforts.of_training(
             self.machine.lowering.conv, steps * math.prod(data.images.shape[1:]),
             math.prod(self.shared.validation.images.shape),
-            finetunes=bool(self.recipe.finetune_epochs),
-            prunes=self.recipe.method.chooses)
+            finetunes=bool(self.recipe.finetune_epochs))
 
     def _predicted_slots(self, skeleton: Skeleton, weights: Variables) -> int:
         """The machine's slots, halved until the prediction fits."""

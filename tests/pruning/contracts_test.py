@@ -274,6 +274,15 @@ def test_log_uniform_kl_falls_everywhere():
     slope = np.asarray(sampled.quick_jit(jax.vmap(jax.grad(log_uniform_kl)))(x))
     assert (slope < 0).all()
     np.testing.assert_allclose(slope[0], -0.5, atol=1e-4)
+    with jax.enable_x64(True):
+        wide = jnp.asarray(x, jnp.float64)
+        k1, k2, k3 = 0.63576, 1.87320, 1.48695
+        exact = jax.vmap(jax.grad(lambda a: 0.5 * jax.nn.softplus(-a)
+                                  - k1 * jax.nn.sigmoid(k2 + k3 * a)))(wide)
+    np.testing.assert_allclose(slope, exact, rtol=1e-6)
+    # Finite far beyond what methods clip to.
+    far = np.asarray(jax.vmap(jax.grad(log_uniform_kl))(jnp.array([-300.0, 300.0])))
+    np.testing.assert_array_equal(far, [-0.5, 0.0])
 
 
 def test_sparse_vd_scores_and_penalty_by_hand():
