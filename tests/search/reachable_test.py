@@ -1,5 +1,6 @@
 """What is refused, or noted, before a search starts."""
 
+import functools
 import re
 
 import jax
@@ -53,6 +54,15 @@ def test_soft_bounds_out_of_reach_are_noted():
 
 
 SMALL = sparse_space((8, 8, 1), 3)
+SMALLEST = functools.cache(lambda: tuple(filling.smallest(SMALL)))
+"""The structures that budgets are judged by, drawn once."""
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """They are not drawn again for every budget."""
+    found = SMALLEST()
+    monkeypatch.setattr(filling, 'smallest', lambda space: iter(found))
 
 
 def _check(budgets, slope=0.01):
@@ -70,7 +80,7 @@ def _check(budgets, slope=0.01):
     ({'model_size': 2}, 'budgets.model_size: 2 '), ({'ram': 1}, 'budgets.ram: 1 '),
     ({'flash': 900, 'latency': 0.01}, 'budgets.latency: 0.01 ')])
 def test_a_budget_that_nothing_unpruned_meets_is_one_line_with_the_least(
-        budgets, word):
+        budgets, word, drawn):
     with pytest.raises(ConfigError, match=word) as caught:
         _check(budgets)
     text = str(caught.value)
@@ -86,7 +96,7 @@ def test_a_budget_that_nothing_unpruned_meets_is_one_line_with_the_least(
         _check({name: 0.999 * least / reachable.SLACK})
 
 
-def test_budgets_that_are_out_of_reach_together_are_named_together():
+def test_budgets_that_are_out_of_reach_together_are_named_together(drawn):
     """What is fast needs much flash."""
     macs = [graph_totals(graph).macs for graph in filling.smallest(SMALL)]
     estimate = lambda graph: {'latency': graph_totals(graph).macs,

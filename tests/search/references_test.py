@@ -1,5 +1,7 @@
 """Whom a new point inherits from, and that it is the same trial by trial."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -66,10 +68,16 @@ def test_what_has_no_weights_to_give_is_no_reference():
     assert _parent([*rows, over], _wide(8)) == 5
 
 
+@functools.cache
+def _share(child, reference):
+    """Of the weights of one point that another covers, both as bytes."""
+    return overlap(*(encoding.graph(SPACE, np.frombuffer(point))
+                     for point in (child, reference)))
+
+
 def _slow_parent(rows, child, least):
     """By the definition, of a list of references."""
-    graph = encoding.graph(SPACE, child)
-    shares = [overlap(graph, encoding.graph(SPACE, row.trial.row)) for row in rows]
+    shares = [_share(child.tobytes(), row.trial.row.tobytes()) for row in rows]
     if not rows or max(shares) < least:
         return None
     near = [row for row, share in zip(rows, shares) if share >= max(shares) - NEAR]

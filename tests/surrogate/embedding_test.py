@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sparse_jax.surrogate.embedding import Layout, embed, pack
+from tests import sampled
 
 
 @pytest.mark.parametrize('kind', ['neutral', 'indicator', 'arc'])
@@ -13,8 +14,9 @@ def test_coordinates_by_hand(kind):
     layout = Layout((0, 0, 2), (False, False, True), (False, True, False), kind)
     x = np.array([[0.75, 1 / 3, 0.9], [0.25, 0.9, 0.0]])
     active = np.array([[1.0, 1, 1], [1, 0, 1]])
-    found = embed(layout, np.array([0.5, 2.0, 1.0]), np.array([9.0, 4.0, 9.0]),
-                  np.array([0.1, 0.5, 0.1]), pack(x, active, np.ones(2)))
+    found = sampled.quick_jit(lambda *given: embed(layout, *given))(
+        np.array([0.5, 2.0, 1.0]), np.array([9.0, 4.0, 9.0]),
+        np.array([0.1, 0.5, 0.1]), pack(x, active, np.ones(2)))
     root = 0.5**0.5
     line, code = [[0.5], [-0.5]], [[0, root], [root, 0]]
     expected = {

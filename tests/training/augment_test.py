@@ -1,5 +1,7 @@
 """Augmentation against pictures moved one by one in NumPy."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -85,17 +87,22 @@ GRAPH = Graph((8, 8, 2), 2, True, (
     Node('classifier', 'dense', ('conv',), 3, relu=False)))
 
 
-def _losses(images, augment):
+@functools.cache
+def _training(augment):
+    """images [N, 8, 8, 2] -> losses of two epochs; one program for all images."""
     skeleton, candidate = sampled.unpadded(GRAPH)
     config = TrainConfig(epochs=2, batch_size=8, augment=augment)
     procedure = Procedure(skeleton, no_pruning(), config)
     candidate = candidate._replace(learning_rate=np.float32(0.01))
     state = sampled.started(procedure, candidate)
-    data = TrainData(images, np.arange(len(images), dtype=np.int32) % 3)
-    run = sampled.quick_jit(lambda: train(
-        jax.random.key(1), state, candidate, data, jax.random.key(2),
-        procedure=procedure)[1].loss)
-    return np.asarray(run())
+    labels = lambda images: np.arange(len(images), dtype=np.int32) % 3
+    return sampled.quick_jit(lambda images: train(
+        jax.random.key(1), state, candidate, TrainData(images, labels(images)),
+        jax.random.key(2), procedure=procedure)[1].loss)
+
+
+def _losses(images, augment):
+    return np.asarray(_training(augment)(images))
 
 
 def test_what_looks_the_same_trains_the_same():
