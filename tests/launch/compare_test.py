@@ -79,7 +79,8 @@ def test_mistakes(arguments, words, tmp_path, capsys):
     assert found.code == 2 and words in found.err and found.err.count('\n') == 1
 
 
-def test_competitors_on_the_same_images_stand_beside(sweep, tmp_path, capsys):
+def test_competitors_on_the_same_images_stand_beside(
+        sweep, tmp_path, capsys, without_pictures):
     with contextlib.closing(Study(next(sweep.iterdir()), create=False)) as study:
         split = study.meta(DATA) or ''
     row = rows.Row('knn', 'tiny', 3, split, 'def', 0.9, 0.1, 2048, 512, 500, 3, 1.0, {},

@@ -1,5 +1,6 @@
 """What others set in the environment: the same results, or one line."""
 
+import io
 import shutil
 import subprocess
 import sys
@@ -53,12 +54,29 @@ def test_a_platform_that_is_not_there_is_one_line(platform, tmp_path):
     assert 'allowed: cpu' in text and not list(tmp_path.iterdir())
 
 
-def test_a_path_that_the_terminal_cannot_spell(tmp_path):
+def _ascii_terminal(monkeypatch):
+    """Standard output and errors as Python opens them with PYTHONIOENCODING=ascii."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding='ascii', errors='strict')
+               for _ in range(2)]
+    for name, stream in zip(('stdout', 'stderr'), streams):
+        monkeypatch.setattr(sys, name, stream)
+    return streams
+
+
+def _seen(stream):
+    stream.flush()
+    return stream.buffer.getvalue()
+
+
+def test_a_path_that_the_terminal_cannot_spell(tmp_path, monkeypatch, without_pictures):
     folder = _study(tmp_path / 'über')
-    done = _run('report', f'--workdir={folder}', '--notest', PYTHONIOENCODING='ascii')
-    assert done.returncode == 0, done.stderr
-    assert rb'/\xfcber/report.html, front.csv' in done.stdout
+    with monkeypatch.context() as patch:
+        out, _ = _ascii_terminal(patch)
+        command_line.call('report', f'--workdir={folder}', '--notest')
+    assert rb'/\xfcber/report.html, front.csv' in _seen(out)
     assert (folder / 'front.csv').exists()
-    done = _run('report', f'--workdir={folder}2', PYTHONIOENCODING='ascii')
-    assert done.returncode == 2 and rb'\xfcber2' in done.stderr
-    assert done.stderr.count(b'\n') == 1
+    with monkeypatch.context() as patch:
+        _, errors = _ascii_terminal(patch)
+        with pytest.raises(SystemExit, match='2'):
+            command_line.call('report', f'--workdir={folder}2')
+    assert rb'\xfcber2' in _seen(errors) and _seen(errors).count(b'\n') == 1

@@ -16,6 +16,8 @@ from tests import tiny_study
 from tests.launch import command_line
 from tests.report import structure
 
+pytestmark = pytest.mark.usefixtures('without_pictures')
+
 
 @pytest.fixture
 def made(tmp_path):

@@ -30,7 +30,8 @@ def folder(tmp_path):
     return made
 
 
-def test_a_running_search_keeps_its_test_data_unseen(folder, capsys, monkeypatch):
+def test_a_running_search_keeps_its_test_data_unseen(
+        folder, capsys, monkeypatch, without_pictures):
     with lock.hold(folder), monkeypatch.context() as patch:
         patch.setattr(data, 'load_test', lambda _: pytest.fail('test data'))
         found = command_line.run(capsys, 'report', f'--workdir={folder}')
@@ -135,7 +136,8 @@ def _rows(workdir):
     return rows
 
 
-def test_competitors_on_the_same_images_are_a_section(folder, tmp_path, capsys):
+def test_competitors_on_the_same_images_are_a_section(
+        folder, tmp_path, capsys, without_pictures):
     with contextlib.closing(Study(folder, create=False)) as study:
         split = study.meta('data') or ''
     rows.write(tmp_path / 'beside', [rows.Row(

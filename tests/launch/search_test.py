@@ -121,7 +121,7 @@ def test_report_writes_the_front(workdir, capsys, monkeypatch):
 
 
 def test_report_leaves_test_data_alone_when_asked(
-        workdir, capsys, tmp_path, monkeypatch):
+        workdir, capsys, tmp_path, monkeypatch, without_pictures):
     copy = shutil.copytree(workdir, tmp_path / 'copy')
     monkeypatch.setattr(data, 'load_test', lambda _: pytest.fail('test data'))
     # The accuracies of an earlier report would be read from the study.
@@ -129,7 +129,7 @@ def test_report_leaves_test_data_alone_when_asked(
     assert result.code == 0 and 'test %' not in result.out
 
 
-def test_describe_reads_what_report_wrote(workdir, capsys):
+def test_describe_reads_what_report_wrote(workdir, capsys, without_pictures):
     command_line.run(capsys, 'report', f'--workdir={workdir}')
     network = sorted((workdir / 'networks').iterdir())[0]
     result = command_line.run(

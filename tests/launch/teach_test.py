@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 
 from sparse_jax.data import soft_labels
 from sparse_jax.study.opened import open_study
@@ -17,6 +18,13 @@ SETTINGS = [f'--config.{name}={value}' for name, value in tiny_study.overrides()
             if name != 'search.rounds']
 
 
+@pytest.fixture
+def small():
+    """Searches whose trials share one compiled program."""
+    with tiny_study.small_space():
+        yield
+
+
 def _teach(capsys, folder, *more):
     path = folder / 'teacher.json'
     path.write_text(json.dumps(TEACHER))
@@ -25,7 +33,8 @@ def _teach(capsys, folder, *more):
         *more)
 
 
-def test_a_search_learns_what_its_teacher_says(tmp_path, capsys):
+def test_a_search_learns_what_its_teacher_says(
+        tmp_path, capsys, small, without_pictures):
     found = _teach(capsys, tmp_path, '--epochs=3')
     assert found.code == 0, found.err
     path = tmp_path / 'teacher' / soft_labels.FILE

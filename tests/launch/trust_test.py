@@ -14,6 +14,7 @@ from sparse_jax.settings.stored import dumps
 from tests import tiny_study
 from tests.launch import command_line
 
+pytestmark = pytest.mark.usefixtures('without_pictures')
 READERS = [
     ('report', '--workdir={}'), ('describe', '--workdir={}', '--trial=best'),
     ('retrain', '--workdir={}', '--out={}/../again'), ('verify', '--workdir={}')]

@@ -14,6 +14,7 @@ from tests import tiny_study
 from tests.launch import command_line
 from tests.report import structure
 
+pytestmark = pytest.mark.usefixtures('without_pictures')
 NAMES = ('left', 'up', 'right')
 
 

@@ -65,12 +65,14 @@ def test_a_picture_is_drawn(tmp_path):
 def test_a_search_stops_at_its_seconds_and_goes_on(tmp_path):
     settings, folder = tiny_study.settings(), tmp_path / 'cell'
     assert not strategies.is_done(folder, 0.0)
-    strategies.search(settings, str(folder), 0.0)
+    with tiny_study.small_space():
+        strategies.search(settings, str(folder), 0.0)
     assert strategies.is_done(folder, 0.0) and not strategies.is_done(folder, 1e6)
     with contextlib.closing(Study(folder, create=False)) as study:
         some = strategies.notes_of(study)
     assert 1 <= len(some.finished) < 4 and not some.ended
-    strategies.search(settings, str(folder), 1e6)
+    with tiny_study.small_space():
+        strategies.search(settings, str(folder), 1e6)
     # It had nothing more to do.
     assert strategies.is_done(folder, 1e6)
     with contextlib.closing(Study(folder, create=False)) as study:
