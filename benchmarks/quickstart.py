@@ -1,13 +1,16 @@
 """The quickstart's search twice: from an empty cache of programs, and from a full one.
 
 python -m benchmarks.quickstart [--config=experiments/digits.py] [--runs=2]
-                                [--flags='--config.search.rounds=1']
+                                [--flags='--config.search.rounds=1'] [--other=FOLDER]
 
 Every run is a process of its own with a workdir of its own, and all share one folder of
 compiled programs, empty at first. The goals are wall-clock on a machine that does
 nothing else: 45 s for the first and 15 s for later ones. Processor time is that of all
 threads, peak memory that of the largest process. Kernels of direct convolutions are
 built once per user, not here.
+
+--other: the sources of another version, which runs the same command in turn, with a
+folder of programs of its own.
 """
 
 import contextlib
@@ -25,7 +28,8 @@ from sparse_jax.study.records import Study
 ROOT = pathlib.Path(__file__).parents[1]
 
 
-def search(command: list[str], log: pathlib.Path) -> tuple[float, float, float]:
+def search(command: list[str], sources: pathlib.Path, log: pathlib.Path
+           ) -> tuple[float, float, float]:
     """(wall-clock seconds, processor seconds, peak MB) of a process.
 
     Raises:
@@ -34,7 +38,8 @@ def search(command: list[str], log: pathlib.Path) -> tuple[float, float, float]:
     begin = time.perf_counter()
     with open(log, 'w') as out:
         child = subprocess.Popen(
-            command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+            command, cwd=sources, stdout=out, stderr=subprocess.STDOUT,
+            env=dict(os.environ, PYTHONPATH=str(sources)))
         _, status, used = os.wait4(child.pid, 0)
     seconds = time.perf_counter() - begin
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -49,31 +54,40 @@ def trials(folder: pathlib.Path) -> list[str]:
         return [repr(row._replace(train_seconds=0.0)) for row in study.networks()]
 
 
-def measure(config: str, runs: int, flags: str) -> list[list]:
-    """Rows of the table."""
+def measure(config: str, runs: int, flags: str, other: str) -> list[list]:
+    """Rows of the table: one for every run of every version."""
+    versions = {'this': ROOT}
+    if other:
+        versions = {'other': pathlib.Path(other).resolve(), 'this': ROOT}
     rows, first = [], None
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for number in range(runs):
-            workdir = folder / f'run{number}'
-            seconds, used, peak = search(
-                [sys.executable, '-m', 'launch.search', f'--config={config}',
-                 f'--workdir={workdir}', f'--cache_dir={folder / "cache"}',
-                 *shlex.split(flags)], folder / f'run{number}.log')
-            found = trials(workdir)
-            first = first or found
-            rows.append([number + 1, f'{seconds:.1f}', f'{used:.1f}', f'{peak:.0f}',
-                         'yes' if found == first else 'no'])
+            for version, sources in versions.items():
+                place = folder / f'{version}{number}'
+                seconds, used, peak = search(
+                    [sys.executable, '-m', 'launch.search', f'--config={config}',
+                     f'--workdir={place}', f'--cache_dir={folder / version}',
+                     *shlex.split(flags)], sources, folder / f'{place.name}.log')
+                same = ''
+                if sources is ROOT:
+                    found = trials(place)
+                    first = first or found
+                    same = 'yes' if found == first else 'no'
+                rows.append([version, number + 1, f'{seconds:.1f}', f'{used:.1f}',
+                             f'{peak:.0f}', same])
     return rows
 
 
 def main() -> None:
     arguments = timing.parser(
-        __doc__ or '', config='experiments/digits.py', runs=2, flags='').parse_args()
+        __doc__ or '', config='experiments/digits.py', runs=2, flags='', other=''
+    ).parse_args()
     print(timing.machine())
     print(timing.table(
-        ['run', 'wall-clock s', 'processor s', 'peak MB', 'same trials as the first'],
-        measure(arguments.config, arguments.runs, arguments.flags)))
+        ['version', 'run', 'wall-clock s', 'processor s', 'peak MB',
+         'same trials as the first'],
+        measure(arguments.config, arguments.runs, arguments.flags, arguments.other)))
 
 
 if __name__ == '__main__':

@@ -72,6 +72,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     '+ weight decay 0.01': {'weight_decay': 0.01},
     '+ batch norm': {'batch_norm': True},
     '+ augmentation': {'augment': AUTO},
+    '+ Muon': {'optimizer': 'muon'},
     'rate 0.01': {'rate': 0.01},
     'rate 0.03': {'rate': 0.03},
     'rate 0.01, warm-up': {'rate': 0.01, 'warmup': 0.05},
@@ -80,6 +81,9 @@ PLAIN: dict[str, dict[str, Any]] = {
         'warmup': 0.05, 'decay': 1.0, 'augment': AUTO, 'batch_norm': True},
     'together, rate 0.01': {'warmup': 0.05, 'decay': 1.0, 'augment': AUTO,
                             'batch_norm': True, 'rate': 0.01},
+    'the same, Muon, rate 0.007': {
+        'warmup': 0.05, 'decay': 1.0, 'augment': AUTO, 'batch_norm': True,
+        'rate': 0.007, 'optimizer': 'muon'},
 }
 """Trainings without pruning."""
 
