@@ -27,7 +27,7 @@ at any level: several searches run at once, in threads."""
 UNSPLIT: Effort = PLAIN | {'xla_disable_hlo_passes': 'tree_reduction_rewriter'}
 """Sums in one loop of vectors. XLA would first sum windows of 32 numbers, one number at
 a time: plain steps with batch norm take 0.6 to 0.8 of the time without, noisy ones
-lose a tenth to the gradients of their biases."""
+lost a twentieth to the gradients of their biases."""
 STEPS: Mapping[str, Effort] = {'direct': UNSPLIT, 'patches': PLAIN, 'native': PLAIN}
 """Of short trainings, for a form of convolutions."""
 SHORT: Mapping[str, float] = {'direct': math.inf, 'patches': 10_000, 'native': 10_000}
