@@ -97,7 +97,8 @@ ffi::Error NoisyCorrelate(Array x, Array mean, Array variance, Array scale, Seed
   const Sizes sizes = forward(x, mean, *out);
   std::vector<uint32_t> columns(sizes.out_row());
   for (int64_t n = 0; n < sizes.out_row(); ++n)
-    columns[n] = static_cast<uint32_t>(n / sizes.batch * column_stride + n % sizes.batch);
+    columns[n] = kIndexFactor * static_cast<uint32_t>(
+        n / sizes.batch * column_stride + n % sizes.batch);
   const Leading leading(*out, 4);
   for (int64_t i = 0; i < leading.count(); ++i) {
     const Noise noise{leading.at(seeds, 2, i), size_of(seeds, 2, 1),

@@ -101,13 +101,10 @@ SPARSE_JAX_INLINE void tile(
         const int64_t offset = line + j * s.batch;
         Floats x[NV], second[NV];
         SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
-          x[v] = read(a.x + offset + v * kLanes);
+          x[v] = keep(read(a.x + offset + v * kLanes));
           if (mode == Mode::kSquares) second[v] = x[v] * x[v];
-          if (mode == Mode::kSquaresBackward) {
-            second[v] = read(a.share + offset + v * kLanes);
-            SPARSE_JAX_KEEP(second[v]);
-            SPARSE_JAX_KEEP(x[v]);
-          }
+          if (mode == Mode::kSquaresBackward)
+            second[v] = keep(read(a.share + offset + v * kLanes));
         }
         SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
           SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
@@ -143,17 +140,18 @@ SPARSE_JAX_INLINE void tile(
 // registers are full of sums.
 inline void add_noise(const Sizes& s, const Arrays& a, const Place& at, int64_t maps,
                       int64_t end) {
-  const Noise& noise = *a.noise;
+  const Noise noise = *a.noise;
   for (int64_t o = 0; o < maps; ++o) {
     const int64_t map = at.group * s.outputs + at.output + o;
     const int64_t line = map * s.out_plane() + at.row * s.out_row() + at.n;
     const uint32_t first = static_cast<uint32_t>(map) * noise.map_stride +
                            static_cast<uint32_t>(at.row) * noise.row_stride;
-    const uint32_t seed = noise.seeds[map], other = noise.seeds[noise.maps + map];
-    over_vectors(end - at.n, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
+    const uint32_t seed = first * kIndexFactor + noise.seeds[map];
+    const uint32_t other = noise.seeds[noise.maps + map];
+    over_vectors(end - at.n, [=](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
       float *value = a.out + line + n, *slope = a.slope + line + n;
-      const Words index = read(noise.columns + at.n + n) + first;
-      const Floats draw = noise.scale * fast_normal(index, seed, other);
+      const Words hashed = read(noise.columns + at.n + n);
+      const Floats draw = noise.scale * fast_normal(hashed, seed, other);
       const Floats deviation = root(read(slope) + noise.epsilon);
       write(value, read(value) + draw * deviation);
       write(slope, 0.5f * draw / deviation);

@@ -37,18 +37,12 @@ void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second
     SPARSE_JAX_UNROLL for (int i = 0; i < 2 + pair; ++i) __builtin_prefetch(p.soon[i] + n);
     Floats x[TB], square[TB];
     SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
-      x[t] = read(p.x[t] + n);
-      SPARSE_JAX_KEEP(x[t]);
+      x[t] = keep(read(p.x[t] + n));
       if (pair) square[t] = x[t] * x[t];
     }
     SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
-      Floats d = read(p.gradient + o * p.stride + n);
-      SPARSE_JAX_KEEP(d);
-      Floats e = d;
-      if (pair) {
-        e = read(p.share + o * p.stride + n);
-        SPARSE_JAX_KEEP(e);
-      }
+      const Floats d = keep(read(p.gradient + o * p.stride + n));
+      const Floats e = pair ? keep(read(p.share + o * p.stride + n)) : d;
       SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
         mean[o][t] += d * x[t];
         if (pair) spread[o][t] += e * square[t];
@@ -68,8 +62,9 @@ template <bool pair, int OB>
 void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t second) {
   const int64_t taps = s.taps(), area = s.kernel * s.kernel;
   int64_t output = 0;
-  for (int64_t tap = 0; tap < taps; tap += kGradientTaps) {
-    const int64_t count = std::min<int64_t>(kGradientTaps, taps - tap);
+  constexpr int most = pair ? kPairGradientTaps : kGradientTaps;
+  for (int64_t tap = 0; tap < taps; tap += most) {
+    const int64_t count = std::min<int64_t>(most, taps - tap);
     for (int64_t t = 0; t < count; ++t) {
       const int64_t channel = (tap + t) / area, inside = (tap + t) % area;
       p.x[t] = x + channel * s.plane() + inside / s.kernel * s.row() +
@@ -82,7 +77,8 @@ void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t sec
     p.soon[1] = p.gradient + next;
     if (pair) p.soon[2] = p.share + next;
     float* to = sums + tap * kLanes;
-    if (count == 3) accumulate<pair, OB, 3>(p, to, taps, second);
+    if constexpr (most > 2)
+      if (count == 3) accumulate<pair, OB, 3>(p, to, taps, second);
     if (count == 2) accumulate<pair, OB, 2>(p, to, taps, second);
     if (count == 1) accumulate<pair, OB, 1>(p, to, taps, second);
   }

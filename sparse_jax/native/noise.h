@@ -5,8 +5,11 @@
 
 namespace sparse_jax {
 
+constexpr uint32_t kIndexFactor = 0x9E3779B9u;
+
+// index: a number times kIndexFactor, which callers find once for many calls.
 SPARSE_JAX_INLINE Words hash_bits(Words index, uint32_t first, uint32_t second) {
-  Words x = index * 0x9E3779B9u + first;
+  Words x = index + first;
   x = (x ^ (x >> 16)) * 0x7FEB352Du;
   x = (x ^ (x >> 15)) + second;
   x = (x ^ (x >> 16)) * 0x846CA68Bu;
@@ -28,7 +31,8 @@ SPARSE_JAX_INLINE Floats fast_normal(Words index, uint32_t first, uint32_t secon
 }
 
 // Noise of one layer: element (map, row, n) of the output has the number
-// map * map_stride + row * row_stride + columns[n] under the seed of its map.
+// map * map_stride + row * row_stride + column under the seed of its map; columns[n] is
+// its column times kIndexFactor.
 struct Noise {
   const uint32_t* seeds;  // [2, maps]
   int64_t maps;

@@ -20,20 +20,23 @@ namespace sparse_jax {
 constexpr int kLanes = 16;
 constexpr int kOutputs = 8, kColumns = 2, kPairOutputs = 4;
 constexpr int kGradientOutputs = 8, kPairGradientOutputs = 4;
+constexpr int kGradientTaps = 3, kPairGradientTaps = 3;
 #elif defined(__AVX__)
 constexpr int kLanes = 8;
 constexpr int kOutputs = 6, kColumns = 2, kPairOutputs = 2;
 constexpr int kGradientOutputs = 4, kPairGradientOutputs = 2;
+constexpr int kGradientTaps = 3, kPairGradientTaps = 2;
 #elif defined(__aarch64__)
 constexpr int kLanes = 4;
 constexpr int kOutputs = 8, kColumns = 2, kPairOutputs = 4;
 constexpr int kGradientOutputs = 8, kPairGradientOutputs = 4;
+constexpr int kGradientTaps = 3, kPairGradientTaps = 3;
 #else
 constexpr int kLanes = 4;
 constexpr int kOutputs = 4, kColumns = 2, kPairOutputs = 2;
 constexpr int kGradientOutputs = 3, kPairGradientOutputs = 2;
+constexpr int kGradientTaps = 3, kPairGradientTaps = 2;
 #endif
-constexpr int kGradientTaps = 3;
 
 typedef float Floats __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
@@ -84,25 +87,36 @@ SPARSE_JAX_INLINE Floats root(Floats value) {
 #endif
 }
 
-// Keeps a vector that was loaded in its register: a compiler that reads it from memory in
-// every multiply-add instead has no register for the other factor.
+// A vector that was loaded, kept in its register: a compiler that reads it from memory in
+// every multiply-add instead has no register for the other factor. By value: as an element
+// of an array it would be written to memory and read again.
+SPARSE_JAX_INLINE Floats keep(Floats value) {
 #if defined(__AVX512F__)
-#define SPARSE_JAX_KEEP(value) asm("" : "+v"(value))
+  asm("" : "+v"(value));
 #elif defined(__AVX__)
-#define SPARSE_JAX_KEEP(value) asm("" : "+x"(value))
+  asm("" : "+x"(value));
 #elif defined(__aarch64__)
-#define SPARSE_JAX_KEEP(value) asm("" : "+w"(value))
-#else
-#define SPARSE_JAX_KEEP(value)
+  asm("" : "+w"(value));
 #endif
+  return value;
+}
 
-// Number of set bits: by one instruction where there is one, else by halves, quarters
-// and so on.
+// Number of set bits: by one instruction where there is one, by a table of half bytes
+// where there are byte shuffles, else by halves, quarters and so on.
 SPARSE_JAX_INLINE Words count_bits(Words x) {
 #if defined(__AVX512VPOPCNTDQ__)
   return (Words)_mm512_popcnt_epi32((__m512i)x);
 #elif defined(__aarch64__)
   return (Words)vpaddlq_u16(vpaddlq_u8(vcntq_u8((uint8x16_t)x)));
+#elif defined(__AVX2__) && !defined(__AVX512F__)
+  const __m256i table = _mm256_setr_epi8(
+      0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
+      0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i low = (__m256i)(x & 0x0F0F0F0Fu), high = (__m256i)((x >> 4) & 0x0F0F0F0Fu);
+  const __m256i bytes = _mm256_add_epi8(
+      _mm256_shuffle_epi8(table, low), _mm256_shuffle_epi8(table, high));
+  const __m256i pairs = _mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1));
+  return (Words)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
 #else
   x = x - ((x >> 1) & 0x55555555u);
   x = (x & 0x33333333u) + ((x >> 2) & 0x33333333u);
