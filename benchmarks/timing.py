@@ -61,8 +61,8 @@ def machine() -> str:
 
 
 def vectors(cpuinfo: str = '/proc/cpuinfo') -> list[str]:
-    """The widest vector instructions of this CPU, at most one name; none where Linux does
-    not tell. Ratios between programs depend on them: AVX-512 has twice the registers."""
+    """The widest vector instructions of this CPU, at most one name; none where Linux
+    does not tell. Ratios depend on them: AVX-512 has twice the registers of AVX2."""
     try:
         words = set(pathlib.Path(cpuinfo).read_text(errors='replace').split())
     except OSError:
