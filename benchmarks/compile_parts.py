@@ -57,8 +57,7 @@ def measure(structures: int, rounds: int, other: str) -> str:
     """The Markdown table: seconds of processor time per structure."""
     from benchmarks import timing
 
-    here = str(pathlib.Path(__file__).parents[1])
-    versions = {'other': other, 'this': here} if other else {'this': here}
+    versions = timing.versions(other)
     rows = []
     for preset in PRESETS:
         totals = {name: np.zeros(len(PARTS)) for name in versions}
@@ -79,11 +78,11 @@ def measure(structures: int, rounds: int, other: str) -> str:
          'before the first step s', 'training s'], rows)
 
 
-def _in_process(folder: str, preset: str, structures: int) -> np.ndarray:
+def _in_process(folder: pathlib.Path, preset: str, structures: int) -> np.ndarray:
     done = subprocess.run(
         [sys.executable, __file__, f'--preset={preset}', f'--structures={structures}'],
-        env=os.environ | {'PYTHONPATH': folder, 'JAX_PLATFORMS': 'cpu'}, check=True,
-        cwd=folder, stdout=subprocess.PIPE, text=True)
+        env=os.environ | {'PYTHONPATH': str(folder), 'JAX_PLATFORMS': 'cpu'},
+        check=True, cwd=folder, stdout=subprocess.PIPE, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
     return np.array([found.get(part, 0.0) for part in PARTS])
 

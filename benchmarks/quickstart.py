@@ -25,8 +25,6 @@ import time
 from benchmarks import timing
 from sparse_jax.study.records import Study
 
-ROOT = pathlib.Path(__file__).parents[1]
-
 
 def search(command: list[str], sources: pathlib.Path, log: pathlib.Path
            ) -> tuple[float, float, float]:
@@ -56,21 +54,18 @@ def trials(folder: pathlib.Path) -> list[str]:
 
 def measure(config: str, runs: int, flags: str, other: str) -> list[list]:
     """Rows of the table: one for every run of every version."""
-    versions = {'this': ROOT}
-    if other:
-        versions = {'other': pathlib.Path(other).resolve(), 'this': ROOT}
     rows, first = [], None
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         for number in range(runs):
-            for version, sources in versions.items():
+            for version, sources in timing.versions(other).items():
                 place = folder / f'{version}{number}'
                 seconds, used, peak = search(
                     [sys.executable, '-m', 'launch.search', f'--config={config}',
                      f'--workdir={place}', f'--cache_dir={folder / version}',
                      *shlex.split(flags)], sources, folder / f'{place.name}.log')
                 same = ''
-                if sources is ROOT:
+                if version == 'this':
                     found = trials(place)
                     first = first or found
                     same = 'yes' if found == first else 'no'

@@ -71,6 +71,12 @@ def vectors(cpuinfo: str = '/proc/cpuinfo') -> list[str]:
     return [name for flag, name in names.items() if flag in words][:1]
 
 
+def versions(other: str) -> dict[str, pathlib.Path]:
+    """Folders of the sources to compare: 'other', if one is given, and 'this'."""
+    named = {'other': pathlib.Path(other).resolve()} if other else {}
+    return named | {'this': pathlib.Path(__file__).resolve().parents[1]}
+
+
 def whole(text: str) -> list[int]:
     """'1,4' -> [1, 4]."""
     return [int(part) for part in text.split(',')]

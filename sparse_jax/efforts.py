@@ -28,11 +28,21 @@ UNSPLIT: Effort = PLAIN | {'xla_disable_hlo_passes': 'tree_reduction_rewriter'}
 """Sums in one loop of vectors. XLA would first sum windows of 32 numbers, one number at
 a time: plain steps with batch norm take 0.6 to 0.8 of the time without, noisy ones
 lost a twentieth to the gradients of their biases."""
-STEPS: Mapping[str, Effort] = {'direct': UNSPLIT, 'patches': PLAIN, 'native': PLAIN}
-"""Of short trainings, for a form of convolutions."""
-SHORT: Mapping[str, float] = {'direct': math.inf, 'patches': 10_000, 'native': 10_000}
-"""Steps times elements of an image of a training up to which `STEPS` pay, for a form of
-convolutions, if a program trains eight candidates. Others are for accelerators."""
+
+
+class Steps(NamedTuple):
+    """Effort of the steps of a training, and up to which work it pays: steps times
+    elements of an image, if a program trains eight candidates. Beyond it is the
+    compiler's full effort."""
+
+    effort: Effort
+    most: float
+
+
+STEPS: Mapping[str, Steps] = {
+    'direct': Steps(UNSPLIT, math.inf), 'patches': Steps(PLAIN, 10_000),
+    'native': Steps(PLAIN, 10_000)}
+"""Of a form of convolutions. Others are for accelerators, with the full effort."""
 FEW = 150_000
 """Elements of all validation images up to which measuring is compiled at the lowest
 level: that halves compiling and takes 2 microseconds of an element in wide networks."""
@@ -58,11 +68,14 @@ def of_training(conv: str, work: int, validated: int, *, finetunes: bool) -> Pha
     """
     few = CHEAP if validated <= FEW else PLAIN
     form = 'direct' if conv.startswith('direct') else conv
-    steps = STEPS[form] if work <= SHORT.get(form, 0) else None
-    return Phases(CHEAP, steps, None if finetunes else few)
+    steps = STEPS.get(form)
+    learn = steps.effort if steps and work <= steps.most else None
+    return Phases(CHEAP, learn, None if finetunes else few)
 
 
 def digest() -> str:
     """Changes with what `of_training` may give."""
-    text = repr((CHEAP, PLAIN, sorted(STEPS.items()), sorted(SHORT.items()), FEW))
+    chosen = sorted((form, steps.effort) for form, steps in STEPS.items())
+    limits = sorted((form, steps.most) for form, steps in STEPS.items())
+    text = repr((CHEAP, PLAIN, chosen, limits, FEW))
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sparse_jax import status
-from sparse_jax.efforts import CHEAP, PLAIN, SHORT, UNSPLIT
+from sparse_jax.efforts import CHEAP, PLAIN, STEPS, UNSPLIT
 from sparse_jax.evaluation import device_memory
 from sparse_jax.evaluation.batching import abstract, phases
 from sparse_jax.evaluation.grouping import group_trials
@@ -343,7 +343,7 @@ def test_the_compiler_takes_trouble_where_a_program_runs_long(wide, monkeypatch)
         assert of(conv, config=dataclasses.replace(config, epochs=10**6)) == (
             CHEAP, UNSPLIT, CHEAP)
     for conv in ('patches', 'native'):
-        longest = SHORT[conv] // (5 * 36)
+        longest = STEPS[conv].most // (5 * 36)
         short, long = (dataclasses.replace(config, epochs=longest + i) for i in (0, 1))
         assert of(conv, config=short) == (CHEAP, PLAIN, CHEAP)
         assert of(conv, config=long) == (CHEAP, None, CHEAP)
