@@ -67,8 +67,8 @@ class SparseNet(nn.Module):
                     y = self._normalise(node, y, size, whole, train)
                     y = jnp.where(_channel_mask(candidate.channels[i], y), y, 0.0)
                 y = nn.relu(y) if node.relu else y
-            y = lowering.max_pool(y, node.pool) if node.pool > 1 else y
-            if not whole and not (at_once and node.pool == 1):
+                y = lowering.max_pool(y, node.pool) if node.pool > 1 else y
+            if not whole and not at_once:
                 mask = spatial_mask(true.tensors[node.name], shapes[node.name])
                 y = jnp.where(mask, y, 0.0)
             tensors[node.name] = y
@@ -102,8 +102,9 @@ class SparseNet(nn.Module):
         return norm(y, size.height * size.width, train)
 
     def _normalise_at_once(self, node: Node, y: jax.Array, size: Size) -> jax.Array:
-        """Batch norm, ReLU and the masks of maps and pixels in one call."""
-        kernel = functools.partial(lowering.norm, size=size, relu=node.relu)
+        """Batch norm, ReLU, pool and the masks of maps and pixels in one call."""
+        kernel = functools.partial(
+            lowering.norm, size=size, relu=node.relu, pool=node.pool)
         return MaskedBatchNorm(name=f'{node.name}-norm')(y, 0, True, kernel)
 
 

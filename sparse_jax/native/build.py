@@ -38,7 +38,7 @@ class BuildError(RuntimeError):
 
 DIRECT = ('correlate.h', 'kernel_gradient.h', 'noise.h', 'vectors.h', 'calls.cc')
 """Sources of the direct convolutions."""
-NORM = ('normalise.h', 'vectors.h', 'norm_calls.cc')
+NORM = ('max_pool.h', 'normalise.h', 'vectors.h', 'norm_calls.cc')
 """Sources of the batch norm."""
 
 

@@ -70,6 +70,41 @@ struct Place {
 template <Mode mode, int OB>
 constexpr int kWeights = pair<mode> ? 2 * OB : OB;
 
+// Vectors of a row at a time: what OB maps leave room for.
+template <Mode mode, int OB>
+constexpr int kColumns = std::max(2, (pair<mode> ? kPairTile : kTile) / OB);
+
+// Adds one tap of a tile. The shorter side of the tile has its operands in registers, the
+// other one's pass by. x(v), share(v): a vector of the inputs.
+template <Mode mode, int OB, int NV, typename Input, typename Share>
+SPARSE_JAX_INLINE void multiply(const float* w, Input&& x, Share&& share,
+                                Floats (&mean)[OB][NV], Floats (&spread)[OB][NV]) {
+  const auto second_of = [&](int v, Floats value) SPARSE_JAX_ALWAYS {
+    if constexpr (mode == Mode::kSquares) return value * value;
+    if constexpr (mode == Mode::kSquaresBackward) return keep(share(v));
+    return value;
+  };
+  const auto add = [&](int o, int v, Floats value, Floats second) SPARSE_JAX_ALWAYS {
+    mean[o][v] = add_product(mean[o][v], all(w[o]), value);
+    if constexpr (pair<mode>)
+      spread[o][v] = add_product(spread[o][v], all(w[OB + o]), second);
+  };
+  if constexpr (OB < NV) {
+    SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
+      const Floats value = keep(x(v)), second = second_of(v, value);
+      SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) add(o, v, value, second);
+    }
+  } else {
+    Floats value[NV], second[NV];
+    SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
+      value[v] = keep(x(v));
+      second[v] = second_of(v, value[v]);
+    }
+    SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o)
+      SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) add(o, v, value[v], second[v]);
+  }
+}
+
 // OB output maps x NV vectors of one row, all taps.
 template <Mode mode, int OB, int NV, bool partial>
 SPARSE_JAX_INLINE void tile(
@@ -99,19 +134,10 @@ SPARSE_JAX_INLINE void tile(
                                      kWeights<mode, OB>;
       for (int64_t j = at.window.col0; j < at.window.col1; ++j) {
         const int64_t offset = line + j * s.batch;
-        Floats x[NV], second[NV];
-        SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
-          x[v] = keep(read(a.x + offset + v * kLanes));
-          if (mode == Mode::kSquares) second[v] = x[v] * x[v];
-          if (mode == Mode::kSquaresBackward)
-            second[v] = keep(read(a.share + offset + v * kLanes));
-        }
-        SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
-          SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
-            mean[o][v] += w[o] * x[v];
-            if (pair<mode>) spread[o][v] += w[OB + o] * second[v];
-          }
-        }
+        multiply<mode, OB, NV>(
+            w, [&](int v) SPARSE_JAX_ALWAYS { return read(a.x + offset + v * kLanes); },
+            [&](int v) SPARSE_JAX_ALWAYS { return read(a.share + offset + v * kLanes); },
+            mean, spread);
         w += kWeights<mode, OB>;
       }
     }
@@ -171,11 +197,14 @@ constexpr int64_t kChunk = 512;
 // Elements [at.n, end) of one row for a block of outputs.
 template <Mode mode, int OB>
 void chunk(const Sizes& s, const Arrays& a, const float* weights, Place at, int64_t end) {
-  constexpr int wide = OB > 1 ? kColumns : pair<mode> ? 4 : 8;
+  constexpr int wide = kColumns<mode, OB>;
   const int64_t begin = at.n;
   at.count = kLanes;
   for (; at.n + wide * kLanes <= end; at.n += wide * kLanes)
     tile<mode, OB, wide, false>(s, a, weights, at);
+  if (wide > 2)
+    for (; at.n + 2 * kLanes <= end; at.n += 2 * kLanes)
+      tile<mode, OB, 2, false>(s, a, weights, at);
   for (; at.n + kLanes <= end; at.n += kLanes)
     tile<mode, OB, 1, false>(s, a, weights, at);
   if (at.n == end) return;

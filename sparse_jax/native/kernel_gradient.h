@@ -24,10 +24,51 @@ constexpr int64_t kPiece = 512;
 struct Piece {
   const float* gradient;
   const float* share;
-  const float* x[kGradientTaps];
+  const float* x[kMostTaps];
   const float* soon[3];   // what is read when the next row comes
   int64_t count, stride;  // stride: from one output map to the next
 };
+
+// Taps at a time: what OB outputs leave room for.
+template <bool pair, int OB>
+constexpr int kTaps = std::min(kMostTaps, (pair ? kPairGradientTile : kGradientTile) / OB);
+
+// Adds one vector of a piece to a tile. The shorter side of the tile has its operands in
+// registers, the other one's pass by. gradient(o), share(o), x(t): a vector of each.
+template <bool pair, int OB, int TB, typename Gradient, typename Share, typename Input>
+SPARSE_JAX_INLINE void multiply(Gradient&& gradient, Share&& share, Input&& x,
+                                Floats (&mean)[OB][TB], Floats (&spread)[OB][TB]) {
+  const auto second_of = [&](int o, Floats d) SPARSE_JAX_ALWAYS {
+    return pair ? keep(share(o)) : d;
+  };
+  const auto add = [&](int o, int t, Floats d, Floats e, Floats value,
+                       Floats square) SPARSE_JAX_ALWAYS {
+    mean[o][t] = add_product(mean[o][t], d, value);
+    if (pair) spread[o][t] = add_product(spread[o][t], e, square);
+  };
+  if constexpr (OB < TB) {
+    Floats d[OB], e[OB];
+    SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
+      d[o] = keep(gradient(o));
+      e[o] = second_of(o, d[o]);
+    }
+    SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
+      // Read once: from memory.
+      const Floats value = OB == 1 && !pair ? x(t) : keep(x(t)), square = value * value;
+      SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) add(o, t, d[o], e[o], value, square);
+    }
+  } else {
+    Floats value[TB], square[TB];
+    SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
+      value[t] = keep(x(t));
+      square[t] = value[t] * value[t];
+    }
+    SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
+      const Floats d = keep(gradient(o)), e = second_of(o, d);
+      SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) add(o, t, d, e, value[t], square[t]);
+    }
+  }
+}
 
 // sums: [OB][sums_stride vectors], at the tile's first tap; of variances behind means.
 template <bool pair, int OB, int TB>
@@ -35,19 +76,10 @@ void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second
   Floats mean[OB][TB] = {}, spread[OB][TB] = {};
   over_vectors(p.count, [&](auto&& read, auto&&, int64_t n) SPARSE_JAX_ALWAYS {
     SPARSE_JAX_UNROLL for (int i = 0; i < 2 + pair; ++i) __builtin_prefetch(p.soon[i] + n);
-    Floats x[TB], square[TB];
-    SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
-      x[t] = keep(read(p.x[t] + n));
-      if (pair) square[t] = x[t] * x[t];
-    }
-    SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
-      const Floats d = keep(read(p.gradient + o * p.stride + n));
-      const Floats e = pair ? keep(read(p.share + o * p.stride + n)) : d;
-      SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
-        mean[o][t] += d * x[t];
-        if (pair) spread[o][t] += e * square[t];
-      }
-    }
+    multiply<pair, OB, TB>(
+        [&](int o) SPARSE_JAX_ALWAYS { return read(p.gradient + o * p.stride + n); },
+        [&](int o) SPARSE_JAX_ALWAYS { return read(p.share + o * p.stride + n); },
+        [&](int t) SPARSE_JAX_ALWAYS { return read(p.x[t] + n); }, mean, spread);
   });
   SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
     SPARSE_JAX_UNROLL for (int t = 0; t < TB; ++t) {
@@ -58,13 +90,23 @@ void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second
   }
 }
 
+// Calls accumulate<pair, OB, count> for a count known at run time.
+template <bool pair, int OB, int TB>
+void over_count(int64_t count, const Piece& p, float* to, int64_t taps, int64_t second) {
+  if constexpr (TB > 0) {
+    if (count == TB) return accumulate<pair, OB, TB>(p, to, taps, second);
+    over_count<pair, OB, TB - 1>(count, p, to, taps, second);
+  }
+}
+
 template <bool pair, int OB>
 void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t second) {
   const int64_t taps = s.taps(), area = s.kernel * s.kernel;
+  constexpr int most = kTaps<pair, OB>;
+  const int64_t block = block_size(taps, most);
   int64_t output = 0;
-  constexpr int most = pair ? kPairGradientTaps : kGradientTaps;
-  for (int64_t tap = 0; tap < taps; tap += most) {
-    const int64_t count = std::min<int64_t>(most, taps - tap);
+  for (int64_t tap = 0; tap < taps; tap += block) {
+    const int64_t count = std::min(block, taps - tap);
     for (int64_t t = 0; t < count; ++t) {
       const int64_t channel = (tap + t) / area, inside = (tap + t) % area;
       p.x[t] = x + channel * s.plane() + inside / s.kernel * s.row() +
@@ -77,10 +119,7 @@ void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t sec
     p.soon[1] = p.gradient + next;
     if (pair) p.soon[2] = p.share + next;
     float* to = sums + tap * kLanes;
-    if constexpr (most > 2)
-      if (count == 3) accumulate<pair, OB, 3>(p, to, taps, second);
-    if (count == 2) accumulate<pair, OB, 2>(p, to, taps, second);
-    if (count == 1) accumulate<pair, OB, 1>(p, to, taps, second);
+    over_count<pair, OB, most>(count, p, to, taps, second);
   }
 }
 

@@ -1,4 +1,5 @@
-"""Batch norm of batch-minor activations, and the ReLU after it, as calls on a CPU.
+"""Batch norm of batch-minor activations, with the ReLU and the maximum over windows after
+it, as calls on a CPU.
 
 `normalise` is pure, may be jitted, vmapped, scanned and differentiated once in reverse.
 XLA makes some ten kernels of what is one call here; compiling them takes longer than
@@ -26,6 +27,8 @@ class Settings(NamedTuple):
     """Of the running moments, in every step."""
     relu: bool
     """Whether negative outputs are 0."""
+    pool: int = 1
+    """Side and stride of the windows whose maxima are the result."""
 
 
 class Moments(NamedTuple):
@@ -48,7 +51,8 @@ def normalise(
       running: moments of earlier batches.
 
     Returns:
-      (normalised maps, 0 beyond the true size; running moments after this batch).
+      (normalised maps [C, H // pool, W // pool, B], 0 beyond the true size; running
+      moments after this batch).
     """
     whole = jnp.stack([jnp.asarray(side, jnp.int32) for side in size])
     y, mean, var = cast(tuple[jax.Array, ...], _normalise(
@@ -69,10 +73,12 @@ def _forward_call(
     x: jax.Array, size: jax.Array, scale: jax.Array, shift: jax.Array, mean: jax.Array,
     var: jax.Array, settings: Settings,
 ) -> list[jax.Array]:
-    saved = jax.ShapeDtypeStruct((2, len(x)), x.dtype)
-    return calls.call('normalise', _digest(), x, mean, var, saved)(
+    pool, (maps, height, width, batch) = settings.pool, x.shape
+    y = jax.ShapeDtypeStruct((maps, height // pool, width // pool, batch), x.dtype)
+    saved = jax.ShapeDtypeStruct((2, maps), x.dtype)
+    return calls.call('normalise', _digest(), y, mean, var, saved)(
         x, size, scale, shift, mean, var, epsilon=np.float32(settings.epsilon),
-        keep=np.float32(settings.keep), relu=settings.relu)
+        keep=np.float32(settings.keep), relu=settings.relu, pool=np.int64(pool))
 
 
 def _forward(
@@ -88,7 +94,8 @@ def _backward(settings: Settings, residuals: tuple, gradients: tuple) -> tuple:
     # Nothing is trained by what the running moments become.
     back = calls.call('normalise_gradient', _digest(), x, scale, shift)(
         x, size, scale, shift, saved, gradients[0],
-        epsilon=np.float32(settings.epsilon), relu=settings.relu)
+        epsilon=np.float32(settings.epsilon), relu=settings.relu,
+        pool=np.int64(settings.pool))
     return back[0], None, back[1], back[2], None, None
 
 

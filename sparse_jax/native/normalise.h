@@ -1,4 +1,5 @@
-// Batch norm of feature maps over the pixels that a candidate has, and a ReLU after it.
+// Batch norm of feature maps over the pixels that a candidate has, and the ReLU and the
+// maximum over windows after it.
 //
 // Maps are [maps, height, width, batch], see correlate.h. A row of true pixels is one
 // contiguous run: its sums are kept one per lane of a vector, rows are added up in
@@ -8,21 +9,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "max_pool.h"
 #include "vectors.h"
 
 namespace sparse_jax {
-
-// Padded sizes, and the true ones that begin at the first map, row and column.
-struct Maps {
-  int64_t maps, height, width, batch;
-  int64_t true_maps, true_height, true_width;
-  int64_t row() const { return width * batch; }
-  int64_t plane() const { return height * row(); }
-  int64_t run() const { return true_width * batch; }
-  double count() const {
-    return static_cast<double>(std::max<int64_t>(true_height * run(), 1));
-  }
-};
 
 // value = x * factor + offset.
 struct Line {
@@ -115,7 +105,7 @@ inline void normalise(const Maps& s, const Norm& norm, const NormArrays& a) {
   for (int64_t map = 0; map < s.maps; ++map) {
     const bool exists = map < s.true_maps;
     const float* x = a.x + map * s.plane();
-    float* y = a.y + map * s.plane();
+    float* y = a.y + map * s.pooled_plane();
     const Sums sums = exists ? moments(s, x) : Sums{};
     const double mean = sums.first / s.count();
     double var = sums.second / s.count() - mean * mean;
@@ -128,15 +118,21 @@ inline void normalise(const Maps& s, const Norm& norm, const NormArrays& a) {
     a.new_var[map] =
         norm.keep * a.var[map] + (1 - norm.keep) * static_cast<float>(var);
     if (!exists) {
-      std::fill(y, y + s.plane(), 0.0f);
+      std::fill(y, y + s.pooled_plane(), 0.0f);
       continue;
     }
     const float factor = a.scale[map] * deviation;
     const Line line{factor, a.shift[map] - own * factor};
-    over_pixels(s, y, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
-      const Floats value = at_line(read(x + n), line);
-      write(y + n, norm.relu ? positive(value) : value);
-    });
+    const auto value = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
+      const Floats own = at_line(read(x + n), line);
+      return norm.relu ? positive(own) : own;
+    };
+    if (s.pool > 1)
+      max_pool(s, y, value);
+    else
+      over_pixels(s, y, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
+        write(y + n, value(read, n));
+      });
   }
 }
 
@@ -146,10 +142,23 @@ struct NormGradientArrays {
   float *out, *scale_out, *shift_out;
 };
 
+// `out`: what arrives at a map's true pixels through the windows after them.
+template <typename Value>
+SPARSE_JAX_INLINE void unpool_map(const Maps& s, const float* gradient, float* out,
+                                  Value&& value) {
+  std::fill(out, out + s.true_height * s.row(), 0.0f);
+  for (int64_t row = 0; row < s.true_height / s.pool; ++row)
+    over_windows(s, row, [&](int64_t window, int64_t pooled) SPARSE_JAX_ALWAYS {
+      over_vectors(s.batch, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
+        unpool(s, read(gradient + pooled + n), out, window + n, value, read, write);
+      });
+    });
+}
+
 inline void normalise_gradient(const Maps& s, const Norm& norm,
                                const NormGradientArrays& a) {
   for (int64_t map = 0; map < s.maps; ++map) {
-    const float *x = a.x + map * s.plane(), *gradient = a.gradient + map * s.plane();
+    const float *x = a.x + map * s.plane(), *gradient = a.gradient + map * s.pooled_plane();
     float* out = a.out + map * s.plane();
     if (map >= s.true_maps) {
       a.scale_out[map] = a.shift_out[map] = 0;
@@ -159,6 +168,14 @@ inline void normalise_gradient(const Maps& s, const Norm& norm,
     const float mean = a.saved[map], deviation = a.saved[s.maps + map];
     const float factor = a.scale[map] * deviation;
     const Line line{factor, a.shift[map] - mean * factor};
+    const auto value = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
+      const Floats own = at_line(read(x + n), line);
+      return norm.relu ? positive(own) : own;
+    };
+    if (s.pool > 1) {
+      unpool_map(s, gradient, out, value);
+      gradient = out;
+    }
     const auto arriving = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
       const Floats own = read(gradient + n);
       return norm.relu ? through(own, at_line(read(x + n), line)) : own;

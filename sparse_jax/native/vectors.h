@@ -12,31 +12,34 @@
 
 namespace sparse_jax {
 
-// Register tiles, in vectors. A tile of kOutputs maps times kColumns vectors stays in
-// registers over all taps: large enough to hide the latency of a multiply-add, small
-// enough that operands fit beside it (32 registers with AVX-512 and NEON, else 16).
-// A *pair* keeps two tiles, one of means and one of variances.
+// Register tiles. Up to kOutputs maps at a time, times as many vectors of a row as kTile
+// sums have room for: enough to hide the latency of a multiply-add, few enough that
+// operands fit beside them (32 registers with AVX-512 and NEON, else 16). Tiles of a
+// gradient are maps times taps. A *pair* keeps two tiles, of means and of variances.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
-constexpr int kOutputs = 8, kColumns = 2, kPairOutputs = 4;
-constexpr int kGradientOutputs = 8, kPairGradientOutputs = 4;
-constexpr int kGradientTaps = 3, kPairGradientTaps = 3;
 #elif defined(__AVX__)
 constexpr int kLanes = 8;
-constexpr int kOutputs = 6, kColumns = 2, kPairOutputs = 2;
-constexpr int kGradientOutputs = 4, kPairGradientOutputs = 2;
-constexpr int kGradientTaps = 3, kPairGradientTaps = 2;
-#elif defined(__aarch64__)
-constexpr int kLanes = 4;
-constexpr int kOutputs = 8, kColumns = 2, kPairOutputs = 4;
-constexpr int kGradientOutputs = 8, kPairGradientOutputs = 4;
-constexpr int kGradientTaps = 3, kPairGradientTaps = 3;
 #else
 constexpr int kLanes = 4;
-constexpr int kOutputs = 4, kColumns = 2, kPairOutputs = 2;
-constexpr int kGradientOutputs = 3, kPairGradientOutputs = 2;
-constexpr int kGradientTaps = 3, kPairGradientTaps = 2;
 #endif
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kOutputs = 8, kTile = 16;
+constexpr int kPairOutputs = 4, kPairTile = 8;
+constexpr int kGradientOutputs = 8, kGradientTile = 24;
+constexpr int kPairGradientOutputs = 4, kPairGradientTile = 12;
+#elif defined(__AVX__)
+constexpr int kOutputs = 6, kTile = 12;
+constexpr int kPairOutputs = 2, kPairTile = 4;
+constexpr int kGradientOutputs = 4, kGradientTile = 12;
+constexpr int kPairGradientOutputs = 2, kPairGradientTile = 4;
+#else
+constexpr int kOutputs = 4, kTile = 8;
+constexpr int kPairOutputs = 2, kPairTile = 4;
+constexpr int kGradientOutputs = 3, kGradientTile = 9;
+constexpr int kPairGradientOutputs = 2, kPairGradientTile = 4;
+#endif
+constexpr int kMostTaps = 12;
 
 typedef float Floats __attribute__((vector_size(4 * kLanes)));
 typedef uint32_t Words __attribute__((vector_size(4 * kLanes)));
@@ -86,6 +89,23 @@ SPARSE_JAX_INLINE Floats root(Floats value) {
   return value;
 #endif
 }
+
+// sum + a * b, rounded once where the machine can: a compiler that chose would round one
+// tile's sums in another way than the next one's.
+SPARSE_JAX_INLINE Floats add_product(Floats sum, Floats a, Floats b) {
+#if defined(__AVX512F__)
+  return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)sum);
+#elif defined(__FMA__)
+  return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
+#elif defined(__aarch64__)
+  return (Floats)vfmaq_f32((float32x4_t)sum, (float32x4_t)a, (float32x4_t)b);
+#else
+  return sum + a * b;
+#endif
+}
+
+// All lanes the same.
+SPARSE_JAX_INLINE Floats all(float value) { return value - Floats{}; }
 
 // A vector that was loaded, kept in its register: a compiler that reads it from memory in
 // every multiply-add instead has no register for the other factor. By value: as an element

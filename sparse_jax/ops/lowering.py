@@ -176,13 +176,14 @@ def uses_norm(conv: str, *arrays: jax.Array) -> bool:
 
 def norm(
     x: jax.Array, line: tuple[jax.Array, jax.Array], running: norms.Moments, *,
-    size: Size, relu: bool, epsilon: float, keep: float,
+    size: Size, relu: bool, pool: int, epsilon: float, keep: float,
 ) -> tuple[jax.Array, norms.Moments]:
     """`native.norm.normalise` of maps [C, H, W, B] or units [U, B]."""
-    maps = x if x.ndim == 4 else x[:, None, None]
-    y, moments = norms.normalise(
-        maps, size, line, running, norms.Settings(epsilon, keep, relu))
-    return y.reshape(x.shape), moments
+    settings = norms.Settings(epsilon, keep, relu, pool)
+    if x.ndim == 4:
+        return norms.normalise(x, size, line, running, settings)
+    y, moments = norms.normalise(x[:, None, None], size, line, running, settings)
+    return y[:, 0, 0], moments
 
 
 def max_pool(x: jax.Array, size: int) -> jax.Array:

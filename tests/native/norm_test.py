@@ -29,14 +29,14 @@ def _built():
         pytest.skip('no C++ compiler, or none that works')
 
 
-def _layer(batch, shape=(9, 7, 11), seed=0):
+def _layer(batch, shape=(9, 7, 11), seed=0, pool=1):
     """Random arrays of a layer: of x, of four parts of each map, and what arrives."""
     rng = np.random.default_rng(seed)
     normal = lambda *shape: rng.normal(size=shape).astype(np.float32)
     maps = shape[0]
     x = 3 * normal(*shape, batch) + normal(maps, 1, 1, 1)
     return (x, normal(maps), normal(maps), normal(maps), np.square(normal(maps)),
-            normal(*x.shape))
+            normal(maps, shape[1] // pool, shape[2] // pool, batch))
 
 
 def _sizes(number, shape=(9, 7, 11)):
@@ -46,18 +46,18 @@ def _sizes(number, shape=(9, 7, 11)):
         rng.integers(1, np.array(shape) + 1).astype(np.int32) for _ in range(number)]
 
 
-def _kernel(arrays, size, relu):
+def _kernel(arrays, size, relu, pool):
     """(y, moments, gradients of x, scale and shift) by the calls."""
     x, scale, shift, mean, var, pull = arrays
     y, back, moments = jax.vjp(
         lambda *a: lowering.norm(
-            a[0], a[1:], Moments(mean, var), size=Size(*size), relu=relu,
+            a[0], a[1:], Moments(mean, var), size=Size(*size), relu=relu, pool=pool,
             epsilon=NORM_EPSILON, keep=KEEP), x, scale, shift, has_aux=True)
     return (y, *moments, *back(pull))
 
 
-def _xla(arrays, size, relu):
-    """The same by the module, with its masks."""
+def _xla(arrays, size, relu, pool=1):
+    """The same by the module, with its masks, and the pairwise maxima."""
     x, scale, shift, mean, var, pull = arrays
     whole = Size(*size)
     pixels = spatial_mask(whole, x.shape[:3])
@@ -70,14 +70,26 @@ def _xla(arrays, size, relu):
             jnp.where(pixels & there, x, 0.0), size[1] * size[2], True,
             mutable=['batch_stats'])
         y = jnp.where(pixels & there, y, 0.0)
-        return jax.nn.relu(y) if relu else y, tuple(
+        y = lowering.max_pool(jax.nn.relu(y) if relu else y, pool)
+        small = Size(size[0], size[1] // pool, size[2] // pool)
+        return jnp.where(spatial_mask(small, y.shape[:3]), y, 0.0), tuple(
             stats['batch_stats'][name] for name in ('mean', 'var'))
 
     y, back, moments = jax.vjp(apply, x, scale, shift, has_aux=True)
     return (y, *moments, *back(pull))
 
 
-def _expected(arrays, size, relu):
+def _unpooled(y, pull, pool):
+    """What arrives at a map [h, w, B] through the maxima of its windows."""
+    found = np.zeros(y.shape)
+    for i, j, b in np.ndindex(y.shape[0] // pool, y.shape[1] // pool, y.shape[2]):
+        window = y[i * pool:(i + 1) * pool, j * pool:(j + 1) * pool, b]
+        row, column = np.unravel_index(window.argmax(), window.shape)
+        found[i * pool + row, j * pool + column, b] = pull[i, j, b]
+    return found
+
+
+def _expected(arrays, size, relu, pool=1):
     """The same in float64, map by map."""
     x, scale, shift, mean, var, pull = (a.astype(np.float64) for a in arrays)
     y, to_x = np.zeros_like(x), np.zeros_like(x)
@@ -91,12 +103,16 @@ def _expected(arrays, size, relu):
         deviation = np.sqrt(own.var() + NORM_EPSILON)
         standard = (own - own.mean()) / deviation
         y[part] = scale[c] * standard + shift[c]
-        g = pull[part] * ((y[part] > 0) | (not relu))
+        g = _unpooled(y[part], pull[c], pool) * ((y[part] > 0) | (not relu))
         y[part] = np.maximum(y[part], 0) if relu else y[part]
         to_shift[c], to_scale[c] = g.sum(), (g * standard).sum()
         to_x[part] = scale[c] / deviation * (
             g - to_shift[c] / count - standard * to_scale[c] / count)
-    return y, mean, var, to_x, to_scale, to_shift
+    small = np.zeros(pull.shape)
+    rows, columns = size[1] // pool, size[2] // pool
+    small[:, :rows, :columns] = y[:, :rows * pool, :columns * pool].reshape(
+        len(y), rows, pool, columns, pool, y.shape[-1]).max((2, 4))
+    return small, mean, var, to_x, to_scale, to_shift
 
 
 def _assert_close(ours, theirs, tolerance=1e-5):
@@ -106,23 +122,43 @@ def _assert_close(ours, theirs, tolerance=1e-5):
         np.testing.assert_allclose(a / most, b / most, rtol=0, atol=tolerance)
 
 
-@functools.partial(jax.jit, static_argnums=2)
-def _one(arrays, size, relu=True):
-    return _kernel(arrays, size, relu)
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _one(arrays, size, relu=True, pool=1):
+    return _kernel(arrays, size, relu, pool)
 
 
-@pytest.mark.parametrize(
-    'batch, relu', [(5, True), (16, False), (33, True), (130, True)])
-def test_outputs_moments_and_gradients_equal_those_in_float64(batch, relu):
-    arrays = _layer(batch)
-    for size in _sizes(30):
-        _assert_close(_one(arrays, size, relu), _expected(arrays, size, relu))
+@pytest.mark.parametrize('batch, relu, pool, sizes', [
+    (5, True, 1, 30), (16, False, 1, 30), (33, True, 1, 30), (130, True, 1, 30),
+    (5, True, 2, 12), (33, False, 2, 6), (18, True, 3, 8)])
+def test_outputs_moments_and_gradients_equal_those_in_float64(
+        batch, relu, pool, sizes):
+    arrays = _layer(batch, pool=pool)
+    for size in _sizes(sizes):
+        _assert_close(_one(arrays, size, relu, pool),
+                      _expected(arrays, size, relu, pool))
 
 
-def test_outputs_moments_and_gradients_equal_those_of_xla():
-    arrays, xla = _layer(33), jax.jit(functools.partial(_xla, relu=True))
+@pytest.mark.parametrize('pool', [1, 2])
+def test_outputs_moments_and_gradients_equal_those_of_xla(pool):
+    arrays = _layer(33, pool=pool)
+    xla = jax.jit(functools.partial(_xla, relu=True, pool=pool))
     for size in _sizes(10):
-        _assert_close(_one(arrays, size, True), xla(arrays, size))
+        _assert_close(_one(arrays, size, True, pool), xla(arrays, size))
+
+
+def test_a_gradient_is_shared_by_equal_maxima_as_by_those_of_jnp():
+    """Of a window of equal pixels each maximum halves what arrives: 1/8, 1/8, 1/4, 1/2.
+    No gradient reaches them through a norm of equal pixels, but its shift has it all."""
+    x = np.zeros((1, 2, 4, 8), np.float32)
+    x[0, :, 2:] = np.arange(2 * 2 * 8).reshape(2, 2, 8)
+    arrays = (x, np.ones(1, np.float32), np.ones(1, np.float32), np.zeros(1, np.float32),
+              np.ones(1, np.float32), np.ones((1, 1, 2, 8), np.float32))
+    size = np.array([1, 2, 4], np.int32)
+    ours, theirs = _one(arrays, size, False, 2), jax.jit(functools.partial(
+        _xla, relu=False, pool=2))(arrays, size)
+    _assert_close(ours, theirs)
+    assert len(np.unique(np.round(ours[3][0, :, :2, 0], 5))) == 3
+    np.testing.assert_allclose(ours[5], 16.0)
 
 
 def _same(ours, theirs):
@@ -147,20 +183,23 @@ def test_vmap_and_scan_give_the_bits_of_single_calls():
     _same([leaf[3] for leaf in shared], alone)
 
 
-def test_padding_changes_no_bit_and_is_never_read():
-    arrays = _layer(33)
+@pytest.mark.parametrize('pool', [1, 2])
+def test_padding_changes_no_bit_and_is_never_read(pool):
+    arrays = _layer(33, pool=pool)
     maps, height, width, _ = arrays[0].shape
     size = np.array([maps, height, width], np.int32)
     beyond = lambda a: np.pad(
-        a, [(0, 2), (0, 1), (0, 3), (0, 0)][:a.ndim], constant_values=np.nan)
-    wide = tuple(map(beyond, arrays))
-    exact, padded = _one(arrays, size, True), _one(wide, size, True)
+        a, [(0, 2), (0, pool), (0, 3), (0, 0)][:a.ndim], constant_values=np.nan)
+    wide = *map(beyond, arrays[:-1]), np.pad(
+        arrays[-1], [(0, 2), (0, 1), (0, (width + 3) // pool - width // pool), (0, 0)],
+        constant_values=np.nan)
+    exact, padded = _one(arrays, size, True, pool), _one(wide, size, True, pool)
     for a, b in zip(exact, padded, strict=True):
         cut = tuple(slice(n) for n in a.shape)
         np.testing.assert_array_equal(a, b[cut])
         if a.ndim == 4:
             assert not np.any(np.delete(b, np.s_[:maps], 0))
-            assert not np.any(np.delete(b, np.s_[:width], 2))
+            assert not np.any(np.delete(b, np.s_[:a.shape[2]], 2))
 
 
 def test_threads_change_no_bit_and_nan_stays():
