@@ -45,17 +45,18 @@ SPARSE_JAX_INLINE void over_windows(const Maps& s, int64_t row, Body&& body) {
          row * s.pooled_row() + column * s.batch);
 }
 
-// y: [height / pool, width / pool, batch], the maxima of value(x) by `value(read, n)`;
-// 0 beyond the true windows.
+// y: [height / pool, width / pool, batch], the maxima of value(x); 0 beyond the true
+// windows.
 template <typename Value>
-SPARSE_JAX_INLINE void max_pool(const Maps& s, float* y, Value&& value) {
+SPARSE_JAX_INLINE void max_pool(const Maps& s, const float* x, float* y, Value&& value) {
   const int64_t rows = s.true_height / s.pool, area = s.pool * s.pool;
   for (int64_t row = 0; row < rows; ++row) {
     over_windows(s, row, [&](int64_t window, int64_t pooled) SPARSE_JAX_ALWAYS {
       over_vectors(s.batch, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
-        Floats most = value(read, window + n);
+        const float* from = x + window + n;
+        Floats most = value(read(from));
         for (int64_t t = 1; t < area; ++t)
-          most = larger(most, value(read, window + s.inside(t) + n));
+          most = larger(most, value(read(from + s.inside(t))));
         write(y + pooled + n, most);
       });
     });
@@ -65,25 +66,62 @@ SPARSE_JAX_INLINE void max_pool(const Maps& s, float* y, Value&& value) {
   std::fill(y + rows * s.pooled_row(), y + s.pooled_plane(), 0.0f);
 }
 
-// One window on the way back, some images of it: `out` has what arrives at its pixels.
-// The maxima so far wait there until their turn.
-template <typename Value, typename Read, typename Write>
-SPARSE_JAX_INLINE void unpool(const Maps& s, Floats gradient, float* out, int64_t n,
-                              Value&& value, Read&& read, Write&& write) {
+// One window of two by two on the way back: calls give(t, value's input, what arrives).
+template <typename Value, typename Read, typename Give>
+SPARSE_JAX_INLINE void unpool_four(const Maps& s, Floats gradient, const float* x,
+                                   Value&& value, Read&& read, Give&& give) {
+  Floats input[4], own[4];
+  SPARSE_JAX_UNROLL for (int t = 0; t < 4; ++t) {
+    input[t] = read(x + s.inside(t));
+    own[t] = value(input[t]);
+  }
+  const Floats most = larger(own[0], own[1]), more = larger(most, own[2]);
+  const Floats last = to_second(gradient, more, own[3]);
+  const Floats third = to_second(gradient - last, most, own[2]);
+  const Floats both = gradient - last - third;
+  const Floats second = to_second(both, own[0], own[1]);
+  const Floats arriving[4] = {both - second, second, third, last};
+  SPARSE_JAX_UNROLL for (int t = 0; t < 4; ++t) give(t, input[t], arriving[t]);
+}
+
+// A window of any size. `out`: of the map, where maxima so far wait for their turn.
+template <typename Value, typename Read, typename Write, typename Give>
+SPARSE_JAX_INLINE void unpool(const Maps& s, Floats gradient, const float* x, float* out,
+                              Value&& value, Read&& read, Write&& write, Give&& give) {
   const int64_t area = s.pool * s.pool;
-  Floats most = value(read, n);
+  Floats most = value(read(x));
   for (int64_t t = 1; t < area; ++t) {
-    write(out + n + s.inside(t), most);
-    most = larger(most, value(read, n + s.inside(t)));
+    write(out + s.inside(t), most);
+    most = larger(most, value(read(x + s.inside(t))));
   }
   for (int64_t t = area - 1; t > 0; --t) {
-    float* own = out + n + s.inside(t);
-    const Floats taken =
-        to_second(gradient, read(own), value(read, n + s.inside(t)));
-    write(own, taken);
+    const Floats input = read(x + s.inside(t));
+    const Floats taken = to_second(gradient, read(out + s.inside(t)), value(input));
+    give(t, input, taken);
     gradient -= taken;
   }
-  write(out + n, gradient);
+  give(0, read(x), gradient);
+}
+
+// Calls give(t, write, place, input, what arrives) for every pixel of the windows of one
+// row, some images at a time; places in the map that no window has are left alone.
+template <typename Value, typename Give>
+SPARSE_JAX_INLINE void unpool_row(const Maps& s, int64_t row, const float* x,
+                                  const float* gradient, float* out, Value&& value,
+                                  Give&& give) {
+  over_windows(s, row, [&](int64_t window, int64_t pooled) SPARSE_JAX_ALWAYS {
+    over_vectors(s.batch, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
+      const int64_t first = window + n;
+      const auto pixel = [&](int64_t t, Floats input, Floats arriving) SPARSE_JAX_ALWAYS {
+        write(out + first + s.inside(t), give(t, input, arriving));
+      };
+      const Floats own = read(gradient + pooled + n);
+      if (s.pool == 2)
+        unpool_four(s, own, x + first, value, read, pixel);
+      else
+        unpool(s, own, x + first, out + first, value, read, write, pixel);
+    });
+  });
 }
 
 }  // namespace sparse_jax

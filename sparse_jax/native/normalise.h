@@ -47,14 +47,20 @@ SPARSE_JAX_INLINE Floats through(Floats gradient, Floats value) {
   return value > zero ? gradient : zero;
 }
 
-// body(first, second, read, n) over the vectors of a run, with the sums of what it adds.
 struct Sums {
   double first = 0, second = 0;
 };
 
+constexpr int kChains = 4;  // hide the latency of an addition
+
+SPARSE_JAX_INLINE void add_chains(const Floats* first, const Floats* second, Sums* sums) {
+  sums->first += lanes_of((first[0] + first[1]) + (first[2] + first[3]));
+  sums->second += lanes_of((second[0] + second[1]) + (second[2] + second[3]));
+}
+
+// body(first, second, read, n) over the vectors of a run, with the sums of what it adds.
 template <typename Body>
 SPARSE_JAX_INLINE void add_run(int64_t count, Sums* sums, Body&& body) {
-  constexpr int kChains = 4;  // hide the latency of an addition
   Floats first[kChains] = {}, second[kChains] = {};
   const auto whole = [](const float* from) SPARSE_JAX_ALWAYS { return load(from); };
   int64_t n = 0;
@@ -65,8 +71,7 @@ SPARSE_JAX_INLINE void add_run(int64_t count, Sums* sums, Body&& body) {
   if (const int64_t rest = count - n; rest > 0)
     body(&first[0], &second[0],
          [rest](const float* from) SPARSE_JAX_ALWAYS { return load_part(from, rest); }, n);
-  sums->first += lanes_of((first[0] + first[1]) + (first[2] + first[3]));
-  sums->second += lanes_of((second[0] + second[1]) + (second[2] + second[3]));
+  add_chains(first, second, sums);
 }
 
 // Sum and sum of squares of a map.
@@ -123,15 +128,15 @@ inline void normalise(const Maps& s, const Norm& norm, const NormArrays& a) {
     }
     const float factor = a.scale[map] * deviation;
     const Line line{factor, a.shift[map] - own * factor};
-    const auto value = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
-      const Floats own = at_line(read(x + n), line);
+    const auto value = [&](Floats input) SPARSE_JAX_ALWAYS {
+      const Floats own = at_line(input, line);
       return norm.relu ? positive(own) : own;
     };
     if (s.pool > 1)
-      max_pool(s, y, value);
+      max_pool(s, x, y, value);
     else
       over_pixels(s, y, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
-        write(y + n, value(read, n));
+        write(y + n, value(read(x + n)));
       });
   }
 }
@@ -142,17 +147,43 @@ struct NormGradientArrays {
   float *out, *scale_out, *shift_out;
 };
 
-// `out`: what arrives at a map's true pixels through the windows after them.
-template <typename Value>
-SPARSE_JAX_INLINE void unpool_map(const Maps& s, const float* gradient, float* out,
-                                  Value&& value) {
-  std::fill(out, out + s.true_height * s.row(), 0.0f);
-  for (int64_t row = 0; row < s.true_height / s.pool; ++row)
-    over_windows(s, row, [&](int64_t window, int64_t pooled) SPARSE_JAX_ALWAYS {
-      over_vectors(s.batch, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
-        unpool(s, read(gradient + pooled + n), out, window + n, value, read, write);
-      });
+// Of what arrives at a map's normalised pixels, and of its product with the centred input.
+template <typename Arriving>
+SPARSE_JAX_INLINE Sums sums_of(const Maps& s, const float* x, float mean,
+                               Arriving&& arriving) {
+  Sums sums;
+  for (int64_t row = 0; row < s.true_height; ++row)
+    add_run(s.run(), &sums, [&, begin = row * s.row()](
+        Floats* first, Floats* second, auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
+      const Floats value = arriving(read, begin + n);
+      *first += value;
+      *second += value * (read(x + begin + n) - mean);
     });
+  return sums;
+}
+
+// The same where windows come after the pixels. `out`: what arrives, on the true pixels.
+inline Sums pooled_sums(const Maps& s, bool relu, Line line, float mean, const float* x,
+                        const float* gradient, float* out) {
+  Sums sums;
+  const auto value = [=](Floats input) SPARSE_JAX_ALWAYS {
+    const Floats own = at_line(input, line);
+    return relu ? positive(own) : own;
+  };
+  if (s.true_height % s.pool || s.true_width % s.pool)
+    std::fill(out, out + s.true_height * s.row(), 0.0f);
+  for (int64_t row = 0; row < s.true_height / s.pool; ++row) {
+    Floats first[kChains] = {}, second[kChains] = {};
+    unpool_row(s, row, x, gradient, out, value,
+               [&](int64_t t, Floats input, Floats own) SPARSE_JAX_ALWAYS {
+      if (relu) own = through(own, at_line(input, line));
+      first[t % kChains] += own;
+      second[t % kChains] += own * (input - mean);
+      return own;
+    });
+    add_chains(first, second, &sums);
+  }
+  return sums;
 }
 
 inline void normalise_gradient(const Maps& s, const Norm& norm,
@@ -168,26 +199,14 @@ inline void normalise_gradient(const Maps& s, const Norm& norm,
     const float mean = a.saved[map], deviation = a.saved[s.maps + map];
     const float factor = a.scale[map] * deviation;
     const Line line{factor, a.shift[map] - mean * factor};
-    const auto value = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
-      const Floats own = at_line(read(x + n), line);
-      return norm.relu ? positive(own) : own;
-    };
-    if (s.pool > 1) {
-      unpool_map(s, gradient, out, value);
-      gradient = out;
-    }
     const auto arriving = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
+      if (s.pool > 1) return read(out + n);
       const Floats own = read(gradient + n);
       return norm.relu ? through(own, at_line(read(x + n), line)) : own;
     };
-    Sums sums;  // of what arrives, and of its product with the centred input
-    for (int64_t row = 0; row < s.true_height; ++row)
-      add_run(s.run(), &sums, [&, begin = row * s.row()](
-          Floats* first, Floats* second, auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
-        const Floats value = arriving(read, begin + n);
-        *first += value;
-        *second += value * (read(x + begin + n) - mean);
-      });
+    const Sums sums = s.pool > 1
+        ? pooled_sums(s, norm.relu, line, mean, x, gradient, out)
+        : sums_of(s, x, mean, arriving);
     a.shift_out[map] = static_cast<float>(sums.first);
     a.scale_out[map] = static_cast<float>(sums.second * deviation);
     // The centred input comes first: x times a slope would cancel where means are large.
