@@ -1,5 +1,5 @@
-"""Batch norm of batch-minor activations, with the ReLU and the maximum over windows after
-it, as calls on a CPU.
+"""Batch norm of batch-minor activations, with the ReLU and the pool after it, as calls
+on a CPU.
 
 `normalise` is pure, may be jitted, vmapped, scanned and differentiated once in reverse.
 XLA makes some ten kernels of what is one call here; compiling them takes longer than
