@@ -16,6 +16,7 @@ from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.ops import Node, Size, lowering
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.size import spatial_mask
+from sparse_jax.space.architecture import Graph
 
 
 class SparseNet(nn.Module):
@@ -179,17 +180,29 @@ def abstract(skeleton: Skeleton) -> dict:
 
 def prepare_images(skeleton: Skeleton, images: jax.Array) -> jax.Array:
     """Normalised images [N, H, W, C] -> [N, c, h, w] after the input down-sampling."""
-    graph = skeleton.graph
     x = jnp.moveaxis(jnp.asarray(images, jnp.float32), -1, 1)
+    return _shrunk(skeleton.graph, x, 1)
+
+
+def prepare_batch(skeleton: Skeleton, images: jax.Array) -> jax.Array:
+    """`prepare_images` with the batch innermost, [C, H, W, B] -> [c, h, w, B]."""
+    return _shrunk(skeleton.graph, images, 0)
+
+
+def _shrunk(graph: Graph, x: jax.Array, depth: int) -> jax.Array:
+    """After the input down-sampling; `depth`: axis of the colours, height and width
+    come after it."""
     if graph.squeeze_depth:
-        x = x.max(axis=1, keepdims=True)
+        x = x.max(axis=depth, keepdims=True)
     if graph.downsample > 1:
         _, height, width = graph.image_shape()
         rate = graph.downsample
-        x = x[:, :, : height * rate, : width * rate]
-        x = x.reshape(len(x), x.shape[1], height, rate, width, rate)
-        average = graph.downsample_type == 'average'
-        x = x.mean(axis=(3, 5)) if average else x.max(axis=(3, 5))
+        before, after = x.shape[:depth + 1], x.shape[depth + 3:]
+        whole = (slice(None),) * (depth + 1)
+        x = x[(*whole, slice(height * rate), slice(width * rate))]
+        x = x.reshape(*before, height, rate, width, rate, *after)
+        average, axes = graph.downsample_type == 'average', (depth + 2, depth + 4)
+        x = x.mean(axis=axes) if average else x.max(axis=axes)
     return x
 
 

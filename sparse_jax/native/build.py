@@ -40,6 +40,8 @@ DIRECT = ('correlate.h', 'kernel_gradient.h', 'noise.h', 'vectors.h', 'calls.cc'
 """Sources of the direct convolutions."""
 NORM = ('max_pool.h', 'normalise.h', 'vectors.h', 'norm_calls.cc')
 """Sources of the batch norm."""
+IMAGES = ('images.h', 'image_calls.cc')
+"""Sources of the choice of images."""
 
 
 def digest(sources: Sequence[str] = ()) -> str:

@@ -14,7 +14,7 @@ import logging
 import jax
 import jax.numpy as jnp
 
-from sparse_jax.native import build, direct
+from sparse_jax.native import build, direct, images
 from sparse_jax.native import norm as norms
 from sparse_jax.ops.product import operand, product, sums
 from sparse_jax.ops.size import Size
@@ -94,7 +94,7 @@ def kernels(conv: str) -> str:
 
 def targets(conv: str) -> tuple[str, ...]:
     """Custom calls that programs of a form may have, known to XLA from now on."""
-    found = direct.targets() if conv in DIRECT else ()
+    found = direct.targets() + images.targets() if conv in DIRECT else ()
     return found + (norms.targets() if conv == 'direct-norm' else ())
 
 
@@ -144,6 +144,11 @@ def uses_groups(conv: str, kernel: jax.Array) -> bool:
     """Whether a kernel [..., k, k] is convolved by `ops.grouped`; one of 1x1 is a
     matrix product in every form."""
     return conv == 'grouped' and kernel.shape[-1] > 1
+
+
+def takes_images(conv: str, whole: jax.Array) -> bool:
+    """Whether the images of a step are chosen by `native.images`."""
+    return uses_direct(conv, whole) and images.available()
 
 
 def direct_product(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:

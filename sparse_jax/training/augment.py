@@ -34,33 +34,32 @@ def suited(augment: Augment, name: str, input_shape: tuple[int, int, int]) -> Au
     return Augment(shift, flip)
 
 
-def taken(
-    seed: jax.Array, step: jax.Array, images: jax.Array, rows: jax.Array,
+def places(
+    seed: jax.Array, step: jax.Array, count: int, size: tuple[int, int],
     augment: Augment,
-) -> jax.Array:
-    """The images of a step, each moved and mirrored in its own way.
+) -> tuple[jax.Array, jax.Array]:
+    """Where the pixels of a step's images are read, each image in its own way.
 
     Args:
       seed: [2] uint32, of the training's order of images: all candidates of a batch
         see the same pictures, which are read once.
       step: [] number of the step.
-      images: [N, H, W, C] at full resolution.
-      rows: [B] which of them.
-      augment: how far; static.
+      count: B, the images of a step.
+      size: (H, W) of an image at full resolution.
+      augment: how far it is moved, and whether it is mirrored; static.
 
     Returns:
-      [B, H, W, C].
+      [B, H] rows and [B, W] columns, int32.
     """
-    count, (height, width) = len(rows), images.shape[1:3]
     index = (step.astype(jnp.uint32) * np.uint32(count)
              + jnp.arange(count, dtype=jnp.uint32))
     word = counter_noise.bits(seed, index)
-    y, x = (_moved(part, augment.shift, size)
-            for part, size in ((word, height), (word >> 12, width)))
+    y, x = (_moved(part, augment.shift, side)
+            for part, side in ((word, size[0]), (word >> 12, size[1])))
     if augment.flip == 'on':
         mirrored = (word >> 31 == 1)[:, None]
-        x = jnp.where(mirrored, width - 1 - x, x)
-    return images[rows[:, None, None], y[:, :, None], x[:, None, :]]
+        x = jnp.where(mirrored, size[1] - 1 - x, x)
+    return y, x
 
 
 def _moved(word: jax.Array, shift: int, size: int) -> jax.Array:

@@ -1,5 +1,6 @@
 """A whole training run of one candidate, as one scan over resident data."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -8,10 +9,12 @@ import jax.numpy as jnp
 from sparse_jax import counter_noise
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
+from sparse_jax.native.images import gathered, take
+from sparse_jax.ops import lowering
 from sparse_jax.ops.arrays import library_of
 from sparse_jax.training import gradual
 from sparse_jax.training.aim import aimed
-from sparse_jax.training.augment import taken
+from sparse_jax.training.augment import places
 from sparse_jax.training.class_weights import weights_of
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
@@ -167,17 +170,33 @@ def _batches(
     skeleton, augment = procedure.skeleton, procedure.config.augment
     if not augment.changes:
         small = network.prepare_images(skeleton, images)
-        return lambda step, rows: jnp.moveaxis(small[rows], 0, -1)
+        return functools.partial(_unchanged, small, procedure.conv)
     whole = jnp.asarray(images, jnp.float32)
     if skeleton.graph.squeeze_depth:
         whole = whole.max(axis=-1, keepdims=True)
     seed = counter_noise.derive(order_seed, 'augment')
 
     def changed(step: jax.Array, rows: jax.Array) -> jax.Array:
-        chosen = taken(seed, step, whole, rows, augment)
-        return jnp.moveaxis(network.prepare_images(skeleton, chosen), 0, -1)
+        size = (whole.shape[1], whole.shape[2])
+        ys, xs = places(seed, step, len(rows), size, augment)
+        if lowering.takes_images(procedure.conv, whole):
+            return network.prepare_batch(skeleton, take(whole, rows, ys, xs))
+        chosen = network.prepare_images(skeleton, gathered(whole, rows, ys, xs))
+        return jnp.moveaxis(chosen, 0, -1)
 
     return changed
+
+
+def _unchanged(
+    images: jax.Array, conv: str, step: jax.Array, rows: jax.Array
+) -> jax.Array:
+    """Images [N, c, h, w] that are read as they are -> [c, h, w, B]."""
+    del step
+    if not lowering.takes_images(conv, images):
+        return jnp.moveaxis(images[rows], 0, -1)
+    only = jnp.zeros((len(rows), 1), jnp.int32)
+    numbers = images.reshape(len(images), 1, 1, -1)
+    return take(numbers, rows, only, only).reshape(*images.shape[1:], -1)
 
 
 def diverged(state: TrainState) -> jax.Array:

@@ -1,5 +1,6 @@
 """Augmentation against pictures moved one by one in NumPy."""
 
+import dataclasses
 import functools
 
 import jax
@@ -9,6 +10,8 @@ import pytest
 
 from sparse_jax import counter_noise
 from sparse_jax.model import network
+from sparse_jax.native.images import gathered
+from sparse_jax.ops import lowering
 from sparse_jax.pruning import no_pruning
 from sparse_jax.space.architecture import Graph, Node
 from sparse_jax.training import (
@@ -18,7 +21,7 @@ from sparse_jax.training import (
     TrainData,
     train,
 )
-from sparse_jax.training.augment import suited, taken
+from sparse_jax.training.augment import places, suited
 from tests import sampled
 
 SEED = jnp.array([12, 345], jnp.uint32)
@@ -28,6 +31,12 @@ SHIFT = 2
 def _pictures(count=64, side=8, channels=3):
     rng = np.random.default_rng(0)
     return rng.normal(size=(count, side, side, channels)).astype(np.float32)
+
+
+def taken(seed, step, images, rows, augment):
+    """Images [N, H, W, C] of a step, [B, H, W, C]."""
+    return gathered(images, rows, *places(
+        seed, step, len(rows), images.shape[1:3], augment))
 
 
 def _versions(image, shift):
@@ -88,11 +97,11 @@ GRAPH = Graph((8, 8, 2), 2, True, (
 
 
 @functools.cache
-def _training(augment):
+def _training(augment, conv='patches'):
     """images [N, 8, 8, 2] -> losses of two epochs; one program for all images."""
     skeleton, candidate = sampled.unpadded(GRAPH)
     config = TrainConfig(epochs=2, batch_size=8, augment=augment)
-    procedure = Procedure(skeleton, no_pruning(), config)
+    procedure = Procedure(skeleton, no_pruning(), config, conv)
     candidate = candidate._replace(learning_rate=np.float32(0.01))
     state = sampled.started(procedure, candidate)
     labels = lambda images: np.arange(len(images), dtype=np.int32) % 3
@@ -115,6 +124,27 @@ def test_what_looks_the_same_trains_the_same():
     plain = np.broadcast_to(images[:, :1, :1], images.shape)
     np.testing.assert_array_equal(_losses(plain, none), _losses(plain, Augment(3)))
     assert abs(_losses(images, none) - _losses(images, Augment(1))).max() > 1e-3
+
+
+@pytest.mark.skipif(not lowering.runs_here('direct'), reason='no C++ compiler')
+@pytest.mark.parametrize('augment', [Augment(), Augment(2, 'on')])
+def test_direct_convolutions_see_the_same_pictures(augment):
+    images = _pictures(24, channels=2)
+    np.testing.assert_allclose(
+        _training(augment, 'direct')(images), _losses(images, augment), rtol=1e-5)
+
+
+@pytest.mark.parametrize('kind', ['max', 'average'])
+def test_batches_are_down_sampled_as_images_are(kind):
+    """Of 7 x 9 pixels, three at a time, the last ones of both sides are left out."""
+    graph = dataclasses.replace(
+        GRAPH, input_shape=(7, 10, 2), downsample=3, downsample_type=kind)
+    skeleton, _ = sampled.unpadded(graph)
+    images = np.random.default_rng(0).normal(size=(5, 7, 10, 2)).astype(np.float32)
+    ours = network.prepare_batch(skeleton, images.transpose(3, 1, 2, 0))
+    theirs = network.prepare_images(skeleton, images)
+    assert ours.shape[1:] == (2, 3, 5)
+    np.testing.assert_allclose(np.moveaxis(ours, -1, 0), theirs, rtol=1e-6)
 
 
 def test_pictures_move_before_they_are_down_sampled():

@@ -1,0 +1,71 @@
+"""Images of a step, chosen, moved and turned to batch-minor in one call on a CPU.
+
+XLA gathers them first and transposes them then, each pixel from a line of memory of its
+own.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from sparse_jax.native import build, calls
+
+NAMES = ('take_images',)
+
+
+@jax.custom_vjp
+def take(
+    images: jax.Array, rows: jax.Array, ys: jax.Array, xs: jax.Array
+) -> jax.Array:
+    """Images by their number, pixels by their place, as `gathered`.
+
+    Args:
+      images: [N, H, W, C] float32.
+      rows: [B] int32 which of them, in [0, N): not checked.
+      ys, xs: [B, H'] and [B, W'] int32 the row and the column that each pixel is read
+        from, inside the image: not checked.
+
+    Returns:
+      [C, H', W', B].
+    """
+    shape = (images.shape[-1], ys.shape[1], xs.shape[1], len(rows))
+    return calls.call('take_images', _digest(), jax.ShapeDtypeStruct(
+        shape, images.dtype), vmap_method='sequential')(images, rows, ys, xs)
+
+
+def gathered(
+    images: jax.Array, rows: jax.Array, ys: jax.Array, xs: jax.Array
+) -> jax.Array:
+    """The same by operations of XLA: [N, H, W, C] -> [B, H', W', C]."""
+    return images[rows[:, None, None], ys[:, :, None], xs[:, None, :]]
+
+
+def _forward(
+    images: jax.Array, rows: jax.Array, ys: jax.Array, xs: jax.Array
+) -> tuple:
+    return take(images, rows, ys, xs), (images, rows, ys, xs)
+
+
+def _backward(residuals: tuple, gradient: jax.Array) -> tuple:
+    images, *places = residuals
+    _, back = jax.vjp(lambda a: gathered(a, *places), images)
+    return *back(jnp.moveaxis(gradient, (0, -1), (-1, 0))), None, None, None
+
+
+take.defvjp(_forward, _backward)
+
+
+def available() -> bool:
+    """Whether the call is built and known to XLA; tries when first asked."""
+    return calls.register(NAMES, _digest())
+
+
+def targets() -> tuple[str, ...]:
+    """Names of the custom calls, known to XLA from now on; builds when first asked."""
+    return calls.targets(NAMES, _digest())
+
+
+@functools.cache
+def _digest() -> str:
+    return build.digest(build.IMAGES)
