@@ -194,8 +194,8 @@ def print_summary(setup: Setup, study: Study) -> None:
     total = lambda name: sum(getattr(r, name) or 0.0 for r in rounds)
     tables.line(console, f'XLA training programs: {programs} compiled, '
                          f'{trained / max(programs, 1):.1f} candidates each, '
-                         f'{total("compile_seconds") / max(programs, 1):.1f} s of '
-                         'compiling per structure')
+                         f'{total("compile_seconds") / max(programs, 1):.1f} s '
+                         'each while others train')
     tables.line(
         console,
         f'seconds: compile {total("compile_seconds"):.0f} (overlaps training), '

@@ -1,6 +1,5 @@
 """A whole training run of one candidate, as one scan over resident data."""
 
-import functools
 from collections.abc import Callable
 
 import jax
@@ -9,8 +8,6 @@ import jax.numpy as jnp
 from sparse_jax import counter_noise
 from sparse_jax.model import network, sizes
 from sparse_jax.model.skeleton import Candidate
-from sparse_jax.native.images import gathered, take
-from sparse_jax.ops import lowering
 from sparse_jax.ops.arrays import library_of
 from sparse_jax.training import gradual
 from sparse_jax.training.aim import aimed
@@ -18,6 +15,7 @@ from sparse_jax.training.augment import places
 from sparse_jax.training.class_weights import weights_of
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.reading import reader
 from sparse_jax.training.schedules import with_price
 from sparse_jax.training.step import (
     Schedule,
@@ -162,41 +160,15 @@ def train(
 def _batches(
     procedure: Procedure, images: jax.Array, order_seed: jax.Array
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """(step, rows [B]) -> images [c, h, w, B] as the network reads them.
-
-    Without augmentation all images are down-sampled before the first step; with it
-    every batch is, once its images have been changed at full resolution.
-    """
-    skeleton, augment = procedure.skeleton, procedure.config.augment
+    """(step, rows [B]) -> images [c, h, w, B] as the network reads them."""
+    augment = procedure.config.augment
+    read = reader(procedure.skeleton, procedure.conv, images)
     if not augment.changes:
-        small = network.prepare_images(skeleton, images)
-        return functools.partial(_unchanged, small, procedure.conv)
-    whole = jnp.asarray(images, jnp.float32)
-    if skeleton.graph.squeeze_depth:
-        whole = whole.max(axis=-1, keepdims=True)
+        return lambda step, rows: read(rows, None)
     seed = counter_noise.derive(order_seed, 'augment')
-
-    def changed(step: jax.Array, rows: jax.Array) -> jax.Array:
-        size = (whole.shape[1], whole.shape[2])
-        ys, xs = places(seed, step, len(rows), size, augment)
-        if lowering.takes_images(procedure.conv, whole):
-            return network.prepare_batch(skeleton, take(whole, rows, ys, xs))
-        chosen = network.prepare_images(skeleton, gathered(whole, rows, ys, xs))
-        return jnp.moveaxis(chosen, 0, -1)
-
-    return changed
-
-
-def _unchanged(
-    images: jax.Array, conv: str, step: jax.Array, rows: jax.Array
-) -> jax.Array:
-    """Images [N, c, h, w] that are read as they are -> [c, h, w, B]."""
-    del step
-    if not lowering.takes_images(conv, images):
-        return jnp.moveaxis(images[rows], 0, -1)
-    only = jnp.zeros((len(rows), 1), jnp.int32)
-    numbers = images.reshape(len(images), 1, 1, -1)
-    return take(numbers, rows, only, only).reshape(*images.shape[1:], -1)
+    _, height, width, _ = images.shape
+    return lambda step, rows: read(rows, places(
+        seed, step, len(rows), (height, width), augment))
 
 
 def diverged(state: TrainState) -> jax.Array:

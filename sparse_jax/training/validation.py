@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from sparse_jax.model import deploy, network
+from sparse_jax.model import deploy
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
+from sparse_jax.training.reading import Reader, reader
 from sparse_jax.training.step import TrainState
 
 AT_ONCE = 256
@@ -50,10 +51,11 @@ def error_rate(
         own = (labels == jnp.arange(len(logits))[:, None]) & counted
         return jnp.stack([own & mistake, own]).sum(-1)
 
+    read = reader(skeleton, conv, data.images)
     if not balanced:
-        return _total(wrong, data, skeleton, chunk) / data.num_images()
+        return _total(wrong, data, read, chunk) / data.num_images()
     # Whole numbers until here: the chunks change nothing.
-    mistakes, images = _total(wrong, data, skeleton, chunk)
+    mistakes, images = _total(wrong, data, read, chunk)
     return (mistakes / jnp.maximum(images, 1)).sum() / (images > 0).sum()
 
 
@@ -104,12 +106,13 @@ def validation_loss(
         each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
         return jnp.where(counted, each, 0.0).sum()
 
-    return _total(entropy, data, procedure.skeleton, chunk) / data.num_images()
+    read = reader(procedure.skeleton, procedure.conv, data.images)
+    return _total(entropy, data, read, chunk) / data.num_images()
 
 
 def _total(
     total: Callable[[jax.Array, jax.Array, jax.Array], jax.Array], data: TrainData,
-    skeleton: Skeleton, chunk: int,
+    read: Reader, chunk: int,
 ) -> jax.Array:
     """Sum over all images of what `total` sums over a chunk.
 
@@ -120,12 +123,10 @@ def _total(
     chunk = min(chunk, num)
     padded = -(-num // chunk) * chunk
     rows = jnp.arange(padded).reshape(-1, chunk)
-    images = network.prepare_images(skeleton, data.images)
     labels = jnp.asarray(data.labels)
 
     def of_chunk(rows: jax.Array) -> jax.Array:
         inside = jnp.minimum(rows, num - 1)
-        x = jnp.moveaxis(images[inside], 0, -1)
-        return total(x, labels[inside], rows < num)
+        return total(read(inside, None), labels[inside], rows < num)
 
     return jax.lax.map(of_chunk, rows).sum(axis=0)
