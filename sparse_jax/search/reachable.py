@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
+import jax
 import numpy as np
 
 from sparse_jax import host_random
@@ -19,6 +20,8 @@ from sparse_jax.space.sparse_space import Space
 
 SCREENED = 256
 """Random points of which one at least must be able to meet the hard budgets."""
+FIRST = 8
+"""So many are drawn first: mostly one of them is."""
 ENOUGH = 3
 """Of them, as many are within what is asked at a size that is proposed."""
 SLACK = 2.0
@@ -48,8 +51,8 @@ def check_restricted(settings: Settings, space: Space) -> None:
 
 
 def check_budgets(
-    settings: Settings, aims: Objectives, space: Space, rows: np.ndarray,
-    refuses: Callable[[Graph], bool],
+    settings: Settings, aims: Objectives, space: Space,
+    sample: Callable[[jax.Array, int], np.ndarray], refuses: Callable[[Graph], bool],
 ) -> None:
     """Refuse limits and budgets that no network meets, rather than search for one.
 
@@ -57,7 +60,8 @@ def check_budgets(
       settings: for their limits.
       aims: for its hard budgets.
       space: the table.
-      rows: [N, D] random points of the search, `SCREENED` will do.
+      sample: (key, N) -> [N, D] random points of the search; few are drawn where one
+        of the first is admitted, as filled structures take long to find.
       refuses: whether an exact graph is refused before training.
 
     Raises:
@@ -65,8 +69,10 @@ def check_budgets(
         is one.
     """
     admits = lambda graph: not refuses(graph)
-    if any(map(admits, encoding.graphs(space, rows))):
-        return
+    for count in (FIRST, SCREENED):
+        rows = sample(host_random.root_key(0), count)
+        if any(map(admits, encoding.graphs(space, rows))):
+            return
     limits = to_tree(settings.limits)
     given = [f'limits.{name} {most}' for name, most in limits.items() if most]
     given += [f'budgets.{name} {most:g}' for name, most in aims.budgets]
@@ -74,7 +80,7 @@ def check_budgets(
     smaller = f', or smaller images: set --config.data.image_size={size}' * bool(size)
     raise ConfigError(
         f'config: {", ".join(given)}: not allowed together with this space; allowed: '
-        f'limits that one of {len(rows)} random networks is within before pruning, and '
+        f'limits that one of {SCREENED} random networks is within before pruning, and '
         f'budgets that it might meet after it{smaller}')
 
 

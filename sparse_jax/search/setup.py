@@ -139,8 +139,7 @@ def build(
     if settings.search.initial_design == 'filled':
         domain = prior._replace(sample=starts.design(
             settings, space, aims, evaluator.refuses, estimate))
-    random = domain.sample(host_random.root_key(0), reachable.SCREENED)
-    reachable.check_budgets(settings, aims, space, random, evaluator.refuses)
+    reachable.check_budgets(settings, aims, space, domain.sample, evaluator.refuses)
     make = functools.partial(
         make_algorithm, settings, sought, space=space, evaluator=evaluator,
         layout=algorithms.layout_of(prior))

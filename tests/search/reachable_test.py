@@ -3,7 +3,6 @@
 import functools
 import re
 
-import jax
 import numpy as np
 import pytest
 
@@ -34,14 +33,20 @@ def test_a_size_is_named_only_where_one_is_admitted():
 
 
 def test_budgets_out_of_reach_are_one_line_with_a_size():
-    rows = encoding.sample(jax.random.key(0), LARGE, 20)
-    settings = tiny_study.settings()
+    settings, drawn = tiny_study.settings(), []
+
+    def sample(key, count):
+        drawn.append(count)
+        return encoding.sample(key, LARGE, min(count, 20))
+
     check = lambda refuses: reachable.check_budgets(
-        settings, AIMS, LARGE, rows, refuses)
+        settings, AIMS, LARGE, sample, refuses)
     check(lambda graph: False)
+    assert drawn == [8]
     with pytest.raises(ConfigError, match=re.escape(
-            'one of 20 random networks')) as caught:
+            'one of 256 random networks')) as caught:
         check(lambda graph: not _small(graph))
+    assert drawn == [8, 8, 256]
     text = str(caught.value)
     assert text.endswith('smaller images: set --config.data.image_size=48')
     assert '\n' not in text
