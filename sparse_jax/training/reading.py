@@ -31,12 +31,12 @@ def reader(skeleton: Skeleton, conv: str, images: jax.Array) -> Reader:
     at_once = lowering.takes_images(conv, whole)
     if skeleton.graph.squeeze_depth:
         whole = whole.max(axis=-1, keepdims=True)
-    small = None if at_once else network.prepare_images(skeleton, images)
+    if at_once:
+        return lambda rows, places: network.prepare_batch(
+            skeleton, take(whole, rows, *(places or _own(whole, rows))))
+    small = network.prepare_images(skeleton, images)
 
     def read(rows: jax.Array, places: Places | None) -> jax.Array:
-        if at_once:
-            own = _own(whole, rows) if places is None else places
-            return network.prepare_batch(skeleton, take(whole, rows, *own))
         if places is None:
             return jnp.moveaxis(small[rows], 0, -1)
         chosen = network.prepare_images(skeleton, gathered(whole, rows, *places))
