@@ -243,7 +243,8 @@ class MaskedBatchNorm(nn.Module):
     ) -> jax.Array:
         """pixels: number of true pixels of one map.
 
-        kernel: in place of what is written here, in training.
+        kernel: in place of what is written here, in training, and of what comes next:
+          masks, ReLU and pool.
         """
         count = x.shape[0]
         scale = self.param('scale', nn.initializers.ones, (count,))

@@ -18,26 +18,27 @@ NAMES = ('take_images',)
 def take(
     images: jax.Array, rows: jax.Array, ys: jax.Array, xs: jax.Array
 ) -> jax.Array:
-    """Images by their number, pixels by their place, as `gathered`.
+    """Images by their number, pixels by their place: `gathered`, the batch last.
 
     Args:
       images: [N, H, W, C] float32.
-      rows: [B] int32 which of them, in [0, N): not checked.
-      ys, xs: [B, H'] and [B, W'] int32 the row and the column that each pixel is read
-        from, inside the image: not checked.
+      rows: [B] whole numbers, which of them; -1 and N are the first and the last.
+      ys, xs: [B, H'] and [B, W'] the row and the column that each pixel is read from;
+        what is outside is the nearest that is inside.
 
     Returns:
       [C, H', W', B].
     """
     shape = (images.shape[-1], ys.shape[1], xs.shape[1], len(rows))
     return calls.call('take_images', _digest(), jax.ShapeDtypeStruct(
-        shape, images.dtype), vmap_method='sequential')(images, rows, ys, xs)
+        shape, images.dtype), vmap_method='sequential')(
+            images, *(part.astype(jnp.int32) for part in (rows, ys, xs)))
 
 
 def gathered(
     images: jax.Array, rows: jax.Array, ys: jax.Array, xs: jax.Array
 ) -> jax.Array:
-    """The same by operations of XLA: [N, H, W, C] -> [B, H', W', C]."""
+    """By operations of XLA, the batch first: [N, H, W, C] -> [B, H', W', C]."""
     return images[rows[:, None, None], ys[:, :, None], xs[:, None, :]]
 
 

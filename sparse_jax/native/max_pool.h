@@ -26,7 +26,10 @@ struct Maps {
   int64_t inside(int64_t t) const { return t / pool * row() + t % pool * batch; }
 };
 
-SPARSE_JAX_INLINE Floats larger(Floats a, Floats b) { return a > b ? a : b; }
+// NaN if either is.
+SPARSE_JAX_INLINE Floats larger(Floats a, Floats b) {
+  return (a > b) | (a != a) ? a : b;
+}
 
 // What of a gradient goes to the second of two numbers whose maximum was taken: half of
 // it where they are equal, as with jnp.maximum.
@@ -103,8 +106,8 @@ SPARSE_JAX_INLINE void unpool(const Maps& s, Floats gradient, const float* x, fl
   give(0, read(x), gradient);
 }
 
-// Calls give(t, write, place, input, what arrives) for every pixel of the windows of one
-// row, some images at a time; places in the map that no window has are left alone.
+// Writes give(t, input, what arrives) for every pixel of the windows of one row, the t-th
+// of its window, some images at a time; pixels that no window has are left alone.
 template <typename Value, typename Give>
 SPARSE_JAX_INLINE void unpool_row(const Maps& s, int64_t row, const float* x,
                                   const float* gradient, float* out, Value&& value,

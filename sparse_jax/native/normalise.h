@@ -129,8 +129,8 @@ inline void normalise(const Maps& s, const Norm& norm, const NormArrays& a) {
     const float factor = a.scale[map] * deviation;
     const Line line{factor, a.shift[map] - own * factor};
     const auto value = [&](Floats input) SPARSE_JAX_ALWAYS {
-      const Floats own = at_line(input, line);
-      return norm.relu ? positive(own) : own;
+      const Floats scaled = at_line(input, line);
+      return norm.relu ? positive(scaled) : scaled;
     };
     if (s.pool > 1)
       max_pool(s, x, y, value);

@@ -183,7 +183,8 @@ def norm(
     x: jax.Array, line: tuple[jax.Array, jax.Array], running: norms.Moments, *,
     size: Size, relu: bool, pool: int, epsilon: float, keep: float,
 ) -> tuple[jax.Array, norms.Moments]:
-    """`native.norm.normalise` of maps [C, H, W, B] or units [U, B]."""
+    """`native.norm.normalise` of maps [C, H, W, B], which a pool makes smaller, or of
+    units [U, B]."""
     settings = norms.Settings(epsilon, keep, relu, pool)
     if x.ndim == 4:
         return norms.normalise(x, size, line, running, settings)

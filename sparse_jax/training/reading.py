@@ -11,38 +11,44 @@ from sparse_jax.native.images import gathered, take
 from sparse_jax.ops import lowering
 
 Places = tuple[jax.Array, jax.Array]
-"""[B, H] and [B, W] int32: the row and the column that each pixel is read from."""
-Reader = Callable[[jax.Array, Places | None], jax.Array]
-"""(rows [B], their pixels' places, None for their own) -> images [c, h, w, B]."""
+"""[B, H] and [B, W]: the row and the column that each pixel is read from."""
 
 
-def reader(skeleton: Skeleton, conv: str, images: jax.Array) -> Reader:
-    """How the images of a data set are read.
-
-    Where pixels have no other places than their own, and images are not taken by one
-    call, all images are down-sampled at once, when they are first read.
+def reader(
+    skeleton: Skeleton, conv: str, images: jax.Array, *, often: bool
+) -> Callable[[jax.Array], jax.Array]:
+    """rows [B] -> images [c, h, w, B].
 
     Args:
       skeleton: the network, whose input down-sampling it is.
       conv: form of convolutions, see `ops.lowering`; decides how, not what.
       images: [N, H, W, C] at full resolution, normalised.
+      often: whether images are read more than once: all are down-sampled first then.
     """
     whole = jnp.asarray(images, jnp.float32)
-    at_once = lowering.takes_images(conv, whole)
+    if not lowering.takes_images(conv, whole):
+        small = network.prepare_images(skeleton, whole)
+        return lambda rows: jnp.moveaxis(small[rows], 0, -1)
+    if not often:
+        return lambda rows: network.prepare_batch(
+            skeleton, take(whole, rows, *_own(whole, rows)))
+    last = jnp.moveaxis(network.prepare_images(skeleton, whole), 1, -1)
+    return lambda rows: take(last, rows, *_own(last, rows))
+
+
+def moved_reader(
+    skeleton: Skeleton, conv: str, images: jax.Array
+) -> Callable[[jax.Array, Places], jax.Array]:
+    """(rows [B], where their pixels are read) -> images [c, h, w, B], down-sampled when
+    they have been moved. Arguments as of `reader`."""
+    whole = jnp.asarray(images, jnp.float32)
     if skeleton.graph.squeeze_depth:
         whole = whole.max(axis=-1, keepdims=True)
-    if at_once:
+    if lowering.takes_images(conv, whole):
         return lambda rows, places: network.prepare_batch(
-            skeleton, take(whole, rows, *(places or _own(whole, rows))))
-    small = network.prepare_images(skeleton, images)
-
-    def read(rows: jax.Array, places: Places | None) -> jax.Array:
-        if places is None:
-            return jnp.moveaxis(small[rows], 0, -1)
-        chosen = network.prepare_images(skeleton, gathered(whole, rows, *places))
-        return jnp.moveaxis(chosen, 0, -1)
-
-    return read
+            skeleton, take(whole, rows, *places))
+    return lambda rows, places: jnp.moveaxis(network.prepare_images(
+        skeleton, gathered(whole, rows, *places)), 0, -1)
 
 
 def _own(whole: jax.Array, rows: jax.Array) -> Places:

@@ -15,7 +15,7 @@ from sparse_jax.training.augment import places
 from sparse_jax.training.class_weights import weights_of
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.reading import reader
+from sparse_jax.training.reading import moved_reader, reader
 from sparse_jax.training.schedules import with_price
 from sparse_jax.training.step import (
     Schedule,
@@ -161,13 +161,14 @@ def _batches(
     procedure: Procedure, images: jax.Array, order_seed: jax.Array
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
     """(step, rows [B]) -> images [c, h, w, B] as the network reads them."""
-    augment = procedure.config.augment
-    read = reader(procedure.skeleton, procedure.conv, images)
+    augment, skeleton = procedure.config.augment, procedure.skeleton
     if not augment.changes:
-        return lambda step, rows: read(rows, None)
+        plain = reader(skeleton, procedure.conv, images, often=True)
+        return lambda step, rows: plain(rows)
+    moved = moved_reader(skeleton, procedure.conv, images)
     seed = counter_noise.derive(order_seed, 'augment')
     _, height, width, _ = images.shape
-    return lambda step, rows: read(rows, places(
+    return lambda step, rows: moved(rows, places(
         seed, step, len(rows), (height, width), augment))
 
 

@@ -11,7 +11,7 @@ from sparse_jax.model import deploy
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.training.data import TrainData
 from sparse_jax.training.procedure import Procedure
-from sparse_jax.training.reading import Reader, reader
+from sparse_jax.training.reading import reader
 from sparse_jax.training.step import TrainState
 
 AT_ONCE = 256
@@ -51,7 +51,7 @@ def error_rate(
         own = (labels == jnp.arange(len(logits))[:, None]) & counted
         return jnp.stack([own & mistake, own]).sum(-1)
 
-    read = reader(skeleton, conv, data.images)
+    read = reader(skeleton, conv, data.images, often=False)
     if not balanced:
         return _total(wrong, data, read, chunk) / data.num_images()
     # Whole numbers until here: the chunks change nothing.
@@ -106,13 +106,13 @@ def validation_loss(
         each = optax.softmax_cross_entropy_with_integer_labels(logits.T, labels)
         return jnp.where(counted, each, 0.0).sum()
 
-    read = reader(procedure.skeleton, procedure.conv, data.images)
+    read = reader(procedure.skeleton, procedure.conv, data.images, often=False)
     return _total(entropy, data, read, chunk) / data.num_images()
 
 
 def _total(
     total: Callable[[jax.Array, jax.Array, jax.Array], jax.Array], data: TrainData,
-    read: Reader, chunk: int,
+    read: Callable[[jax.Array], jax.Array], chunk: int,
 ) -> jax.Array:
     """Sum over all images of what `total` sums over a chunk.
 
@@ -127,6 +127,6 @@ def _total(
 
     def of_chunk(rows: jax.Array) -> jax.Array:
         inside = jnp.minimum(rows, num - 1)
-        return total(read(inside, None), labels[inside], rows < num)
+        return total(read(inside), labels[inside], rows < num)
 
     return jax.lax.map(of_chunk, rows).sum(axis=0)

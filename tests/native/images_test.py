@@ -34,6 +34,17 @@ def test_pixels_are_those_of_a_gather(shape, batch, size):
         jax.jit(take)(*chosen), np.moveaxis(gathered(*chosen), (-1, 0), (0, -1)))
 
 
+def test_what_is_outside_is_the_nearest_inside_and_numbers_may_be_wide():
+    whole, rows, ys, xs = _chosen((4, 3, 5, 2), 6, (3, 5))
+    ours = take(whole, rows - 2, ys + 2, xs - 3)
+    inside = gathered(whole, np.maximum(rows - 2, 0), np.minimum(ys + 2, 2),
+                      np.maximum(xs - 3, 0))
+    np.testing.assert_array_equal(ours, np.moveaxis(inside, (-1, 0), (0, -1)))
+    with jax.enable_x64(True):
+        wide = take(jnp.asarray(whole), *(p.astype(np.int64) for p in (rows, ys, xs)))
+    np.testing.assert_array_equal(wide, take(whole, rows, ys, xs))
+
+
 def test_vmap_scan_and_the_way_back_are_those_of_a_gather():
     many = [np.stack(part) for part in zip(*(
         _chosen((4, 3, 5, 2), 6, (3, 5), seed) for seed in range(3)))]

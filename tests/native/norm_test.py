@@ -159,6 +159,17 @@ def test_equal_maxima_share_a_gradient_as_those_of_jnp():
     assert len(np.unique(np.round(ours[3][0, :, :2, 0], 5))) == 3
 
 
+def test_a_pool_loses_no_nan():
+    """Of an infinite scale: 0 * inf in one pixel, inf and -inf in others."""
+    arrays = list(_layer(8, (2, 4, 6), pool=2))
+    arrays[1] = np.full(2, np.inf, np.float32)
+    whole = lowering.max_pool(_one((*arrays[:5], np.ones((2, 4, 6, 8), 'f4')),
+                                   np.array([2, 4, 6]), True, 1)[0], 2)
+    ours = _one(tuple(arrays), np.array([2, 4, 6]), True, 2)[0]
+    np.testing.assert_array_equal(np.isnan(ours), np.isnan(whole))
+    assert np.isnan(ours).any()
+
+
 def _same(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(a, b)

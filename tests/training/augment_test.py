@@ -136,7 +136,7 @@ def test_direct_convolutions_see_the_same_pictures(augment):
 
 @pytest.mark.parametrize('kind', ['max', 'average'])
 def test_batches_are_down_sampled_as_images_are(kind):
-    """Of 7 x 9 pixels, three at a time, the last ones of both sides are left out."""
+    """Of 7 x 10 pixels, three at a time, the last ones of both sides are left out."""
     graph = dataclasses.replace(
         GRAPH, input_shape=(7, 10, 2), downsample=3, downsample_type=kind)
     skeleton, _ = sampled.unpadded(graph)
