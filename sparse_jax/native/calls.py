@@ -1,5 +1,6 @@
 """Custom calls of the library that `build` makes."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -27,19 +28,35 @@ def register(names: tuple[str, ...], digest: str) -> bool:
     return True
 
 
-def targets(names: tuple[str, ...], digest: str) -> tuple[str, ...]:
-    """The calls as XLA knows them from now on; () where they cannot be had."""
-    if not register(names, digest):
-        return ()
-    return tuple(target(name, digest) for name in names)
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """Calls that are made of the same sources."""
+
+    names: tuple[str, ...]
+    sources: tuple[str, ...]
+    """Of `build`; their digest is part of the calls' names."""
+
+    def available(self) -> bool:
+        """Whether the calls are built and known to XLA; tries when first asked."""
+        return register(self.names, _digest(self.sources))
+
+    def targets(self) -> tuple[str, ...]:
+        """The calls as XLA knows them from now on; () where they cannot be had."""
+        if not self.available():
+            return ()
+        return tuple(target(name, _digest(self.sources)) for name in self.names)
+
+    def call(
+        self, name: str, *like: jax.Array | jax.ShapeDtypeStruct,
+        vmap_method: str = 'broadcast_all',
+    ) -> Callable[..., Any]:
+        """The custom call `name` with results of the shapes of `like`."""
+        shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in like]
+        return jax.ffi.ffi_call(
+            target(name, _digest(self.sources)),
+            shapes[0] if len(shapes) == 1 else shapes, vmap_method=vmap_method)
 
 
-def call(
-    name: str, digest: str, *like: jax.Array | jax.ShapeDtypeStruct,
-    vmap_method: str = 'broadcast_all',
-) -> Callable[..., Any]:
-    """The custom call `name` with results of the shapes of `like`."""
-    shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in like]
-    return jax.ffi.ffi_call(
-        target(name, digest), shapes[0] if len(shapes) == 1 else shapes,
-        vmap_method=vmap_method)
+@functools.cache
+def _digest(sources: tuple[str, ...]) -> str:
+    return build.digest(sources)

@@ -17,19 +17,11 @@ import numpy as np
 from sparse_jax import counter_noise
 from sparse_jax.native import build, calls
 
-CALLS = ('correlate', 'input_gradient', 'kernel_gradient',
-         'noisy_correlate', 'noisy_input_gradient', 'noisy_kernel_gradient')
+CALLS = calls.Family(
+    ('correlate', 'input_gradient', 'kernel_gradient',
+     'noisy_correlate', 'noisy_input_gradient', 'noisy_kernel_gradient'), build.DIRECT)
+available, targets = CALLS.available, CALLS.targets
 Strides = tuple[int, ...]
-
-
-def available() -> bool:
-    """Whether the kernels are built and known to XLA; tries when first asked."""
-    return calls.register(CALLS, _digest())
-
-
-def targets() -> tuple[str, ...]:
-    """Names of the custom calls, known to XLA from now on; builds when first asked."""
-    return calls.targets(CALLS, _digest())
 
 
 def supports(*arrays: jax.Array) -> bool:
@@ -145,9 +137,4 @@ def _call(
     """The custom call `name` with results of the shapes of `like`."""
     if not available():
         raise RuntimeError('direct convolutions are not built: ask `supports` first')
-    return calls.call(name, _digest(), *like, vmap_method='expand_dims')
-
-
-@functools.cache
-def _digest() -> str:
-    return build.digest(build.DIRECT)
+    return CALLS.call(name, *like, vmap_method='expand_dims')

@@ -4,14 +4,13 @@ XLA gathers them first and transposes them then, each pixel from a line of memor
 own.
 """
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
 from sparse_jax.native import build, calls
 
-NAMES = ('take_images',)
+CALLS = calls.Family(('take_images',), build.IMAGES)
+available, targets = CALLS.available, CALLS.targets
 
 
 @jax.custom_vjp
@@ -30,9 +29,9 @@ def take(
       [C, H', W', B].
     """
     shape = (images.shape[-1], ys.shape[1], xs.shape[1], len(rows))
-    return calls.call('take_images', _digest(), jax.ShapeDtypeStruct(
-        shape, images.dtype), vmap_method='sequential')(
-            images, *(part.astype(jnp.int32) for part in (rows, ys, xs)))
+    like = jax.ShapeDtypeStruct(shape, images.dtype)
+    return CALLS.call('take_images', like, vmap_method='sequential')(
+        images, *(part.astype(jnp.int32) for part in (rows, ys, xs)))
 
 
 def gathered(
@@ -55,18 +54,3 @@ def _backward(residuals: tuple, gradient: jax.Array) -> tuple:
 
 
 take.defvjp(_forward, _backward)
-
-
-def available() -> bool:
-    """Whether the call is built and known to XLA; tries when first asked."""
-    return calls.register(NAMES, _digest())
-
-
-def targets() -> tuple[str, ...]:
-    """Names of the custom calls, known to XLA from now on; builds when first asked."""
-    return calls.targets(NAMES, _digest())
-
-
-@functools.cache
-def _digest() -> str:
-    return build.digest(build.IMAGES)

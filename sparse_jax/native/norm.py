@@ -15,7 +15,8 @@ import numpy as np
 
 from sparse_jax.native import build, calls
 
-NAMES = ('normalise', 'normalise_gradient')
+CALLS = calls.Family(('normalise', 'normalise_gradient'), build.NORM)
+available, targets = CALLS.available, CALLS.targets
 
 
 class Settings(NamedTuple):
@@ -27,8 +28,8 @@ class Settings(NamedTuple):
     """Of the running moments, in every step."""
     relu: bool
     """Whether negative outputs are 0."""
-    pool: int = 1
-    """Side and stride of the windows whose maxima are the result."""
+    pool: int
+    """Side and stride of the windows whose maxima are the result; 1 for none."""
 
 
 class Moments(NamedTuple):
@@ -76,7 +77,7 @@ def _forward_call(
     pool, (maps, height, width, batch) = settings.pool, x.shape
     y = jax.ShapeDtypeStruct((maps, height // pool, width // pool, batch), x.dtype)
     saved = jax.ShapeDtypeStruct((2, maps), x.dtype)
-    return calls.call('normalise', _digest(), y, mean, var, saved)(
+    return CALLS.call('normalise', y, mean, var, saved)(
         x, size, scale, shift, mean, var, epsilon=np.float32(settings.epsilon),
         keep=np.float32(settings.keep), relu=settings.relu, pool=np.int64(pool))
 
@@ -92,7 +93,7 @@ def _forward(
 def _backward(settings: Settings, residuals: tuple, gradients: tuple) -> tuple:
     x, size, scale, shift, saved = residuals
     # Nothing is trained by what the running moments become.
-    back = calls.call('normalise_gradient', _digest(), x, scale, shift)(
+    back = CALLS.call('normalise_gradient', x, scale, shift)(
         x, size, scale, shift, saved, gradients[0],
         epsilon=np.float32(settings.epsilon), relu=settings.relu,
         pool=np.int64(settings.pool))
@@ -100,18 +101,3 @@ def _backward(settings: Settings, residuals: tuple, gradients: tuple) -> tuple:
 
 
 _normalise.defvjp(_forward, _backward)
-
-
-def available() -> bool:
-    """Whether the kernels are built and known to XLA; tries when first asked."""
-    return calls.register(NAMES, _digest())
-
-
-def targets() -> tuple[str, ...]:
-    """Names of the custom calls, known to XLA from now on; builds when first asked."""
-    return calls.targets(NAMES, _digest())
-
-
-@functools.cache
-def _digest() -> str:
-    return build.digest(build.NORM)

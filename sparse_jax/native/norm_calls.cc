@@ -29,14 +29,15 @@ int64_t entries(const Array& x) {
 }
 
 ffi::Error Normalise(Array x, Whole size, Array scale, Array shift, Array mean, Array var,
-                     float epsilon, float keep, bool relu, int64_t pool, Result y, Result new_mean,
-                     Result new_var, Result saved) {
+                     float epsilon, float keep, bool relu, int64_t pool, Result y,
+                     Result new_mean, Result new_var, Result saved) {
   for (int64_t i = 0; i < entries(x); ++i) {
     const Maps s = sizes_of(x, size, pool, i);
     const int64_t map = i * s.maps, first = map * s.plane();
+    const int64_t pooled = map * s.pooled_plane();
     normalise(s, {epsilon, keep, relu},
               {x.typed_data() + first, scale.typed_data() + map, shift.typed_data() + map,
-               mean.typed_data() + map, var.typed_data() + map, y->typed_data() + i * s.maps * s.pooled_plane(),
+               mean.typed_data() + map, var.typed_data() + map, y->typed_data() + pooled,
                new_mean->typed_data() + map, new_var->typed_data() + map,
                saved->typed_data() + 2 * map});
   }
@@ -49,10 +50,11 @@ ffi::Error NormaliseGradient(Array x, Whole size, Array scale, Array shift, Arra
   for (int64_t i = 0; i < entries(x); ++i) {
     const Maps s = sizes_of(x, size, pool, i);
     const int64_t map = i * s.maps, first = map * s.plane();
+    const int64_t pooled = map * s.pooled_plane();
     normalise_gradient(
         s, {epsilon, 0, relu},
         {x.typed_data() + first, scale.typed_data() + map, shift.typed_data() + map,
-         saved.typed_data() + 2 * map, gradient.typed_data() + i * s.maps * s.pooled_plane(),
+         saved.typed_data() + 2 * map, gradient.typed_data() + pooled,
          out->typed_data() + first, scale_out->typed_data() + map,
          shift_out->typed_data() + map});
   }
@@ -68,11 +70,11 @@ using sparse_jax::Whole;
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
     normalise, sparse_jax::Normalise,
     ffi::Ffi::Bind().Arg<Array>().Arg<Whole>().Arg<Array>().Arg<Array>().Arg<Array>()
-        .Arg<Array>().Attr<float>("epsilon").Attr<float>("keep").Attr<bool>("relu").Attr<int64_t>("pool")
-        .Ret<Array>().Ret<Array>().Ret<Array>().Ret<Array>());
+        .Arg<Array>().Attr<float>("epsilon").Attr<float>("keep").Attr<bool>("relu")
+        .Attr<int64_t>("pool").Ret<Array>().Ret<Array>().Ret<Array>().Ret<Array>());
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
     normalise_gradient, sparse_jax::NormaliseGradient,
     ffi::Ffi::Bind().Arg<Array>().Arg<Whole>().Arg<Array>().Arg<Array>().Arg<Array>()
-        .Arg<Array>().Attr<float>("epsilon").Attr<bool>("relu").Attr<int64_t>("pool").Ret<Array>().Ret<Array>()
-        .Ret<Array>());
+        .Arg<Array>().Attr<float>("epsilon").Attr<bool>("relu").Attr<int64_t>("pool")
+        .Ret<Array>().Ret<Array>().Ret<Array>());

@@ -47,6 +47,17 @@ SPARSE_JAX_INLINE Floats through(Floats gradient, Floats value) {
   return value > zero ? gradient : zero;
 }
 
+// What becomes of a map's pixels.
+SPARSE_JAX_INLINE Floats normalised(Floats x, Line line, bool relu) {
+  const Floats value = at_line(x, line);
+  return relu ? positive(value) : value;
+}
+
+// What reaches the line through the ReLU, if there is one.
+SPARSE_JAX_INLINE Floats to_line(Floats gradient, Floats x, Line line, bool relu) {
+  return relu ? through(gradient, at_line(x, line)) : gradient;
+}
+
 struct Sums {
   double first = 0, second = 0;
 };
@@ -129,8 +140,7 @@ inline void normalise(const Maps& s, const Norm& norm, const NormArrays& a) {
     const float factor = a.scale[map] * deviation;
     const Line line{factor, a.shift[map] - own * factor};
     const auto value = [&](Floats input) SPARSE_JAX_ALWAYS {
-      const Floats scaled = at_line(input, line);
-      return norm.relu ? positive(scaled) : scaled;
+      return normalised(input, line, norm.relu);
     };
     if (s.pool > 1)
       max_pool(s, x, y, value);
@@ -167,8 +177,7 @@ inline Sums pooled_sums(const Maps& s, bool relu, Line line, float mean, const f
                         const float* gradient, float* out) {
   Sums sums;
   const auto value = [=](Floats input) SPARSE_JAX_ALWAYS {
-    const Floats own = at_line(input, line);
-    return relu ? positive(own) : own;
+    return normalised(input, line, relu);
   };
   if (s.true_height % s.pool || s.true_width % s.pool)
     std::fill(out, out + s.true_height * s.row(), 0.0f);
@@ -176,7 +185,7 @@ inline Sums pooled_sums(const Maps& s, bool relu, Line line, float mean, const f
     Floats first[kChains] = {}, second[kChains] = {};
     unpool_row(s, row, x, gradient, out, value,
                [&](int64_t t, Floats input, Floats own) SPARSE_JAX_ALWAYS {
-      if (relu) own = through(own, at_line(input, line));
+      own = to_line(own, input, line, relu);
       first[t % kChains] += own;
       second[t % kChains] += own * (input - mean);
       return own;
@@ -201,8 +210,7 @@ inline void normalise_gradient(const Maps& s, const Norm& norm,
     const Line line{factor, a.shift[map] - mean * factor};
     const auto arriving = [&](auto&& read, int64_t n) SPARSE_JAX_ALWAYS {
       if (s.pool > 1) return read(out + n);
-      const Floats own = read(gradient + n);
-      return norm.relu ? through(own, at_line(read(x + n), line)) : own;
+      return to_line(read(gradient + n), read(x + n), line, norm.relu);
     };
     const Sums sums = s.pool > 1
         ? pooled_sums(s, norm.relu, line, mean, x, gradient, out)
