@@ -26,7 +26,7 @@ from sparse_jax.differentiable.template import (
     stride_of,
     types_of,
 )
-from sparse_jax.ops import grouped, lowering
+from sparse_jax.ops import lowering, windowless
 from sparse_jax.ops.product import product
 from sparse_jax.space.architecture import POOL
 from sparse_jax.space.layer_types import LAYER_TYPES
@@ -168,8 +168,9 @@ def _convolved(x: jax.Array, kernel: jax.Array, conv: str) -> jax.Array:
     """A window in the top left corner of the largest one; as many pixels as x has."""
     if lowering.uses_direct(conv, x, kernel):
         return lowering.direct_product(x, kernel, 1)
-    if lowering.uses_groups(conv, kernel):
-        return grouped.product(x, kernel, 1)
+    products = windowless.products(conv, kernel)
+    if products is not None:
+        return products.one(x, kernel, 1)
     if kernel.ndim == 3:
         return lowering.depthwise_product(
             lowering.depthwise_view(x, _LARGEST, 1), kernel)

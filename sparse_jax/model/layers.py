@@ -21,7 +21,7 @@ import numpy as np
 
 from sparse_jax import counter_noise, ops
 from sparse_jax.native.norm import Moments
-from sparse_jax.ops import Node, folding, grouped, lowering, windows
+from sparse_jax.ops import Node, folding, lowering, windowless, windows
 from sparse_jax.ops.dense import element_ids
 from sparse_jax.ops.operation import Shape
 from sparse_jax.ops.windows import MAX_INPUT_MAPS
@@ -99,15 +99,15 @@ class Weighted(nn.Module):
         if self.precision == 'bfloat16':
             x = x.astype(jnp.bfloat16)
         direct = weights.convolves and lowering.uses_direct(self.conv, x, kernel)
-        in_groups = weights.convolves and lowering.uses_groups(self.conv, kernel)
+        products = windowless.products(self.conv, kernel) if weights.convolves else None
         # Of one window per map folding costs more than it saves.
-        folds = (direct or in_groups) and kernel.ndim == 4
+        folds = (direct or products is not None) and kernel.ndim == 4
         stride = self.node.stride if folds else 1
         if direct:
             y = self._direct(x, kernel, variance, noise_scale, seed, stride)
         else:
-            multiply = self._grouped if in_groups else self._viewed
-            y, square = multiply(x, kernel, variance)
+            y, square = (self._viewed(x, kernel, variance) if products is None else
+                         self._windowless(products, x, kernel, variance))
             if square is not None:
                 assert seed is not None
                 y = self._perturb(y, square, noise_scale, seed, stride)
@@ -144,15 +144,16 @@ class Weighted(nn.Module):
             # With a seed for each map the index is the same in all of them.
             strides=(strides[0] * (shape[0] == maps), *strides[1:]), epsilon=EPSILON)
 
-    def _grouped(
-        self, x: jax.Array, mean: jax.Array, variance: jax.Array | None
+    def _windowless(
+        self, products: windowless.Products, x: jax.Array, mean: jax.Array,
+        variance: jax.Array | None,
     ) -> tuple[jax.Array, jax.Array | None]:
         """(product with the means, of the squares with the variances), without views
         and, with a stride, of the folded image."""
         x, mean, variance, low = self._folded(x, mean, variance)
         if variance is None:
-            return grouped.product(x, mean, low), None
-        return grouped.both_products(x, mean, variance, low)
+            return products.one(x, mean, low), None
+        return products.both(x, mean, variance, low)
 
     def _viewed(
         self, x: jax.Array, mean: jax.Array, variance: jax.Array | None

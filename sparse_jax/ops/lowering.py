@@ -19,7 +19,7 @@ from sparse_jax.native import norm as norms
 from sparse_jax.ops.product import operand, product, sums
 from sparse_jax.ops.size import Size
 
-FORMS = ('direct-norm', 'direct', 'patches', 'native', 'grouped')
+FORMS = ('direct-norm', 'direct', 'patches', 'native', 'grouped', 'tiled')
 """Of convolutions, see `Lowering.conv`."""
 DIRECT = ('direct-norm', 'direct')
 """Those that call `native`."""
@@ -138,12 +138,6 @@ def depthwise_product(view: jax.Array, kernel: jax.Array) -> jax.Array:
 def uses_direct(conv: str, *arrays: jax.Array) -> bool:
     """Whether these arrays are convolved by `direct_product` and `direct_draw`."""
     return conv in DIRECT and direct.supports(*arrays)
-
-
-def uses_groups(conv: str, kernel: jax.Array) -> bool:
-    """Whether a kernel [..., k, k] is convolved by `ops.grouped`; one of 1x1 is a
-    matrix product in every form."""
-    return conv == 'grouped' and kernel.shape[-1] > 1
 
 
 def takes_images(conv: str, whole: jax.Array) -> bool:
