@@ -1,6 +1,6 @@
 """Kernels and bytes of one training step, counted on what is lowered for accelerators.
 
-python -m benchmarks.lowering [--k=1,64] [--forms=patches,native,grouped]
+python -m benchmarks.lowering [--k=1,64] [--forms=patches,native,grouped,tiled]
                               [--precisions=float32,bfloat16]
                               [--method=sparse_vd] [--size=28] [--batch=128]
 
@@ -81,7 +81,7 @@ def measure(
 def main() -> None:
     """Prints the table."""
     parser = timing.parser(
-        __doc__ or '', k='1,64', forms='patches,native,grouped',
+        __doc__ or '', k='1,64', forms='patches,native,grouped,tiled',
         precisions='float32,bfloat16', method='sparse_vd', size=28, batch=128)
     args = parser.parse_args()
     print(timing.machine())

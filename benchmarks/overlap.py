@@ -53,6 +53,9 @@ class MadeUp:
         del trials
         return {}
 
+    def prefetch(self, trials: Sequence[Trial]) -> None:
+        """Nothing is compiled."""
+
     def evaluate(
         self, trials: Sequence[Trial], parents: Parents,
         announce: Callable[[str, int], None],

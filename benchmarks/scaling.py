@@ -1,7 +1,7 @@
 """Candidate-steps per second over the devices that share the candidate axis.
 
 python -m benchmarks.scaling [--devices=1,2] [--k=8] [--sizes=8,28] [--mapping=map|vmap]
-                             [--simulate=2] [--conv=direct|patches|native|grouped]
+                             [--simulate=2] [--conv=direct|patches|native|grouped|tiled]
 
 The same K mixed candidates (`benchmarks.throughput`), sharded over the first n
 devices. `--simulate` makes so many devices of one CPU; 0 takes the machine's own.

@@ -2,7 +2,7 @@
 
 python -m benchmarks.throughput [--k=1,4,8] [--mapping=map|vmap] [--seconds=4]
                                 [--sizes=8,28] [--layers=2|4] [--workers=0]
-                                [--conv=direct|patches|native|grouped]
+                                [--conv=direct|patches|native|grouped|tiled]
                                 [--precision=float32|bfloat16]
 
 Candidate-steps per second (batch 128, SpVD) on synthetic images; beside them some of

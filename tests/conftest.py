@@ -12,8 +12,10 @@ from sparse_jax.paths import private_cache  # noqa: E402
 
 # Most of the suite's time is compilation, which takes two thirds without the emitters
 # that short trainings do without as well. Not for processes that tests start.
+# Builds for other devices may not know the flag.
 _FLAGS = os.environ.get('XLA_FLAGS')
-os.environ['XLA_FLAGS'] = f'--xla_cpu_use_fusion_emitters=false {_FLAGS or ""}'
+if os.environ['JAX_PLATFORMS'] == 'cpu':
+    os.environ['XLA_FLAGS'] = f'--xla_cpu_use_fusion_emitters=false {_FLAGS or ""}'
 
 _CACHE = os.environ.get('SPARSE_JAX_TEST_CACHE') or private_cache('test_xla')
 
@@ -27,7 +29,7 @@ jax.config.update('jax_persistent_cache_min_entry_size_bytes', 0)
 # XLA reads its flags when the devices start.
 jax.devices()
 if _FLAGS is None:
-    del os.environ['XLA_FLAGS']
+    os.environ.pop('XLA_FLAGS', None)
 else:
     os.environ['XLA_FLAGS'] = _FLAGS
 

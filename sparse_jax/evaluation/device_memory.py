@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from sparse_jax import ops
 from sparse_jax.model.skeleton import Skeleton
+from sparse_jax.ops import windowless
 from sparse_jax.space.architecture import output_shape
 
 SAFE = 0.9
@@ -76,9 +77,10 @@ def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
         weights = ops.find(node.op).weights
         if weights is None:
             continue
-        if weights.convolves and conv == 'grouped' and node.kernel > 1:
-            views += 2 * sum(map(math.prod, (
-                shapes[node.inputs[0]], output_shape(node, shapes))))
+        if weights.convolves and conv in windowless.FORMS and node.kernel > 1:
+            inputs, outputs_of = shapes[node.inputs[0]], output_shape(node, shapes)
+            views += 2 * (windowless.FORMS[conv].elements_read(
+                inputs, outputs_of, node.kernel) + math.prod(outputs_of))
         else:
             views += weights.elements_read(node, shapes)
     return views, outputs

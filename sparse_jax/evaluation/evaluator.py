@@ -53,6 +53,11 @@ class Evaluator:
         """What compiled programs cost beside the networks, see `grouping.padding`."""
         return grouping.padding(self._group(trials).groups, self.executor.slots)
 
+    def prefetch(self, trials: list[Trial]) -> None:
+        """Begin to compile what `evaluate` will be asked to train, behind what has been
+        asked for; from any thread."""
+        self.executor.prefetch(grouping.longest_first(self._group(trials).groups))
+
     def evaluate(
         self, trials: list[Trial], parents: Parents = lambda number: None,
         announce: Announce = lambda phase, members: None,

@@ -95,7 +95,8 @@ class LocalExecutor:
         return Stats(len(self.programs.uses), self.programs.seconds())
 
     def close(self) -> None:
-        """Nothing is held but memory."""
+        """Programs that nothing waits for are not compiled any more."""
+        self.programs.close()
 
     def train(
         self, program: Program, members: Sequence[Member], epochs: int

@@ -164,6 +164,10 @@ class Programs:
         """Seconds spent compiling so far."""
         return self._seconds
 
+    def close(self) -> None:
+        """Drop what waits to be compiled; nothing can be asked for afterwards."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _fewer(self, slots: int) -> int | None:
         devices = self.machine.mesh.devices.size
         half = max(devices, slots // 2 // devices * devices)

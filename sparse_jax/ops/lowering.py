@@ -3,8 +3,8 @@
 Activations are batch-minor, [C, H, W, B], inside the network. On a CPU a convolution
 is then one [O, C k k] x [C k k, H W B] product over stacked shifted views, several
 times faster than the native one. On a CPU with a C++ compiler 'direct' needs no views:
-each tap adds a shifted run of the input. Accelerators, where memory traffic binds, take
-'grouped': no views either, and all candidates in one convolution.
+each tap adds a shifted run of the input. On accelerators memory traffic binds: GPUs take
+'tiled', products of tiles, other ones 'grouped', all candidates in one convolution.
 """
 
 import dataclasses
@@ -30,7 +30,8 @@ class Lowering:
     """Choices that change speed, never results beyond rounding; a study keeps its own.
 
     conv: 'patches' (views + matrix product), 'native' (lax convolution), 'grouped'
-      (`ops.grouped`, lax convolutions in groups), 'direct' (`native.direct`, on a CPU
+      (`ops.grouped`, lax convolutions in groups), 'tiled' (`ops.tiled`, products of
+      tiles), 'direct' (`native.direct`, on a CPU
       with a C++ compiler) or 'direct-norm' (the same and, in training, `native.norm`).
     mapping: 'map' (one candidate after another) or 'vmap' (all at once).
     """
@@ -41,14 +42,14 @@ class Lowering:
 
 def default_lowering(backend: str | None = None, *, prunes: bool = True) -> Lowering:
     """The choice for a backend ('cpu', 'gpu', 'tpu'); this one by default. Measured on
-    CPUs; elsewhere counted (`benchmarks.lowering`).
+    CPUs and GPUs; elsewhere counted (`benchmarks.lowering`).
 
     prunes: whether trainings do. Those that do keep the batch norm of XLA, under which
       seeds have the numbers that they had.
     """
     backend = backend or jax.default_backend()
     if backend != 'cpu':
-        return Lowering('grouped', 'vmap')
+        return Lowering('tiled' if backend == 'gpu' else 'grouped', 'vmap')
     if not direct.available():
         return Lowering('patches', 'map')
     return Lowering('direct' if prunes else 'direct-norm', 'map')

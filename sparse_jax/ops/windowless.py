@@ -1,11 +1,13 @@
 """The forms of convolutions by operations of XLA that need no windows."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 
 from sparse_jax.ops import grouped, tiled
+from sparse_jax.ops.operation import Shape
 
 
 class Products(NamedTuple):
@@ -18,9 +20,15 @@ class Products(NamedTuple):
     """As `grouped.both_products`."""
 
 
+    elements_read: Callable[[Shape, Shape, int], int]
+    """Of one image, copies included: of its shape and that of the result, [C, H, W]
+    each, and the window's side."""
+
+
 FORMS = {
-    'grouped': Products(grouped.product, grouped.both_products),
-    'tiled': Products(tiled.product, tiled.both_products),
+    'grouped': Products(grouped.product, grouped.both_products,
+                        lambda image, result, side: math.prod(image)),
+    'tiled': Products(tiled.product, tiled.both_products, tiled.elements_read),
 }
 """By the names of `lowering.FORMS`."""
 

@@ -1,6 +1,7 @@
 """The plan of a round: made when it is asked for, or while the round before it trains.
 
-With `search.lag` a thread makes the plan of the next round as soon as one is stored.
+With `search.lag` a thread makes the plan of the next round as soon as one is stored, and
+its programs compile behind those of the round that trains.
 What a plan is made from does not depend on when it is made (`books`), so that a search
 which stops and goes on plans the same, at once if nothing trains.
 """
@@ -8,6 +9,7 @@ which stops and goes on plans the same, at once if nothing trains.
 import concurrent.futures
 import time
 from types import TracebackType
+from typing import Any
 
 from sparse_jax.search import strategies
 from sparse_jax.search.books import Books
@@ -44,8 +46,7 @@ class Planner:
         if stored >= search.most_rounds:
             return
         self._books.expect(round_ - 1, self._study.of_round(round_ - 1))
-        self._begun[round_] = self._pool.submit(
-            plan, self._setup, self._books, *self._asked(round_))
+        self._begun[round_] = self._pool.submit(self._ahead, *self._asked(round_))
 
     def wait(self) -> float:
         """Until no plan is being made; the seconds that took. What went wrong with it
@@ -68,6 +69,13 @@ class Planner:
         if begun is not None:
             return begun.result()
         return plan(self._setup, self._books, *self._asked(round_))
+
+    def _ahead(self, *asked: Any) -> Plan | None:
+        """A plan whose programs are compiling."""
+        found = plan(self._setup, self._books, *asked)
+        if found is not None:
+            self._setup.evaluator.prefetch(found.trials)
+        return found
 
     def _asked(
         self, round_: int

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from benchmarks import lowering
+from sparse_jax.ops.lowering import default_lowering
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NOISE = 1.02
@@ -21,12 +22,13 @@ def _table():
             for form, precision, k, platform, *rest in rows}
 
 
-@pytest.mark.parametrize('k, precision', [
-    (1, 'float32'), (64, 'float32'), (64, 'bfloat16')])
-def test_no_step_needs_more_than_the_table_says(k, precision):
-    program = lowering.traced(k, 'grouped', precision=precision)
+@pytest.mark.parametrize('form, k, precision', [
+    ('grouped', 64, 'float32'), ('grouped', 64, 'bfloat16'), ('tiled', 1, 'float32'),
+    ('tiled', 64, 'float32'), ('tiled', 64, 'bfloat16')])
+def test_no_step_needs_more_than_the_table_says(form, k, precision):
+    program = lowering.traced(k, form, precision=precision)
     for platform in lowering.PLATFORMS:
-        held = _table()['grouped', precision, k, platform]
+        held = _table()[form, precision, k, platform]
         products, kernels, copies, megabytes = held
         found = lowering.counted(program, platform)
         assert found.products <= products
@@ -35,7 +37,8 @@ def test_no_step_needs_more_than_the_table_says(k, precision):
         assert 0.5 * megabytes < found.bytes / k / 1e6 <= NOISE * megabytes
 
 
-def test_accelerators_take_the_form_that_moves_least():
+def test_where_nothing_was_measured_the_form_that_moves_least_is_taken():
+    assert default_lowering('tpu').conv == 'grouped'
     rows = {form: row for (form, precision, k, _), row in _table().items()
             if (precision, k) == ('float32', 64)}
     assert min(rows, key=lambda form: rows[form][-1]) == 'grouped'

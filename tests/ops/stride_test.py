@@ -31,7 +31,7 @@ def test_places_are_those_of_a_walk(side, kernel, stride, places):
 
 
 @pytest.mark.parametrize('op', ['conv', 'depthwise'])
-@pytest.mark.parametrize('conv', ['patches', 'native', 'direct', 'grouped'])
+@pytest.mark.parametrize('conv', ['patches', 'native', 'direct', 'grouped', 'tiled'])
 def test_training_multiplies_as_lax_does(op, conv):
     graph = _graph(op, 2)
     skeleton = pad(graph, EXACT)
@@ -57,8 +57,8 @@ def test_training_multiplies_as_lax_does(op, conv):
 @pytest.mark.parametrize('side,kernel,low,stride', [
     (7, 3, 3, 2), (8, 3, 3, 2), (9, 4, 2, 2), (8, 5, 5, 2), (5, 5, 2, 3), (9, 2, 2, 3)])
 def test_draws_do_not_depend_on_the_lowering(op, side, kernel, low, stride):
-    """Direct and grouped convolutions fold the image, patches drop windows: with noise,
-    and with windows that may be smaller than the padded one."""
+    """All but patches fold the image, those drop windows: with noise, and with windows
+    that may be smaller than the padded one."""
     node = Node('a', op, ('input',), 3, kernel, low, stride, relu=False)
     rng, shape = np.random.default_rng(side), (3, 3, kernel, kernel)[op == 'depthwise':]
     x = rng.normal(size=(3, side, side + 1, 32)).astype('f4')
@@ -74,7 +74,7 @@ def test_draws_do_not_depend_on_the_lowering(op, side, kernel, low, stride):
         return (y ** 2).sum()
 
     found = [jax.value_and_grad(loss, (0, 1))(variables, x, conv)
-             for conv in ('patches', 'direct', 'grouped')]
+             for conv in ('patches', 'direct', 'grouped', 'tiled')]
     for other in found[1:]:
         jax.tree.map(lambda a, b: np.testing.assert_allclose(
             a, b, rtol=2e-4, atol=2e-3), found[0], other)

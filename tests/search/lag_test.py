@@ -94,6 +94,31 @@ def test_a_round_is_suggested_before_the_one_before_it_has_trained(built, tmp_pa
     assert all(name.startswith('suggest') for name in names[1:])
 
 
+def test_programs_of_a_plan_are_asked_for_while_the_round_before_it_trains(
+        built, tmp_path):
+    events = []
+
+    class Asked(MadeUp):
+        def prefetch(self, trials):
+            events.append(('asked for', *(trial.number for trial in trials)))
+            asked.set()
+
+        def evaluate(self, trials, parents, announce):
+            yield from super().evaluate(trials, parents, announce)
+            events.append(('trained', *(trial.number for trial in trials)))
+
+    asked = threading.Event()
+    setup = _setup(built)
+    loop.run(setup._replace(evaluator=Asked(
+        built.space, lambda: asked.wait(10) and asked.clear())), study := Study(tmp_path))
+    study.close()
+    rounds = [tuple(range(BATCH * i, BATCH * (i + 1))) for i in range(ROUNDS)]
+    assert events[:-1] == [
+        (what, *numbers) for before, after in zip(rounds, rounds[1:])
+        for what, numbers in (('asked for', after), ('trained', before))]
+    assert events[-1] == ('trained', *rounds[-1])
+
+
 def test_what_is_known_follows_from_the_numbers_of_rounds(built, tmp_path):
     rows, _, heard = _run(_setup(built), tmp_path)
     points = lambda *rounds: np.array([

@@ -38,6 +38,7 @@ def _asked(path, wanted, stored=None):
 
 def test_auto_is_direct_on_a_cpu_with_a_compiler():
     assert lowerings.default_lowering('tpu') == Lowering('grouped', 'vmap')
+    assert lowerings.default_lowering('gpu') == Lowering('tiled', 'vmap')
     conv = 'direct' if lowerings.runs_here('direct') else 'patches'
     assert lowerings.default_lowering('cpu') == Lowering(conv, 'map')
     if conv == 'direct':

@@ -47,7 +47,8 @@ def test_products_of_rounded_numbers_are_added_in_float32():
 
 
 @pytest.mark.parametrize('conv, op', [
-    ('patches', 'depthwise'), ('grouped', 'conv'), ('direct', 'conv')])
+    ('patches', 'depthwise'), ('grouped', 'conv'), ('tiled', 'conv'),
+    ('tiled', 'depthwise'), ('direct', 'conv')])
 def test_layers_differ_by_the_rounding_of_their_operands(conv, op):
     """Direct convolutions are float32 alone: patches take their place."""
     node, rng = Node('a', op, ('input',), 3, 3, 3, relu=False), np.random.default_rng(0)

@@ -115,7 +115,7 @@ def test_workers_with_a_gpu_decide_the_lowering(monkeypatch):
     monkeypatch.setattr(ray_executor, 'connect', lambda address: (fake, False))
     settings = tiny_study.settings()
     found = ray_executor.suited(settings, ray_executor.Options()).runtime
-    assert (found.conv, found.mapping) == ('grouped', 'vmap')
+    assert (found.conv, found.mapping) == ('tiled', 'vmap')
     assert ray_executor.platform(ray_executor.Options()) == 'gpu'
     assert ray_executor.platform(ray_executor.Options(device='cpu')) == 'cpu'
     mapped = tiny_study.settings(runtime__mapping='map')
