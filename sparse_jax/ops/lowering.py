@@ -3,8 +3,9 @@
 Activations are batch-minor, [C, H, W, B], inside the network. On a CPU a convolution
 is then one [O, C k k] x [C k k, H W B] product over stacked shifted views, several
 times faster than the native one. On a CPU with a C++ compiler 'direct' needs no views:
-each tap adds a shifted run of the input. On accelerators memory traffic binds: GPUs take
-'tiled', products of tiles, other ones 'grouped', all candidates in one convolution.
+each tap adds a shifted run of the input. On accelerators memory traffic binds: GPUs
+take 'tiled', products of tiles, other ones 'grouped', all candidates in one
+convolution.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """The plan of a round: made when it is asked for, or while the round before it trains.
 
-With `search.lag` a thread makes the plan of the next round as soon as one is stored, and
-its programs compile behind those of the round that trains.
+With `search.lag` a thread makes the plan of the next round as soon as one is stored,
+and its programs compile behind those of the round that trains.
 What a plan is made from does not depend on when it is made (`books`), so that a search
 which stops and goes on plans the same, at once if nothing trains.
 """

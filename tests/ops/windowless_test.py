@@ -9,7 +9,6 @@ from sparse_jax.ops import tiled, windowless
 from tests import sampled
 from tests.native import direct_reference as reference
 
-
 FORMS = pytest.mark.parametrize(
     'products', windowless.FORMS.values(), ids=windowless.FORMS)
 

@@ -107,10 +107,14 @@ def test_programs_of_a_plan_are_asked_for_while_the_round_before_it_trains(
             yield from super().evaluate(trials, parents, announce)
             events.append(('trained', *(trial.number for trial in trials)))
 
-    asked = threading.Event()
-    setup = _setup(built)
-    loop.run(setup._replace(evaluator=Asked(
-        built.space, lambda: asked.wait(10) and asked.clear())), study := Study(tmp_path))
+    asked, study = threading.Event(), Study(tmp_path)
+
+    def gate():
+        if len(events) < 2 * ROUNDS - 2:
+            assert asked.wait(20)
+            asked.clear()
+
+    loop.run(_setup(built)._replace(evaluator=Asked(built.space, gate)), study)
     study.close()
     rounds = [tuple(range(BATCH * i, BATCH * (i + 1))) for i in range(ROUNDS)]
     assert events[:-1] == [
