@@ -1,6 +1,7 @@
 """Memory of a training program on a device: predicted before compiling, then read off
 the compiled program."""
 
+import dataclasses
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +11,8 @@ import jax.numpy as jnp
 
 from sparse_jax import ops
 from sparse_jax.model.skeleton import Skeleton
-from sparse_jax.ops import windowless
+from sparse_jax.ops import Node, folding, windowless
+from sparse_jax.ops.operation import Shapes
 from sparse_jax.space.architecture import output_shape
 
 SAFE = 0.9
@@ -68,7 +70,8 @@ def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
     padding included.
 
     A convolution reads its input once per tap; in the form 'grouped' (`ops.lowering`)
-    it and its squares, and both products are as good as read again.
+    it and its squares, and both products are as good as read again; in the form 'tiled'
+    each as often as tiles copy it.
     """
     shapes = skeleton.graph.shapes()
     views = outputs = 0
@@ -78,12 +81,26 @@ def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
         if weights is None:
             continue
         if weights.convolves and conv in windowless.FORMS and node.kernel > 1:
-            inputs, outputs_of = shapes[node.inputs[0]], output_shape(node, shapes)
-            views += 2 * (windowless.FORMS[conv].elements_read(
-                inputs, outputs_of, node.kernel) + math.prod(outputs_of))
+            views += 2 * _without_windows(
+                node, len(weights.shape(node, shapes)) == 3, shapes, conv)
         else:
             views += weights.elements_read(node, shapes)
     return views, outputs
+
+
+def _without_windows(node: Node, each: bool, shapes: Shapes, conv: str) -> int:
+    """Elements of one image that a convolution reads and writes without windows.
+
+    each: of one window per map: a stride drops results. Else it folds the image.
+    """
+    stride = 1 if each else node.stride
+    maps, outputs, times = (1, 1, node.channels) if each else (
+        shapes[node.inputs[0]][0] * stride * stride, node.channels, 1)
+    _, *sides = output_shape(dataclasses.replace(node, stride=stride), shapes)
+    side = folding.tiles(node.kernel, stride)
+    image, result = (maps, *(n + side - 1 for n in sides)), (outputs, *sides)
+    read = windowless.FORMS[conv].elements_read(image, result, side)
+    return times * (read + math.prod(result))
 
 
 def compiled_bytes(parts: Iterable[Any]) -> int | None:

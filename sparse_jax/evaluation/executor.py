@@ -44,8 +44,9 @@ class Executor(Protocol):
     `recipe.evaluate_one` says what is computed, for one member; an implementation
     decides where, when and how many at a time.
 
-    A search calls `prefetch` and `run` once per batch, reads `stats` between batches
-    and calls `close` at its end. A member that fails is an outcome with a status, not
+    A search calls `run` once per batch and `prefetch` before it, with a lag also from
+    another thread while the batch before trains. It reads `stats` between batches and
+    calls `close` at its end. A member that fails is an outcome with a status, not
     an exception.
     """
 

@@ -119,7 +119,8 @@ class HostsExecutor(LocalExecutor):
         return False
 
     def close(self) -> None:
-        """End the work of the other processes."""
+        """End the work of the other processes, and what waits to be compiled."""
+        super().close()
         _tell(None)
 
 

@@ -166,7 +166,15 @@ class Programs:
 
     def close(self) -> None:
         """Drop what waits to be compiled; nothing can be asked for afterwards."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            dropped = {s: f for s, f in self._pending.items() if f.cancelled()}
+            self._pending = {
+                s: f for s, f in self._pending.items() if s not in dropped}
+        for future in dropped.values():
+            # Else threads that wait for one of several wait for ever, and so does the
+            # end of the process.
+            future.set_running_or_notify_cancel()
 
     def _fewer(self, slots: int) -> int | None:
         devices = self.machine.mesh.devices.size

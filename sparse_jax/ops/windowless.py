@@ -18,8 +18,6 @@ class Products(NamedTuple):
     both: Callable[
         [jax.Array, jax.Array, jax.Array, int], tuple[jax.Array, jax.Array]]
     """As `grouped.both_products`."""
-
-
     elements_read: Callable[[Shape, Shape, int], int]
     """Of one image, copies included: of its shape and that of the result, [C, H, W]
     each, and the window's side."""

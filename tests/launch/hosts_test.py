@@ -71,7 +71,8 @@ def test_a_call_survives_the_wire():
 def test_one_process_tells_nobody(monkeypatch):
     assert hosts.alone() and hosts.leads()
     monkeypatch.setattr(hosts, '_broadcast', lambda array: pytest.fail('told'))
-    executor = tiny_study.finished().setup.evaluator.executor
+    programs = tiny_study.finished().programs
+    executor = hosts.make_executor(programs.recipe, programs.shared, programs.machine)
     assert type(executor) is LocalExecutor
     executor.close()
     hosts.agree(None)
