@@ -23,8 +23,8 @@ LARGEST = 8
 """Rows and columns of a tile at most."""
 RATE = 240
 """Operations of a product that cost as much as a byte that is moved. Of 20, 60, 120,
-240 and 500 the fastest on an H200: smaller tiles make products of few rows, which XLA
-splits along what they sum over, and copies for that."""
+240 and 500 the last two were alike and the fastest on an H200: smaller tiles make
+products of few rows, which XLA splits along what they sum over, and copies for that."""
 _PASSES = 5, 3, 6
 """How often a training step writes or reads pixels, results and the matrix."""
 _IMAGES = 128
@@ -45,16 +45,9 @@ class Tile(NamedTuple):
 
 
 def product(x: jax.Array, kernel: jax.Array, low: int) -> jax.Array:
-    """Convolution of stride 1.
-
-    Args:
-      x: [C, H, W, B]; its type is that of the products, sums are float32.
-      kernel: [O, C, k, k], or [C, k, k] of a depthwise convolution.
-      low: the window's smallest true size, as for `lowering.conv_view`.
-
-    Returns:
-      [O, H - low + 1, W - low + 1, B], float32.
-    """
+    """Convolution of stride 1 of x [C, H, W, B] with [O, C, k, k], or [C, k, k], and
+    windows of `low` pixels at least -> [O, H - low + 1, W - low + 1, B], float32; as
+    `grouped.product`."""
     side = kernel.shape[-1]
     x = padded(x, side - low)
     height, width = (have - side + 1 for have in x.shape[1:3])
@@ -68,7 +61,7 @@ def both_products(
 ) -> tuple[jax.Array, jax.Array]:
     """Of x with the means and of its squares with the variances.
 
-    Args, Returns: as for `product`, twice.
+    Args, Returns: as for `grouped.both_products`.
     """
     # Squares are made before copies: the way back adds up copies, then multiplies.
     return product(x, mean, low), product(jnp.square(x), variance, low)
