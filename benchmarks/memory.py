@@ -1,6 +1,7 @@
 """Predicted memory of training programs against what the compiler plans.
 
 python -m benchmarks.memory [--networks=4] [--slots=1,4,16] [--method=sparse_vd]
+                            [--conv=auto]
 
 Random networks of the full space on MNIST-shaped images; so many candidates at once,
 vmapped.
@@ -22,13 +23,14 @@ from sparse_jax.settings.reading import read
 from sparse_jax.space import encoding
 
 
-def built_search(method, slots, folder):
+def built_search(method, conv, slots, folder):
     """The objects of a vmapped search on one device."""
     tree = default_config()
     tree.update_from_flattened_dict({
         'data.name': 'mnist_shaped', 'data.path': str(mnist_shaped(folder, 2048)),
         'data.validation_size': 512, 'pruning.method': method,
-        'search.batch': slots, 'runtime.mapping': 'vmap', 'runtime.devices': 1})
+        'search.batch': slots, 'runtime.slots': slots, 'runtime.mapping': 'vmap',
+        'runtime.conv': conv, 'runtime.devices': 1})
     return setup.build(read(tree))
 
 
@@ -36,7 +38,8 @@ def measure(args) -> str:
     """The Markdown table."""
     slots = timing.whole(args.slots)
     with tempfile.TemporaryDirectory() as folder:
-        searches = [built_search(args.method, k, pathlib.Path(folder)) for k in slots]
+        searches = [built_search(args.method, args.conv, k, pathlib.Path(folder))
+                    for k in slots]
     built = searches[0]
     rows = built.domain.sample(jax.random.key(7), 8 * args.networks)
     rows = rows[~built.evaluator.refuse(rows)][: args.networks]
@@ -70,7 +73,8 @@ def _line(searches, slots, row):
 
 def main():
     args = timing.parser(
-        __doc__, networks=4, slots='1,4,16', method='sparse_vd').parse_args()
+        __doc__, networks=4, slots='1,4,16', method='sparse_vd',
+        conv='auto').parse_args()
     print(timing.machine())
     print(measure(args))
 

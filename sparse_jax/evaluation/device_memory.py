@@ -12,13 +12,14 @@ import jax.numpy as jnp
 from sparse_jax import ops
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.ops import Node, folding, windowless
-from sparse_jax.ops.operation import Shapes
+from sparse_jax.ops.operation import Shape, Shapes
 from sparse_jax.space.architecture import output_shape
 
 SAFE = 0.9
 """Share of a device's memory that programs may plan with."""
-VIEW, OUTPUT, WEIGHT = 7.2, 2.0, 4.0
-"""Copies of a step's activations and of a candidate's weights; see `per_candidate`."""
+VIEW, OUTPUT, WEIGHT, MADE = 7.2, 2.0, 4.0, 8.0
+"""Copies of a step's activations, of a candidate's weights and of what kernels become;
+see `per_candidate`. Without windows `windowless.Products.views` is for `VIEW`."""
 
 
 def limit(gibibytes: float = 0.0) -> int | None:
@@ -61,8 +62,11 @@ def per_candidate(
     (`benchmarks.memory`): of two errors, fewer slots than possible is the cheaper one.
     """
     views, outputs = activation_elements(skeleton, conv)
-    activations = 4 * batch_size * (VIEW * views + OUTPUT * outputs)
-    return int(activations + WEIGHT * tree_bytes(weights))
+    form = windowless.FORMS.get(conv)
+    copies = VIEW if form is None else form.views
+    activations = 4 * batch_size * (copies * views + OUTPUT * outputs)
+    made = 4 * MADE * elements_made(skeleton, conv)
+    return int(activations + WEIGHT * tree_bytes(weights) + made)
 
 
 def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
@@ -80,27 +84,45 @@ def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
         weights = ops.find(node.op).weights
         if weights is None:
             continue
-        if weights.convolves and conv in windowless.FORMS and node.kernel > 1:
-            views += 2 * _without_windows(
-                node, len(weights.shape(node, shapes)) == 3, shapes, conv)
-        else:
+        if _has_windows(node, conv):
             views += weights.elements_read(node, shapes)
+            continue
+        times, (image, result, side) = _arguments(node, shapes)
+        read = windowless.FORMS[conv].elements_read(image, result, side)
+        views += 2 * times * (read + math.prod(result))
     return views, outputs
 
 
-def _without_windows(node: Node, each: bool, shapes: Shapes, conv: str) -> int:
-    """Elements of one image that a convolution reads and writes without windows.
+def elements_made(skeleton: Skeleton, conv: str) -> int:
+    """Elements that the kernels of one candidate become, one set for the means."""
+    shapes, total = skeleton.graph.shapes(), 0
+    for node in skeleton.graph.layers:
+        if not _has_windows(node, conv):
+            times, arguments = _arguments(node, shapes)
+            total += times * windowless.FORMS[conv].elements_made(*arguments)
+    return total
 
-    each: of one window per map: a stride drops results. Else it folds the image.
-    """
+
+def _has_windows(node: Node, conv: str) -> bool:
+    """Whether a layer is none of those that are convolved without windows."""
+    weights = ops.find(node.op).weights
+    return (weights is None or not weights.convolves or conv not in windowless.FORMS
+            or node.kernel == 1)
+
+
+def _arguments(node: Node, shapes: Shapes) -> tuple[int, tuple[Shape, Shape, int]]:
+    """(how often, (image, result, side of the window)) of a convolution without
+    windows: of one window per map a stride drops results, else it folds the image."""
+    weights = ops.find(node.op).weights
+    assert weights is not None
+    each = len(weights.shape(node, shapes)) == 3
     stride = 1 if each else node.stride
     maps, outputs, times = (1, 1, node.channels) if each else (
         shapes[node.inputs[0]][0] * stride * stride, node.channels, 1)
     _, *sides = output_shape(dataclasses.replace(node, stride=stride), shapes)
     side = folding.tiles(node.kernel, stride)
     image, result = (maps, *(n + side - 1 for n in sides)), (outputs, *sides)
-    read = windowless.FORMS[conv].elements_read(image, result, side)
-    return times * (read + math.prod(result))
+    return times, (image, result, side)
 
 
 def compiled_bytes(parts: Iterable[Any]) -> int | None:

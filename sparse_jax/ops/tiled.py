@@ -100,6 +100,14 @@ def elements_read(
     return image[0] * tile.read(side) * tile.down * tile.across
 
 
+def elements_made(
+    image: tuple[int, ...], result: tuple[int, ...], side: int
+) -> int:
+    """Of the matrix that a kernel becomes; arguments as for `elements_read`."""
+    tile = choose(result[0], image[0], side, *result[1:])
+    return result[0] * tile.rows * tile.columns * image[0] * tile.read(side)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def _pixels(x: jax.Array, side: int, tile: Tile) -> jax.Array:
     """[C, H, W, B] -> [C, a + k - 1, b + k - 1, down, across, B] that tiles read.

@@ -21,12 +21,19 @@ class Products(NamedTuple):
     elements_read: Callable[[Shape, Shape, int], int]
     """Of one image, copies included: of its shape and that of the result, [C, H, W]
     each, and the window's side."""
+    elements_made: Callable[[Shape, Shape, int], int]
+    """Of what a kernel becomes, of the same arguments."""
+    views: float
+    """Copies that a step has of what it reads and writes at most, as XLA plans for 8
+    random networks on an H200; see `evaluation.device_memory`."""
 
 
 FORMS = {
     'grouped': Products(grouped.product, grouped.both_products,
-                        lambda image, result, side: math.prod(image)),
-    'tiled': Products(tiled.product, tiled.both_products, tiled.elements_read),
+                        lambda image, result, side: math.prod(image),
+                        lambda image, result, side: 0, 5.0),
+    'tiled': Products(tiled.product, tiled.both_products, tiled.elements_read,
+                      tiled.elements_made, 2.5),
 }
 """By the names of `lowering.FORMS`."""
 

@@ -105,6 +105,13 @@ def test_groups_keep_inputs_and_products_without_windows():
     assert tiled.choose(4, 1, 3, 6, 6) == (3, 3, 2, 2)
     assert device_memory.activation_elements(skeleton, 'tiled') == (
         2 * (4 * 25 + 144) + 144, 144 + 72)
+    # Nine outputs of four maps, each with all 25 pixels.
+    assert device_memory.elements_made(skeleton, 'tiled') == 9 * 4 * 25
+    assert device_memory.elements_made(skeleton, 'grouped') == 0
+    each = functools.partial(device_memory.per_candidate, skeleton, np.zeros(10, 'f4'),
+                             batch_size=2)
+    assert each(conv='tiled') == 8 * (2.5 * 632 + 2 * 216) + 160 + 4 * 8 * 900
+    assert each(conv='grouped') == 8 * (5 * 560 + 2 * 216) + 160
 
 
 def test_too_many_candidates_are_never_compiled(wide):
