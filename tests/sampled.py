@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from sparse_jax import efforts
+from sparse_jax import compiler, efforts
 from sparse_jax.model import network
 from sparse_jax.model.skeleton import (
     EXACT,
@@ -25,12 +25,12 @@ from sparse_jax.training.procedure import Procedure
 from sparse_jax.training.step import TrainState
 from sparse_jax.training.train import initialise
 
-_CHEAP = efforts.CHEAP if jax.default_backend() == 'cpu' else {}
-quick_jit = functools.partial(jax.jit, compiler_options=_CHEAP)
+quick_jit = functools.partial(
+    jax.jit, compiler_options=compiler.known(efforts.CHEAP))
 """`jax.jit` for a forward pass that runs once or twice: compiles in a third of the
 time."""
-train_jit = functools.partial(jax.jit, compiler_options=_CHEAP and _CHEAP | {
-    'xla_backend_optimization_level': 1, 'xla_llvm_disable_expensive_passes': True})
+train_jit = functools.partial(jax.jit, compiler_options=compiler.known(efforts.CHEAP | {
+    'xla_backend_optimization_level': 1, 'xla_llvm_disable_expensive_passes': True}))
 """The same for programs with gradients, which level 0 of XLA's CPU backend gets wrong
 (NaN gradients of noisy networks, jaxlib 0.10.2)."""
 
