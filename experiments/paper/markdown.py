@@ -219,8 +219,8 @@ def details(found: Sequence[Ours]) -> str:
             number(ours.costs.working_memory_weights),
             number(ours.costs.working_memory_without_image), number(chip.ram),
             number(chip.flash) + ('' if chip.linked else ' (predicted)'),
-            f'{chip.latency:.2f}', f'{ours.core_hours:.2f}', str(ours.candidates),
-            str(ours.seed), ours.ended])
+            f'{chip.latency:.2f}', number(ours.core_hours, '.2f'),
+            number(ours.candidates), str(ours.seed), ours.ended or NONE])
     return grid(
         ['search', 'data', 'trial', 'valid. %', 'test %, int8', 'values', 'weights (B)',
          'memory, (6)', 'memory, (5)', 'without image', 'RAM (B)', 'flash (B)',

@@ -50,8 +50,10 @@ class Ours(NamedTuple):
     two_units: Totals
     """As the paper counts: two classes are two output units."""
     chip: chip.Chip
-    core_hours: float
-    candidates: int
+    core_hours: float | None
+    """None if it was not kept."""
+    candidates: int | None
+    """That were trained, likewise."""
     seed: int
     ended: str
     """Date of the last training, UTC."""
@@ -76,7 +78,6 @@ def row_of(
     """
     study = search.study
     member, spec = study.network(choice.network), study.data_spec
-    seconds = sum(durations(study.records.rounds(), ends=True))
     calibration = study.dataset.train.images[:CALIBRATION]
     return Ours(
         search.name, search.set, spec.grouping, choice.network, choice.validation,
@@ -84,10 +85,20 @@ def row_of(
         search.two_units(choice.network) or choice.costs,
         chip.costs(member.net, calibrate(member.net, calibration),
                    study.dataset.validation.images[:RUN_IMAGES], links=links),
-        cores * seconds / 3600,
-        sum(r.offset is None and r.trial.origin is None for r in search.networks),
+        cores * seconds_of(search) / 3600, candidates_of(search),
         search.seed, glance.look(study.folder).last.split(' ')[0],
         command(study.settings), search.is_random)
+
+
+def seconds_of(search: Searched) -> float:
+    """Of the clock, the end too."""
+    return sum(durations(search.study.records.rounds(), ends=True))
+
+
+def candidates_of(search: Searched) -> int:
+    """How many were trained; rungs and finals of them do not count again."""
+    return sum(row.offset is None and row.trial.origin is None
+               for row in search.networks)
 
 
 def int8_test(study: OpenStudy, member: Member) -> float:

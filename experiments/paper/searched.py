@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sparse_jax.objectives import compact_costs
+from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import flatten, to_tree
@@ -87,15 +88,8 @@ class Searched:
 
     @functools.cached_property
     def limits(self) -> dict[str, float]:
-        """{field of `Totals`: the most of it} that the search was told, by hard budgets
-        and soft bounds."""
-        aims, found = self.study.objectives, {}
-        for name, most in (*aims.budgets, *zip(aims.names[1:], aims.bounds[1:])):
-            goal = aims.goal(name)
-            if goal.in_program:
-                field = aims.field(goal)
-                found[field] = min(most, found.get(field, most))
-        return found
+        """What the search was told."""
+        return limits_told(self.study.objectives)
 
     def aims_at(self, limits: Limits) -> bool:
         """Whether the search was limited at least as much in all these costs."""
@@ -147,6 +141,17 @@ class Searched:
 
     def _choice(self, row: Record) -> Choice:
         return Choice(row.name, 1 - row.figures[0], self.costs(row))
+
+
+def limits_told(aims: Objectives) -> dict[str, float]:
+    """{field of `Totals`: the most of it} of hard budgets and soft bounds."""
+    found: dict[str, float] = {}
+    for name, most in (*aims.budgets, *zip(aims.names[1:], aims.bounds[1:])):
+        goal = aims.goal(name)
+        if goal.in_program:
+            field = aims.field(goal)
+            found[field] = min(most, found.get(field, most))
+    return found
 
 
 def fits(costs: Totals, limits: Limits) -> bool:

@@ -5,11 +5,11 @@ here comes from validation images and costs.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from experiments.paper.held import Held
 from experiments.paper.published import Published
-from experiments.paper.searched import Choice, Searched
+from experiments.paper.searched import Choice, Limits
 from sparse_jax.objectives.graph_costs import Totals
 
 FIELDS = {'A': {'model_size': 'model_size'},
@@ -20,10 +20,51 @@ FIELDS = {'A': {'model_size': 'model_size'},
 """{table: {field of `Published`: field of `Totals`}} of what a table counts."""
 
 
+class Search(Protocol):
+    """A search with networks: an open study (`Searched`) or a kept winner (`Kept`)."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in the tables."""
+        ...
+
+    @property
+    def set(self) -> str:
+        """Data set and number of classes, as in mnist-10."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of the search."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What repetitions with other seeds have in common."""
+        ...
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it is a competitor."""
+        ...
+
+    def aims_at(self, limits: Limits) -> bool:
+        """Whether it was limited at least as much in all these costs."""
+        ...
+
+    def own(self) -> Choice | None:
+        """What it stands for."""
+        ...
+
+    def within(self, limits: Limits) -> Choice | None:
+        """The network that is held against a row of these limits."""
+        ...
+
+
 class Found(NamedTuple):
     """A network of one search."""
 
-    search: Searched
+    search: Search
     choice: Choice
 
     @property
@@ -44,16 +85,16 @@ def excess(row: Published, costs: Totals) -> float:
                 for field, most in limits_of(row).items()), default=0.0)
 
 
-def groups(searches: Iterable[Searched]) -> list[list[Searched]]:
-    """Searches of one kind (`Searched.kind`), together, in the order of the first."""
-    found: dict[tuple[str, str], list[Searched]] = {}
+def groups(searches: Iterable[Search]) -> list[list[Search]]:
+    """Searches of one kind (`Search.kind`), together, in the order of the first."""
+    found: dict[tuple[str, str], list[Search]] = {}
     for search in searches:
         found.setdefault((search.set, search.kind), []).append(search)
     return [sorted(group, key=lambda one: (one.seed, one.name))
             for group in found.values()]
 
 
-def stand(chosen: Iterable[tuple[Searched, Choice | None]]) -> Held[Found] | None:
+def stand(chosen: Iterable[tuple[Search, Choice | None]]) -> Held[Found] | None:
     """What a search has, of the choice of each of its studies."""
     chosen = list(chosen)
     found = [Found(one, choice) for one, choice in chosen if choice is not None]
@@ -64,12 +105,12 @@ def stand(chosen: Iterable[tuple[Searched, Choice | None]]) -> Held[Found] | Non
                 tuple(one.name for one, choice in chosen if choice is None))
 
 
-def own_of(group: Sequence[Searched]) -> Held[Found] | None:
+def own_of(group: Sequence[Search]) -> Held[Found] | None:
     """The networks that the studies of one search stand for."""
     return stand((one, one.own()) for one in group)
 
 
-def held_against(row: Published, searches: Sequence[Searched]) -> Held[Found] | None:
+def held_against(row: Published, searches: Sequence[Search]) -> Held[Found] | None:
     """The search that stands for a row of the paper.
 
     Of the searches on its data, random ones left out: that of the best median

@@ -44,7 +44,7 @@ class Winner(NamedTuple):
     """'row', 'set', 'validation' and 'test' (int8 accuracies in 0 to 1), 'costs' (as
     the paper counts), 'own' (as built), 'ram', 'data_digest', 'test_digest', 'space'
     (that its network file is of), 'trial', 'command', 'study' (what tells it from
-    others), 'date'."""
+    others), 'date'; of newer ones 'seconds' of the search and its 'candidates'."""
 
     @property
     def costs(self) -> Totals:

@@ -3,6 +3,7 @@
     python -m experiments.paper.table --workdirs=runs/mnist,runs/mnist_competitors
     python -m experiments.paper.table --workdirs=runs/seed_0,runs/seed_1 --out=TABLES.md
     python -m experiments.paper.table --workdirs=runs/mnist --into=docs/results.md
+    python -m experiments.paper.table --kept --into=docs/results.md
 
 Each folder is a study, a sweep or a folder of launch.baselines. Every search stands for
 every row of the paper on its data, whatever it was told to aim at: its network within
@@ -12,7 +13,8 @@ differ by seed and clock alone are one search, whose median decides. Networks me
 test images once, after all have been chosen; the studies keep what they gave. A row of
 the paper is won only if all figures are at least as good, on test images and in int8;
 so is the one of uNAS, in its own accounting. Competitors that ran before, in
-experiments/paper/rows, stand in the tables of the data sets that are shown.
+experiments/paper/rows, stand in the tables of the data sets that are shown. --kept adds
+the searches whose networks are kept in experiments/paper/winners, one each.
 
 --into replaces what stands between the lines <!-- tables --> and <!-- end of tables -->
 of a file, and nothing else.
@@ -28,12 +30,22 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.paper import command, competitors, markdown, ours, published, standing
+from experiments.paper import (
+    command,
+    competitors,
+    kept,
+    markdown,
+    ours,
+    published,
+    standing,
+)
 from experiments.paper.held import Held
+from experiments.paper.kept import Kept
 from experiments.paper.ours import Ours
 from experiments.paper.published import Published
 from experiments.paper.searched import Choice, Searched
 from experiments.paper.verdict import is_result
+from experiments.paper.winner import study_id
 from sparse_jax import replacing
 from sparse_jax.baselines import rows
 from sparse_jax.paths import local
@@ -67,24 +79,36 @@ class Read(NamedTuple):
 
 def read(
     folders: Sequence[str], *, cores: int, trust_factories: bool = False,
+    winners: Sequence[Kept] = (),
 ) -> Read:
     """The rows of studies, sweeps and folders of competitors.
 
     All networks are chosen before the first one meets test images.
 
+    Args:
+      folders: that have them.
+      cores: that the searches had.
+      trust_factories: whether code that studies name is run.
+      winners: kept networks, searches too; those of studies that are given are left
+        out.
+
     Raises:
       StudyError, RowsError, ConfigError, DataError: one cannot be read.
     """
-    run, searches = [], []
+    run: list[rows.Row] = []
+    opened: list[Searched] = []
     with contextlib.ExitStack() as stack:
         for folder in dict.fromkeys(folders):
             if (pathlib.Path(folder) / rows.JSON).is_file():
                 run.extend(rows.read(folder))
                 continue
-            searches += [
+            opened += [
                 Searched(stack.enter_context(
                     open_study(path, trust_factories=trust_factories)))
                 for path in glance.studies_in(folder)]
+        given = {study_id(one.study) for one in opened if one.networks}
+        searches: list[standing.Search] = [
+            *opened, *(one for one in winners if one.study not in given)]
         own = [held for group in standing.groups(searches)
                if (held := standing.own_of(group)) is not None]
         against = {row: held for row in published.everything() if row.is_target
@@ -92,12 +116,14 @@ def read(
         without = [one.name for one in searches if one.own() is None]
 
         # The best of every search are linked; there may be dozens of others.
-        winners = {held.best for held in own}
+        best = {held.best for held in own}
 
         @functools.cache
-        def made(search: Searched, choice: Choice) -> Ours:
-            return ours.row_of(search, choice, cores=cores,
-                               links=standing.Found(search, choice) in winners)
+        def made(search: standing.Search, choice: Choice) -> Ours:
+            if isinstance(search, Searched):
+                return ours.row_of(search, choice, cores=cores,
+                                   links=standing.Found(search, choice) in best)
+            return search.row(cores=cores)
 
         def whole(held: Held[standing.Found]) -> Held[Ours]:
             return Held(tuple(made(*one) for one in held.found), *held[1:])
@@ -121,15 +147,19 @@ def with_kept(
     return given._replace(run=[*kept, *(row for row in given.run if row not in kept)])
 
 
-def text(given: Read, *, hardware: str, sets: Sequence[str] = ()) -> str:
+def text(
+    given: Read, *, hardware: str, sets: Sequence[str] = (), flags: str = '',
+) -> str:
     """All tables that have something run here.
 
     Args:
       given: the rows.
       hardware: of the searches, in words.
       sets: data sets that are shown besides, with what is published alone.
+      flags: of the command that anybody can repeat.
     """
-    parts = [f'# The paper\'s tables\n\nMade by `python -m experiments.paper.table` on '
+    made = ' '.join(filter(None, ['python -m experiments.paper.table', flags]))
+    parts = [f'# The paper\'s tables\n\nMade by `{made}` on '
              f'{datetime.date.today()}, jax {importlib.metadata.version("jax")}.']
     found = given.networks
     here = [competitors.set_of(row) for row in given.run]
@@ -154,6 +184,11 @@ def _is_shown(name: str, set_: str, given: Read) -> bool:
     return name in 'BC' and any(held.best.set == set_ for held in given.own)
 
 
+def cores_text(cores: int) -> str:
+    """The searches' hardware, where nothing else is said."""
+    return f'{cores} CPU core{"s" * (cores > 1)}'
+
+
 def between(document: str, made: str) -> str:
     """A document with other tables between its two lines.
 
@@ -173,6 +208,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line; what is wrong with it ends in one line and exit code 2."""
     parser = command.Parser(__doc__)
     parser.add_argument('--workdirs', default='', metavar='DIR,DIR,...')
+    parser.add_argument('--kept', action='store_true',
+                        help='the searches whose networks are kept, too')
     parser.add_argument('--sets', default='', metavar='SET,SET,...',
                         help='print their published rows too, such as mnist-10')
     parser.add_argument('--out', default='', help='file to write; printed if empty')
@@ -187,8 +224,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.workdirs, args.sets = (
         list(filter(None, text.split(','))) for text in (args.workdirs, args.sets))
-    if not args.workdirs and not args.sets:
-        command.fail('nothing to print; allowed: --workdirs=DIR,..., --sets=SET,...')
+    if not (args.workdirs or args.sets or args.kept):
+        command.fail('nothing to print; allowed: --workdirs=DIR,..., --sets=SET,..., '
+                     '--kept')
     for one in args.sets:
         if one not in published.sets():
             command.fail(f'--sets={one}: allowed: {", ".join(published.sets())}')
@@ -202,10 +240,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     with command.one_line():
         folders, out = [str(local(folder)) for folder in args.workdirs], place(args)
-        given = read(folders, cores=args.cores, trust_factories=args.trust_factories)
+        given = read(folders, cores=args.cores, trust_factories=args.trust_factories,
+                     winners=kept.read() if args.kept else ())
         given = with_kept(given, args.sets)
-        made = text(given, sets=args.sets,
-                    hardware=args.hardware or f'{args.cores} CPU cores')
+        made = text(given, sets=args.sets, flags='--kept' if args.kept else '',
+                    hardware=args.hardware or cores_text(args.cores))
         if out is None:
             print(made, end='')
             return

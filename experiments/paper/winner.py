@@ -22,6 +22,7 @@ from collections.abc import Sequence
 
 from experiments.paper import command, ours, published, stored
 from experiments.paper.chip import BOARD
+from experiments.paper.searched import Searched
 from experiments.paper.stored import Winner
 from sparse_jax import data
 from sparse_jax.evaluation.chip import CALIBRATION, board_costs
@@ -101,7 +102,7 @@ def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
         find_row(row, set_)
     ranges = calibrate(member.net, images.train.images[:CALIBRATION])
     qnet = quantize(member.net, ranges)
-    own = compact_costs.costs(member.net)
+    own, search = compact_costs.costs(member.net), Searched(study)
     right = classify(qnet, images.validation.images) == images.validation.labels
     claims = {
         'row': row, 'set': set_, 'validation': float(right.mean()),
@@ -114,7 +115,8 @@ def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
         'space': {'prior': study.settings.space.prior,
                   'rows': study.settings.space.rows},
         'trial': member.row.name, 'command': ours.command(study.settings),
-        'study': study_id(study),
+        'study': study_id(study), 'seconds': round(ours.seconds_of(search)),
+        'candidates': ours.candidates_of(search),
         'date': glance.look(study.folder).last.split(' ')[0]}
     return Winner(member.net, ranges, member.row.point, spec, claims)
 

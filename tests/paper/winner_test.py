@@ -58,8 +58,8 @@ def test_a_winner_on_embedded_images_is_committed():
     assert 'digits' in stored.names()
     for name in stored.names():
         size = sum(path.stat().st_size for path in stored.FOLDER.glob(f'{name}.*'))
-        # Ten kilobytes and four bytes a value.
-        assert size < 12_000 + 4 * stored.read(name).own.model_size
+        # Twelve kilobytes and four bytes a value.
+        assert size < 14_000 + 4 * stored.read(name).own.model_size
 
 
 def test_a_winner_comes_back_bit_by_bit(kept):
