@@ -36,7 +36,8 @@ class BuildError(RuntimeError):
     """No library: there is no compiler, or it failed."""
 
 
-DIRECT = ('correlate.h', 'kernel_gradient.h', 'noise.h', 'vectors.h', 'calls.cc')
+DIRECT = ('correlate.h', 'kernel_gradient.h', 'noise.h', 'rows.h', 'two_passes.h',
+          'vectors.h', 'calls.cc')
 """Sources of the direct convolutions."""
 NORM = ('max_pool.h', 'normalise.h', 'vectors.h', 'norm_calls.cc')
 """Sources of the batch norm."""

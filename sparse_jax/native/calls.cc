@@ -4,6 +4,7 @@
 #include "correlate.h"
 #include "kernel_gradient.h"
 #include "noise.h"
+#include "two_passes.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace ffi = xla::ffi;
@@ -111,7 +112,7 @@ ffi::Error NoisyCorrelate(Array x, Array mean, Array variance, Array scale, Seed
     arrays.out = leading.at(*out, 4, i);
     arrays.slope = leading.at(*slope, 4, i);
     arrays.noise = &noise;
-    correlate<Mode::kSquares>(sizes, arrays);
+    correlate_pair<Mode::kSquares>(sizes, arrays);
   }
   return ffi::Error::Success();
 }
@@ -128,7 +129,7 @@ ffi::Error NoisyInputGradient(Array gradient, Array share, Array x, Array mean,
     arrays.kernel = leading.at(mean, 4, i);
     arrays.second = leading.at(variance, 4, i);
     arrays.out = leading.at(*out, 4, i);
-    correlate<Mode::kSquaresBackward>(sizes, arrays);
+    correlate_pair<Mode::kSquaresBackward>(sizes, arrays);
   }
   return ffi::Error::Success();
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "noise.h"
+#include "rows.h"
 #include "vectors.h"
 
 namespace sparse_jax {
@@ -27,18 +28,30 @@ struct Sizes {
   int64_t out_row() const { return out_width * batch; }
   int64_t out_plane() const { return out_height * out_row(); }
   int64_t taps() const { return inputs * kernel * kernel; }
+  // Of the rows of a window in the input itself.
+  Lines lines() const {
+    Lines found{plane(), std::vector<int64_t>(kernel)};
+    for (int64_t i = 0; i < kernel; ++i) found.rows[i] = i * row();
+    return found;
+  }
 };
 
 enum class Mode {
-  kPlain,           // out = w * x
-  kPlainBackward,   // the same with a turned kernel: the gradient of kPlain
-  kSquares,         // out = a draw around w * x with variance v * x^2,
-                    // slope = d out / d variance
-  kSquaresBackward  // out = w * x + 2 * centre * (v * share) with turned kernels
+  kPlain,            // out = w * x
+  kPlainBackward,    // the same with a turned kernel: the gradient of kPlain
+  kSquares,          // out = a draw around w * x with variance v * x^2,
+                     // slope = d out / d variance
+  kSquaresBackward,  // out = w * x + 2 * centre * (v * share) with turned kernels
+  kPass,             // out = w * x, x in the cache: a pass of one of the two above
+  kPassAround        // out = w * x + 2 * centre * out, x in the cache
 };
 
 template <Mode mode>
 constexpr bool pair = mode == Mode::kSquares || mode == Mode::kSquaresBackward;
+template <Mode mode>
+constexpr bool around = mode == Mode::kSquaresBackward || mode == Mode::kPassAround;
+template <Mode mode>
+constexpr bool cached = mode == Mode::kPass || mode == Mode::kPassAround;
 template <Mode mode>
 constexpr bool backward = mode == Mode::kPlainBackward || mode == Mode::kSquaresBackward;
 
@@ -65,6 +78,8 @@ inline void clip(int64_t at, int64_t size, const Sizes& s, int64_t* begin, int64
 struct Place {
   int64_t group, output, row, n, count;  // count: lanes in use, of the last vector
   Window window;
+  int64_t origin;      // of the window's rows in x
+  const Lines* lines;  // from there
 };
 
 template <Mode mode, int OB>
@@ -113,23 +128,23 @@ SPARSE_JAX_INLINE void tile(
     return partial ? load_part(from, at.count) : load(from);
   };
   Floats mean[OB][NV] = {}, spread[OB][NV] = {};
-  const int64_t origin = at.group * s.inputs * s.plane() + (at.row - s.pad) * s.row() +
-                         at.n - s.pad * s.batch;
+  const int64_t origin = at.origin + at.n - s.pad * s.batch, plane = at.lines->plane;
+  const int64_t* rows = at.lines->rows.data();
   const int64_t first = at.group * s.outputs + at.output;
   const int64_t written = first * s.out_plane() + at.row * s.out_row() + at.n;
-  if (mode == Mode::kSquaresBackward)
+  if (around<mode>)
     SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o)
       SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v)
         __builtin_prefetch(a.centre + written + o * s.out_plane() + v * kLanes);
   for (int64_t c = 0; c < s.inputs; ++c) {
     // What the next row of outputs reads: with many maps the machine does not guess it.
-    const int64_t ahead = origin + c * s.plane() + at.window.row1 * s.row();
-    SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
+    const int64_t ahead = origin + c * plane + at.window.row1 * s.row();
+    SPARSE_JAX_UNROLL for (int v = 0; v < NV && !cached<mode>; ++v) {
       __builtin_prefetch(a.x + ahead + v * kLanes);
       if (mode == Mode::kSquaresBackward) __builtin_prefetch(a.share + ahead + v * kLanes);
     }
     for (int64_t i = at.window.row0; i < at.window.row1; ++i) {
-      const int64_t line = origin + c * s.plane() + i * s.row();
+      const int64_t line = origin + c * plane + rows[i];
       const float* w = weights + ((c * s.kernel + i) * s.kernel + at.window.col0) *
                                      kWeights<mode, OB>;
       for (int64_t j = at.window.col0; j < at.window.col1; ++j) {
@@ -148,7 +163,10 @@ SPARSE_JAX_INLINE void tile(
   SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
     SPARSE_JAX_UNROLL for (int v = 0; v < NV; ++v) {
       const int64_t offset = written + o * s.out_plane() + v * kLanes;
-      if constexpr (!pair<mode>) {
+      if constexpr (mode == Mode::kPassAround) {
+        const Floats centre = read(a.centre + offset), sum = read(a.out + offset);
+        write(a.out + offset, mean[o][v] + 2.0f * centre * sum);
+      } else if constexpr (!pair<mode>) {
         write(a.out + offset, mean[o][v]);
       } else if constexpr (mode == Mode::kSquaresBackward) {
         const Floats centre = read(a.centre + offset);
@@ -208,7 +226,7 @@ void chunk(const Sizes& s, const Arrays& a, const float* weights, Place at, int6
   for (; at.n + kLanes <= end; at.n += kLanes)
     tile<mode, OB, 1, false>(s, a, weights, at);
   if (at.n == end) return;
-  if (end - begin >= kLanes) {
+  if (end - begin >= kLanes && mode != Mode::kPassAround) {
     // The last whole vector once more, shifted: the same sums, written twice.
     at.n = end - kLanes;
     tile<mode, OB, 1, false>(s, a, weights, at);
@@ -269,31 +287,48 @@ std::vector<float> pack(const Sizes& s, const Arrays& a, int64_t block) {
   return packed;
 }
 
+// Calls body(at, end) for the runs of columns of a row that meet the same taps.
+template <typename Body>
+void over_runs(const Sizes& s, Place at, Body&& body) {
+  clip(at.row, s.height, s, &at.window.row0, &at.window.row1);
+  for (int64_t column = 0, next; column < s.out_width; column = next) {
+    clip(column, s.width, s, &at.window.col0, &at.window.col1);
+    Window other = at.window;
+    for (next = column + 1; next < s.out_width; ++next) {
+      clip(next, s.width, s, &other.col0, &other.col1);
+      if (other.col0 != at.window.col0 || other.col1 != at.window.col1) break;
+    }
+    at.n = column * s.batch;
+    body(at, next * s.batch);
+  }
+}
+
+// Elements [at.n, end) of a row of all outputs of a group, a block of them at a time.
+template <Mode mode>
+void over_blocks(const Sizes& s, const Arrays& a, const float* packed, int64_t block,
+                 Place at, int64_t end) {
+  constexpr int most = pair<mode> ? kPairOutputs : kOutputs;
+  const int64_t per_map = s.taps() * (pair<mode> ? 2 : 1);
+  for (at.output = 0; at.output < s.outputs; at.output += block) {
+    const int64_t first = at.group * s.outputs + at.output;
+    dispatch<mode, most>(std::min(block, s.outputs - at.output), s, a,
+                         packed + first * per_map, at, end);
+  }
+}
+
 template <Mode mode>
 void correlate(const Sizes& s, const Arrays& a) {
-  constexpr int most = pair<mode> ? kPairOutputs : kOutputs;
-  const int64_t block = block_size(s.outputs, most);
+  const int64_t block = block_size(s.outputs, pair<mode> ? kPairOutputs : kOutputs);
   const std::vector<float> packed = pack<mode>(s, a, block);
-  const int64_t width = s.out_width, per_map = s.taps() * (pair<mode> ? 2 : 1);
+  const Lines lines = s.lines();
   Place at{};
+  at.lines = &lines;
   for (at.group = 0; at.group < s.groups; ++at.group) {
     for (at.row = 0; at.row < s.out_height; ++at.row) {
-      clip(at.row, s.height, s, &at.window.row0, &at.window.row1);
-      for (int64_t column = 0, next; column < width; column = next) {
-        // Columns that meet the same taps make one run.
-        clip(column, s.width, s, &at.window.col0, &at.window.col1);
-        Window other = at.window;
-        for (next = column + 1; next < width; ++next) {
-          clip(next, s.width, s, &other.col0, &other.col1);
-          if (other.col0 != at.window.col0 || other.col1 != at.window.col1) break;
-        }
-        at.n = column * s.batch;
-        for (at.output = 0; at.output < s.outputs; at.output += block) {
-          const int64_t first = at.group * s.outputs + at.output;
-          dispatch<mode, most>(std::min(block, s.outputs - at.output), s, a,
-                               packed.data() + first * per_map, at, next * s.batch);
-        }
-      }
+      at.origin = at.group * s.inputs * s.plane() + (at.row - s.pad) * s.row();
+      over_runs(s, at, [&](const Place& from, int64_t end) {
+        over_blocks<mode>(s, a, packed.data(), block, from, end);
+      });
     }
   }
 }

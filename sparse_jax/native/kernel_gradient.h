@@ -2,7 +2,9 @@
 //
 // Every weight's gradient is an inner product of an output map with a shifted input map.
 // A tile of a few outputs and taps keeps its partial sums, one per lane, in registers
-// over a piece of a row; pieces are added up in memory.
+// over a piece of a row; pieces are added up in memory. Of a pair, where there are 16
+// registers, the means' weights take a piece before the variances' do, each with a tile of
+// its own; the squares of the input's rows are then computed once, aside.
 #pragma once
 
 #include "correlate.h"
@@ -99,8 +101,10 @@ void over_count(int64_t count, const Piece& p, float* to, int64_t taps, int64_t 
   }
 }
 
+// x: the first row of the piece's window; lines: where its rows are from there.
 template <bool pair, int OB>
-void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t second) {
+void over_taps(const Sizes& s, Piece p, const float* x, const Lines& lines, float* sums,
+               int64_t second) {
   const int64_t taps = s.taps(), area = s.kernel * s.kernel;
   constexpr int most = kTaps<pair, OB>;
   const int64_t block = block_size(taps, most);
@@ -109,7 +113,7 @@ void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t sec
     const int64_t count = std::min(block, taps - tap);
     for (int64_t t = 0; t < count; ++t) {
       const int64_t channel = (tap + t) / area, inside = (tap + t) % area;
-      p.x[t] = x + channel * s.plane() + inside / s.kernel * s.row() +
+      p.x[t] = x + channel * lines.plane + lines.rows[inside / s.kernel] +
                inside % s.kernel * s.batch;
     }
     // One line of each array per tile: with many maps the machine does not guess them.
@@ -125,10 +129,27 @@ void over_taps(const Sizes& s, Piece p, const float* x, float* sums, int64_t sec
 
 template <bool pair, int OB>
 void dispatch_gradient(int64_t size, const Sizes& s, const Piece& p, const float* x,
-                       float* sums, int64_t second) {
+                       const Lines& lines, float* sums, int64_t second) {
   if constexpr (OB > 0) {
-    if (size == OB) return over_taps<pair, OB>(s, p, x, sums, second);
-    dispatch_gradient<pair, OB - 1>(size, s, p, x, sums, second);
+    if (size == OB) return over_taps<pair, OB>(s, p, x, lines, sums, second);
+    dispatch_gradient<pair, OB - 1>(size, s, p, x, lines, sums, second);
+  }
+}
+
+// One piece, elements [n, n + kPiece) of a row of the outputs' gradients, of all outputs.
+template <bool pair>
+void over_outputs(const Sizes& s, const GradientArrays& a, int64_t group, int64_t row,
+                  int64_t n, const Lines& lines, std::vector<float>* sums) {
+  constexpr int most = pair ? kPairGradientOutputs : kGradientOutputs;
+  const int64_t block = block_size(s.outputs, most);
+  for (int64_t o = 0; o < s.outputs; o += block) {
+    const int64_t map = group * s.outputs + o;
+    const int64_t offset = map * s.out_plane() + row * s.out_row() + n;
+    const Piece piece{a.gradient + offset, pair ? a.share + offset : nullptr, {}, {},
+                      std::min(kPiece, s.out_row() - n), s.out_plane()};
+    dispatch_gradient<pair, most>(
+        std::min(block, s.outputs - o), s, piece, a.x + n, lines,
+        sums->data() + map * s.taps() * kLanes, s.groups * s.outputs * s.taps() * kLanes);
   }
 }
 
@@ -157,31 +178,42 @@ inline Sizes with_zeros(const Sizes& s, const float** x, std::vector<float>* cop
   return wide;
 }
 
-template <bool pair>
-void kernel_gradient(const Sizes& narrow, GradientArrays a) {
+// apart: of a pair, in two passes.
+template <bool pair, bool apart>
+void add_gradients(const Sizes& narrow, GradientArrays a) {
   std::vector<float> copy;
   const Sizes s = with_zeros(narrow, &a.x, &copy);
-  constexpr int most = pair ? kPairGradientOutputs : kGradientOutputs;
-  const int64_t block = block_size(s.outputs, most);
-  const int64_t weights = s.groups * s.outputs * s.taps(), second = weights * kLanes;
-  std::vector<float> sums(weights * kLanes * (pair ? 2 : 1));
+  const int64_t weights = s.groups * s.outputs * s.taps();
+  std::vector<float> sums(weights * kLanes * (pair && !apart ? 2 : 1));
+  std::vector<float> spreads(apart ? weights * kLanes : 0);
+  Rows squares(apart ? s.kernel : 0, s.inputs, s.row());
+  const Lines lines = s.lines();
+  Lines beside = lines;
   for (int64_t group = 0; group < s.groups; ++group) {
+    const float* image = a.x + group * s.inputs * s.plane();
+    squares.restart();
     for (int64_t row = 0; row < s.out_height; ++row) {
+      GradientArrays means = a, variances{squares.data(), a.share, nullptr, a.second, {}};
+      means.x = image + row * s.row();
+      if (apart) squares.advance(image, s.plane(), row + s.kernel, squared);
+      if (apart) squares.find(row, &beside);
       for (int64_t n = 0; n < s.out_row(); n += kPiece) {
-        const float* x = a.x + group * s.inputs * s.plane() + row * s.row() + n;
-        for (int64_t o = 0; o < s.outputs; o += block) {
-          const int64_t map = group * s.outputs + o;
-          const int64_t offset = map * s.out_plane() + row * s.out_row() + n;
-          const Piece piece{a.gradient + offset, pair ? a.share + offset : nullptr, {}, {},
-                            std::min(kPiece, s.out_row() - n), s.out_plane()};
-          dispatch_gradient<pair, most>(std::min(block, s.outputs - o), s, piece, x,
-                                        sums.data() + map * s.taps() * kLanes, second);
-        }
+        over_outputs<pair && !apart>(s, means, group, row, n, lines, &sums);
+        if (apart) over_outputs<false>(s, variances, group, row, n, beside, &spreads);
       }
     }
   }
   reduce(sums, 0, weights, a.kernel);
-  if (pair) reduce(sums, weights, weights, a.second);
+  if (apart) reduce(spreads, 0, weights, a.second);
+  if (pair && !apart) reduce(sums, weights, weights, a.second);
+}
+
+template <bool pair>
+void kernel_gradient(const Sizes& s, const GradientArrays& a) {
+  // One output alone shares its squares with nobody.
+  if constexpr (pair && kTwoPasses)
+    if (s.outputs > 1) return add_gradients<true, true>(s, a);
+  add_gradients<pair, false>(s, a);
 }
 
 }  // namespace sparse_jax

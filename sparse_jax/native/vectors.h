@@ -15,7 +15,8 @@ namespace sparse_jax {
 // Register tiles. Up to kOutputs maps at a time, times as many vectors of a row as kTile
 // sums have room for: enough to hide the latency of a multiply-add, few enough that
 // operands fit beside them (32 registers with AVX-512 and NEON, else 16). Tiles of a
-// gradient are maps times taps. A *pair* keeps two tiles, of means and of variances.
+// gradient are maps times taps. A *pair* keeps two tiles, of means and of variances; where
+// there are 16 registers it is better taken in two passes, of a whole tile each.
 #if defined(__AVX512F__)
 constexpr int kLanes = 16;
 #elif defined(__AVX__)
@@ -28,16 +29,19 @@ constexpr int kOutputs = 8, kTile = 16;
 constexpr int kPairOutputs = 4, kPairTile = 8;
 constexpr int kGradientOutputs = 8, kGradientTile = 24;
 constexpr int kPairGradientOutputs = 4, kPairGradientTile = 12;
+constexpr bool kTwoPasses = false;
 #elif defined(__AVX__)
 constexpr int kOutputs = 6, kTile = 12;
 constexpr int kPairOutputs = 2, kPairTile = 4;
 constexpr int kGradientOutputs = 4, kGradientTile = 12;
 constexpr int kPairGradientOutputs = 2, kPairGradientTile = 4;
+constexpr bool kTwoPasses = true;
 #else
 constexpr int kOutputs = 4, kTile = 8;
 constexpr int kPairOutputs = 2, kPairTile = 4;
 constexpr int kGradientOutputs = 3, kGradientTile = 9;
 constexpr int kPairGradientOutputs = 2, kPairGradientTile = 4;
+constexpr bool kTwoPasses = true;
 #endif
 constexpr int kMostTaps = 12;
 
