@@ -23,7 +23,8 @@ def remembers_hash(kind: type[T]) -> type[T]:
         return found
 
     def state_of(self: Any) -> dict[str, Any]:
-        return {name: v for name, v in self.__dict__.items() if name != _NAME}
+        # Fields alone: what else an object remembers follows from them.
+        return {name: self.__dict__[name] for name in made.__dataclass_fields__}
 
     made.__hash__ = hash_of
     made.__getstate__ = state_of

@@ -12,7 +12,7 @@ Counts are Python integers or traced arrays.
 
 import functools
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sparse_jax.ops.arrays import library_of
@@ -67,20 +67,26 @@ def most_alive(steps: Sequence[Step], image: Count) -> list[Count]:
     Returns:
       One count for each layer, 0 for a layer that is gone.
     """
-    readers, found = _readers(steps), []
-    size = {IMAGE: image}
+    readers, there = _readers(steps), [
+        step.living > 0 if step.is_layer else None for step in steps]
+    size, found = {IMAGE: image}, []
     for i, step in enumerate(steps):
         if not step.is_layer:
             continue
-        now, later = (_sum(
-            elements * _lives([steps[j] for j in readers[name] if j >= first])
-            for name, elements in size.items()
-            if any(j >= first for j in readers[name])) for first in (i, i + 1))
+        now = later = 0
+        for name, elements in size.items():
+            reading = [there[j] for j in readers[name] if j >= i]
+            if reading:
+                now = now + elements * _any(reading)
+            # A layer reads a tensor once, and is the first of those left.
+            reading = reading[1:] if i in readers[name] else reading
+            if reading:
+                later = later + elements * _any(reading)
         alive = now + step.output
         if step.pools:
             alive = library_of(alive).maximum(
                 alive, later + step.output + step.pooled)
-        found.append(alive * _lives([step]))
+        found.append(alive * _any([there[i]]))
         size[step.name] = step.pooled
     return found
 
@@ -103,11 +109,6 @@ def _readers(steps: Sequence[Step]) -> dict[str, list[int]]:
     return found
 
 
-def _lives(steps: Sequence[Step]) -> Count:
-    """1 if any of them is there, else 0."""
-    there = [step.living > 0 for step in steps]
+def _any(there: Sequence[Any]) -> Count:
+    """1 if any of some layers is there, else 0."""
     return functools.reduce(operator.or_, there) * 1
-
-
-def _sum(counts: Iterable[Count]) -> Count:
-    return functools.reduce(operator.add, counts, 0)

@@ -64,18 +64,19 @@ def layer_rows(graph: Graph) -> list[LayerRow]:
             read[node.name] = sum(read[t] for t in node.inputs)
             steps.append(Step(node.name, node.inputs))
             continue
-        out = output_shape(node, shapes)
+        pools = node.pool > 1
+        out = output_shape(node, shapes) if pools else shapes[node.name]
+        outputs = math.prod(out)
         weights = 0 if operation.weights is None else math.prod(
             operation.weights.shape(node, shapes))
-        rows.append(LayerRow(
+        rows.append((
             node.name, node.op, tuple(shapes[t] for t in node.inputs), out, weights,
-            node.channels if node.biased else 0,
-            sum(read[t] for t in node.inputs), math.prod(out),
-            weights * math.prod(out[1:])))
-        steps.append(Step(node.name, node.inputs, node.channels, math.prod(out),
-                          read[node.name], node.pool > 1))
+            node.channels if node.biased else 0, sum(read[t] for t in node.inputs),
+            outputs, weights * math.prod(out[1:])))
+        steps.append(Step(node.name, node.inputs, node.channels, outputs,
+                          read[node.name], pools))
     most = most_alive(steps, counted_image(graph, read['input']))
-    return [row._replace(alive=int(alive)) for row, alive in zip(rows, most)]
+    return [LayerRow(*row, int(alive)) for row, alive in zip(rows, most)]
 
 
 @functools.lru_cache(maxsize=65_536)

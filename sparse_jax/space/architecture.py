@@ -6,14 +6,15 @@ the memory model, shrinking and export all read this description.
 """
 
 import dataclasses
+import functools
 import math
 
-from sparse_jax import ops
-from sparse_jax.hashing import remembers_hash
 from sparse_jax.ops import CLASSIFIER as CLASSIFIER
 from sparse_jax.ops import Node as Node
-from sparse_jax.ops.operation import Shape, Shapes
-from sparse_jax.space.layer_types import LAYER_TYPES, Layer
+from sparse_jax.space.graph import Graph as Graph
+from sparse_jax.space.graph import output_shape as output_shape
+from sparse_jax.space.graph import pooled as pooled
+from sparse_jax.space.layer_types import LAYER_TYPES, Layer, LayerType
 from sparse_jax.space.sparse_space import MAX_LAYERS
 
 POOL = 2
@@ -23,82 +24,6 @@ WHOLE = 128
 MOST_AVERAGED = 16
 """Largest rate of an input that is down-sampled by means: the sum of the bytes of a
 window fits 16 bits."""
-
-
-@remembers_hash
-@dataclasses.dataclass(frozen=True)
-class Graph:
-    """A network from the raw image (H, W, C) to `num_classes` logits; hashable.
-
-    fold_binary: whether a classifier of two classes is counted and shrunk as one unit,
-    see `folds`. It is trained as two all the same.
-    downsample_type: whether the input is down-sampled by the maximum or by the average
-    of windows of downsample x downsample pixels.
-    """
-
-    input_shape: tuple[int, int, int]
-    downsample: int
-    squeeze_depth: bool
-    nodes: tuple[Node, ...]
-    fold_binary: bool = True
-    downsample_type: str = 'max'
-
-    @property
-    def num_classes(self) -> int:
-        """Units of the last node."""
-        return self.nodes[-1].channels
-
-    @property
-    def folds(self) -> bool:
-        """Whether pruning leaves one output unit: logit 1 less logit 0 of two."""
-        last = self.nodes[-1]
-        return self.fold_binary and last.name == CLASSIFIER and last.channels == 2
-
-    @property
-    def counted(self) -> 'Graph':
-        """The network whose layers are counted: with one output unit if it `folds`."""
-        if not self.folds:
-            return self
-        *nodes, last = self.nodes
-        return dataclasses.replace(
-            self, nodes=(*nodes, dataclasses.replace(last, channels=1)))
-
-    @property
-    def weighted_nodes(self) -> tuple[Node, ...]:
-        """Nodes that have weights."""
-        return tuple(n for n in self.nodes if n.weighted)
-
-    @property
-    def layers(self) -> tuple[Node, ...]:
-        """Nodes that are layers of the memory model."""
-        return tuple(n for n in self.nodes if ops.find(n.op).costs.layer)
-
-    def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) after the input down-sampling."""
-        h, w, c = self.input_shape
-        return (1 if self.squeeze_depth else c, h // self.downsample,
-                w // self.downsample)
-
-    def shapes(self) -> dict[str, Shape]:
-        """Tensor shapes by name: (C, H, W) after pooling, or (units,)."""
-        shapes: dict[str, Shape] = {'input': self.image_shape()}
-        for node in self.nodes:
-            shapes[node.name] = pooled(output_shape(node, shapes), node.pool)
-        return shapes
-
-    def feasible(self) -> bool:
-        """Whether every feature map has at least one pixel."""
-        return all(min(shape) >= 1 for shape in self.shapes().values())
-
-
-def output_shape(node: Node, shapes: Shapes) -> Shape:
-    """Shape of a node's output before its pool: the y of the memory model."""
-    return ops.form(node).output(node, shapes)
-
-
-def pooled(shape: Shape, pool: int) -> Shape:
-    """Shape after a pool x pool / pool VALID pool; vectors have none."""
-    return shape if pool == 1 else (shape[0], shape[1] // pool, shape[2] // pool)
 
 
 def resolve(
@@ -111,44 +36,71 @@ def resolve(
     layer of a block another; blocks end in a 2x2/2 VALID pool where `pool-block-k` says
     so; see `fc_units` for the branches.
     """
+    before = trunk(point, input_shape, fold_binary=fold_binary)
+    return headed(point, before, num_classes)
+
+
+def trunk(
+    point: dict, input_shape: tuple[int, int, int], *, fold_binary: bool = True
+) -> Graph:
+    """The convolutional part of the graph of a point, without branches."""
     rate = point['input-downsampling-rate'] if point['downsample-input'] else 1
     squeeze = bool(point['downsample-input-in-depth'])
     nodes, channels = (), 1 if squeeze else input_shape[2]
     source, norm = 'input', bool(point['batch-norm'])
     for k in range(1, point['num-conv-blocks'] + 1):
-        nodes += tuple(_block_nodes(point, k, source, channels, norm))
+        nodes += _block_nodes(point, k, source, channels, norm)
         source, channels = nodes[-1].name, nodes[-1].channels
     height, width, depth = input_shape
-    trunk = Graph((height, width, depth), rate, squeeze, nodes, fold_binary,
-                  downsample_type(point))
-    return dataclasses.replace(
-        trunk, nodes=nodes + _head_nodes(point, trunk, num_classes))
+    return Graph((height, width, depth), rate, squeeze, nodes, fold_binary,
+                 downsample_type(point))
+
+
+def headed(point: dict, before: Graph, num_classes: int) -> Graph:
+    """The graph of a point whose `trunk` is known."""
+    return before.followed_by(_head_nodes(point, before, num_classes))
 
 
 def _block_nodes(
     point: dict, k: int, source: str, channels: int, norm: bool
-) -> list[Node]:
-    nodes, entering = [], (source, channels)
-    num_layers = point[f'num-conv-layers-block-{k}']
+) -> tuple[Node, ...]:
+    nodes: tuple[Node, ...] = ()
+    entering = (source, channels)
+    num_layers, pool = point[f'num-conv-layers-block-{k}'], pool_type(point, k)
     assert num_layers <= MAX_LAYERS
+    adds = residual(point, k)
     for l in range(1, num_layers + 1):
         tag = f'block-{k}-layer-{l}'
-        kind = LAYER_TYPES[point[f'layer-type-{tag}']]
-        *first, last = kind.nodes(Layer(
-            tag, source, channels, point[f'kernel-size-{tag}'],
-            point[f'num-filters-{tag}'], point.get(f'downsample-{tag}', 0.0),
-            stride(point, k) if l == 1 else 1))
-        nodes += [*first, dataclasses.replace(last, relu=True, batch_norm=norm)]
-        source, channels = last.name, last.channels
-    if residual(point, k):
-        nodes.append(Node(f'block-{k}-add', 'add', (source, entering[0]),
-                          max(channels, entering[1]), relu=False))
-    pool = pool_type(point, k)
-    if pool == 'max':
-        nodes[-1] = dataclasses.replace(nodes[-1], pool=POOL)
-    elif pool:
-        nodes.append(average_pool(f'block-{k}-pool', nodes[-1], pool))
+        ends = l == num_layers and pool == 'max' and not adds
+        nodes += _layer_nodes(
+            LAYER_TYPES[point[f'layer-type-{tag}']],
+            # Of one type: what is remembered is for whoever asks next.
+            Layer(tag, source, channels, int(point[f'kernel-size-{tag}']),
+                  int(point[f'num-filters-{tag}']),
+                  float(point.get(f'downsample-{tag}', 0.0)),
+                  int(stride(point, k)) if l == 1 else 1),
+            norm, POOL if ends else 1)
+        source, channels = nodes[-1].name, nodes[-1].channels
+    if adds:
+        nodes += (_node(f'block-{k}-add', 'add', (source, entering[0]),
+                        max(channels, entering[1]), relu=False,
+                        pool=POOL if pool == 'max' else 1),)
+    if pool and pool != 'max':
+        nodes += (average_pool(f'block-{k}-pool', nodes[-1], pool),)
     return nodes
+
+
+@functools.lru_cache(maxsize=65_536)
+def _layer_nodes(
+    kind: LayerType, layer: Layer, norm: bool, pool: int
+) -> tuple[Node, ...]:
+    """Remembered: searches ask often, and equal nodes are one object."""
+    *first, last = kind.nodes(layer)
+    return (*first, dataclasses.replace(last, relu=True, batch_norm=norm, pool=pool))
+
+
+_node = functools.lru_cache(maxsize=65_536)(Node)
+"""The same of other nodes."""
 
 
 def downsample_type(point: dict) -> str:
@@ -175,8 +127,8 @@ def pool_type(point: dict, k: int) -> str:
 def average_pool(name: str, source: Node, kind: str) -> Node:
     """The pool, 'average' or 'global', of a block that ends in `source`."""
     size = WHOLE if kind == 'global' else POOL
-    return Node(name, 'average_pool', (source.name,), source.channels, size, size,
-                relu=False)
+    return _node(name, 'average_pool', (source.name,), source.channels, size, size,
+                 relu=False)
 
 
 def branches(point: dict) -> tuple[str, ...]:
@@ -236,14 +188,15 @@ def _head_nodes(point: dict, trunk: Graph, num_classes: int) -> tuple[Node, ...]
     ends, norm = block_ends(point), bool(point['batch-norm'])
     sources = branch_sources(ends)
     units = fc_units(point, fan_ins(trunk, ends))
-    nodes = [Node(f'{b}-fc', 'dense', (sources[b],), n, batch_norm=norm)
+    nodes = [_node(f'{b}-fc', 'dense', (sources[b],), n, batch_norm=norm)
              for b, n in units.items()]
     merged = [n.name for n in nodes]
     if 'main' not in units:
         merged.insert(0, sources['main'])
     if len(merged) > 1 and point['merge-type'] == 'Sum':
-        nodes.append(Node('merge', 'sum', tuple(merged), nodes[0].channels, relu=False))
+        nodes.append(
+            _node('merge', 'sum', tuple(merged), nodes[0].channels, relu=False))
         merged = ['merge']
     nodes.append(
-        Node(CLASSIFIER, 'dense', tuple(merged), num_classes, relu=False))
+        _node(CLASSIFIER, 'dense', tuple(merged), num_classes, relu=False))
     return tuple(nodes)

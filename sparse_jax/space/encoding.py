@@ -7,13 +7,19 @@ the same training to the same coordinates.
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from sparse_jax.host_random import generator
-from sparse_jax.space import architecture, budget, levels, representative, trunks
+from sparse_jax.space import (
+    architecture,
+    budget,
+    conditions,
+    levels,
+    representative,
+    trunks,
+)
 from sparse_jax.space.dimensions import Role
 from sparse_jax.space.sparse_space import Space
 from sparse_jax.space.trunks import feasible as feasible
@@ -24,31 +30,9 @@ MANY = 4096
 """Rows drawn at once after a draw without a feasible one."""
 
 
-class _Rule(NamedTuple):
-    """A dimension with its clauses resolved to columns and allowed levels."""
-
-    column: int
-    clauses: tuple[tuple[tuple[int, np.ndarray], ...], ...]
-    """Disjunction of conjunctions of (column, [levels] bool)."""
-
-
 def activity(space: Space, rows: np.ndarray) -> np.ndarray:
     """[N, D] coordinates -> [N, D] bool: which dimensions matter."""
-    return _activity(space, levels.numbers(space, rows))
-
-
-def _activity(space: Space, numbers: np.ndarray) -> np.ndarray:
-    """`activity` of rows by their level numbers [N, D]."""
-    index = np.ascontiguousarray(numbers.T)
-    # By columns: each is written and read as a whole.
-    active = np.zeros(index.shape, bool)
-    for rule in _rules(space):
-        for clause in rule.clauses:
-            holds = np.ones(index.shape[1], bool)
-            for column, allowed in clause:
-                holds &= active[column] & allowed[index[column]]
-            active[rule.column] |= holds
-    return active.T
+    return conditions.activity(space, levels.numbers(space, rows))
 
 
 def snap(space: Space, rows: np.ndarray) -> np.ndarray:
@@ -60,7 +44,7 @@ def _snapped(space: Space, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Snapped rows, and which of their dimensions matter: those of the rows, for what
     is inactive switches nothing."""
     numbers = levels.numbers(space, rows)
-    active = _activity(space, numbers)
+    active = conditions.activity(space, numbers)
     return np.where(
         active, levels.centres(space, rows, numbers), _neutral(space)), active
 
@@ -126,8 +110,9 @@ def graphs(space: Space, rows: np.ndarray) -> list[architecture.Graph]:
     memory = _memory(space)
     if len(memory) > MAX_REMEMBERED:
         memory.clear()
-    names = [row.tobytes() for row in rows]
-    new = [i for i, name in enumerate(names) if name not in memory]
+    # Of points that differ in their training alone there is one graph.
+    names = [row.tobytes() for row in rows[:, _describes(space)]]
+    new = list({name: i for i, name in enumerate(names) if name not in memory}.values())
     for i, point in zip(new, decode_rows(space, rows[new])):
         memory[names[i]] = architecture.resolve(
             point, space.input_shape, space.num_classes,
@@ -138,6 +123,12 @@ def graphs(space: Space, rows: np.ndarray) -> list[architecture.Graph]:
 def graph(space: Space, row: np.ndarray) -> architecture.Graph:
     """One canonical row [D] -> its exact graph."""
     return graphs(space, row)[0]
+
+
+@functools.lru_cache(maxsize=64)
+def _describes(space: Space) -> np.ndarray:
+    """[D] bool: the dimensions that a network follows from."""
+    return ~space.having(Role.TRAINING, Role.PRUNING)
 
 
 @functools.lru_cache(maxsize=16)
@@ -182,39 +173,6 @@ def sample(key: jax.Array, space: Space, num: int) -> np.ndarray:
 @functools.lru_cache(maxsize=64)
 def _neutral(space: Space) -> np.ndarray:
     return np.array([d.encode(d.neutral_value()) for d in space.dimensions])
-
-
-@functools.lru_cache(maxsize=64)
-def _rules(space: Space) -> tuple[_Rule, ...]:
-    """The table's conditions in evaluation order."""
-    rules = []
-    for column in _evaluation_order(space):
-        clauses = []
-        for clause in space.dimensions[column].when:
-            resolved = []
-            for condition in clause:
-                source = space.index(condition.name)
-                allowed = np.array([v in condition.values
-                                    for v in levels.values(space)[source]])
-                resolved.append((source, allowed))
-            clauses.append(tuple(resolved))
-        rules.append(_Rule(column, tuple(clauses)))
-    return tuple(rules)
-
-
-def _evaluation_order(space: Space) -> list[int]:
-    """Columns with every dimension after those its condition names."""
-    order, done = [], set()
-    while len(order) < len(space.dimensions):
-        before = len(order)
-        for i, d in enumerate(space.dimensions):
-            needs = {c.name for clause in d.when for c in clause}
-            if i not in done and all(space.index(n) in done for n in needs):
-                order.append(i)
-                done.add(i)
-        if len(order) == before:
-            raise ValueError('the conditions of the search space form a circle')
-    return order
 
 
 def keep_units(

@@ -76,8 +76,21 @@ class _Structure(NamedTuple):
     """Of a convolution that squeezes another one's, at least."""
 
     def sized(self, sizes: dict[str, int]) -> dict:
-        """The point with these widths and units, or where no step of the table gives
-        the units the next larger ones."""
+        """The point with these widths and units, or where no step gives these the next
+        larger ones."""
+        return self._built(sizes)[0]
+
+    def graph(self, sizes: dict[str, int]) -> Graph:
+        """The exact network with these widths and units."""
+        point, trunk = self._built(sizes)
+        return architecture.headed(point, trunk, self.space.num_classes)
+
+    def smallest(self) -> Graph:
+        """The exact network with the least of them."""
+        return self.graph({k.name: k.low for k in self.knobs})
+
+    def _built(self, sizes: dict[str, int]) -> tuple[dict, Graph]:
+        """`sized`, and the network before the branches, which have no part in it."""
         space, point = self.space, dict(self.point)
         before = ''
         for name in (k.name for k in self.knobs if not k.name.startswith(_UNITS)):
@@ -88,22 +101,14 @@ class _Structure(NamedTuple):
                 enough = max(point[share.name], self.maps / point[before])
                 point[share.name] = min(enough, share.high)
             before = name
-        heads = architecture.branches(point)
-        if heads:
+        trunk = architecture.trunk(
+            point, space.input_shape, fold_binary=space.fold_binary)
+        if heads := architecture.branches(point):
             units = {b: sizes.get(_UNITS + b, sizes[_UNITS + heads[0]]) for b in heads}
-            fan_in = architecture.fan_ins(
-                _resolved(space, point), architecture.block_ends(point))
+            fan_in = architecture.fan_ins(trunk, architecture.block_ends(point))
             if min(fan_in.values()) > 0:
                 point |= budget.of_units(space, point, units, fan_in)
-        return point
-
-    def graph(self, sizes: dict[str, int]) -> Graph:
-        """The exact network with these widths and units."""
-        return _resolved(self.space, self.sized(sizes))
-
-    def smallest(self) -> Graph:
-        """The exact network with the least of them."""
-        return self.graph({k.name: k.low for k in self.knobs})
+        return point, trunk
 
 
 def demand(space: Space, fits: Fits) -> Demand | None:
@@ -264,11 +269,6 @@ def _knobs(space: Space, point: dict, least: Demand) -> tuple[_Knob, ...]:
         # All have the same units.
         heads = heads[:1]
     return (*knobs, *(_Knob(_UNITS + b, units, MOST_UNITS) for b in heads))
-
-
-def _resolved(space: Space, point: dict) -> Graph:
-    return architecture.resolve(point, space.input_shape, space.num_classes,
-                                fold_binary=space.fold_binary)
 
 
 def _roomy(graph: Graph, side: int) -> bool:

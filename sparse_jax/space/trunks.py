@@ -79,6 +79,7 @@ def measured(space: Space, rows: np.ndarray) -> Measured:
     return Measured(np.asarray(fine), [dict(zip(names, row)) for row in read])
 
 
+@functools.lru_cache(maxsize=1024)
 def _layer_sides(space: Space, tag: str, stride: str) -> np.ndarray:
     """[strides, layer types, kernels, sides] by the levels of a layer's rows; `stride`
     is the name of that of its strides, if it has one."""
@@ -88,6 +89,7 @@ def _layer_sides(space: Space, tag: str, stride: str) -> np.ndarray:
         for step in (_values(space, stride) if stride in space else (1,))])
 
 
+@functools.lru_cache(maxsize=256)
 def _pool_sides(space: Space, k: int) -> np.ndarray:
     """[pool types, sides] by the levels of a block's row, where the space has it."""
     name = f'pool-type-block-{k}'
