@@ -20,22 +20,42 @@ class Known:
     def __init__(self, criterion: Criterion, admission: Admission, chunk: int):
         """Nothing known yet; `chunk` candidates are solved at once, by one program."""
         self._criterion, self._admission, self._chunk = criterion, admission, chunk
-        self._rows: dict[bytes, tuple[np.ndarray, ...]] = {}
+        self._places: dict[bytes, int] = {}
+        self._columns: list[np.ndarray] = []
         self._treedef: Any = None
 
-    def learn(self, x: np.ndarray) -> None:
-        """Compute what is not known yet of candidates x [Q, D]."""
-        names = identity(x)
-        new = {name: i for i, name in enumerate(names) if name not in self._rows}
+    def learn(self, x: np.ndarray) -> np.ndarray:
+        """Compute what is not known yet of candidates x [Q, D] -> their places [Q]."""
+        names, places = identity(x), self._places
+        new = {name: i for i, name in enumerate(names) if name not in places}
         if new:
             leaves, self._treedef = jax.tree.flatten(self._of(x[list(new.values())]))
-            self._rows.update(zip(new, zip(*leaves)))
+            self._keep(leaves)
+            places.update(zip(new, range(len(places), len(places) + len(new))))
+        return np.array([places[name] for name in names], int)
 
     def __call__(self, x: np.ndarray) -> tuple[Points, np.ndarray]:
         """Candidates x [Q, D], Q > 0, and the chances [Q] that they are feasible."""
-        self.learn(x)
-        columns = zip(*(self._rows[name] for name in identity(x)))
-        return self._treedef.unflatten([np.stack(column) for column in columns])
+        return self.at(self.learn(x))
+
+    def at(self, places: np.ndarray) -> tuple[Points, np.ndarray]:
+        """The candidates at places [Q], Q > 0, that `learn` gave, and their chances."""
+        return self._treedef.unflatten([column[places] for column in self._columns])
+
+    def _keep(self, leaves: list[Any]) -> None:
+        """Put rows behind those that are known, where there is room for them."""
+        count, more = len(self._places), len(leaves[0])
+        for i, leaf in enumerate(map(np.asarray, leaves)):
+            if not count:
+                self._columns.append(leaf)
+                continue
+            column = self._columns[i]
+            if count + more > len(column):
+                room = max(more, len(column) // 4)
+                column = np.concatenate([column[:count], np.empty(
+                    (room, *leaf.shape[1:]), leaf.dtype)])
+                self._columns[i] = column
+            column[count:count + more] = leaf
 
     def _of(self, x: np.ndarray) -> tuple[Points, np.ndarray]:
         x, active, facts = self._admission.inputs(x)

@@ -190,6 +190,5 @@ def _pending(
     """Points [D] at a fixed size, filled up by candidates x [M, D]."""
     # Together, so that few calls solve for all of them.
     every = np.concatenate([np.array(taken).reshape(-1, x.shape[1]), x])
-    known.learn(every)
-    points, _ = known(np.resize(every, (size, every.shape[1])))
+    points, _ = known.at(np.resize(known.learn(every), size))
     return Pending(points, np.arange(size) < len(taken))

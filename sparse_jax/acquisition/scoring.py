@@ -136,7 +136,9 @@ def score(
 def _chunks(rows: Any, size: int) -> list[Any]:
     """A tree of arrays [Q, ..] in pieces of `size` rows; the last row is repeated."""
     count = len(jax.tree.leaves(rows)[0])
-    take = [np.minimum(np.arange(start, start + size), count - 1)
+    # A piece that is full is a view.
+    take = [slice(start, start + size) if start + size <= count
+            else np.minimum(np.arange(start, start + size), count - 1)
             for start in range(0, count, size)]
     return [jax.tree.map(lambda a, some=some: a[some], rows) for some in take]
 

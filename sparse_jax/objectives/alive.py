@@ -12,7 +12,7 @@ Counts are Python integers or traced arrays.
 
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sparse_jax.ops.arrays import library_of
@@ -69,24 +69,19 @@ def most_alive(steps: Sequence[Step], image: Count) -> list[Count]:
     """
     readers, there = _readers(steps), [
         step.living > 0 if step.is_layer else None for step in steps]
+    # Of a network before pruning, which searches ask for, nothing is gone.
+    whole = all(one is True or one is None for one in there)
+    held = _held_by_all if whole else _held
     size, found = {IMAGE: image}, []
     for i, step in enumerate(steps):
         if not step.is_layer:
             continue
-        now = later = 0
-        for name, elements in size.items():
-            reading = [there[j] for j in readers[name] if j >= i]
-            if reading:
-                now = now + elements * _any(reading)
-            # A layer reads a tensor once, and is the first of those left.
-            reading = reading[1:] if i in readers[name] else reading
-            if reading:
-                later = later + elements * _any(reading)
-        alive = now + step.output
+        alive = held(size, readers, there, i) + step.output
         if step.pools:
+            later = held(size, readers, there, i + 1)
             alive = library_of(alive).maximum(
                 alive, later + step.output + step.pooled)
-        found.append(alive * _any([there[i]]))
+        found.append(alive if whole else alive * _any([there[i]]))
         size[step.name] = step.pooled
     return found
 
@@ -107,6 +102,29 @@ def _readers(steps: Sequence[Step]) -> dict[str, list[int]]:
             for name in dict.fromkeys(read):
                 found[name].append(i)
     return found
+
+
+def _held(
+    size: Mapping[str, Count], readers: Mapping[str, list[int]], there: Sequence[Any],
+    first: int,
+) -> Count:
+    """Elements of the tensors that a layer which is there reads, from `first` on."""
+    total = 0
+    for name, elements in size.items():
+        reading = [there[j] for j in readers[name] if j >= first]
+        if reading:
+            total = total + elements * _any(reading)
+    return total
+
+
+def _held_by_all(
+    size: Mapping[str, Count], readers: Mapping[str, list[int]], there: Sequence[Any],
+    first: int,
+) -> Count:
+    """`_held` where all layers are there."""
+    del there
+    return sum(elements for name, elements in size.items()
+               if readers[name] and readers[name][-1] >= first)
 
 
 def _any(there: Sequence[Any]) -> Count:
