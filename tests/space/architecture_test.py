@@ -1,5 +1,8 @@
 """Graphs, shapes and FC widths worked out by hand."""
 
+import dataclasses
+import pickle
+
 import pytest
 
 from sparse_jax.space import layer_types, network_file
@@ -189,3 +192,13 @@ def test_the_deployed_network_of_the_authors_is_in_the_space():
         Node('block-1-layer-1', 'conv', ('input',), 22, 5, 5,
              knob='block-1-layer-1'),
         Node('classifier', 'dense', ('block-1-layer-1',), 10, relu=False)))
+
+
+def test_remembered_shapes_are_those_of_the_nodes():
+    graph = resolve(_point(num_conv_blocks=2, num_fc_layers=1, left_branch=True),
+                    (28, 28, 1), 10)
+    anew = Graph(*(getattr(graph, f.name) for f in dataclasses.fields(graph)))
+    assert graph.shapes() == anew.shapes() and graph.shapes() is graph.shapes()
+    # Nothing that is remembered travels.
+    copy = pickle.loads(pickle.dumps(graph))
+    assert copy == graph and copy.shapes() == graph.shapes()

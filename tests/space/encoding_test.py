@@ -192,3 +192,15 @@ def test_the_prior_is_uniform_over_unconditional_rows():
         assert len(values) == num
         spread = math.sqrt(2000 / num)
         assert np.abs(counts - 2000 / num).max() < 5 * spread, name
+
+
+def test_points_that_differ_in_their_training_have_one_graph(space, rows):
+    trained = rows[:8].copy()
+    column = space.index('learning-rate')
+    trained[:, column] = space['learning-rate'].snap(1.0 - trained[:, column])
+    for one, other, row in zip(
+            encoding.graphs(space, rows[:8]), encoding.graphs(space, trained), trained):
+        assert one is other
+        assert one == architecture.resolve(
+            encoding.decode(space, row), space.input_shape, space.num_classes,
+            fold_binary=space.fold_binary)
