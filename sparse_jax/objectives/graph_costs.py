@@ -76,7 +76,7 @@ def layer_rows(graph: Graph) -> list[LayerRow]:
         steps.append(Step(node.name, node.inputs, node.channels, outputs,
                           read[node.name], pools))
     most = most_alive(steps, counted_image(graph, read['input']))
-    return [LayerRow(*row, int(alive)) for row, alive in zip(rows, most)]
+    return [LayerRow(*row, alive=int(alive)) for row, alive in zip(rows, most)]
 
 
 @functools.lru_cache(maxsize=65_536)

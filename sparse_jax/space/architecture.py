@@ -64,7 +64,7 @@ def headed(point: dict, before: Graph, num_classes: int) -> Graph:
 def _block_nodes(
     point: dict, k: int, source: str, channels: int, norm: bool
 ) -> tuple[Node, ...]:
-    nodes: tuple[Node, ...] = ()
+    nodes: list[Node] = []
     entering = (source, channels)
     num_layers, pool = point[f'num-conv-layers-block-{k}'], pool_type(point, k)
     assert num_layers <= MAX_LAYERS
@@ -82,12 +82,12 @@ def _block_nodes(
             norm, POOL if ends else 1)
         source, channels = nodes[-1].name, nodes[-1].channels
     if adds:
-        nodes += (_node(f'block-{k}-add', 'add', (source, entering[0]),
-                        max(channels, entering[1]), relu=False,
-                        pool=POOL if pool == 'max' else 1),)
+        nodes.append(_node(f'block-{k}-add', 'add', (source, entering[0]),
+                           max(channels, entering[1]), relu=False,
+                           pool=POOL if pool == 'max' else 1))
     if pool and pool != 'max':
-        nodes += (average_pool(f'block-{k}-pool', nodes[-1], pool),)
-    return nodes
+        nodes.append(average_pool(f'block-{k}-pool', nodes[-1], pool))
+    return tuple(nodes)
 
 
 @functools.lru_cache(maxsize=65_536)
