@@ -79,7 +79,7 @@ struct Place {
   int64_t group, output, row, n, count;  // count: lanes in use, of the last vector
   Window window;
   int64_t origin;      // of the window's rows in x
-  const Lines* lines;  // from there
+  const Lines* lines;  // from there, where the rows are copies
 };
 
 template <Mode mode, int OB>
@@ -128,8 +128,9 @@ SPARSE_JAX_INLINE void tile(
     return partial ? load_part(from, at.count) : load(from);
   };
   Floats mean[OB][NV] = {}, spread[OB][NV] = {};
-  const int64_t origin = at.origin + at.n - s.pad * s.batch, plane = at.lines->plane;
-  const int64_t* rows = at.lines->rows.data();
+  const int64_t origin = at.origin + at.n - s.pad * s.batch;
+  const int64_t plane = cached<mode> ? at.lines->plane : s.plane();
+  const int64_t* rows = cached<mode> ? at.lines->rows.data() : nullptr;
   const int64_t first = at.group * s.outputs + at.output;
   const int64_t written = first * s.out_plane() + at.row * s.out_row() + at.n;
   if (around<mode>)
@@ -144,7 +145,8 @@ SPARSE_JAX_INLINE void tile(
       if (mode == Mode::kSquaresBackward) __builtin_prefetch(a.share + ahead + v * kLanes);
     }
     for (int64_t i = at.window.row0; i < at.window.row1; ++i) {
-      const int64_t line = origin + c * plane + rows[i];
+      // Rows of the image are known: a table of them costs plain layers a tenth.
+      const int64_t line = origin + c * plane + (cached<mode> ? rows[i] : i * s.row());
       const float* w = weights + ((c * s.kernel + i) * s.kernel + at.window.col0) *
                                      kWeights<mode, OB>;
       for (int64_t j = at.window.col0; j < at.window.col1; ++j) {
@@ -287,6 +289,9 @@ std::vector<float> pack(const Sizes& s, const Arrays& a, int64_t block) {
   return packed;
 }
 
+// Copies of rows pay by every output and every row of a window that reads them.
+inline int64_t fewest_outputs(const Sizes& s) { return s.kernel > 1 ? 3 : 8; }
+
 // Calls body(at, end) for the runs of columns of a row that meet the same taps.
 template <typename Body>
 void over_runs(const Sizes& s, Place at, Body&& body) {
@@ -320,9 +325,7 @@ template <Mode mode>
 void correlate(const Sizes& s, const Arrays& a) {
   const int64_t block = block_size(s.outputs, pair<mode> ? kPairOutputs : kOutputs);
   const std::vector<float> packed = pack<mode>(s, a, block);
-  const Lines lines = s.lines();
   Place at{};
-  at.lines = &lines;
   for (at.group = 0; at.group < s.groups; ++at.group) {
     for (at.row = 0; at.row < s.out_height; ++at.row) {
       at.origin = at.group * s.inputs * s.plane() + (at.row - s.pad) * s.row();

@@ -18,9 +18,9 @@ struct GradientArrays {
   float *kernel, *second;
 };
 
-constexpr int64_t kPiece = 512;
 // Elements of a row at a time: outputs of a tile stay in the first-level cache while all
 // taps pass.
+constexpr int64_t kPiece = 512;
 
 // Operands of one tile over one piece.
 struct Piece {
@@ -210,9 +210,8 @@ void add_gradients(const Sizes& narrow, GradientArrays a) {
 
 template <bool pair>
 void kernel_gradient(const Sizes& s, const GradientArrays& a) {
-  // One output alone shares its squares with nobody.
   if constexpr (pair && kTwoPasses)
-    if (s.outputs > 1) return add_gradients<true, true>(s, a);
+    if (s.outputs >= fewest_outputs(s)) return add_gradients<true, true>(s, a);
   add_gradients<pair, false>(s, a);
 }
 

@@ -16,8 +16,9 @@ struct Lines {
   std::vector<int64_t> rows;
 };
 
-// The newest `kernel` rows of every map. They stay in the second-level cache, and are not
-// whole pages apart, as in an image they may be, where they push each other out.
+// The newest `kernel` rows of every map. Of the layers of small networks they stay in the
+// second-level cache; they are not whole pages apart, as in an image they may be, where
+// they push each other out.
 class Rows {
  public:
   Rows(int64_t kernel, int64_t maps, int64_t row)

@@ -60,7 +60,8 @@ void two_passes(const Sizes& s, const Arrays& a) {
 template <Mode mode>
 void correlate_pair(const Sizes& s, const Arrays& a) {
   if constexpr (kTwoPasses)
-    if (s.taps() >= kFewestTaps) return two_passes<mode>(s, a);
+    if (s.taps() >= kFewestTaps && s.outputs >= fewest_outputs(s))
+      return two_passes<mode>(s, a);
   correlate<mode>(s, a);
 }
 
