@@ -66,15 +66,23 @@ class Kept:
     @property
     def kind(self) -> str:
         """What repetitions with other seeds have in common."""
-        return kind_of(self.settings, self.settings.data.soft_labels)
+        teacher = self.winner.claims.get('teacher')
+        return kind_of(self.settings,
+                       self.settings.data.soft_labels if teacher is None else teacher)
 
     @functools.cached_property
     def costs(self) -> Totals:
-        """As the network is built, also what was not counted when it was kept."""
-        counted = self.winner.own
-        if counted.working_memory_without_image:
-            return counted
-        return compact_costs.costs(self.winner.net)
+        """As the network is built, also what was not counted when it was kept.
+
+        Raises:
+          ValueError: it claims others.
+        """
+        counted = compact_costs.costs(self.winner.net)
+        claimed = self.winner.own
+        if claimed != counted and claimed != counted._replace(
+                working_memory_without_image=0):
+            raise ValueError(f'own={claimed}: counted are {counted}')
+        return counted
 
     def aims_at(self, limits: Limits) -> bool:
         """Whether the search was limited at least as much in all these costs."""
@@ -116,7 +124,8 @@ def read(folder: pathlib.Path = stored.FOLDER) -> list[Kept]:
     tables do not have.
 
     Raises:
-      WinnerError: a winner cannot be read, or its command is none.
+      WinnerError: a winner cannot be read, its command is none of a search, or it
+        claims other costs than its network has.
     """
     found = []
     for name in stored.names(folder):
@@ -126,9 +135,10 @@ def read(folder: pathlib.Path = stored.FOLDER) -> list[Kept]:
             continue
         one = Kept(name, winner)
         try:
-            _ = one.kind, one.costs
-        except (ConfigError, KeyError, ValueError, TypeError) as error:
-            raise stored.WinnerError(f'{folder / name}: its command is none: '
+            _ = one.kind, one.costs, one.aims_at({})
+        except (ConfigError, AttributeError, KeyError, ValueError, TypeError,
+                RecursionError, MemoryError) as error:
+            raise stored.WinnerError(f'{folder / name}: no search: '
                                      f'{" ".join(str(error).split())}') from None
         found.append(one)
     return found

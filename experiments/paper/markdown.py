@@ -1,5 +1,6 @@
 """The paper's tables as Markdown."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from experiments.paper import competitors, published
@@ -16,6 +17,7 @@ from experiments.paper.verdict import (
 )
 from sparse_jax.baselines.rows import Row
 
+_SEED = re.compile(r' --config\.seed=\d+')
 Against = Mapping[Published, Held[Ours]]
 """The search that is held against each row of the paper."""
 NONE = '–'
@@ -250,12 +252,15 @@ def notes(found: Sequence[Ours], hardware: str) -> str:
 
 
 def commands(own: Sequence[Held[Ours]]) -> str:
-    """The searches again, for a shell: one command for all seeds."""
+    """The searches again, for a shell: one command for all seeds of one clock."""
     lines = []
     for held in own:
-        seeds = sorted(held.found, key=lambda ours: (ours.seed, ours.name))
-        told = '' if len(seeds) == 1 else (
-            f': seeds {", ".join(str(ours.seed) for ours in seeds)}')
-        names = ', '.join(ours.name for ours in seeds)
-        lines.append(f'# {names}{told}\n{seeds[0].command}')
+        alike: dict[str, list[Ours]] = {}
+        for ours in sorted(held.found, key=lambda ours: (ours.seed, ours.name)):
+            alike.setdefault(_SEED.sub('', ours.command), []).append(ours)
+        for seeds in alike.values():
+            told = '' if len(seeds) == 1 else (
+                f': seeds {", ".join(str(ours.seed) for ours in seeds)}')
+            names = ', '.join(ours.name for ours in seeds)
+            lines.append(f'# {names}{told}\n{seeds[0].command}')
     return '```bash\n' + '\n'.join(lines) + '\n```'

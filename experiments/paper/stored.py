@@ -16,7 +16,7 @@ import numpy as np
 from sparse_jax.data import DataError, DataSpec
 from sparse_jax.model.compact import CompactNet, CompactNode, run
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.quantize import Ranges
+from sparse_jax.quantize import Ranges, quantize
 
 FOLDER = pathlib.Path(__file__).parent / 'winners'
 _ARRAYS = ('weight', 'bias', 'gather')
@@ -44,7 +44,8 @@ class Winner(NamedTuple):
     """'row', 'set', 'validation' and 'test' (int8 accuracies in 0 to 1), 'costs' (as
     the paper counts), 'own' (as built), 'ram', 'data_digest', 'test_digest', 'space'
     (that its network file is of), 'trial', 'command', 'study' (what tells it from
-    others), 'date'; of newer ones 'seconds' of the search and its 'candidates'."""
+    others), 'date'; of newer ones 'teacher' (digest of what it says, '' for none),
+    'seconds' of the search and its 'candidates'."""
 
     @property
     def costs(self) -> Totals:
@@ -131,19 +132,54 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Winner:
             key: tuple(value) if isinstance(value, list) else value
                 for key, value in dict(document['data']).items()}
         winner = Winner(net, ranges, dict(point), DataSpec(**spec), document['claims'])
-        # What is read later is there, and has the form that it should have.
-        for key in ('row', 'set', 'validation', 'test', 'ram', 'data_digest',
-                    'test_digest', 'space'):
-            winner.claims[key]
-        _ = winner.costs, winner.own
+        check_claims(winner.claims)
+        quantize(net, ranges)
         run(net, np.zeros((1, *net.input_shape)))
         return winner
     except OSError as error:
         raise WinnerError(f'{error.filename}: {error.strerror}') from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError,
-            zipfile.BadZipFile, DataError) as error:
+            ArithmeticError, zipfile.BadZipFile, DataError) as error:
         raise WinnerError(f'{folder / name}: no winner: {type(error).__name__}: '
                           f'{" ".join(str(error).split())}') from None
+
+
+def check_claims(claims: dict[str, Any]) -> None:
+    """Refuse claims that lack something or have another form than `Winner.claims`.
+
+    Raises:
+      KeyError, TypeError, ValueError: which one, and what it is.
+    """
+    for key, fits in _FORMS.items():
+        if not fits(claims[key]):
+            raise ValueError(f'{key}={claims[key]!r}')
+    for key, fits in _LATER.items():
+        if claims.get(key) is not None and not fits(claims[key]):
+            raise ValueError(f'{key}={claims[key]!r}')
+    for key in ('costs', 'own'):
+        if not all(map(_is_count, Totals(**claims[key]))):
+            raise ValueError(f'{key}={claims[key]!r}')
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+_FORMS = {'row': _is_text, 'set': _is_text, 'validation': _is_share, 'test': _is_share,
+          'ram': lambda value: isinstance(value, int | float) and value >= 0,
+          'data_digest': _is_text, 'test_digest': _is_text, 'trial': _is_text,
+          'space': lambda value: isinstance(value, dict), 'command': _is_text}
+_LATER = {'study': _is_text, 'date': _is_text, 'teacher': _is_text,
+          'seconds': _is_count, 'candidates': _is_count}
+"""Those that older winners lack."""
 
 
 def _node(plain: dict[str, Any], arrays: dict[str, np.ndarray]) -> CompactNode:

@@ -243,7 +243,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         given = read(folders, cores=args.cores, trust_factories=args.trust_factories,
                      winners=kept.read() if args.kept else ())
         given = with_kept(given, args.sets)
-        made = text(given, sets=args.sets, flags='--kept' if args.kept else '',
+        flags = f'--kept --cores={args.cores}' if args.kept else ''
+        made = text(given, sets=args.sets, flags=flags,
                     hardware=args.hardware or cores_text(args.cores))
         if out is None:
             print(made, end='')

@@ -31,6 +31,7 @@ from sparse_jax.objectives import compact_costs
 from sparse_jax.paths import local
 from sparse_jax.quantize import calibrate, classify, quantize
 from sparse_jax.replacing import drop_abandoned, replacing
+from sparse_jax.study import folder as folders
 from sparse_jax.study import front as fronts
 from sparse_jax.study import glance
 from sparse_jax.study.opened import OpenStudy, open_study
@@ -117,6 +118,7 @@ def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
         'trial': member.row.name, 'command': ours.command(study.settings),
         'study': study_id(study), 'seconds': round(ours.seconds_of(search)),
         'candidates': ours.candidates_of(search),
+        'teacher': folders.teacher(study.records),
         'date': glance.look(study.folder).last.split(' ')[0]}
     return Winner(member.net, ranges, member.row.point, spec, claims)
 

@@ -7,6 +7,7 @@ import pytest
 
 import sparse_jax
 from experiments.paper import kept, markdown, ours, published, standing, stored, table
+from experiments.paper.held import Held
 from experiments.paper.kept import Kept
 from experiments.paper.searched import Choice, Searched, kind_of
 from experiments.paper.winner import study_id, winner_of
@@ -62,14 +63,14 @@ def test_a_winner_is_the_network_of_its_search():
 
 
 def test_its_row_has_the_figures_that_are_claimed():
-    one = SEARCHES['cifar10_binary_small_5']
+    one = SEARCHES['cifar10_binary_small']
     row, claims = one.row(cores=2), one.winner.claims
     assert (row.validation, row.test) == (claims['validation'], claims['test'])
     assert row.costs == one.costs and row.two_units == one.winner.costs
     assert row.grouping == 'binary' and row.chip.ram == claims['ram']
     assert not row.chip.linked and row.candidates is None and row.core_hours is None
     line = markdown.details([row]).splitlines()[-1]
-    assert line.endswith('| – | – | 0 | 2026-11-27 |')
+    assert line.endswith('| – | – | 1 | 2026-11-26 |')
 
 
 def test_repetitions_are_one_search():
@@ -118,6 +119,7 @@ def test_the_tables_of_the_documents_are_those_of_the_kept_networks():
     document = (ROOT / 'docs/results.md').read_text()
     first, last = (document.index(mark) for mark in table.MARKS)
     shown = document[first + len(table.MARKS[0]):last]
+    assert 'Made by `python -m experiments.paper.table --kept --cores=1`' in shown
     # All but the day and the version of jax.
     assert _without_date(shown) == _without_date(made)
 
@@ -127,12 +129,36 @@ def _without_date(text):
             if not line.startswith('Made by `python -m experiments.paper.table')]
 
 
+def test_seeds_of_other_minutes_have_their_own_command():
+    one, other = (SEARCHES[name].row(cores=1) for name in (
+        'mnist_nonzeros_few', 'mnist_nonzeros_few_seed_2'))
+    text = markdown.commands([Held((one, other))])
+    assert text.count('python -m launch.search') == 2
+    text = markdown.commands([Held((one, one._replace(
+        name='again', seed=3, command=f'{one.command} --config.seed=3')))])
+    assert '# mnist_nonzeros_few, again: seeds 1, 3\n' in text
+    assert text.count('python -m launch.search') == 1
+
+
+@pytest.mark.parametrize('claims', [
+    {'test': 98.5}, {'validation': float('nan')}, {'validation': 'x'}, {'trial': 3},
+    {'command': None}, {'seconds': -5}, {'candidates': [1]}, {'study': 7}, {'date': 5},
+    {'costs': {}}, {'own': {'model_size': 1}},
+    {'own': dict.fromkeys(SEARCHES['mnist_small'].winner.own._fields, 1)}])
+def test_claims_of_another_form_are_one_line(tmp_path, claims):
+    _mended('mnist_small', tmp_path, **claims)
+    with pytest.raises(stored.WinnerError, match='mnist_small: ') as stop:
+        kept.read(tmp_path)
+    assert '\n' not in str(stop.value)
+
+
 @pytest.mark.parametrize('command', [
     'python -m launch.search --workdir=DIR --config.search.rouns=3',
     'python -m launch.search --workdir=DIR --config.data',
+    'python -m launch.search --workdir=DIR --config.objectives.names=3',
     "python -m launch.search --workdir=DIR '--config.seed=3"])
 def test_a_command_that_is_none_is_one_line(tmp_path, command):
     _mended('mnist_small', tmp_path, command=command)
-    with pytest.raises(stored.WinnerError, match='its command is none: ') as stop:
+    with pytest.raises(stored.WinnerError, match='no search: ') as stop:
         kept.read(tmp_path)
     assert '\n' not in str(stop.value)
