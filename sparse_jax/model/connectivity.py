@@ -9,7 +9,7 @@ from sparse_jax import ops
 from sparse_jax.model import sizes
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.ops.arrays import library_of
-from sparse_jax.ops.operation import Shape
+from sparse_jax.ops.operation import Shape, Shapes
 from sparse_jax.ops.size import Size, channel_mask
 from sparse_jax.space.architecture import Graph, Node
 
@@ -29,7 +29,7 @@ class _Net(NamedTuple):
     """A graph with the padded shapes and true sizes of its tensors."""
 
     graph: Graph
-    shapes: dict[str, Shape]
+    shapes: Shapes
     true: dict[str, Size]
     library: Any
     """That of the masks: `numpy` or `jax.numpy`."""

@@ -14,7 +14,7 @@ from sparse_jax.model import sizes
 from sparse_jax.model.layers import MaskedBatchNorm, Weighted
 from sparse_jax.model.skeleton import Candidate, Skeleton
 from sparse_jax.ops import Node, Size, lowering
-from sparse_jax.ops.operation import Shape
+from sparse_jax.ops.operation import Shapes
 from sparse_jax.ops.size import spatial_mask
 from sparse_jax.space.architecture import Graph
 
@@ -76,7 +76,7 @@ class SparseNet(nn.Module):
         return tensors[graph.nodes[-1].name]
 
     def _output(
-        self, node: Node, shapes: dict[str, Shape], true: sizes.Sizes,
+        self, node: Node, shapes: Shapes, true: sizes.Sizes,
         inputs: list[jax.Array], drawing: tuple,
     ) -> jax.Array:
         """A node's operation on its inputs; drawing = (valid, noise scale, seed)."""
