@@ -14,7 +14,14 @@ import numpy as np
 
 from experiments.paper import chip, published, stored
 from experiments.paper.ours import Ours
-from experiments.paper.searched import Choice, Limits, fits, kind_of, limits_told
+from experiments.paper.searched import (
+    Choice,
+    Limits,
+    at_most,
+    fits,
+    kind_of,
+    limits_told,
+)
 from experiments.paper.stored import Winner
 from sparse_jax.objectives import compact_costs
 from sparse_jax.objectives.graph_costs import Totals
@@ -87,8 +94,7 @@ class Kept:
     def aims_at(self, limits: Limits) -> bool:
         """Whether the search was limited at least as much in all these costs."""
         classes = int(self.set.rsplit('-', 1)[1])
-        told = limits_told(objectives(self.settings, classes))
-        return all(told.get(field, np.inf) <= most for field, most in limits.items())
+        return at_most(limits_told(objectives(self.settings, classes)), limits)
 
     def own(self) -> Choice:
         """Its network."""

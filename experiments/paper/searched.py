@@ -93,8 +93,7 @@ class Searched:
 
     def aims_at(self, limits: Limits) -> bool:
         """Whether the search was limited at least as much in all these costs."""
-        return all(self.limits.get(field, math.inf) <= most
-                   for field, most in limits.items())
+        return at_most(self.limits, limits)
 
     def costs(self, row: Record) -> Totals:
         """Costs of one of its networks whose weights it keeps, also those that were
@@ -152,6 +151,11 @@ def limits_told(aims: Objectives) -> dict[str, float]:
             field = aims.field(goal)
             found[field] = min(most, found.get(field, most))
     return found
+
+
+def at_most(told: Mapping[str, float], limits: Limits) -> bool:
+    """Whether what a search was told (`limits_told`) is at most these limits."""
+    return all(told.get(field, math.inf) <= most for field, most in limits.items())
 
 
 def fits(costs: Totals, limits: Limits) -> bool:

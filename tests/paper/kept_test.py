@@ -1,5 +1,6 @@
 """experiments.paper.kept: winners stand in the tables of a clone without studies."""
 
+import functools
 import json
 import shutil
 
@@ -11,13 +12,17 @@ from experiments.paper.held import Held
 from experiments.paper.kept import Kept
 from experiments.paper.searched import Choice, Searched, kind_of
 from experiments.paper.winner import study_id, winner_of
+from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.reading import read
 from sparse_jax.study import planned
 from tests.launch.command_line import ROOT
 from tests.paper import digits_study
 
-SEARCHES = {one.name: one for one in kept.read()}
+
+@functools.cache
+def _searches():
+    return {one.name: one for one in kept.read()}
 
 
 def _mended(name, tmp_path, **claims):
@@ -45,7 +50,7 @@ def test_a_command_says_all_settings_of_its_search():
 
 
 def test_a_winner_is_the_network_of_its_search():
-    one = SEARCHES['mnist_small']
+    one = _searches()['mnist_small']
     assert (one.set, one.seed, one.is_random) == ('mnist-10', 1, False)
     claims = one.winner.claims
     assert one.own() == Choice('112', claims['validation'], one.costs)
@@ -58,12 +63,12 @@ def test_a_winner_is_the_network_of_its_search():
     assert not one.aims_at({'working_memory_weights': 9999})
     assert one.within({'model_size': one.costs.model_size - 1}) is None
     # Table C counts the other memory.
-    assert SEARCHES['cifar10_binary_small_5'].aims_at(
+    assert _searches()['cifar10_binary_small_5'].aims_at(
         {'model_size': 799, 'working_memory_weights': 1311})
 
 
 def test_its_row_has_the_figures_that_are_claimed():
-    one = SEARCHES['cifar10_binary_small']
+    one = _searches()['cifar10_binary_small']
     row, claims = one.row(cores=2), one.winner.claims
     assert (row.validation, row.test) == (claims['validation'], claims['test'])
     assert row.costs == one.costs and row.two_units == one.winner.costs
@@ -74,11 +79,11 @@ def test_its_row_has_the_figures_that_are_claimed():
 
 
 def test_repetitions_are_one_search():
-    groups = standing.groups(SEARCHES.values())
+    groups = standing.groups(_searches().values())
     names = [[one.name for one in group] for group in groups]
     assert [f'chars4k_nonzeros{end}' for end in ('', '_seed_1', '_seed_2')] in names
     assert ['mnist_small'] in names
-    assert 'paper_deployed' not in SEARCHES and 'digits' not in SEARCHES
+    assert 'paper_deployed' not in _searches() and 'digits' not in _searches()
 
 
 def test_newer_winners_say_what_the_search_took(tmp_path):
@@ -111,7 +116,7 @@ def test_the_winner_of_a_study_that_is_given_is_that_study(tmp_path):
 
 
 def test_the_tables_of_the_documents_are_those_of_the_kept_networks():
-    given = table.read([], cores=1, winners=list(SEARCHES.values()))
+    given = table.read([], cores=1, winners=list(_searches().values()))
     row, = [row for row in published.rows('B', 'mnist-10') if row.accuracy == 95.8]
     assert given.against[row].best.name == 'mnist_small'
     made = table.text(table.with_kept(given, []), hardware=table.cores_text(1))
@@ -130,7 +135,7 @@ def _without_date(text):
 
 
 def test_seeds_of_other_minutes_have_their_own_command():
-    one, other = (SEARCHES[name].row(cores=1) for name in (
+    one, other = (_searches()[name].row(cores=1) for name in (
         'mnist_nonzeros_few', 'mnist_nonzeros_few_seed_2'))
     text = markdown.commands([Held((one, other))])
     assert text.count('python -m launch.search') == 2
@@ -144,7 +149,7 @@ def test_seeds_of_other_minutes_have_their_own_command():
     {'test': 98.5}, {'validation': float('nan')}, {'validation': 'x'}, {'trial': 3},
     {'command': None}, {'seconds': -5}, {'candidates': [1]}, {'study': 7}, {'date': 5},
     {'costs': {}}, {'own': {'model_size': 1}},
-    {'own': dict.fromkeys(SEARCHES['mnist_small'].winner.own._fields, 1)}])
+    {'own': dict.fromkeys(Totals._fields, 1)}])
 def test_claims_of_another_form_are_one_line(tmp_path, claims):
     _mended('mnist_small', tmp_path, **claims)
     with pytest.raises(stored.WinnerError, match='mnist_small: ') as stop:
