@@ -67,8 +67,8 @@ class SparseNet(nn.Module):
                 if node.batch_norm:
                     y = self._normalise(node, y, size, whole, train)
                     y = jnp.where(_channel_mask(candidate.channels[i], y), y, 0.0)
-                y = nn.relu(y) if node.relu else y
-                y = lowering.max_pool(y, node.pool) if node.pool > 1 else y
+                y = lowering.relu_pool(
+                    y, node.pool, relu=node.relu, conv=self.conv)
             if not whole and not at_once:
                 mask = spatial_mask(true.tensors[node.name], shapes[node.name])
                 y = jnp.where(mask, y, 0.0)

@@ -41,6 +41,8 @@ DIRECT = ('correlate.h', 'kernel_gradient.h', 'noise.h', 'rows.h', 'two_passes.h
 """Sources of the direct convolutions."""
 NORM = ('max_pool.h', 'normalise.h', 'vectors.h', 'norm_calls.cc')
 """Sources of the batch norm."""
+POOL = ('max_pool.h', 'vectors.h', 'pool_calls.cc')
+"""Sources of the maxima over windows."""
 IMAGES = ('images.h', 'image_calls.cc')
 """Sources of the choice of images."""
 

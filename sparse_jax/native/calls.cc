@@ -110,21 +110,21 @@ ffi::Error NoisyCorrelate(Array x, Array mean, Array variance, Array scale, Seed
     arrays.kernel = leading.at(mean, 4, i);
     arrays.second = leading.at(variance, 4, i);
     arrays.out = leading.at(*out, 4, i);
-    arrays.slope = leading.at(*slope, 4, i);
+    arrays.slope_out = leading.at(*slope, 4, i);
     arrays.noise = &noise;
     correlate_pair<Mode::kSquares>(sizes, arrays);
   }
   return ffi::Error::Success();
 }
 
-ffi::Error NoisyInputGradient(Array gradient, Array share, Array x, Array mean,
+ffi::Error NoisyInputGradient(Array gradient, Array slope, Array x, Array mean,
                               Array variance, Result out) {
   const Sizes sizes = backward_of(gradient, mean, x);
   const Leading leading(*out, 4);
   for (int64_t i = 0; i < leading.count(); ++i) {
     Arrays arrays{};
     arrays.x = leading.at(gradient, 4, i);
-    arrays.share = leading.at(share, 4, i);
+    arrays.slope = leading.at(slope, 4, i);
     arrays.centre = leading.at(x, 4, i);
     arrays.kernel = leading.at(mean, 4, i);
     arrays.second = leading.at(variance, 4, i);
@@ -145,13 +145,13 @@ ffi::Error KernelGradient(Array x, Array gradient, Result out) {
   return ffi::Error::Success();
 }
 
-ffi::Error NoisyKernelGradient(Array x, Array gradient, Array share, Result mean,
+ffi::Error NoisyKernelGradient(Array x, Array gradient, Array slope, Result mean,
                                Result variance) {
   const Sizes sizes = forward(x, *mean, gradient);
   const Leading leading(*mean, 4);
   for (int64_t i = 0; i < leading.count(); ++i) {
     const GradientArrays arrays{leading.at(x, 4, i), leading.at(gradient, 4, i),
-                                leading.at(share, 4, i), leading.at(*mean, 4, i),
+                                leading.at(slope, 4, i), leading.at(*mean, 4, i),
                                 leading.at(*variance, 4, i)};
     kernel_gradient<true>(sizes, arrays);
   }

@@ -40,8 +40,8 @@ enum class Mode {
   kPlain,            // out = w * x
   kPlainBackward,    // the same with a turned kernel: the gradient of kPlain
   kSquares,          // out = a draw around w * x with variance v * x^2,
-                     // slope = d out / d variance
-  kSquaresBackward,  // out = w * x + 2 * centre * (v * share) with turned kernels
+                     // slope_out = d out / d variance
+  kSquaresBackward,  // out = w * x + 2 * centre * (v * (x * slope)) with turned kernels
   kPass,             // out = w * x, x in the cache: a pass of one of the two above
   kPassAround        // out = w * x + 2 * centre * out, x in the cache
 };
@@ -55,13 +55,14 @@ constexpr bool cached = mode == Mode::kPass || mode == Mode::kPassAround;
 template <Mode mode>
 constexpr bool backward = mode == Mode::kPlainBackward || mode == Mode::kSquaresBackward;
 
-// Arrays of one correlation; those that the mode does not use are null. share: what of x
-// reaches the variances.
+// Arrays of one correlation; those that the mode does not use are null. slope: what
+// kSquares wrote; share: rows of x * slope, what of x reaches the variances.
 struct Arrays {
-  const float *x, *share, *centre;
+  const float *x, *slope, *centre;
   const float *kernel, *second;
-  float *out, *slope;
+  float *out, *slope_out;
   const Noise* noise;
+  const float* share;
 };
 
 // Taps that meet the image: rows [row0, row1) and columns [col0, col1) of the kernel.
@@ -79,7 +80,7 @@ struct Place {
   int64_t group, output, row, n, count;  // count: lanes in use, of the last vector
   Window window;
   int64_t origin;      // of the window's rows in x
-  const Lines* lines;  // from there, where the rows are copies
+  const Lines* lines;  // from there, of rows that are copies or shares
 };
 
 template <Mode mode, int OB>
@@ -140,20 +141,22 @@ SPARSE_JAX_INLINE void tile(
   for (int64_t c = 0; c < s.inputs; ++c) {
     // What the next row of outputs reads: with many maps the machine does not guess it.
     const int64_t ahead = origin + c * plane + at.window.row1 * s.row();
-    SPARSE_JAX_UNROLL for (int v = 0; v < NV && !cached<mode>; ++v) {
+    SPARSE_JAX_UNROLL for (int v = 0; v < NV && !cached<mode>; ++v)
       __builtin_prefetch(a.x + ahead + v * kLanes);
-      if (mode == Mode::kSquaresBackward) __builtin_prefetch(a.share + ahead + v * kLanes);
-    }
     for (int64_t i = at.window.row0; i < at.window.row1; ++i) {
       // Rows of the image are known: a table of them costs plain layers a tenth.
       const int64_t line = origin + c * plane + (cached<mode> ? rows[i] : i * s.row());
+      const int64_t shared = mode != Mode::kSquaresBackward ? 0 :
+          at.n - s.pad * s.batch + c * at.lines->plane + at.lines->rows[i];
       const float* w = weights + ((c * s.kernel + i) * s.kernel + at.window.col0) *
                                      kWeights<mode, OB>;
       for (int64_t j = at.window.col0; j < at.window.col1; ++j) {
         const int64_t offset = line + j * s.batch;
         multiply<mode, OB, NV>(
             w, [&](int v) SPARSE_JAX_ALWAYS { return read(a.x + offset + v * kLanes); },
-            [&](int v) SPARSE_JAX_ALWAYS { return read(a.share + offset + v * kLanes); },
+            [&](int v) SPARSE_JAX_ALWAYS {
+              return read(a.share + shared + j * s.batch + v * kLanes);
+            },
             mean, spread);
         w += kWeights<mode, OB>;
       }
@@ -175,7 +178,7 @@ SPARSE_JAX_INLINE void tile(
         write(a.out + offset, mean[o][v] + 2.0f * centre * spread[o][v]);
       } else {
         write(a.out + offset, mean[o][v]);
-        write(a.slope + offset, spread[o][v]);
+        write(a.slope_out + offset, spread[o][v]);
       }
     }
   }
@@ -195,7 +198,7 @@ inline void add_noise(const Sizes& s, const Arrays& a, const Place& at, int64_t 
     const uint32_t seed = first * kIndexFactor + noise.seeds[map];
     const uint32_t other = noise.seeds[noise.maps + map];
     over_vectors(end - at.n, [=](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
-      float *value = a.out + line + n, *slope = a.slope + line + n;
+      float *value = a.out + line + n, *slope = a.slope_out + line + n;
       const Words hashed = read(noise.columns + at.n + n);
       const Floats draw = noise.scale * fast_normal(hashed, seed, other);
       const Floats deviation = root(read(slope) + noise.epsilon);
@@ -322,12 +325,24 @@ void over_blocks(const Sizes& s, const Arrays& a, const float* packed, int64_t b
 }
 
 template <Mode mode>
-void correlate(const Sizes& s, const Arrays& a) {
+void correlate(const Sizes& s, Arrays a) {
+  constexpr bool shares = mode == Mode::kSquaresBackward;
   const int64_t block = block_size(s.outputs, pair<mode> ? kPairOutputs : kOutputs);
   const std::vector<float> packed = pack<mode>(s, a, block);
+  Rows share(shares ? s.kernel : 0, s.inputs, s.row());
+  Lines lines{0, std::vector<int64_t>(s.kernel)};
+  a.share = share.data();
   Place at{};
+  at.lines = &lines;
   for (at.group = 0; at.group < s.groups; ++at.group) {
+    const int64_t image = at.group * s.inputs * s.plane();
+    share.restart();
     for (at.row = 0; at.row < s.out_height; ++at.row) {
+      if (shares) {
+        share.advance(s.plane(), std::min(s.height, at.row - s.pad + s.kernel),
+                      products(a.x + image, a.slope + image));
+        share.find(at.row - s.pad, &lines);
+      }
       at.origin = at.group * s.inputs * s.plane() + (at.row - s.pad) * s.row();
       over_runs(s, at, [&](const Place& from, int64_t end) {
         over_blocks<mode>(s, a, packed.data(), block, from, end);

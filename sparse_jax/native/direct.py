@@ -95,10 +95,8 @@ def _noisy_backward(
     low: int, strides: Strides, epsilon: float, residuals: tuple, gradient: jax.Array
 ) -> tuple:
     x, mean, variance, seeds, slope = residuals
-    # Once here, not once for every tap that reads it.
-    share = gradient * slope
-    back = _call('noisy_input_gradient', x)(gradient, share, x, mean, variance)
-    own = _call('noisy_kernel_gradient', mean, variance)(x, gradient, share)
+    back = _call('noisy_input_gradient', x)(gradient, slope, x, mean, variance)
+    own = _call('noisy_kernel_gradient', mean, variance)(x, gradient, slope)
     # Computed once more, and by the compiler only where somebody asks for it.
     spread = jnp.sqrt(_product(jnp.square(x), variance, low) + epsilon)
     grid = counter_noise.indices(spread.shape, strides)

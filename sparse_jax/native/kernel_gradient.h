@@ -11,10 +11,10 @@
 
 namespace sparse_jax {
 
-// gradient: what arrives at the outputs; share: of a pair, what reaches the variances.
-// kernel and second are written.
+// gradient: what arrives at the outputs; times slope, of a pair, what reaches the
+// variances. kernel and second are written.
 struct GradientArrays {
-  const float *x, *gradient, *share;
+  const float *x, *gradient, *slope;
   float *kernel, *second;
 };
 
@@ -24,12 +24,15 @@ constexpr int64_t kPiece = 512;
 
 // Operands of one tile over one piece.
 struct Piece {
-  const float* gradient;
-  const float* share;
+  const float *gradient, *share;
   const float* x[kMostTaps];
-  const float* soon[3];   // what is read when the next row comes
-  int64_t count, stride;  // stride: from one output map to the next
+  const float *arriving, *slope;  // where both come from: what is read a row later
+  const float* soon[3];
+  int64_t count, stride;            // stride: from one output's gradient to the next one's
 };
+
+// Whose sums a tile keeps: of the means' weights, of the variances', of both.
+enum class Kept { kMeans, kSpreads, kBoth };
 
 // Taps at a time: what OB outputs leave room for.
 template <bool pair, int OB>
@@ -80,7 +83,7 @@ void accumulate(const Piece& p, float* sums, int64_t sums_stride, int64_t second
     SPARSE_JAX_UNROLL for (int i = 0; i < 2 + pair; ++i) __builtin_prefetch(p.soon[i] + n);
     multiply<pair, OB, TB>(
         [&](int o) SPARSE_JAX_ALWAYS { return read(p.gradient + o * p.stride + n); },
-        [&](int o) SPARSE_JAX_ALWAYS { return read(p.share + o * p.stride + n); },
+        [&](int o) SPARSE_JAX_ALWAYS { return read(p.share + o * kPiece + n); },
         [&](int t) SPARSE_JAX_ALWAYS { return read(p.x[t] + n); }, mean, spread);
   });
   SPARSE_JAX_UNROLL for (int o = 0; o < OB; ++o) {
@@ -117,11 +120,11 @@ void over_taps(const Sizes& s, Piece p, const float* x, const Lines& lines, floa
                inside % s.kernel * s.batch;
     }
     // One line of each array per tile: with many maps the machine does not guess them.
-    const int64_t next = output * p.stride + s.out_row();
+    const int64_t next = output * s.out_plane() + s.out_row();
     output = output + 1 < OB ? output + 1 : 0;
     p.soon[0] = p.x[0] + s.row();
-    p.soon[1] = p.gradient + next;
-    if (pair) p.soon[2] = p.share + next;
+    p.soon[1] = p.arriving + next;
+    if (pair) p.soon[2] = p.slope + next;
     float* to = sums + tap * kLanes;
     over_count<pair, OB, most>(count, p, to, taps, second);
   }
@@ -136,20 +139,41 @@ void dispatch_gradient(int64_t size, const Sizes& s, const Piece& p, const float
   }
 }
 
+// What reaches the variances: shares [outputs][kPiece] of a piece.
+inline void share(const Piece& p, int64_t outputs, int64_t plane, float* shares) {
+  for (int64_t o = 0; o < outputs; ++o)
+    over_vectors(p.count, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
+      const int64_t from = o * plane + n;
+      write(shares + o * kPiece + n, read(p.arriving + from) * read(p.slope + from));
+    });
+}
+
 // One piece, elements [n, n + kPiece) of a row of the outputs' gradients, of all outputs.
-template <bool pair>
+template <Kept kept>
 void over_outputs(const Sizes& s, const GradientArrays& a, int64_t group, int64_t row,
                   int64_t n, const Lines& lines, std::vector<float>* sums) {
+  constexpr bool pair = kept == Kept::kBoth;
   constexpr int most = pair ? kPairGradientOutputs : kGradientOutputs;
+  alignas(64) float shares[kept == Kept::kMeans ? 1 : most * kPiece];
   const int64_t block = block_size(s.outputs, most);
   for (int64_t o = 0; o < s.outputs; o += block) {
-    const int64_t map = group * s.outputs + o;
+    const int64_t map = group * s.outputs + o, outputs = std::min(block, s.outputs - o);
     const int64_t offset = map * s.out_plane() + row * s.out_row() + n;
-    const Piece piece{a.gradient + offset, pair ? a.share + offset : nullptr, {}, {},
-                      std::min(kPiece, s.out_row() - n), s.out_plane()};
+    const float* arriving = a.gradient + offset;
+    Piece piece{arriving, shares, {}, arriving, nullptr, {},
+                std::min(kPiece, s.out_row() - n), s.out_plane()};
+    if (kept != Kept::kMeans) {
+      piece.slope = a.slope + offset;
+      share(piece, outputs, s.out_plane(), shares);
+    }
+    if (kept == Kept::kSpreads) {
+      piece.gradient = shares;
+      piece.arriving = piece.slope;
+      piece.stride = kPiece;
+    }
     dispatch_gradient<pair, most>(
-        std::min(block, s.outputs - o), s, piece, a.x + n, lines,
-        sums->data() + map * s.taps() * kLanes, s.groups * s.outputs * s.taps() * kLanes);
+        outputs, s, piece, a.x + n, lines, sums->data() + map * s.taps() * kLanes,
+        s.groups * s.outputs * s.taps() * kLanes);
   }
 }
 
@@ -186,20 +210,23 @@ void add_gradients(const Sizes& narrow, GradientArrays a) {
   const int64_t weights = s.groups * s.outputs * s.taps();
   std::vector<float> sums(weights * kLanes * (pair && !apart ? 2 : 1));
   std::vector<float> spreads(apart ? weights * kLanes : 0);
-  Rows squares(apart ? s.kernel : 0, s.inputs, s.row());
+  Rows second(apart ? s.kernel : 0, s.inputs, s.row());
   const Lines lines = s.lines();
   Lines beside = lines;
   for (int64_t group = 0; group < s.groups; ++group) {
     const float* image = a.x + group * s.inputs * s.plane();
-    squares.restart();
+    second.restart();
     for (int64_t row = 0; row < s.out_height; ++row) {
-      GradientArrays means = a, variances{squares.data(), a.share, nullptr, a.second, {}};
+      GradientArrays means = a, variances = a;
       means.x = image + row * s.row();
-      if (apart) squares.advance(image, s.plane(), row + s.kernel, squared);
-      if (apart) squares.find(row, &beside);
+      variances.x = second.data();
+      if (apart) second.advance(s.plane(), row + s.kernel, squares(image));
+      if (apart) second.find(row, &beside);
       for (int64_t n = 0; n < s.out_row(); n += kPiece) {
-        over_outputs<pair && !apart>(s, means, group, row, n, lines, &sums);
-        if (apart) over_outputs<false>(s, variances, group, row, n, beside, &spreads);
+        over_outputs<pair && !apart ? Kept::kBoth : Kept::kMeans>(
+            s, means, group, row, n, lines, &sums);
+        if (apart)
+          over_outputs<Kept::kSpreads>(s, variances, group, row, n, beside, &spreads);
       }
     }
   }

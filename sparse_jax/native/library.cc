@@ -2,3 +2,4 @@
 #include "calls.cc"
 #include "image_calls.cc"
 #include "norm_calls.cc"
+#include "pool_calls.cc"

@@ -26,6 +26,18 @@ struct Maps {
   int64_t inside(int64_t t) const { return t / pool * row() + t % pool * batch; }
 };
 
+// NaN stays.
+SPARSE_JAX_INLINE Floats positive(Floats value) {
+  const Floats zero = {};
+  return value < zero ? zero : value;
+}
+
+// What reaches `value` through a ReLU.
+SPARSE_JAX_INLINE Floats through(Floats gradient, Floats value) {
+  const Floats zero = {};
+  return value > zero ? gradient : zero;
+}
+
 // NaN if either is.
 SPARSE_JAX_INLINE Floats larger(Floats a, Floats b) {
   return (a > b) | (a != a) ? a : b;

@@ -35,18 +35,6 @@ SPARSE_JAX_INLINE Floats at_line(Floats x, Line line) {
   return x * line.factor + line.offset;
 }
 
-// NaN stays.
-SPARSE_JAX_INLINE Floats positive(Floats value) {
-  const Floats zero = {};
-  return value < zero ? zero : value;
-}
-
-// What reaches `value` through a ReLU.
-SPARSE_JAX_INLINE Floats through(Floats gradient, Floats value) {
-  const Floats zero = {};
-  return value > zero ? gradient : zero;
-}
-
 // What becomes of a map's pixels.
 SPARSE_JAX_INLINE Floats normalised(Floats x, Line line, bool relu) {
   const Floats value = at_line(x, line);

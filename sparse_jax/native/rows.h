@@ -33,17 +33,16 @@ class Rows {
   // Forget all, for another image.
   void restart() { copied_ = 0; }
 
-  // Takes the rows before `end` from an image [maps, plane] that were not taken yet,
-  // changed by change(vector).
-  template <typename Change>
-  void advance(const float* image, int64_t plane, int64_t end, Change&& change) {
+  // Takes the rows before `end` of an image [maps, plane] that were not taken yet:
+  // make(read, n, soon) is the vector at n; what lies at soon is made with the next row.
+  template <typename Make>
+  void advance(int64_t plane, int64_t end, Make&& make) {
     for (; copied_ < end; ++copied_) {
       for (int64_t map = 0; map < maps_; ++map) {
-        const float* from = image + map * plane + copied_ * row_;
+        const int64_t from = map * plane + copied_ * row_;
         float* to = data_ + (copied_ % kernel_ * maps_ + map) * stride_;
         over_vectors(row_, [&](auto&& read, auto&& write, int64_t n) SPARSE_JAX_ALWAYS {
-          __builtin_prefetch(from + row_ + n);
-          write(to + n, change(read(from + n)));
+          write(to + n, make(read, from + n, from + n + row_));
         });
       }
     }
@@ -62,7 +61,28 @@ class Rows {
   float* data_;
 };
 
-SPARSE_JAX_INLINE Floats same(Floats value) { return value; }
-SPARSE_JAX_INLINE Floats squared(Floats value) { return value * value; }
+// What rows are made of: an image, its squares, the product of two.
+inline auto same(const float* image) {
+  return [=](auto&& read, int64_t n, int64_t soon) SPARSE_JAX_ALWAYS {
+    __builtin_prefetch(image + soon);
+    return read(image + n);
+  };
+}
+
+inline auto squares(const float* image) {
+  return [=](auto&& read, int64_t n, int64_t soon) SPARSE_JAX_ALWAYS {
+    __builtin_prefetch(image + soon);
+    const Floats value = read(image + n);
+    return value * value;
+  };
+}
+
+inline auto products(const float* image, const float* other) {
+  return [=](auto&& read, int64_t n, int64_t soon) SPARSE_JAX_ALWAYS {
+    __builtin_prefetch(image + soon);
+    __builtin_prefetch(other + soon);
+    return read(image + n) * read(other + n);
+  };
+}
 
 }  // namespace sparse_jax

@@ -22,7 +22,7 @@ void two_passes(const Sizes& s, const Arrays& a) {
   const int64_t block = block_size(s.outputs, kOutputs);
   Arrays means = a, spreads = a;
   spreads.kernel = a.second;
-  spreads.out = back ? a.out : a.slope;
+  spreads.out = back ? a.out : a.slope_out;
   const std::vector<float> own = pack<order>(s, means, block);
   const std::vector<float> other = pack<order>(s, spreads, block);
   Rows x(s.kernel, s.inputs, s.row()), second(s.kernel, s.inputs, s.row());
@@ -47,9 +47,9 @@ void two_passes(const Sizes& s, const Arrays& a) {
     second.restart();
     for (at.row = 0; at.row < s.out_height; ++at.row) {
       const int64_t end = std::min(s.height, at.row - s.pad + s.kernel);
-      x.advance(a.x + image, s.plane(), end, same);
-      if (back) second.advance(a.share + image, s.plane(), end, same);
-      if (!back) second.advance(a.x + image, s.plane(), end, squared);
+      x.advance(s.plane(), end, same(a.x + image));
+      if (back) second.advance(s.plane(), end, products(a.x + image, a.slope + image));
+      if (!back) second.advance(s.plane(), end, squares(a.x + image));
       x.find(at.row - s.pad, &lines);
       over_runs(s, at, pieces);
     }

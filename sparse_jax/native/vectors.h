@@ -25,8 +25,8 @@ constexpr int kLanes = 8;
 constexpr int kLanes = 4;
 #endif
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kOutputs = 8, kTile = 16;
-constexpr int kPairOutputs = 4, kPairTile = 8;
+constexpr int kOutputs = 8, kTile = 24;
+constexpr int kPairOutputs = 4, kPairTile = 12;
 constexpr int kGradientOutputs = 8, kGradientTile = 24;
 constexpr int kPairGradientOutputs = 4, kPairGradientTile = 12;
 constexpr bool kTwoPasses = false;

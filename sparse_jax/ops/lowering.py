@@ -17,6 +17,7 @@ import jax.numpy as jnp
 
 from sparse_jax.native import build, direct, images
 from sparse_jax.native import norm as norms
+from sparse_jax.native import pool as pools
 from sparse_jax.ops.product import operand, product, sums
 from sparse_jax.ops.size import Size
 
@@ -91,12 +92,14 @@ def kernels(conv: str) -> str:
     """Digest of the C++ sources that a form of convolutions calls; '' for none."""
     if conv not in DIRECT:
         return ''
-    return build.digest(build.DIRECT if conv == 'direct' else ())
+    return build.digest(build.DIRECT + build.POOL if conv == 'direct' else ())
 
 
 def targets(conv: str) -> tuple[str, ...]:
     """Custom calls that programs of a form may have, known to XLA from now on."""
-    found = direct.targets() + images.targets() if conv in DIRECT else ()
+    if conv not in DIRECT:
+        return ()
+    found = direct.targets() + images.targets() + pools.targets()
     return found + (norms.targets() if conv == 'direct-norm' else ())
 
 
@@ -186,6 +189,15 @@ def norm(
         return norms.normalise(x, size, line, running, settings)
     y, moments = norms.normalise(x[:, None, None], size, line, running, settings)
     return y[:, 0, 0], moments
+
+
+def relu_pool(x: jax.Array, size: int, *, relu: bool, conv: str) -> jax.Array:
+    """x [C, H, W, B] or [U, B] after a ReLU, if there is one, and `max_pool`, if `size`
+    is more than 1."""
+    if size > 1 and uses_direct(conv, x) and pools.available():
+        return pools.max_pool(x, size, relu)
+    x = jax.nn.relu(x) if relu else x
+    return max_pool(x, size) if size > 1 else x
 
 
 def max_pool(x: jax.Array, size: int) -> jax.Array:

@@ -255,6 +255,6 @@ def test_a_padded_network_its_gradients_and_moments_equal_those_of_xla():
 
 def test_every_source_belongs_to_a_digest_of_its_own():
     found = {path.name for kind in ('*.h', '*.cc') for path in build.SOURCES.glob(kind)}
-    assert found == {*build.DIRECT, *build.NORM, *build.IMAGES, build.MAIN}
+    assert found == {*build.DIRECT, *build.NORM, *build.POOL, *build.IMAGES, build.MAIN}
     forms = [lowering.kernels(conv) for conv in ('direct', 'direct-norm', 'patches')]
     assert forms[0] != forms[1] and len(forms[0]) == 8 and not forms[2]
