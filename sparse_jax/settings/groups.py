@@ -90,7 +90,7 @@ class Pruning:
     """sparse_vd, bayes_compress, learned_threshold, learned_group_threshold,
     gradual_magnitude (which always aims), magnitude, none, or your own as
     MODULE:FACTORY. Learned thresholds take the place of the table's rows."""
-    cuts: tuple[float, ...] = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
+    cuts: tuple[float, ...] = (-7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0)
     """Every training is also measured at these shifts of the log alpha cut; networks
     that this adds may join the front. () measures its own only."""
     bisect: bool = True

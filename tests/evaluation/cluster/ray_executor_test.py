@@ -125,6 +125,7 @@ def test_workers_with_a_gpu_decide_the_lowering(monkeypatch):
     assert ray_executor.suited(settings, on_cpu) is settings
 
 
+@pytest.mark.slow
 def test_workers_are_killed_join_and_leave(
         build, cluster, local, tmp_path, monkeypatch):
     lost, killed, nodes = [], [], []
