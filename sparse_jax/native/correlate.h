@@ -86,9 +86,9 @@ struct Place {
 template <Mode mode, int OB>
 constexpr int kWeights = pair<mode> ? 2 * OB : OB;
 
-// Vectors of a row at a time: what OB maps leave room for.
+// Vectors of a row at a time: what OB maps leave room for, and loops are unrolled to.
 template <Mode mode, int OB>
-constexpr int kColumns = std::max(2, (pair<mode> ? kPairTile : kTile) / OB);
+constexpr int kColumns = std::min(16, std::max(2, (pair<mode> ? kPairTile : kTile) / OB));
 
 // Adds one tap of a tile. The shorter side of the tile has its operands in registers, the
 // other one's pass by. x(v), share(v): a vector of the inputs.
@@ -225,6 +225,10 @@ void chunk(const Sizes& s, const Arrays& a, const float* weights, Place at, int6
   at.count = kLanes;
   for (; at.n + wide * kLanes <= end; at.n += wide * kLanes)
     tile<mode, OB, wide, false>(s, a, weights, at);
+  // Columns at the edges are runs of a batch alone.
+  if (wide >= 8)
+    for (; at.n + wide / 2 * kLanes <= end; at.n += wide / 2 * kLanes)
+      tile<mode, OB, std::max(2, wide / 2), false>(s, a, weights, at);
   if (wide > 2)
     for (; at.n + 2 * kLanes <= end; at.n += 2 * kLanes)
       tile<mode, OB, 2, false>(s, a, weights, at);

@@ -40,7 +40,7 @@ SPARSE_JAX_INLINE Floats through(Floats gradient, Floats value) {
 
 // NaN if either is.
 SPARSE_JAX_INLINE Floats larger(Floats a, Floats b) {
-  return (a > b) | (a != a) ? a : b;
+  return ((a > b) | (a != a)) ? a : b;
 }
 
 // What of a gradient goes to the second of two numbers whose maximum was taken: half of

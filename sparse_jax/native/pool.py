@@ -21,7 +21,9 @@ available, targets = CALLS.available, CALLS.targets
 def max_pool(x: jax.Array, size: int, relu: bool) -> jax.Array:
     """size x size / size VALID maximum.
 
-    Equal maxima share what reaches them as with `jnp.maximum`, taken row by row.
+    Equal maxima share what reaches them as with `jnp.maximum`, taken row by row. Of
+    finite numbers the result is that of `lowering.max_pool` but for the sign of zeros;
+    where a pixel is NaN the maximum is, too, and its window's gradient means nothing.
 
     Args:
       x: [C, H, W, B].

@@ -52,7 +52,8 @@ def check_settings(workdir: str, settings: Settings, num_classes: int = 0) -> No
     if changed:
         raise study.StudyError(
             f'workdir {workdir!r} holds a study of another configuration '
-            f'(stored -> given): {"; ".join(changed)}')
+            f'(stored -> given): {"; ".join(changed)}; to continue with its own: '
+            f'--config={path}')
 
 
 def start_study(
