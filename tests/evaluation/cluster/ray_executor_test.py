@@ -141,7 +141,7 @@ def test_workers_are_killed_join_and_leave(
 
     def kill():
         _within(300, lambda: executor._flying)
-        time.sleep(0.3)
+        time.sleep(0.05)
         hand, _ = next(iter(executor._flying.values()))
         killed.append(hand)
         os.kill(hand.facts.process, signal.SIGKILL)
