@@ -93,7 +93,7 @@ def lowering_for(
     changed = _changes(found, Numerics.here(began, platform))
     if changed:
         say(f'{name}: since it began other things have changed ({changed}): further '
-            'trainings round differently')
+            'trainings may round differently')
     return began
 
 
