@@ -15,8 +15,8 @@ import sys
 
 PAGE = pathlib.Path(__file__).parents[1] / 'docs' / 'performance.md'
 COMMANDS = {
+    'lowerings': 'benchmarks.step --lowerings=1 --rounds=5',
     'step': 'benchmarks.step --rounds=5',
-    'lowerings': 'benchmarks.step --lowerings=1 --rounds=3',
     'traffic': 'benchmarks.lowering',
     'throughput': 'benchmarks.throughput --k=1,4,8 --seconds=3',
     'suggestion': ('benchmarks.suggestion --trials=64,256,1024 --rounds=3 '

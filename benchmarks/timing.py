@@ -11,6 +11,8 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from sparse_jax.processor import vectors
+
 
 def interleaved(
     calls: dict[str, Callable[[], object]], rounds: int, *, seed: int = 0,
@@ -55,20 +57,9 @@ def machine() -> str:
     device = jax.devices()[0]
     kind = device.device_kind
     if device.platform == 'cpu':
-        kind = ', '.join([f'{os.cpu_count()} cores', *vectors()])
+        kind = ', '.join(filter(None, [f'{os.cpu_count()} cores', vectors()]))
     return (f'{device.platform.upper()}, {kind}, jax {jax.__version__}, '
             f'Python {platform.python_version()}')
-
-
-def vectors(cpuinfo: str = '/proc/cpuinfo') -> list[str]:
-    """The widest vector instructions of this CPU, at most one name; none where Linux
-    does not tell. Ratios depend on them: AVX-512 has twice the registers of AVX2."""
-    try:
-        words = set(pathlib.Path(cpuinfo).read_text(errors='replace').split())
-    except OSError:
-        return []
-    names = {'avx512f': 'AVX-512', 'avx2': 'AVX2', 'asimd': 'NEON'}
-    return [name for flag, name in names.items() if flag in words][:1]
 
 
 def versions(other: str) -> dict[str, pathlib.Path]:

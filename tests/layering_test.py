@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 LEVELS = (
     ('types', 'status', 'counter_noise', 'host_random', 'factories', 'paths',
-     'replacing', 'train_config', 'efforts', 'hashing'),
+     'replacing', 'train_config', 'efforts', 'hashing', 'processor'),
     ('native', 'compiler', 'lowered'),
     ('ops',),
     ('space', 'data'),

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import jax
 
-from sparse_jax import efforts
+from sparse_jax import efforts, processor
 from sparse_jax.native import build
 from sparse_jax.ops import lowering as lowerings
 from sparse_jax.ops.lowering import Lowering
@@ -44,6 +44,8 @@ class Numerics(NamedTuple):
     """Digest of the table of the compiler's efforts."""
     kernels: str = ''
     """Digest of the C++ kernels, of forms that call some."""
+    vectors: str = ''
+    """Instructions of the processor, of trainings on one."""
 
     @classmethod
     def here(cls, lowering: Lowering, platform: str | None = None) -> 'Numerics':
@@ -51,9 +53,11 @@ class Numerics(NamedTuple):
 
         platform: of the devices that train; by default those of this process.
         """
-        return cls(lowering.conv, lowering.mapping, platform or jax.default_backend(),
+        platform = platform or jax.default_backend()
+        return cls(lowering.conv, lowering.mapping, platform,
                    metadata.version('jax'), metadata.version('jaxlib'),
-                   efforts.digest(), lowerings.kernels(lowering.conv))
+                   efforts.digest(), lowerings.kernels(lowering.conv),
+                   processor.vectors() if platform == 'cpu' else '')
 
 
 def lowering_for(
@@ -132,7 +136,9 @@ def _changes(found: Numerics, now: Numerics) -> str:
     """What else is not as it was; of a study that knows nothing: its age."""
     if not found.jax:
         return 'it was made by a version that did not remember them'
-    names = ('platform', 'jax', 'jaxlib', 'efforts', 'kernels')
+    names = ['platform', 'jax', 'jaxlib', 'efforts', 'kernels']
+    # Earlier versions did not remember them, and GPUs have none.
+    names += ['vectors'] if found.vectors and now.vectors else []
     return ', '.join(f'{name} {getattr(found, name)} -> {getattr(now, name)}'
                      for name in names if getattr(found, name) != getattr(now, name))
 

@@ -96,6 +96,20 @@ def test_what_cannot_be_had_again_is_said(tmp_path):
     assert 'jaxlib' not in line and line.endswith('trainings may round differently')
 
 
+def test_another_kind_of_processor_is_said(tmp_path, monkeypatch):
+    _begin(tmp_path)
+    stored = lambda **changes: json.dumps(
+        (numerics.Numerics.here(PATCHES)._asdict() | {'vectors': 'AVX2'}) | changes)
+    monkeypatch.setattr(numerics.processor, 'vectors', lambda: 'AVX-512')
+    for changes, expected in (
+            ({}, ['vectors AVX2 -> AVX-512']), ({'vectors': ''}, []),
+            ({'vectors': 'AVX-512'}, [])):
+        with contextlib.closing(Study(tmp_path)) as records:
+            records.set_meta(numerics.KEY, stored(**changes))
+        _, said = _asked(tmp_path, Runtime(conv='patches'))
+        assert [line.split('(')[1].split(')')[0] for line in said] == expected
+
+
 def test_the_platform_is_that_of_the_devices_that_train(tmp_path):
     # On a cluster: this process decides on a CPU, workers with GPUs train.
     setup = tiny_study.finished().setup

@@ -17,7 +17,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sparse_jax.evaluation.cluster import places
-from sparse_jax.evaluation.cluster.identity import unlike
+from sparse_jax.evaluation.cluster.identity import note_vectors, unlike
 from sparse_jax.evaluation.cluster.places import Place
 from sparse_jax.evaluation.cluster.worker import (
     Blueprint,
@@ -93,6 +93,7 @@ class Crew:
         self._plan = self._ray.put(plan)
         self._failures: collections.Counter[str] = collections.Counter()
         self._left_alone = ''
+        self._vectors: list[str] = []
         self._next_look = 0.0
         self.hands: list[Hand] = []
         if not self._places():
@@ -212,6 +213,7 @@ class Crew:
         if other:
             return self._leave_alone(hand, f'has another {other}')
         hand.facts = facts
+        note_vectors(hand.place.host, facts.vectors, self._vectors)
 
     def _leave_alone(self, hand: Hand, why: str) -> None:
         """Use no worker of a node any more."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import warnings
 
 import jax
 from jaxlib import version
@@ -9,6 +10,7 @@ from jaxlib import version
 from sparse_jax import host_random
 from sparse_jax.native import direct
 from sparse_jax.ops import lowering
+from sparse_jax.study.record import StudyWarning
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -32,6 +34,24 @@ def unlike(here: dict[str, str], there: dict[str, str]) -> str | None:
         if there.get(name) != value:
             return f'{name} {there.get(name)} (here {value})'
     return None
+
+
+def note_vectors(host: str, vectors: str, known: list[str]) -> None:
+    """Warn, once per search, that workers of different processors train.
+
+    Args:
+      host: of a worker.
+      vectors: of its processor; '' for one that trains elsewhere or does not tell.
+      known: those of earlier workers; added to.
+    """
+    if not vectors or vectors in known:
+        return
+    known.append(vectors)
+    if len(known) == 2:
+        warnings.warn(
+            f'the worker on {host} has {vectors}, earlier ones {known[0]}: trainings '
+            'round differently on the two, so that the same search again may give '
+            'another study', StudyWarning, stacklevel=2)
 
 
 def source_digest() -> str:

@@ -126,6 +126,7 @@ class RayExecutor:
             Blueprint(
                 fields, settings, host(shared.training), host(shared.validation),
                 np.asarray(jax.random.key_data(shared.order_key)), machine.lowering,
+                machine.slots // machine.mesh.devices.size,
                 {name: getattr(jax.config, name) for name in (*NUMBERS, *CACHE)}),
             identity(machine.lowering.conv))
         self._flying: dict[concurrent.futures.Future[Done], tuple[Hand, Part]] = {}

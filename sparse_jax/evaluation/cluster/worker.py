@@ -57,6 +57,9 @@ class Blueprint(NamedTuple):
     order_key: np.ndarray
     """Key data."""
     lowering: Lowering
+    slots: int
+    """Candidates per call on a device, of a vmapped program: another number rounds
+    differently."""
     options: dict[str, Any]
     """{option of JAX: value}."""
 
@@ -71,6 +74,8 @@ class Facts(NamedTuple):
     """Members that it trains at once."""
     identity: dict[str, str]
     """{what results depend on: its value here}."""
+    vectors: str
+    """Of its processor; '' for a GPU."""
 
 
 class Result(NamedTuple):
@@ -110,7 +115,7 @@ class Worker:
         """Put the data on the device; no program is compiled yet."""
         import jax
 
-        from sparse_jax import host_random
+        from sparse_jax import host_random, processor
         from sparse_jax.evaluation.cluster.identity import identity
         from sparse_jax.evaluation.local import LocalExecutor
         from sparse_jax.evaluation.recipe import Recipe, Shared
@@ -125,7 +130,8 @@ class Worker:
         platform = machine.mesh.devices.flat[0].platform
         at_once = max(machine.slots, machine.workers)
         return Facts(os.getpid(), socket.gethostname(), platform, at_once,
-                     identity(machine.lowering.conv))
+                     identity(machine.lowering.conv),
+                     processor.vectors() if platform == 'cpu' else '')
 
     def train(self, group: Group, ahead: Group | None) -> Done:
         """Train a group.
@@ -192,7 +198,7 @@ def _machine(plan: Blueprint) -> Machine:
     mesh, memory = make_mesh(1), device_memory.limit(plan.settings.runtime.memory)
     if plan.lowering.mapping == 'map':
         return Machine(plan.lowering, mesh, 1, _cores(), memory)
-    return Machine(plan.lowering, mesh, plan.settings.search.batch, 1, memory)
+    return Machine(plan.lowering, mesh, plan.slots, 1, memory)
 
 
 def _cores() -> int:

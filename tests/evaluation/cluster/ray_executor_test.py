@@ -100,8 +100,10 @@ def test_two_workers_give_the_study_of_one_process(build, local, tmp_path):
 
 
 @pytest.mark.slow
-def test_batches_of_candidates_too(build, tmp_path):
-    changes = {'runtime__mapping': 'vmap', 'search__rounds': 1}
+@pytest.mark.parametrize('slots', [0, 3])
+def test_batches_of_candidates_too(build, tmp_path, slots):
+    changes = {'runtime__mapping': 'vmap', 'runtime__slots': slots,
+               'search__rounds': 1}
     here = _searched(tmp_path / 'here', tiny_study.build(**(CHANGES | changes)))
     there = _searched(tmp_path / 'there', build(**changes))
     for row in here.rows():
