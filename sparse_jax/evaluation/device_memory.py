@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from sparse_jax import ops
 from sparse_jax.model.skeleton import Skeleton
 from sparse_jax.ops import Node, folding, windowless
+from sparse_jax.ops.lowering import DIRECT
 from sparse_jax.ops.operation import Shape, Shapes
 from sparse_jax.space.architecture import output_shape
 
@@ -19,7 +20,9 @@ SAFE = 0.9
 """Share of a device's memory that programs may plan with."""
 VIEW, OUTPUT, WEIGHT, MADE = 7.2, 2.0, 4.0, 8.0
 """Copies of a step's activations, of a candidate's weights and of what kernels become;
-see `per_candidate`. Without windows `windowless.Products.views` is for `VIEW`."""
+see `per_candidate`. Without windows `windowless.Products.views`, or `DIRECT_VIEW`, is for
+`VIEW`."""
+DIRECT_VIEW = 2.2
 
 
 def limit(gibibytes: float = 0.0) -> int | None:
@@ -63,7 +66,7 @@ def per_candidate(
     """
     views, outputs = activation_elements(skeleton, conv)
     form = windowless.FORMS.get(conv)
-    copies = VIEW if form is None else form.views
+    copies = DIRECT_VIEW if conv in DIRECT else VIEW if form is None else form.views
     activations = 4 * batch_size * (copies * views + OUTPUT * outputs)
     made = 4 * MADE * elements_made(skeleton, conv)
     return int(activations + WEIGHT * tree_bytes(weights) + made)
@@ -75,7 +78,8 @@ def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
 
     A convolution reads its input once per tap; in the form 'grouped' (`ops.lowering`)
     it and its squares, and both products are as good as read again; in the form 'tiled'
-    each as often as tiles copy it.
+    each as often as tiles copy it. Direct convolutions have no windows: what a layer
+    reads and what it writes is kept, once.
     """
     shapes = skeleton.graph.shapes()
     views = outputs = 0
@@ -83,6 +87,10 @@ def activation_elements(skeleton: Skeleton, conv: str) -> tuple[int, int]:
         outputs += math.prod(output_shape(node, shapes))
         weights = ops.find(node.op).weights
         if weights is None:
+            continue
+        if conv in DIRECT:
+            read = sum(math.prod(shapes[name]) for name in node.inputs)
+            views += read + math.prod(output_shape(node, shapes))
             continue
         if _has_windows(node, conv):
             views += weights.elements_read(node, shapes)

@@ -112,6 +112,11 @@ def test_groups_keep_inputs_and_products_without_windows():
                              batch_size=2)
     assert each(conv='tiled') == 8 * (2.5 * 632 + 2 * 216) + 160 + 4 * 8 * 900
     assert each(conv='grouped') == 8 * (5 * 560 + 2 * 216) + 160
+    # Direct convolutions keep what every layer reads and writes.
+    for conv in ('direct', 'direct-norm'):
+        assert device_memory.activation_elements(skeleton, conv) == (
+            64 + 144 + 144 + 72, 144 + 72)
+        assert each(conv=conv) == int(8 * (2.2 * 424 + 2 * 216)) + 160
 
 
 def test_too_many_candidates_are_never_compiled(wide):
