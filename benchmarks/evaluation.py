@@ -4,8 +4,8 @@ python -m benchmarks.evaluation [--epochs=3] [--images=8000] [--data=DIR]
 
 The program of one network on MNIST-shaped images runs with its epochs and with none:
 without, it initialises, prunes and measures at its own cut and at the other shifts of
-`pruning.cuts`. There are eleven training images for each validation image, as in MNIST. --data times
-loading a folder of MNIST idx files to the device, warm.
+`pruning.cuts`. There are eleven training images for each validation image, as in MNIST.
+--data times loading a folder of MNIST idx files to the device, warm.
 """
 
 import functools

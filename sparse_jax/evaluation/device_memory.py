@@ -20,8 +20,8 @@ SAFE = 0.9
 """Share of a device's memory that programs may plan with."""
 VIEW, OUTPUT, WEIGHT, MADE = 7.2, 2.0, 4.0, 8.0
 """Copies of a step's activations, of a candidate's weights and of what kernels become;
-see `per_candidate`. Without windows `windowless.Products.views`, or `DIRECT_VIEW`, is for
-`VIEW`."""
+see `per_candidate`. Without windows `windowless.Products.views` is for `VIEW`, and
+`DIRECT_VIEW` is for direct convolutions."""
 DIRECT_VIEW = 2.2
 
 

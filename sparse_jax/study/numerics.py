@@ -45,19 +45,21 @@ class Numerics(NamedTuple):
     kernels: str = ''
     """Digest of the C++ kernels, of forms that call some."""
     vectors: str = ''
-    """Instructions of the processor, of trainings on one."""
+    """Of the processor, where it is this one that trains."""
 
     @classmethod
     def here(cls, lowering: Lowering, platform: str | None = None) -> 'Numerics':
         """Those of this process under a lowering.
 
-        platform: of the devices that train; by default those of this process.
+        platform: of the devices that train, elsewhere; by default those of this
+          process.
         """
-        platform = platform or jax.default_backend()
-        return cls(lowering.conv, lowering.mapping, platform,
+        vectors = '' if platform or jax.default_backend() != 'cpu' else (
+            processor.vectors())
+        return cls(lowering.conv, lowering.mapping, platform or jax.default_backend(),
                    metadata.version('jax'), metadata.version('jaxlib'),
                    efforts.digest(), lowerings.kernels(lowering.conv),
-                   processor.vectors() if platform == 'cpu' else '')
+                   vectors)
 
 
 def lowering_for(

@@ -101,6 +101,10 @@ def test_another_kind_of_processor_is_said(tmp_path, monkeypatch):
     stored = lambda **changes: json.dumps(
         (numerics.Numerics.here(PATCHES)._asdict() | {'vectors': 'AVX2'}) | changes)
     monkeypatch.setattr(numerics.processor, 'vectors', lambda: 'AVX-512')
+    assert numerics.Numerics.here(PATCHES).vectors == 'AVX-512'
+    # Of a cluster this process does not know them.
+    assert [numerics.Numerics.here(PATCHES, platform).vectors
+            for platform in ('cpu', 'gpu')] == ['', '']
     for changes, expected in (
             ({}, ['vectors AVX2 -> AVX-512']), ({'vectors': ''}, []),
             ({'vectors': 'AVX-512'}, [])):

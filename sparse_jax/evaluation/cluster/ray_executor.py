@@ -120,14 +120,14 @@ class RayExecutor:
         host = lambda tree: jax.tree.map(np.asarray, tree)
         fields = recipe._asdict()
         del fields['method']
-        self._machine = machine
+        self._at_once = machine.slots // machine.mesh.devices.size
         self._crew = Crew(
             options.address, options.device, options.cpus,
             Blueprint(
                 fields, settings, host(shared.training), host(shared.validation),
                 np.asarray(jax.random.key_data(shared.order_key)), machine.lowering,
-                machine.slots // machine.mesh.devices.size,
-                {name: getattr(jax.config, name) for name in (*NUMBERS, *CACHE)}),
+                {name: getattr(jax.config, name) for name in (*NUMBERS, *CACHE)},
+                self._at_once),
             identity(machine.lowering.conv))
         self._flying: dict[concurrent.futures.Future[Done], tuple[Hand, Part]] = {}
         self._slots: dict[Skeleton, int] = {}
@@ -163,7 +163,7 @@ class RayExecutor:
 
     def slots(self, skeleton: Skeleton) -> int:
         """Candidates per call of a skeleton's program, as far as it is known."""
-        return self._slots.get(skeleton, self._machine.slots)
+        return self._slots.get(skeleton, self._at_once)
 
     def stats(self) -> Stats:
         """Programs that served candidates, and the compile seconds of all workers."""
@@ -177,7 +177,7 @@ class RayExecutor:
         """The parts of some groups, by what the workers are that there are."""
         hands = self._crew.hands
         known = [hand.facts.at_once for hand in hands if hand.facts]
-        return Queue(groups, len(hands), min(known, default=self._machine.slots))
+        return Queue(groups, len(hands), min(known, default=self._at_once))
 
     def _hand_out(self, queue: Queue, announce: Announce) -> None:
         """A part for every idle worker."""

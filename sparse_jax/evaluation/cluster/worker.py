@@ -57,11 +57,11 @@ class Blueprint(NamedTuple):
     order_key: np.ndarray
     """Key data."""
     lowering: Lowering
-    slots: int
-    """Candidates per call on a device, of a vmapped program: another number rounds
-    differently."""
     options: dict[str, Any]
     """{option of JAX: value}."""
+    slots: int = 1
+    """Candidates per call on a device, of a vmapped program: another number rounds
+    differently."""
 
 
 class Facts(NamedTuple):
@@ -74,7 +74,7 @@ class Facts(NamedTuple):
     """Members that it trains at once."""
     identity: dict[str, str]
     """{what results depend on: its value here}."""
-    vectors: str
+    vectors: str = ''
     """Of its processor; '' for a GPU."""
 
 

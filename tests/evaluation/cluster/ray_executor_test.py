@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sparse_jax import processor
 from sparse_jax.evaluation.cluster import crew, identity, ray_executor
 from sparse_jax.evaluation.cluster.parts import Queue
 from sparse_jax.search import loop, setup
@@ -95,15 +96,17 @@ def test_two_workers_give_the_study_of_one_process(build, local, tmp_path):
     assert len({hand.facts.process for hand in hands}) == 2
     assert os.getpid() not in {hand.facts.process for hand in hands}
     assert all(hand.served for hand in hands)
+    assert {hand.facts.vectors for hand in hands} == {processor.vectors()}
+    assert _crew(built)._vectors == [processor.vectors()][:bool(processor.vectors())]
     stats = built.evaluator.executor.stats()
     assert stats.programs == 1 and stats.compile_seconds > 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('slots', [0, 3])
-def test_batches_of_candidates_too(build, tmp_path, slots):
+@pytest.mark.parametrize(('slots', 'devices'), [(0, 1), (3, 1), (4, 2)])
+def test_batches_of_candidates_too(build, tmp_path, slots, devices):
     changes = {'runtime__mapping': 'vmap', 'runtime__slots': slots,
-               'search__rounds': 1}
+               'runtime__devices': devices, 'search__rounds': 1}
     here = _searched(tmp_path / 'here', tiny_study.build(**(CHANGES | changes)))
     there = _searched(tmp_path / 'there', build(**changes))
     for row in here.rows():
