@@ -13,6 +13,7 @@ from sparse_jax.pruning.method import (
     cached_factory,
     capped,
     group_axes,
+    joined,
     kernels,
     log_uniform_kl,
 )
@@ -34,8 +35,8 @@ def bayes_compress(
     'group_log_sigma2' [G]}}.
     """
 
-    def log_variance(leaf: Tree) -> jax.Array:
-        return capped(leaf['log_sigma2'], float(np.log(max_variance)))
+    def log_variance(log_sigma2: jax.Array) -> jax.Array:
+        return capped(log_sigma2, float(np.log(max_variance)))
 
     def init(params: Tree, valid: Tree) -> Tree:
         del valid
@@ -51,21 +52,22 @@ def bayes_compress(
 
     def noise(params: Tree, aux: Tree) -> Tree:
         del params
+        logs, apart = joined(aux, 'log_sigma2')
+        variances = apart(jnp.exp(log_variance(logs)))
         return {name: {
-            'variance': jnp.exp(log_variance(leaf)),
+            'variance': variances[name],
             'group_mean': leaf['group_mean'],
             'group_variance': jnp.exp(leaf['group_log_sigma2']),
         } for name, leaf in aux.items()}
 
     def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array | float:
-        total = 0.0
+        (means, _), (logs, _) = joined(params, 'kernel', aux), joined(aux, 'log_sigma2')
+        logs, (mask, _) = log_variance(logs), joined(valid, 'kernel', aux)
+        normal = 0.5 * (jnp.exp(logs) + jnp.square(means) - 1.0 - logs)
+        total = jnp.where(mask, normal, 0.0).sum()
         for name, leaf in aux.items():
-            mask = valid[name]['kernel']
-            mean = params[name]['kernel']
-            log_sigma2 = log_variance(leaf)
-            normal = 0.5 * (jnp.exp(log_sigma2) + jnp.square(mean) - 1.0 - log_sigma2)
-            total += jnp.where(mask, normal, 0.0).sum()
-            present = mask.any(axis=group_axes(mask))
+            own = valid[name]['kernel']
+            present = own.any(axis=group_axes(own))
             kl = log_uniform_kl(_group_log_alpha(leaf))
             total += jnp.where(present, kl, 0.0).sum()
         return total

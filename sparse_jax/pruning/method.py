@@ -7,12 +7,13 @@ trained beside them. `valid` marks the weights that the candidate really has.
 
 import functools
 import inspect
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, NamedTuple, ParamSpec, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
 from sparse_jax.types import Array
 
@@ -126,6 +127,24 @@ def made(
 def kernels(tree: Tree) -> dict[str, jax.Array]:
     """{node: kernel} of the nodes that have one (batch-norm entries have none)."""
     return {name: leaf['kernel'] for name, leaf in tree.items() if 'kernel' in leaf}
+
+
+def joined(
+    tree: Tree, leaf: str, nodes: Iterable[str] | None = None
+) -> tuple[jax.Array, Callable[[jax.Array], dict[str, jax.Array]]]:
+    """One leaf of some nodes as one run of numbers, and what takes a run apart.
+
+    Exponentials of arrays in the shape of kernels, whose last axes are short, are taken
+    one number at a time by XLA on a CPU, those of a run by vectors.
+
+    Args:
+      tree: {node: {leaf: array}}.
+      nodes: all of the tree by default.
+
+    Returns:
+      ([N], what makes {node: array} of one).
+    """
+    return ravel_pytree({name: tree[name][leaf] for name in nodes or tree})
 
 
 def keep(

@@ -8,6 +8,7 @@ from sparse_jax.pruning.method import (
     Tree,
     cached_factory,
     capped,
+    joined,
     kernels,
     log_uniform_kl,
 )
@@ -42,15 +43,14 @@ def sparse_vd(*, init_log_sigma2: float = -10.0, cut: float = 3.0) -> PruningMet
 
     def noise(params: Tree, aux: Tree) -> Tree:
         del params
-        return {name: {'variance': jnp.exp(capped(leaf['log_sigma2'], MAX_LOG_SIGMA2))}
-                for name, leaf in aux.items()}
+        logs, apart = joined(aux, 'log_sigma2')
+        variances = apart(jnp.exp(capped(logs, MAX_LOG_SIGMA2)))
+        return {name: {'variance': variances[name]} for name in aux}
 
     def penalty(params: Tree, aux: Tree, valid: Tree) -> jax.Array | float:
-        total = 0.0
-        for name, leaf in aux.items():
-            kl = log_uniform_kl(log_alpha(params[name]['kernel'], leaf['log_sigma2']))
-            total += jnp.where(valid[name]['kernel'], kl, 0.0).sum()
-        return total
+        (means, _), (logs, _) = joined(params, 'kernel', aux), joined(aux, 'log_sigma2')
+        mask, _ = joined(valid, 'kernel', aux)
+        return jnp.where(mask, log_uniform_kl(log_alpha(means, logs)), 0.0).sum()
 
     def score(params: Tree, aux: Tree) -> dict[str, jax.Array]:
         return {name: log_alpha(params[name]['kernel'], leaf['log_sigma2'])
