@@ -162,8 +162,11 @@ def by_the_clock(
     config.search.initial = 48
     if method in ('none', 'gradual_magnitude'):
         # With slopes of other searches the surrogate is of use after few trainings; of
-        # networks that a penalty prunes they say nothing.
+        # networks that a penalty prunes they say nothing. Short trainings are noisy:
+        # draws of the surrogate find more good networks than improvements over the
+        # luckiest (docs/searching.md).
         config.search.trend = 'structure'
+        config.search.algorithm = 'sparse'
         config.search.initial = 16
     config.search.initial_groups = 0
     config.search.max_groups = 0

@@ -5,7 +5,7 @@ Trials are judged once: no round reads those of earlier ones again.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.search.rungs import Judged, judged, ranked
@@ -59,19 +59,30 @@ class Promotions:
 
         Of all trials that were trained at a rung the best `search.promote` may go on,
         and never more than this share of them does: as a search improves, most new
-        trials are among the best, and the worse half of them stops all the same.
+        trials are among the best, and the worse half of them stops all the same. Heirs
+        and trials that began afresh are compared among themselves: what weights were
+        worth before says little of what the rest of a training will be.
 
         Returns:
-          Trials, the lowest rung first and the best of it first.
+          Trials, the lowest rung first, of it fresh ones and then heirs, the best of
+          each first.
         """
         chosen: list[Record] = []
         for rung, trials in enumerate(self._rungs[:-1]):
-            gone = {number for number, trial in trials.items()
-                    if self._highest[trial.row.trial.first] > rung}
-            # Rounded up a little: 0.1 of 10 is one.
-            places = math.floor(self._search.promote * len(trials) + 1e-9)
-            if places > len(gone):
-                best = ranked(trials.values(), self._objectives)[:places]
-                waiting = [row for row in best if row.trial.number not in gone]
-                chosen += waiting[:places - len(gone)]
+            for heir in (False, True):
+                chosen += self._waiting(rung, [
+                    trial for trial in trials.values()
+                    if (self._parents[trial.row.trial.first] is not None) == heir])
         return chosen
+
+    def _waiting(self, rung: int, trials: Sequence[Judged]) -> list[Record]:
+        """Of trials of a rung those that go on now."""
+        gone = {trial.row.trial.number for trial in trials
+                if self._highest[trial.row.trial.first] > rung}
+        # Rounded up a little: 0.1 of 10 is one.
+        places = math.floor(self._search.promote * len(trials) + 1e-9)
+        if places <= len(gone):
+            return []
+        best = ranked(trials, self._objectives)[:places]
+        waiting = [row for row in best if row.trial.number not in gone]
+        return waiting[:places - len(gone)]

@@ -28,6 +28,8 @@ class Gain(NamedTuple):
 
     rung: int
     """That it was promoted from."""
+    heir: bool
+    """Whether its first training began with inherited weights."""
     factors: np.ndarray
     """[K + C] logarithms of its figures at the next rung over those at this one."""
 
@@ -41,13 +43,15 @@ class Seen(NamedTuple):
     """[N] numbers of their first trials."""
     rungs: tuple[int, ...]
     """[N] the rungs that their figures are of."""
+    heirs: tuple[bool, ...]
+    """[N] whether their first trainings began with inherited weights."""
     gains: tuple[Gain, ...] = ()
 
 
 def nothing(dim: int, objectives: Objectives) -> Seen:
     """Before the first round, of points [dim]."""
     return Seen(archive.empty(
-        dim, len(objectives.names), len(further_costs(objectives))), (), ())
+        dim, len(objectives.names), len(further_costs(objectives))), (), (), ())
 
 
 def add(seen: Seen, networks: list[Record], objectives: Objectives) -> Seen:
@@ -70,7 +74,8 @@ def add(seen: Seen, networks: list[Record], objectives: Objectives) -> Seen:
     found = archive.append(seen.archive, points, _some(told, fresh))
     seen = seen._replace(
         archive=found, firsts=(*seen.firsts, *(row.trial.number for row in first)),
-        rungs=(*seen.rungs, *(0 for _ in first)))
+        rungs=(*seen.rungs, *(0 for _ in first)),
+        heirs=(*seen.heirs, *(row.trial.parent is not None for row in first)))
     return _revised(seen, [row for row in members if row.trial.origin is not None],
                     _some(told, ~fresh))
 
@@ -80,13 +85,15 @@ def levelled(seen: Seen, objectives: Objectives) -> Archive:
 
     From every rung to the next the medians of the logarithmic gains of what was
     promoted are added to what was not, one for every objective and cost; nothing before
-    there are `LEAST_PAIRS` of them.
+    there are `LEAST_PAIRS` of them. Heirs have medians of their own: they begin with
+    what others gain by the first promotions.
     """
     if not seen.gains:
         return seen.archive
     found, count = seen.archive, len(objectives.names)
     shift = _shifts(seen.gains)
-    factors = np.exp(shift[np.minimum(seen.rungs, len(shift) - 1)])
+    factors = np.exp(shift[np.array(seen.heirs, int),
+                           np.minimum(seen.rungs, shift.shape[1] - 1)])
     figures = np.concatenate([found.y, found.further], axis=1) * factors
     figures[:, 0] = np.minimum(figures[:, 0], 1.0)
     over, budgets = found.excess, problem_of(objectives).budgets
@@ -98,15 +105,17 @@ def levelled(seen: Seen, objectives: Objectives) -> Archive:
 
 
 def _shifts(gains: tuple[Gain, ...]) -> np.ndarray:
-    """[rungs, K + C] what is added to the logarithms of figures of every rung; 0 at the
-    highest."""
+    """[2, rungs, K + C] what is added to the logarithms of figures of every rung, of
+    fresh trainings and of heirs; 0 at the highest."""
     top = 1 + max(gain.rung for gain in gains)
-    shift = np.zeros((top + 1, len(gains[0].factors)))
-    for rung in reversed(range(top)):
-        shift[rung] = shift[rung + 1]
-        factors = [gain.factors for gain in gains if gain.rung == rung]
-        if len(factors) >= LEAST_PAIRS:
-            shift[rung] += np.median(factors, axis=0)
+    shift = np.zeros((2, top + 1, len(gains[0].factors)))
+    for heir in (False, True):
+        for rung in reversed(range(top)):
+            shift[int(heir), rung] = shift[int(heir), rung + 1]
+            factors = [gain.factors for gain in gains
+                       if (gain.rung, gain.heir) == (rung, heir)]
+            if len(factors) >= LEAST_PAIRS:
+                shift[int(heir), rung] += np.median(factors, axis=0)
     return shift
 
 
@@ -120,7 +129,7 @@ def _revised(seen: Seen, rows: list[Record], told: Evaluation) -> Seen:
         if np.isfinite(figures).all():
             factors = _logarithms(changed, place) - _logarithms(found, place)
             if np.isfinite(factors).all():
-                gains.append(Gain(rungs[place], factors))
+                gains.append(Gain(rungs[place], seen.heirs[place], factors))
             rungs[place] = row.trial.rung
     return seen._replace(archive=changed, rungs=tuple(rungs), gains=tuple(gains))
 

@@ -24,10 +24,10 @@ HALF = Search(rungs=(0.1, 0.3, 1.0))
 
 
 def _row(number, error, size=100, macs=100, *, name='ok', rung=0, origin=None,
-         offset=None):
+         offset=None, parent=None):
     costs = None if error is None else Totals(**dict.fromkeys(Totals._fields, 7) | {
         'model_size': size, 'macs': macs})
-    parent = None if origin is None else origin
+    parent = parent if origin is None else origin
     trial = Trial(number, np.array([0.0, number]), 4, parent, rung, origin)
     return Record(trial, 0, name, {}, error, costs, costs, 0.1, offset=offset)
 
@@ -167,6 +167,18 @@ def test_every_rung_is_a_competition_of_its_own():
     assert _numbers(promoted([*INSIDE, *again, *late], HALF, SOFT)) == [3, 5]
     last = _row(9, 0.05, 250, rung=2, origin=0)
     assert promoted([*INSIDE, *again, last], HALF, SOFT) == []
+
+
+def test_heirs_compete_with_heirs():
+    """Two of five fresh ones and one of three heirs go on, though all heirs err less
+    than they do."""
+    heirs = [_row(5, 0.03, 100, parent=0), _row(6, 0.01, 100, parent=0),
+             _row(7, 0.02, 100, parent=2)]
+    alone = _numbers(promoted(INSIDE, HALF, SOFT))
+    assert _numbers(promoted([*INSIDE, *heirs], HALF, SOFT)) == [*alone, 6]
+    # The place of the heirs is taken, those of the others are not.
+    gone = _row(8, 0.01, 90, rung=1, origin=6)
+    assert _numbers(promoted([*INSIDE, *heirs, gone], HALF, SOFT)) == alone
 
 
 def test_trainings_of_the_end_are_no_part_of_it():

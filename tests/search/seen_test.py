@@ -14,11 +14,12 @@ AIMS = Objectives(('error', 'model_size'), (0.1, 300.0), 0.9)
 HARD = AIMS._replace(budgets=(('model_size', 200.0), ('macs', 1000.0)))
 
 
-def _row(number, error, size=100, *, name='ok', rung=0, origin=None):
+def _row(number, error, size=100, *, name='ok', rung=0, origin=None, parent=None):
     costs = None if error is None else Totals(**dict.fromkeys(Totals._fields, 7) | {
         'model_size': size})
     place = number if origin is None else origin
-    trial = Trial(number, np.array([0.5, place / 10]), 4, origin, rung, origin)
+    trial = Trial(number, np.array([0.5, place / 10]), 4,
+                  parent if origin is None else origin, rung, origin)
     return Record(trial, 0, name, {}, error, costs, costs, 0.1)
 
 
@@ -70,8 +71,8 @@ def test_trainings_of_the_end_are_not_seen():
     assert found.archive.size == 3
 
 
-def _gains(rung, *factors):
-    return [Gain(rung, np.log(f)) for f in factors]
+def _gains(rung, *factors, heir=False):
+    return [Gain(rung, heir, np.log(f)) for f in factors]
 
 
 def test_without_promotions_nothing_is_levelled():
@@ -93,6 +94,20 @@ def test_short_trainings_are_levelled_by_the_medians_of_the_gains():
     # Of the raw figures nothing is lost, and the highest rung stays to the bit.
     np.testing.assert_array_equal(found.archive.y[:3, 0], [0.8, 0.6, 0.5])
     assert y[2].tolist() == [0.5, 100.0]
+
+
+def test_heirs_are_levelled_by_the_gains_of_heirs():
+    """Heirs gain a tenth from rung 0 to 1 where fresh trainings halve their errors."""
+    found = _after([_row(0, 0.8), _row(1, 0.4, parent=0), _row(2, 0.6)],
+                   [_row(3, 0.36, rung=1, origin=1)])
+    assert found.heirs == (False, True, False)
+    assert [(gain.rung, gain.heir) for gain in found.gains] == [(0, True)]
+    gains = _gains(0, (0.5, 1.0)) * seen.LEAST_PAIRS
+    known = found._replace(rungs=(0, 0, 1), gains=tuple(gains))
+    np.testing.assert_allclose(seen.levelled(known, AIMS).y[:, 0], [0.4, 0.36, 0.6])
+    gains += _gains(0, (0.9, 1.0), heir=True) * seen.LEAST_PAIRS
+    known = known._replace(gains=tuple(gains))
+    np.testing.assert_allclose(seen.levelled(known, AIMS).y[:, 0], [0.4, 0.324, 0.6])
 
 
 def test_few_promotions_say_nothing_and_no_error_grows_over_one():
