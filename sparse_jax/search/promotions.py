@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from sparse_jax.objectives.goals import Objectives
 from sparse_jax.search.rungs import Judged, judged, ranked
 from sparse_jax.settings.groups import Search
-from sparse_jax.study.outcome import FINAL
+from sparse_jax.study.outcome import FINAL, Trial
 from sparse_jax.study.records import Record
 
 
@@ -29,7 +29,7 @@ class Promotions:
         self._search, self._objectives = search, objectives
         self._rungs: list[dict[int, Judged]] = [{} for _ in search.rungs]
         self._highest: dict[int, int] = {}
-        self._parents: dict[int, int | None] = {}
+        self._firsts: dict[int, Trial] = {}
         self.add(networks)
 
     def add(self, networks: Iterable[Record]) -> None:
@@ -48,19 +48,19 @@ class Promotions:
             self._highest[trial.first] = max(
                 self._highest.get(trial.first, 0), trial.rung)
             if trial.origin is None:
-                self._parents[trial.number] = trial.parent
+                self._firsts[trial.number] = trial
 
     def parent_of(self, first: int) -> int | None:
         """Whose weights the first trial of a point began with; None for fresh ones."""
-        return self._parents[first]
+        return self._firsts[first].parent
 
     def next(self) -> list[Record]:
         """The trials whose points go on now, every round finished.
 
-        Of all trials that were trained at a rung the best `search.promote` may go on,
-        and never more than this share of them does: as a search improves, most new
-        trials are among the best, and the worse half of them stops all the same. Heirs
-        and trials that began afresh are compared among themselves: what weights were
+        Of all trials of a kind that were trained at a rung the best `search.promote`
+        may go on, and never more than this share of them does: as a search improves,
+        most new trials are among the best, and the worse half of them stops all the
+        same. Heirs are one kind, trials that began afresh the other: what weights were
         worth before says little of what the rest of a training will be.
 
         Returns:
@@ -72,7 +72,7 @@ class Promotions:
             for heir in (False, True):
                 chosen += self._waiting(rung, [
                     trial for trial in trials.values()
-                    if (self._parents[trial.row.trial.first] is not None) == heir])
+                    if self._firsts[trial.row.trial.first].is_heir == heir])
         return chosen
 
     def _waiting(self, rung: int, trials: Sequence[Judged]) -> list[Record]:

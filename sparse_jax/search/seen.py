@@ -75,7 +75,7 @@ def add(seen: Seen, networks: list[Record], objectives: Objectives) -> Seen:
     seen = seen._replace(
         archive=found, firsts=(*seen.firsts, *(row.trial.number for row in first)),
         rungs=(*seen.rungs, *(0 for _ in first)),
-        heirs=(*seen.heirs, *(row.trial.parent is not None for row in first)))
+        heirs=(*seen.heirs, *(row.trial.is_heir for row in first)))
     return _revised(seen, [row for row in members if row.trial.origin is not None],
                     _some(told, ~fresh))
 
@@ -85,8 +85,9 @@ def levelled(seen: Seen, objectives: Objectives) -> Archive:
 
     From every rung to the next the medians of the logarithmic gains of what was
     promoted are added to what was not, one for every objective and cost; nothing before
-    there are `LEAST_PAIRS` of them. Heirs have medians of their own: they begin with
-    what others gain by the first promotions.
+    there are `LEAST_PAIRS` of them. Heirs have medians of their own, for they begin
+    with what others gain by the first promotion; of later promotions those of both
+    kinds count while there are few of one.
     """
     if not seen.gains:
         return seen.archive
@@ -109,13 +110,16 @@ def _shifts(gains: tuple[Gain, ...]) -> np.ndarray:
     fresh trainings and of heirs; 0 at the highest."""
     top = 1 + max(gain.rung for gain in gains)
     shift = np.zeros((2, top + 1, len(gains[0].factors)))
-    for heir in (False, True):
-        for rung in reversed(range(top)):
+    for rung in reversed(range(top)):
+        every = [gain for gain in gains if gain.rung == rung]
+        for heir in (False, True):
+            own = [gain for gain in every if gain.heir == heir]
+            # What an heir begins with matters to the first promotion, hardly later.
+            known = own if len(own) >= LEAST_PAIRS or not rung else every
             shift[int(heir), rung] = shift[int(heir), rung + 1]
-            factors = [gain.factors for gain in gains
-                       if (gain.rung, gain.heir) == (rung, heir)]
-            if len(factors) >= LEAST_PAIRS:
-                shift[int(heir), rung] += np.median(factors, axis=0)
+            if len(known) >= LEAST_PAIRS:
+                shift[int(heir), rung] += np.median(
+                    [gain.factors for gain in known], axis=0)
     return shift
 
 

@@ -40,6 +40,12 @@ class Trial(NamedTuple):
         return self.origin is not None and self.parent is not None
 
     @property
+    def is_heir(self) -> bool:
+        """Whether its point began with weights of another one of the study; for first
+        trials. What is known before any training is trained as if afresh."""
+        return self.parent is not None and self.parent >= 0
+
+    @property
     def same_point(self) -> bool:
         """Whether its parent is a training of the same point, here or elsewhere."""
         return self.continues or self.parent is not None and self.parent < 0

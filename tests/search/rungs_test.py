@@ -15,7 +15,7 @@ from sparse_jax.search.rungs import (
     share_of,
 )
 from sparse_jax.settings.groups import Search
-from sparse_jax.study.outcome import FINAL, Trial
+from sparse_jax.study.outcome import FINAL, Trial, outside
 from sparse_jax.study.records import Record
 
 SOFT = Objectives(('error', 'model_size'), (0.1, 300.0), 0.9)
@@ -176,6 +176,12 @@ def test_heirs_compete_with_heirs():
              _row(7, 0.02, 100, parent=2)]
     alone = _numbers(promoted(INSIDE, HALF, SOFT))
     assert _numbers(promoted([*INSIDE, *heirs], HALF, SOFT)) == [*alone, 6]
+    # What is known before any training began with no weights of the search.
+    known = [row._replace(trial=row.trial._replace(parent=outside(i)))
+             for i, row in enumerate(heirs)]
+    assert _numbers(promoted([*INSIDE, *known], HALF, SOFT)) == _numbers(promoted(
+        [*INSIDE, *(row._replace(trial=row.trial._replace(parent=None))
+                    for row in heirs)], HALF, SOFT))
     # The place of the heirs is taken, those of the others are not.
     gone = _row(8, 0.01, 90, rung=1, origin=6)
     assert _numbers(promoted([*INSIDE, *heirs, gone], HALF, SOFT)) == alone

@@ -7,7 +7,7 @@ from sparse_jax.objectives.goals import Objectives
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.search import seen
 from sparse_jax.search.seen import Gain
-from sparse_jax.study.outcome import FINAL, Trial
+from sparse_jax.study.outcome import FINAL, Trial, outside
 from sparse_jax.study.records import Record
 
 AIMS = Objectives(('error', 'model_size'), (0.1, 300.0), 0.9)
@@ -108,6 +108,15 @@ def test_heirs_are_levelled_by_the_gains_of_heirs():
     gains += _gains(0, (0.9, 1.0), heir=True) * seen.LEAST_PAIRS
     known = known._replace(gains=tuple(gains))
     np.testing.assert_allclose(seen.levelled(known, AIMS).y[:, 0], [0.4, 0.324, 0.6])
+    # Of later promotions three of one kind and one of the other are enough for both.
+    gains += _gains(1, *[(0.5, 1.0)] * (seen.LEAST_PAIRS - 1))
+    gains += _gains(1, (0.5, 1.0), heir=True)
+    known = known._replace(gains=tuple(gains))
+    np.testing.assert_allclose(seen.levelled(known, AIMS).y[:, 0], [0.2, 0.162, 0.3])
+
+
+def test_networks_known_before_any_training_are_no_heirs():
+    assert _after([_row(0, 0.5, parent=outside(0))]).heirs == (False,)
 
 
 def test_few_promotions_say_nothing_and_no_error_grows_over_one():
