@@ -9,20 +9,26 @@ import numpy as np
 import pytest
 
 from experiments import simulated
+from experiments.recorded_errors import Recorded, Truth, read
+from sparse_jax import status
 from sparse_jax.data.synthetic import synthetic
 from sparse_jax.objectives import structure
-from sparse_jax.search import loop, setup
-from sparse_jax.search.domain import sparse_domain
+from sparse_jax.objectives.graph_costs import graph_totals
+from sparse_jax.search import loop, setup, trend
 from sparse_jax.settings import reading
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import dumps
 from sparse_jax.space import encoding
+from sparse_jax.study.errors import StudyError
 from sparse_jax.study.records import Study
 from tests import tiny_study
 
 CHAINS = '*-branch=false, num-conv-blocks=1'
 NOISE = 0.02
+PLAIN = {'pruning__method': 'none', 'pruning__cuts': (), 'train__epochs': 1,
+         'search__inherit': False, 'search__rounds': 3, 'search__final_share': 0.3,
+         'search__finals': 1, 'search__final_starts': 1}
 
 
 @pytest.fixture(scope='module')
@@ -47,11 +53,15 @@ def _errors(space, rows):
 
 
 @pytest.fixture(scope='module')
-def truth(settings, built):
+def recorded(settings, built):
     rows = built.domain.sample(jax.random.key(0), 64)
     noise = np.exp(np.random.default_rng(0).normal(0.0, NOISE, 64))
-    return simulated.Truth(simulated.Recorded(
-        settings, built.space, rows, _errors(built.space, rows) * noise))
+    return Recorded(settings, built.space, rows, _errors(built.space, rows) * noise)
+
+
+@pytest.fixture(scope='module')
+def truth(recorded):
+    return Truth(recorded)
 
 
 def test_the_model_knows_networks_that_it_has_not_seen(built, truth):
@@ -59,7 +69,23 @@ def test_the_model_knows_networks_that_it_has_not_seen(built, truth):
     wanted = _errors(built.space, rows)
     off = np.abs(np.log(truth(rows) / wanted))
     assert np.median(off) < 0.1 < np.log(wanted).std()
-    assert 0.0 < truth.noise < np.log(wanted).std()
+
+
+def test_the_noise_is_in_logarithms_of_errors(truth, recorded):
+    """Noise of the surrogate is a share of the variance of the logarithms over the
+    line; so of errors that are to a power of three."""
+    vectors = structure.vectors(encoding.graphs(recorded.space, recorded.rows))
+    line = trend.fit(vectors, recorded.errors, trend.prior()).errors(vectors)
+    spread = np.log(recorded.errors / line).std()
+    assert 0.0 < truth.noise < spread
+    powers = Truth(recorded._replace(errors=recorded.errors ** 3))
+    assert powers.noise == pytest.approx(3 * truth.noise, rel=0.05)
+
+
+def test_too_few_trainings_make_no_model(settings, built):
+    rows = built.domain.sample(jax.random.key(0), 15)
+    with pytest.raises(StudyError, match='15 first trainings.*allowed: 16 or more'):
+        Truth(Recorded(settings, built.space, rows, np.full(15, 0.5)))
 
 
 def test_an_error_does_not_depend_on_those_beside_it(built, truth):
@@ -67,22 +93,57 @@ def test_an_error_does_not_depend_on_those_beside_it(built, truth):
     np.testing.assert_array_equal(truth(rows)[64:], truth(rows[64:]))
 
 
-def test_rounds_are_those_of_the_search_and_of_the_seed(built, truth):
-    domain = sparse_domain(built.space, built.evaluator.policy)
-    run = lambda seed: simulated.simulate(built, truth, domain, seed=seed, rounds=3)
-    found = run(0)
-    for part, again in zip(found, run(0)):
-        assert part.shape == (3,)
-        np.testing.assert_array_equal(part, again)
-    assert (run(1).median != found.median).all()
-    # The first batch of a random search is drawn from the prior.
-    first = built.algorithm.suggest(
-        jax.random.fold_in(jax.random.key(0), 0),
-        simulated.seen.nothing(built.domain.dim, built.sought).archive)[0]
-    true = truth(encoding.canonical(built.space, first))
-    assert found.median[0] == np.median(true)
-    assert found.best[0] == pytest.approx(np.mean(true))
-    assert (np.diff(found.best) <= 0).all() and (np.diff(found.groups) >= 0).all()
+class _Watched:
+    """An algorithm that keeps what it was told and what it suggested."""
+
+    def __init__(self, algorithm):
+        self._algorithm, self.told, self.given = algorithm, [], []
+
+    def suggest(self, key, found):
+        self.told.append(found)
+        points, info = self._algorithm.suggest(key, found)
+        self.given.append(points)
+        return points, info
+
+
+class _Noisy:
+    """Errors with more noise than 64 trainings show."""
+
+    def __init__(self, truth):
+        self._truth, self.noise = truth, 0.1
+
+    def __call__(self, rows):
+        return self._truth(rows)
+
+
+def test_an_algorithm_is_told_noisy_errors_and_counted_costs(built, truth):
+    watched = _Watched(built.algorithm)
+    found = simulated.simulate(
+        built._replace(algorithm=watched), _Noisy(truth), seed=0, rounds=6)
+    assert [told.size for told in watched.told] == [0, 4, 8, 12, 16, 20]
+    told, points = watched.told[-1], np.concatenate(watched.given)
+    np.testing.assert_array_equal(told.x, points[:20])
+    off = np.log(told.y[:, 0] / truth(told.x))
+    assert 0.05 < off.std() < 0.2 and abs(off.mean()) < 0.08
+    costs = [graph_totals(graph) for graph in encoding.graphs(built.space, told.x)]
+    assert built.sought.names == ('error', 'model_size', 'working_memory')
+    np.testing.assert_array_equal(
+        told.y[:, 1:], [[c.model_size, c.working_memory] for c in costs])
+    true = truth(points).reshape(6, 4)
+    np.testing.assert_allclose(found.median, np.median(true, 1))
+    np.testing.assert_allclose(found.best, [
+        np.sort(true[:i].ravel())[:simulated.BEST].mean() for i in range(1, 7)])
+    assert found.groups.tolist() == [
+        len(set(built.domain.group(points[:4 * i]))) for i in range(1, 7)]
+    assert (told.status == status.OK).all() and found.groups[0] > 0
+
+
+def test_rounds_are_those_of_the_seed(built, truth):
+    found, again, other = (
+        simulated.simulate(built, truth, seed=seed, rounds=3) for seed in (0, 0, 1))
+    for part, same in zip(found, again):
+        np.testing.assert_array_equal(part, same)
+    assert (other.median != found.median).all()
 
 
 def test_variants_are_settings_of_the_search(settings):
@@ -103,37 +164,66 @@ def test_other_variants_are_refused(settings, variant, line):
 
 @pytest.fixture(scope='module')
 def workdir(tmp_path_factory):
-    """A search of four trainings that prunes nothing."""
-    plain = {'pruning__method': 'none', 'pruning__cuts': (), 'train__epochs': 1}
+    """A search of six fresh trainings that prunes nothing, and its end."""
     folder = tmp_path_factory.mktemp('plain')
     with contextlib.closing(Study(folder)) as study:
-        loop.run(tiny_study.build(**plain), study)
-    (folder / 'config.json').write_text(dumps(tiny_study.settings(**plain)))
+        loop.run(tiny_study.build(**PLAIN), study)
+    (folder / 'config.json').write_text(dumps(tiny_study.settings(**PLAIN)))
     return folder
 
 
 def test_a_table_of_recorded_trainings(workdir, capsys):
-    recorded = simulated.read([str(workdir)])
+    recorded = read([str(workdir)])
     with contextlib.closing(Study(workdir)) as study:
-        rows = [row for row in study.rows() if row.trial.parent is None]
+        rows = [row for row in study.rows()
+                if row.trial.parent is None and row.trial.rung == 0]
+        assert len(rows) == 6 < len(study.rows())
     assert recorded.errors.tolist() == [row.error for row in rows]
     np.testing.assert_array_equal(recorded.rows, [row.trial.row for row in rows])
+    every = [str(workdir)] * 4
     simulated.main(['--algorithms', 'random', 'random,batch=3', '--rounds=2',
-                    '--seeds=1', '--', str(workdir), str(workdir)])
+                    '--seeds=1', '--', *every])
     head, _, *table = capsys.readouterr().out.splitlines()
-    assert head.startswith(f'{2 * len(rows)} trainings, noise ')
-    names, median, *_ = zip(*(line.split(' | ') for line in table[2:]))
-    assert names == ('| random', '| random,batch=3')
-    assert all(0 <= float(value) <= 100 for cell in median for value in cell.split(','))
+    truth = Truth(read(every))
+    assert head == f'24 trainings, noise {100 * truth.noise:.1f} % of an error'
+    lines = [line.split(' | ') for line in table[2:]]
+    assert [line[0] for line in lines] == ['| random', '| random,batch=3']
+    for line in lines:
+        built = setup.build(simulated.varied(recorded.settings, line[0][2:]), synthetic(
+            0, num_train=64, num_validation=64, shape=(6, 6, 1), num_classes=3))
+        found = simulated.simulate(built, truth, seed=0, rounds=2)
+        assert line[1] == ', '.join(f'{100 - 100 * v:.1f}' for v in found.median)
+        assert line[2] == ', '.join(f'{100 - 100 * v:.1f}' for v in found.best)
 
 
-def test_studies_that_prune_and_other_budgets_are_refused(workdir, tmp_path, capsys):
-    (tmp_path / 'config.json').write_text(dumps(tiny_study.settings(
-        pruning__method='none', pruning__cuts=(), train__epochs=1,
-        budgets__model_size=99)))
+@pytest.mark.parametrize('changes, line', [
+    ({'budgets__model_size': 99}, 'budgets differs'),
+    ({'train__epochs': 2}, 'train differs'),
+    ({'search__rungs': (0.5, 1.0)}, 'search.rungs differs')])
+def test_studies_of_other_errors_are_refused(workdir, tmp_path, changes, line, capsys):
+    (tmp_path / 'config.json').write_text(
+        dumps(tiny_study.settings(**PLAIN | changes)))
     shutil.copy(workdir / 'study.sqlite', tmp_path)
-    for given, line in (((tiny_study.measured().workdir,), 'allowed: none'),
-                        ((workdir, tmp_path), 'other budgets')):
-        with pytest.raises(SystemExit, match='2'):
-            simulated.main(['--', *map(str, given)])
-        assert line in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='2'):
+        simulated.main(['--', str(workdir), str(tmp_path)])
+    assert line in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('changes, line', [
+    ({'pruning__method': 'sparse_vd', 'pruning__cuts': (-1.0,)}, 'pruning.method'),
+    ({'budgets__flash': 4096}, 'goals flash; allowed: those that are counted')])
+def test_costs_that_training_decides_are_refused(workdir, tmp_path, changes, line,
+                                                 capsys):
+    (tmp_path / 'config.json').write_text(
+        dumps(tiny_study.settings(**PLAIN | changes)))
+    shutil.copy(workdir / 'study.sqlite', tmp_path)
+    with pytest.raises(SystemExit, match='2'):
+        simulated.main(['--', str(tmp_path)])
+    assert line in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('flag', ['--seeds=0', '--rounds=-1'])
+def test_numbers_below_one_are_refused(flag, capsys):
+    with pytest.raises(SystemExit, match='2'):
+        simulated.main([flag, '--', 'nowhere'])
+    assert capsys.readouterr().err == f'error: {flag}; allowed: 1 or more\n'
