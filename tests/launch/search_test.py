@@ -198,7 +198,8 @@ def test_another_configuration_is_refused_with_the_difference(workdir, capsys):
 
 def test_a_search_with_rungs_and_its_report(capsys, tmp_path):
     """Eight points; of the trainings of a rung the better half goes on."""
-    rungs = {'search.rungs': (0.25, 0.5, 1.0), 'search.rounds': 4}
+    rungs = {'search.rungs': (0.25, 0.5, 1.0), 'search.rounds': 4,
+             'search.inherit': False}
     with tiny_study.small_space():
         made = command_line.run(
             capsys, 'search', f'--workdir={tmp_path / "run"}', *_overrides(**rungs))

@@ -19,7 +19,8 @@ from sparse_jax.study.records import PENDING, Study
 from sparse_jax.training.schedules import noise_scale, penalty_coefficient
 from tests import tiny_study
 
-RUNGS = {'search__rungs': (0.25, 0.5, 1.0), 'search__rounds': 4}
+RUNGS = {'search__rungs': (0.25, 0.5, 1.0), 'search__rounds': 4, 'search__promote': 1.0}
+"""Of two fresh points and six heirs a half would leave no fresh one at the top."""
 
 
 class Killed(Exception):
@@ -141,8 +142,8 @@ def test_the_total_counts_what_goes_on(tmp_path, setup):
     done = [n.done for n in news]
     assert done == sorted(done) and news[-1].done == news[-1].total == len(
         Study(tmp_path, create=False).rows())
-    # Before anything went on: 8 points, of 6 later ones 3 and then 1.5.
-    assert news[0].total == 8 + 4
+    # Before anything went on: 8 points, of 6 later ones all twice.
+    assert news[0].total == 8 + 12
 
 
 def _trained(setup, trials, parents=lambda number: None):
@@ -232,7 +233,8 @@ def test_a_round_of_nothing_but_promotions(tmp_path, setup):
 
     few = setup._replace(
         algorithm=setup.algorithm._replace(suggest=suggest),
-        settings=tiny_study.settings(**RUNGS | {'search__rounds': 9}))
+        settings=tiny_study.settings(**RUNGS | {
+            'search__rounds': 9, 'search__promote': 0.5, 'search__inherit': False}))
     study, phases = Study(tmp_path), []
     loop.run(few, study, lambda news: phases.append(news.phase))
     assert phases[-1] == 'used up'
