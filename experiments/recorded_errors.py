@@ -18,8 +18,9 @@ from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
 from sparse_jax.space import encoding
 from sparse_jax.space.sparse_space import Space
+from sparse_jax.study import folder
 from sparse_jax.study.errors import StudyError
-from sparse_jax.study.opened import open_study
+from sparse_jax.study.opened import OpenStudy, open_study
 from sparse_jax.surrogate import capacity
 from sparse_jax.surrogate.embedding import Layout
 from sparse_jax.surrogate.gp import GPConfig, gp
@@ -54,28 +55,31 @@ def read(workdirs: Sequence[str]) -> Recorded:
     for workdir in workdirs:
         with contextlib.closing(open_study(workdir, needs_images=False)) as study:
             _check(workdir, study.settings, study.objectives)
-            found.append((study.settings, study.space))
+            found.append((study.settings, study.space, _deciding(study)))
             kept = [row for row in study.records.rows() if row.trial.rung == 0
                     and row.trial.parent is None and row.error is not None]
             rows += [row.trial.row for row in kept]
             errors += [row.error for row in kept]
-    settings, space = found[0]
-    for workdir, (other, _) in zip(workdirs, found):
-        for name, value, first in zip(_DECIDES, _deciding(other), _deciding(settings)):
+    settings, space, wanted = found[0]
+    for workdir, (_, _, given) in zip(workdirs, found):
+        for name, value, first in zip(_DECIDES, given, wanted):
             if value != first:
                 raise StudyError(f'workdir {workdir!r}: {name} differs from that of '
                                  f'{workdirs[0]!r}; allowed: the same')
     return Recorded(settings, space, np.array(rows), np.array(errors, float))
 
 
-_DECIDES = ('space', 'budgets', 'objectives', 'train', 'data', 'search.rungs')
+_DECIDES = ('space', 'budgets', 'objectives', 'train', 'data', 'the images',
+            'the teacher', 'search.rungs')
 
 
-def _deciding(settings: Settings) -> tuple[object, ...]:
-    """What decides the errors of first trainings, as `_DECIDES` names it."""
-    data = dataclasses.replace(settings.data, seed=0, path='', soft_labels='')
+def _deciding(study: OpenStudy) -> tuple[object, ...]:
+    """What decides the errors of first trainings, as `_DECIDES` names it. Images and
+    a teacher are what they were when the search began, wherever their files lay."""
+    settings, meta = study.settings, study.records.meta
+    data = dataclasses.replace(settings.data, path='', soft_labels='')
     return (settings.space, settings.budgets, settings.objectives, settings.train, data,
-            settings.search.rungs[:1])
+            meta(folder.DATA), meta(folder.SOFT), settings.search.rungs[:1])
 
 
 def _check(workdir: str, settings: Settings, objectives: Objectives) -> None:

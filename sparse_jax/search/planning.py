@@ -15,7 +15,7 @@ from sparse_jax.search.setup import Setup
 from sparse_jax.search.stages import stage_of
 from sparse_jax.search.suggestion import expected, suggestion
 from sparse_jax.space import encoding
-from sparse_jax.study.outcome import Trial
+from sparse_jax.study.outcome import Trial, inherits
 from sparse_jax.types import SuggestInfo
 
 SUGGEST_STREAM = 3
@@ -133,9 +133,8 @@ def continued_trials(
 
 
 def _whole(setup: Setup, parent: int | None) -> int:
-    """Epochs of the whole training of a point that starts from this parent. Weights
-    from before any training are not those of a whole one."""
+    """Epochs of the whole training of a point that starts from this parent."""
     epochs = setup.settings.train.epochs
-    if parent is None or parent < 0:
+    if not inherits(parent):
         return epochs
     return max(1, round(setup.settings.search.child_epochs * epochs))

@@ -42,13 +42,19 @@ class Trial(NamedTuple):
     @property
     def is_heir(self) -> bool:
         """Whether its point began with weights of another one of the study; for first
-        trials. What is known before any training is trained as if afresh."""
-        return self.parent is not None and self.parent >= 0
+        trials, see `inherits`."""
+        return inherits(self.parent)
 
     @property
     def same_point(self) -> bool:
         """Whether its parent is a training of the same point, here or elsewhere."""
         return self.continues or self.parent is not None and self.parent < 0
+
+
+def inherits(parent: int | None) -> bool:
+    """Whether a point with this parent begins with weights of another one of the study.
+    What is known before any training is trained as if afresh."""
+    return parent is not None and parent >= 0
 
 
 def outside(index: int) -> int:

@@ -119,6 +119,21 @@ def test_the_order_in_which_trainings_end_does_not_matter(
     _assert_equal(study, whole)
 
 
+def test_a_half_of_each_kind_goes_on(tmp_path, setup):
+    """Four fresh points, then four heirs a round: of the eight that the last round has
+    behind it four have gone on, of the two of these that have ended one."""
+    halved = tiny_study.build(**RUNGS | {'search__batch': 4, 'search__promote': 0.5})
+    study = Study(tmp_path)
+    loop.run(halved._replace(evaluator=setup.evaluator), study)
+    rows = study.rows()
+    kinds = [[row.trial for row in rows if rows[row.trial.first].trial.is_heir == heir]
+             for heir in (False, True)]
+    assert [[sum(trial.rung == rung for trial in kind) for rung in range(3)]
+            for kind in kinds] == [[4, 2, 1], [12, 4, 1]]
+    best = sorted(range(4), key=lambda number: rows[number].error)
+    assert {trial.first for trial in kinds[0] if trial.rung == 1} == set(best[:2])
+
+
 def test_more_rounds_continue(tmp_path, setup, whole):
     study = Study(tmp_path)
     short = tiny_study.settings(**RUNGS | {'search__rounds': 2})

@@ -10,7 +10,7 @@ import pytest
 
 from experiments import simulated
 from experiments.recorded_errors import Recorded, Truth, read
-from sparse_jax import status
+from sparse_jax import data, status
 from sparse_jax.data.synthetic import synthetic
 from sparse_jax.objectives import structure
 from sparse_jax.objectives.graph_costs import graph_totals
@@ -20,7 +20,9 @@ from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.stored import dumps
 from sparse_jax.space import encoding
+from sparse_jax.study import folder
 from sparse_jax.study.errors import StudyError
+from sparse_jax.study.opened import open_study
 from sparse_jax.study.records import Study
 from tests import tiny_study
 
@@ -204,8 +206,30 @@ def test_studies_of_other_errors_are_refused(workdir, tmp_path, changes, line, c
     (tmp_path / 'config.json').write_text(
         dumps(tiny_study.settings(**PLAIN | changes)))
     shutil.copy(workdir / 'study.sqlite', tmp_path)
+    _assert_refused([workdir, tmp_path], line, capsys)
+
+
+def test_studies_of_other_images_or_another_teacher_are_refused(
+        workdir, tmp_path, capsys):
+    file, other = tmp_path / 'other.npz', tmp_path / 'other'
+    with np.load(tiny_study.data_file()) as images:
+        np.savez(file, X=images['X'], y=np.roll(images['y'], 1))
+    shutil.copytree(workdir, other)
+    changed = tiny_study.settings(**PLAIN | {'data__path': str(file)})
+    (other / 'config.json').write_text(dumps(changed))
+    with contextlib.closing(open_study(str(other))) as study:
+        study.records.set_meta(folder.DATA, data.digest(study.dataset))
+    _assert_refused([workdir, other], 'the images differs', capsys)
+    taught = tmp_path / 'taught'
+    shutil.copytree(workdir, taught)
+    with contextlib.closing(Study(taught)) as study:
+        study.set_meta(folder.SOFT, 'of a teacher')
+    _assert_refused([workdir, taught], 'the teacher differs', capsys)
+
+
+def _assert_refused(workdirs, line, capsys):
     with pytest.raises(SystemExit, match='2'):
-        simulated.main(['--', str(workdir), str(tmp_path)])
+        simulated.main(['--', *map(str, workdirs)])
     assert line in capsys.readouterr().err
 
 
@@ -217,9 +241,7 @@ def test_costs_that_training_decides_are_refused(workdir, tmp_path, changes, lin
     (tmp_path / 'config.json').write_text(
         dumps(tiny_study.settings(**PLAIN | changes)))
     shutil.copy(workdir / 'study.sqlite', tmp_path)
-    with pytest.raises(SystemExit, match='2'):
-        simulated.main(['--', str(tmp_path)])
-    assert line in capsys.readouterr().err
+    _assert_refused([tmp_path], line, capsys)
 
 
 @pytest.mark.parametrize('flag', ['--seeds=0', '--rounds=-1'])
