@@ -5,9 +5,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
+from sparse_jax.host_random import root_key
 from sparse_jax.objectives import structure
 from sparse_jax.objectives.goal import Counted
 from sparse_jax.objectives.goals import Objectives
@@ -119,7 +119,7 @@ class Truth:
         ratios = recorded.errors / self._line.errors(vectors)
         x, active = self._inputs(recorded.rows)
         self._state = self._model.fit(
-            jax.random.key(0), capacity.pad(x, size), capacity.pad(active, size),
+            root_key(0), capacity.pad(x, size), capacity.pad(active, size),
             capacity.pad(ratios[:, None], size, np.nan), np.arange(size) < len(x))
 
     @property

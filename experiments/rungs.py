@@ -27,6 +27,7 @@ from sparse_jax import default_config
 from sparse_jax.objectives.goals import best_under
 from sparse_jax.search import loop, setup
 from sparse_jax.search.loop import Progress
+from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.reading import read
 from sparse_jax.study.records import Study
 
@@ -74,7 +75,10 @@ def _epochs(study: Study) -> int:
 
 
 def _numbers(text: str) -> list[float]:
-    return [float(part) for part in text.split(',') if part]
+    try:
+        return [float(part) for part in text.split(',') if part]
+    except ValueError:
+        raise ConfigError(f'{text!r}; allowed: numbers, with commas between') from None
 
 
 def _summary(study: Study, built: setup.Setup) -> dict[str, Any]:
@@ -108,9 +112,10 @@ def table(lines: list[dict[str, Any]]) -> None:
               f'{line["points"]} points, {line["trainings"]} trainings, '
               f'{line["epochs"]} epochs, {line["programs"]} programs')
     for (bounds, rungs), found in kinds.items():
-        errors = [line['history'][-1][1] for line in found]
+        last = [line['history'][-1][1] for line in found]
+        errors = [1.0 if error is None else error for error in last]
         print(f'{bounds} rungs {rungs}: median error '
-              f'{100 * float(np.median([e or 1.0 for e in errors])):.2f} %, points '
+              f'{100 * float(np.median(errors)):.2f} %, points '
               f'{np.median([line["points"] for line in found]):.0f}')
 
 
@@ -127,15 +132,16 @@ def main() -> None:
     parser.add_argument('--out', type=pathlib.Path, required=True)
     parser.add_argument('--table', action='store_true')
     given = parser.parse_args()
-    if given.table:
-        table([json.loads(line) for line in given.out.read_text().splitlines()])
-        return
-    if given.cache is not None:
-        jax.config.update('jax_compilation_cache_dir', str(given.cache))
-    found = search(given)
-    with open(given.out, 'a') as file:
-        file.write(json.dumps(found) + '\n')
-    print(json.dumps(found))
+    with command.one_line():
+        if given.table:
+            table([json.loads(line) for line in given.out.read_text().splitlines()])
+            return
+        if given.cache is not None:
+            jax.config.update('jax_compilation_cache_dir', str(given.cache))
+        found = search(given)
+        with open(given.out, 'a') as file:
+            file.write(json.dumps(found) + '\n')
+        print(json.dumps(found))
 
 
 if __name__ == '__main__':

@@ -17,6 +17,7 @@ flatters searches with a trend beside those without one.
 
 import argparse
 import ast
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from experiments.recorded_errors import Truth, read
 from sparse_jax import status
 from sparse_jax.acquisition.admission import NothingLeftError
 from sparse_jax.data.synthetic import synthetic
+from sparse_jax.host_random import root_key
 from sparse_jax.search import archive, seen, setup
 from sparse_jax.search.facts import facts_of
 from sparse_jax.settings import reading
@@ -49,12 +51,16 @@ def varied(settings: Settings, variant: str) -> Settings:
     Raises:
       ConfigError: one line, a setting or value that does not exist.
     """
-    name, *others = variant.split(',')
+    # Commas within brackets are not between settings.
+    name, *others = re.split(r',(?![^(]*\))', variant)
     tree = to_tree(settings)
     # The images are not those that a teacher saw.
     tree['data'] |= {'soft_labels': ''}
     for text in others:
-        key, _, value = text.partition('=')
+        key, equal, value = text.partition('=')
+        if not equal:
+            raise ConfigError(f'{text!r} of {variant!r}: allowed: KEY=VALUE, a setting '
+                              'of the group search')
         tree['search'][key] = _value(value)
     tree['search'] |= {'algorithm': name}
     found = reading.read(tree)
@@ -66,7 +72,7 @@ def _value(text: str) -> object:
     """What a setting of the command line means; text where it is nothing else."""
     try:
         return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
         return text
 
 
@@ -93,7 +99,7 @@ def simulate(built: setup.Setup, truth: Truth, *, seed: int, rounds: int) -> Rou
     Raises:
       NothingLeftError: limits and budgets refuse every point.
     """
-    rng, key = np.random.default_rng(seed), jax.random.key(seed)
+    rng, key = np.random.default_rng(seed), root_key(seed)
     told: Archive = seen.nothing(built.domain.dim, built.sought).archive
     errors, found = np.zeros(0), []
     for round_ in range(rounds):

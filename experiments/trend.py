@@ -80,7 +80,7 @@ def read(workdir: str) -> Trainings:
             study.settings.data.name.removesuffix('_binary'), vectors,
             np.array([row.error for row in rows], float),
             np.array([row.predicted[0] if row.predicted else np.nan for row in rows]),
-            np.array([row.trial.parent is not None for row in rows], bool))
+            np.array([row.trial.is_heir for row in rows], bool))
 
 
 def slopes(studies: Sequence[Trainings]) -> trend.Prior:
@@ -143,10 +143,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument('--out', default='', help='Where the slopes are written.')
     parser.add_argument('workdirs', nargs='+', metavar='WORKDIR')
     given = parser.parse_args(argv)
-    try:
-        studies = {pathlib.Path(path).name: read(path) for path in given.workdirs}
-    except StudyError as error:
-        command.fail(str(error))
+    with command.one_line():
+        studies = {path: read(path) for path in dict.fromkeys(given.workdirs)}
     studies = {name: study for name, study in studies.items()
                if (~study.heirs).sum() >= FEWEST}
     if len({study.data for study in studies.values()}) < 2:

@@ -119,7 +119,7 @@ def _described(kept: Winner) -> Finding:
         space = sparse_space(
             kept.net.input_shape, kept.net.classes, **kept.claims['space'])
         point = network_file.check(space, kept.point)
-    except (network_file.NetworkFileError, ValueError) as error:
+    except (network_file.NetworkFileError, ValueError, TypeError) as error:
         return Finding(WRONG, f'network file: {error}')
     graph = encoding.graph(space, encoding.encode(space, point))
     widths = {node.name: node.channels for node in graph.nodes}

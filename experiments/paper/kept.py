@@ -6,6 +6,7 @@ that was measured when it was kept; `experiments.paper.check` measures it again.
 
 import ast
 import functools
+import itertools
 import pathlib
 import shlex
 from typing import Any
@@ -27,7 +28,7 @@ from sparse_jax.objectives import compact_costs
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
-from sparse_jax.settings.reading import objectives
+from sparse_jax.settings.reading import objectives, own_code
 from sparse_jax.settings.tree import from_tree
 
 _CONFIG = '--config.'
@@ -130,8 +131,9 @@ def read(folder: pathlib.Path = stored.FOLDER) -> list[Kept]:
     tables do not have.
 
     Raises:
-      WinnerError: a winner cannot be read, its command is none of a search, or it
-        claims other costs than its network has.
+      WinnerError: a winner cannot be read, its command is none of a search or names
+        code of its own, it claims other costs than its network has, or two are of one
+        study.
     """
     found = []
     for name in stored.names(folder):
@@ -141,12 +143,18 @@ def read(folder: pathlib.Path = stored.FOLDER) -> list[Kept]:
             continue
         one = Kept(name, winner)
         try:
+            if code := own_code(one.settings):
+                raise ValueError(f'its command names code of its own, {code}')
             _ = one.kind, one.costs, one.aims_at({})
         except (ConfigError, AttributeError, KeyError, ValueError, TypeError,
                 RecursionError, MemoryError) as error:
             raise stored.WinnerError(f'{folder / name}: no search: '
                                      f'{" ".join(str(error).split())}') from None
         found.append(one)
+    for one, other in itertools.combinations(found, 2):
+        if one.study and one.study == other.study:
+            raise stored.WinnerError(f'{folder}: {one.name} and {other.name} are of '
+                                     'one study; allowed: one of each')
     return found
 
 

@@ -128,9 +128,8 @@ class Searched:
         objectives = self.study.objectives
         free = objectives._replace(
             bounds=tuple(float('inf') for _ in objectives.bounds))
-        left = [row for row in self.networks if row.ok
-                and row.trial.number in self._stored and self._fits(row, limits)]
-        row = chosen(left, free)
+        row = chosen(self.networks, free, lambda row: (
+            row.ok and row.trial.number in self._stored and self._fits(row, limits)))
         return None if row is None else self._choice(row)
 
     def _fits(self, row: Record, limits: Limits) -> bool:

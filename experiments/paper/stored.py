@@ -8,7 +8,6 @@ import dataclasses
 import io
 import json
 import pathlib
-import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from sparse_jax.data import DataError, DataSpec
 from sparse_jax.model.compact import CompactNet, CompactNode, run
 from sparse_jax.objectives.graph_costs import Totals
 from sparse_jax.quantize import Ranges, quantize
+from sparse_jax.study.stored_weights import NO_WEIGHTS
 
 FOLDER = pathlib.Path(__file__).parent / 'winners'
 _ARRAYS = ('weight', 'bias', 'gather')
@@ -58,9 +58,13 @@ class Winner(NamedTuple):
         return Totals(**self.claims['own'])
 
 
+NETWORK = '.network'
+"""Before the ending of the file with a winner's point."""
+
+
 def names(folder: pathlib.Path = FOLDER) -> list[str]:
     """Of all winners of a folder, those that lack a file too."""
-    found = {path.name.removesuffix('.json').removesuffix('.network')
+    found = {path.name.removesuffix('.json').removesuffix(NETWORK)
              for path in folder.glob('*.json')}
     return sorted(found | {path.stem for path in folder.glob('*.npz')})
 
@@ -78,7 +82,7 @@ def claims(name: str, folder: pathlib.Path) -> dict[str, Any] | None:
         return None
     try:
         return dict(json.loads(path.read_text())['claims'])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 
@@ -105,7 +109,7 @@ def files_of(winner: Winner, name: str) -> dict[str, bytes]:
     np.savez_compressed(buffer, **arrays)
     text = lambda tree: (json.dumps(tree, indent=1) + '\n').encode()
     return {claims_file(name): text(document),
-            f'{name}.network.json': text(winner.point),
+            f'{name}{NETWORK}.json': text(winner.point),
             f'{name}.npz': buffer.getvalue()}
 
 
@@ -117,7 +121,7 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Winner:
     """
     try:
         document = json.loads((folder / f'{name}.json').read_text())
-        point = json.loads((folder / f'{name}.network.json').read_text())
+        point = json.loads((folder / f'{name}{NETWORK}.json').read_text())
         with np.load(folder / f'{name}.npz', allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         net = dict(document['net'])
@@ -138,8 +142,7 @@ def read(name: str, folder: pathlib.Path = FOLDER) -> Winner:
         return winner
     except OSError as error:
         raise WinnerError(f'{error.filename}: {error.strerror}') from None
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError,
-            ArithmeticError, zipfile.BadZipFile, DataError) as error:
+    except (*NO_WEIGHTS, IndexError, ArithmeticError, DataError) as error:
         raise WinnerError(f'{folder / name}: no winner: {type(error).__name__}: '
                           f'{" ".join(str(error).split())}') from None
 

@@ -97,15 +97,20 @@ def read(
     """
     run: list[rows.Row] = []
     opened: list[Searched] = []
+    known: set[pathlib.Path] = set()
     with contextlib.ExitStack() as stack:
         for folder in dict.fromkeys(folders):
             if (pathlib.Path(folder) / rows.JSON).is_file():
                 run.extend(rows.read(folder))
                 continue
+            # A sweep and one of its studies are not two seeds of that study.
+            new = {path.resolve(): path for path in glance.studies_in(folder)
+                   if path.resolve() not in known}
+            known |= new.keys()
             opened += [
                 Searched(stack.enter_context(
                     open_study(path, trust_factories=trust_factories)))
-                for path in glance.studies_in(folder)]
+                for path in new.values()]
         given = {study_id(one.study) for one in opened if one.networks}
         searches: list[standing.Search] = [
             *opened, *(one for one in winners if one.study not in given)]

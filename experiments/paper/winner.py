@@ -70,19 +70,24 @@ def study_id(study: OpenStudy) -> str:
 
 
 def check_free(name: str, folder: pathlib.Path, study: OpenStudy) -> None:
-    """Refuse to replace the winner of another study.
+    """Refuse to replace the winner of another study, and to keep two of one: a search
+    stands for a row by one network.
 
     Raises:
-      WinnerError: the folder has one of this name. Files of one that was killed as it
-        was written claim nothing.
+      WinnerError: the folder has one of this name, or one of this study. Files of one
+        that was killed as it was written claim nothing.
     """
     if not study.records.networks():
         return  # Nothing can be written.
-    claims = stored.claims(name, folder)
-    if claims is not None and claims.get('study') != study_id(study):
+    own, claims = study_id(study), stored.claims(name, folder)
+    if claims is not None and claims.get('study') != own:
         raise stored.WinnerError(
             f'--name={name}: {str(folder)!r} has a winner of this name that is not of '
             'this study; allowed: another --name, or --replace')
+    for other in stored.names(folder):
+        if other != name and (stored.claims(other, folder) or {}).get('study') == own:
+            raise stored.WinnerError(f'--name={name}: {str(folder)!r} has {other} of '
+                                     f'this study; allowed: --name={other}')
 
 
 def winner_of(study: OpenStudy, row: str = '', trial: str = 'best') -> Winner:
@@ -159,9 +164,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     with command.one_line():
         workdir = local(args.workdir)
         name = args.name or workdir.absolute().name
-        if not _NAME.fullmatch(name):
+        if not _NAME.fullmatch(name) or name.endswith(stored.NETWORK):
             command.fail(f'--name={name}: allowed: up to 61 lower-case letters, digits,'
-                         ' _, . and -')
+                         f' _, . and -, not {stored.NETWORK} at the end')
         folder = local(args.folder)
         with open_study(workdir, trust_factories=args.trust_factories) as study:
             if not args.replace:

@@ -67,7 +67,8 @@ def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End
         end of the search has `final_share`.
       rounds: all of them so far; those that have not finished, and those that trained
         finals, are left out.
-      seconds: of the study so far.
+      seconds: of the study so far; those of finals are not the rounds', so that more
+        minutes are shared as the first ones were.
 
     Returns:
       The first limit that holds; None if another round begins. The first round always
@@ -78,7 +79,8 @@ def ending(search: Search, rounds: Sequence[RoundRecord], seconds: float) -> End
         return End(len(done), ROUNDS, search.rounds)
     if search.patience and idle_rounds(rounds) >= search.patience:
         return End(len(done), PATIENCE, search.patience)
-    if done and seconds + seconds_of_next(done) > _limit(search):
+    spent = seconds - _of_ends(rounds)
+    if done and spent + seconds_of_next(rounds) > _limit(search):
         return End(len(done), MINUTES, search.max_minutes)
     return None
 
@@ -88,7 +90,7 @@ def remembered(study: Study, search: Search) -> End | None:
     try:
         end = End(*json.loads(study.meta(END) or '[]'))
         fresh = end.limit >= getattr(search, end.why)
-    except (TypeError, ValueError, AttributeError):
+    except (TypeError, ValueError, AttributeError, RecursionError):
         return None
     off = end.why != ROUNDS and not getattr(search, end.why)
     return end if fresh and not off else None
@@ -141,15 +143,20 @@ def seconds_left(
 ) -> float:
     """Until a search ends, by its last finished rounds, of which there is one at
     least; at most what the clock leaves."""
-    known = durations(rounds)
+    known, spent = durations(rounds), seconds - _of_ends(rounds)
     recent = known[-_RECENT:]
-    begun = max(seconds - sum(known), 0.0)
+    begun = max(spent - sum(known), 0.0)
     needed = sum(recent) / len(recent) * (search.most_rounds - len(known)) - begun
-    return max(min(needed, _limit(search) - seconds), 0.0)
+    return max(min(needed, _limit(search) - spent), 0.0)
+
+
+def _of_ends(rounds: Sequence[RoundRecord]) -> float:
+    """Seconds of the rounds that trained finals."""
+    return sum(durations(rounds, ends=True)) - sum(durations(rounds))
 
 
 def _limit(search: Search) -> float:
-    """Seconds before the end of a search; infinite without a clock."""
+    """Seconds of all rounds before the end of a search; infinite without a clock."""
     return 60.0 * search.max_minutes * (1.0 - search.final_share) or math.inf
 
 

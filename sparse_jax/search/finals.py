@@ -70,7 +70,7 @@ def plan(
     slower = _slower(begun, searched, 1.0 if screened is None else DEARER)
     prices = [search.final_starts * (
         1.0 if seconds is None else slower * _pace(row) / at_once) for row in rows]
-    if not begun and prices[0] * epochs > room:
+    if not begun and prices[0] and prices[0] * epochs > room:
         epochs = min(epochs, max(settings.train.epochs, math.floor(room / prices[0])))
         return _trainings(rows[:1], search.final_starts, epochs, first)
     chosen, used = [], 0.0

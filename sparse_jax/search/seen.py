@@ -132,7 +132,8 @@ def _revised(seen: Seen, rows: list[Record], told: Evaluation) -> Seen:
     for place, row, figures in zip(places, rows, told.objectives):
         if np.isfinite(figures).all():
             factors = _logarithms(changed, place) - _logarithms(found, place)
-            if np.isfinite(factors).all():
+            # Of one rung: where the training between them had nothing, it was two.
+            if np.isfinite(factors).all() and rungs[place] == row.trial.rung - 1:
                 gains.append(Gain(rungs[place], seen.heirs[place], factors))
             rungs[place] = row.trial.rung
     return seen._replace(archive=changed, rungs=tuple(rungs), gains=tuple(gains))

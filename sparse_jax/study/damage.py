@@ -1,5 +1,6 @@
 """What is missing or damaged in a study's file, in words."""
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
 
@@ -7,6 +8,9 @@ from sparse_jax.study import database, schema
 from sparse_jax.study.database import Database, Values
 from sparse_jax.study.parsing import Reader, of_one_length
 from sparse_jax.study.record import Record
+
+_MANY = 20
+"""Trials in a row that are told by their numbers."""
 
 
 def find(db: Database, reader: Reader, *, deep: bool) -> list[str]:
@@ -28,7 +32,8 @@ def find(db: Database, reader: Reader, *, deep: bool) -> list[str]:
         if not database.is_damage(error):
             raise
         return lines
-    counts = [n for row in rounds if isinstance(n := row.get('trials'), int)]
+    counts = [n for row in rounds if isinstance(n := row.get('trials'), int)
+              and reader.round(row) is not None]
     suggested = sum(counts) if len(counts) == len(rounds) else None
     found = map(reader.record, db.table('trials')[0])
     rows = of_one_length(row for row in found if row is not None)
@@ -52,6 +57,13 @@ def _damaged(table: str, values: Values) -> str:
             'rounds': f'round {number} is damaged'}[table]
 
 
+def _gap(first: int, stop: int) -> list[str]:
+    """Of numbers without a trial, many of them in one line."""
+    if stop - first > _MANY:
+        return [f'trials {first} to {stop - 1} are missing or damaged']
+    return [f'trial {number} is missing or damaged' for number in range(first, stop)]
+
+
 def _missing(
     records: Sequence[Record], suggested: int | None, weights: set[int]
 ) -> list[str]:
@@ -64,8 +76,8 @@ def _missing(
     """
     numbers = {row.trial.number for row in records}
     count = max([suggested or 0, *(number + 1 for number in numbers)])
-    lines = [f'trial {number} is missing or damaged'
-             for number in range(count) if number not in numbers]
+    lines = [line for low, high in itertools.pairwise([-1, *sorted(numbers), count])
+             for line in _gap(low + 1, high)]
     for row in records:
         trial = row.trial
         # Below 0 are networks of another study.

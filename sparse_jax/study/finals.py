@@ -4,7 +4,7 @@ The best of hundreds of trainings is partly luck. What several trainings of one 
 have in common is not: finals are ranked by their means.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +65,14 @@ def current_end(networks: Sequence[Record]) -> list[Record]:
     return found if any(row.round == last for row in found) else []
 
 
-def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
+def _any(row: Record) -> bool:
+    return True
+
+
+def ranking(
+    networks: Sequence[Record], objectives: Objectives,
+    allowed: Callable[[Record], bool] = _any,
+) -> list[Final]:
     """The finals of the last end of a search, the most trusted first.
 
     A training counts with its network of least validation error within the bounds,
@@ -75,6 +82,7 @@ def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
     Args:
       networks: trials of a study, and their networks at other cuts.
       objectives: its goals.
+      allowed: whether a network may stand for its training.
 
     Returns:
       One entry for every point; none before all trainings of the end have finished, or
@@ -85,7 +93,7 @@ def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
         return []
     of_trial: dict[int, list[Record]] = {row.trial.number: [] for row in trials}
     for row in networks:
-        if row.trial.number in of_trial:
+        if row.trial.number in of_trial and allowed(row):
             of_trial[row.trial.number].append(row)
     found = []
     for first in dict.fromkeys(row.trial.first for row in trials):
@@ -97,7 +105,10 @@ def ranking(networks: Sequence[Record], objectives: Objectives) -> list[Final]:
     return sorted(found, key=lambda final: (not final.holds, final.error, final.first))
 
 
-def chosen(networks: Sequence[Record], objectives: Objectives) -> Record | None:
+def chosen(
+    networks: Sequence[Record], objectives: Objectives,
+    allowed: Callable[[Record], bool] = _any,
+) -> Record | None:
     """The network that a study stands for: what reports name and exports take.
 
     After an end of the search it is the best start of the final of the best mean; else
@@ -106,11 +117,12 @@ def chosen(networks: Sequence[Record], objectives: Objectives) -> Record | None:
     Args:
       networks: trials of a study, and their networks at other cuts.
       objectives: its goals.
+      allowed: whether a network is one that may be chosen.
 
     Returns:
-      None if no network is within the bounds.
+      None if no network that is allowed is within the bounds.
     """
-    for final in ranking(networks, objectives):
+    for final in ranking(networks, objectives, allowed):
         if final.networks:
             return final.networks[0]
-    return best_under(networks, objectives)
+    return best_under(list(filter(allowed, networks)), objectives)

@@ -87,8 +87,18 @@ def int8_accuracy_on(
 def known_tests(study: Study, members: Sequence[Member]) -> dict[str, float]:
     """{row name: test accuracy} of those that have met the test data before; looks at
     no image."""
-    stored = json.loads(study.meta(TESTS) or '{}')
+    stored = _stored_tests(study)
     return {m.row.name: stored[m.row.name] for m in members if m.row.name in stored}
+
+
+def _stored_tests(study: Study) -> dict[str, float]:
+    """Without what is no accuracy."""
+    try:
+        entries = dict(json.loads(study.meta(TESTS) or '{}')).items()
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return {name: value for name, value in entries
+            if isinstance(value, int | float) and 0 <= value <= 1}
 
 
 def test_accuracies(
@@ -102,7 +112,7 @@ def test_accuracies(
     Raises:
       StudyError: the test part is not that of the accuracies in the study.
     """
-    stored = json.loads(study.meta(TESTS) or '{}')
+    stored = _stored_tests(study)
     new = [m for m in members if m.row.name not in stored]
     if new:
         test = data.load_test(spec)

@@ -109,7 +109,7 @@ def look(folder: str | os.PathLike[str]) -> Glance:
     try:
         with contextlib.closing(_opened(path)) as db:
             return _glance(path, settings, db)
-    except (sqlite3.Error, TypeError, ValueError) as error:
+    except (sqlite3.Error, TypeError, ValueError, RecursionError) as error:
         text = ' '.join(str(error).split())
         raise StudyError(f'workdir {str(path)!r}: {FILE}: {text}') from None
 

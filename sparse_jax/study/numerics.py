@@ -168,5 +168,5 @@ def _parsed(text: str) -> Numerics:
         values = json.loads(text)
         return Numerics(**{name: str(values.get(name, ''))
                            for name in Numerics._fields})
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return Numerics()

@@ -3,6 +3,7 @@
 import pathlib
 import sqlite3
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -17,8 +18,9 @@ from sparse_jax.study.weights_file import unpack
 
 DROPPED = b''
 """Stands for weights that nobody needs any more."""
-NO_WEIGHTS = (ValueError, TypeError, KeyError, OSError, EOFError, MemoryError,
-              NotImplementedError, zipfile.BadZipFile, zlib.error, struct.error)
+NO_WEIGHTS = (ValueError, TypeError, KeyError, AttributeError, OSError, EOFError,
+              MemoryError, RecursionError, NotImplementedError, AssertionError,
+              zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError)
 """What reading a damaged archive may raise."""
 
 

@@ -3,6 +3,7 @@
 import functools
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -156,6 +157,23 @@ def test_claims_of_another_form_are_one_line(tmp_path, claims):
     with pytest.raises(stored.WinnerError, match='mnist_small: ') as stop:
         kept.read(tmp_path)
     assert '\n' not in str(stop.value)
+
+
+def test_code_that_a_command_names_is_not_run(tmp_path):
+    _mended('mnist_small', tmp_path, command=(
+        'python -m launch.search --workdir=DIR '
+        "\"--config.objectives.names=('error', 'this:x')\""))
+    sys.modules.pop('this', None)
+    with pytest.raises(stored.WinnerError, match='code of its own'):
+        kept.read(tmp_path)
+    assert 'this' not in sys.modules
+
+
+def test_two_winners_of_one_study_are_refused(tmp_path):
+    for name in ('mnist_small_6_minutes_seed_0', 'mnist_small_6_minutes_seed_1'):
+        _mended(name, tmp_path, study='the same')
+    with pytest.raises(stored.WinnerError, match='seed_1 are of one study; allowed'):
+        kept.read(tmp_path)
 
 
 @pytest.mark.parametrize('command', [

@@ -421,6 +421,16 @@ def test_a_study_of_digits_becomes_its_row(tmp_path):
                                f'{table.MARKS[1]}\nmine too\n')
 
 
+def test_a_study_that_is_named_twice_is_one_seed(tmp_path):
+    shutil.copytree(digits_study.folder(), tmp_path / 'sweep' / 'digits')
+    (tmp_path / 'link').symlink_to(tmp_path / 'sweep')
+    inner = tmp_path / 'sweep' / 'digits'
+    found = table.read([str(tmp_path / 'sweep'), str(inner), str(tmp_path / 'link')],
+                       cores=1)
+    held, = found.own
+    assert len(held.found) == 1
+
+
 def test_the_command_of_a_row_gives_its_settings():
     config = sparse_jax.default_config()
     config.update_from_flattened_dict({

@@ -160,6 +160,28 @@ def test_rows_of_the_paper_have_names_of_their_own():
         winner.find_row('C:x', 'usps-2')
 
 
+def test_flipped_bits_are_never_a_traceback(tmp_path):
+    for path in stored.FOLDER.glob('digits.*'):
+        shutil.copy(path, tmp_path / path.name)
+    rng, noticed = np.random.default_rng(0), 0
+    whole = (tmp_path / 'digits.npz').read_bytes()
+    for trial in range(150):
+        broken = bytearray(whole)
+        for position in rng.integers(len(whole), size=1 + trial % 3):
+            broken[position] ^= 1 << int(rng.integers(8))
+        (tmp_path / 'digits.npz').write_bytes(broken)
+        try:
+            stored.read('digits', tmp_path)
+        except stored.WinnerError as error:
+            assert '\n' not in str(error)
+            noticed += 1
+    assert noticed > 100
+    (tmp_path / 'digits.json').write_text('[' * 100_000)
+    with pytest.raises(stored.WinnerError, match='no winner: RecursionError'):
+        stored.read('digits', tmp_path)
+    assert stored.claims('digits', tmp_path) == {}
+
+
 @ONE
 def test_the_winner_of_another_study_is_kept(kept, tmp_path, capsys):
     folder, workdir = tmp_path / 'winners', tmp_path / 'study'
@@ -242,12 +264,15 @@ def test_a_network_is_kept_by_name(kept, tmp_path, capsys):
         name = study.records.networks()[-1].name
     words = [f'--workdir={workdir}', f'--folder={tmp_path / "winners"}']
     winner.main([*words, '--name=named', f'--trial={name}'])
+    with pytest.raises(SystemExit, match='2'):
+        winner.main([*words, '--name=again'])
+    assert 'has named of this study; allowed: --name=named' in capsys.readouterr().err
     assert stored.read('named', tmp_path / 'winners').claims['trial'] == name
     with pytest.raises(SystemExit) as stop:
-        winner.main([*words, '--name=none', '--trial=99'])
+        winner.main([*words, '--name=named', '--trial=99'])
     assert stop.value.code == 2
     assert '--trial=99: no such trial; allowed: best' in capsys.readouterr().err
-    assert 'none' not in stored.names(tmp_path / 'winners')
+    assert stored.names(tmp_path / 'winners') == ['named']
 
 
 @pytest.mark.parametrize('main, words, line', [
@@ -259,6 +284,7 @@ def test_a_network_is_kept_by_name(kept, tmp_path, capsys):
     (check.main, ['--dta=mnist={}'], 'unrecognized arguments: --dta=mnist='),
     (winner.main, [], 'required: --workdir; --help lists all flags'),
     (winner.main, ['--workdir={}'], 'no study here'),
+    (winner.main, ['--workdir={}', '--name=a.network'], '--name=a.network: allowed: '),
     (winner.main, ['--workdir={}', '--name=A b'], '--name=A b: allowed: ')])
 def test_mistakes_are_one_line(tmp_path, capsys, main, words, line):
     with pytest.raises(SystemExit) as stop:

@@ -63,6 +63,21 @@ def test_what_is_left_follows_from_the_last_rounds_and_the_clock():
     assert left(250.0, rounds=1000, max_minutes=4.0) == 0.0
 
 
+def test_more_minutes_are_shared_as_the_first_ones_were():
+    """Twelve minutes of rounds and eight of finals; of five minutes more three are for
+    rounds."""
+    rounds = _rounds(*range(1, 14), ends=[60 * i for i in range(1, 13)] + [1200])
+    rounds[12] = rounds[12]._replace(info=rounds[12].info | {FINALS: 4})
+    search = Search(rounds=1000, max_minutes=25.0, final_share=0.4)
+    assert clock.ending(search, rounds, 1200.0) is None
+    assert clock.seconds_left(search, rounds, 1200.0) == pytest.approx(180.0)
+    more = [*rounds, *_rounds(14, 15, ends=(1260, 1320))]
+    assert clock.ending(search, more, 1320.0) is None
+    more += _rounds(16, ends=(1380,))
+    assert clock.ending(search, more, 1380.0) == End(15, 'max_minutes', 25.0)
+    assert clock.seconds_left(search, more, 1380.0) == 0.0
+
+
 def test_rounds_without_a_gain_are_counted_from_the_first_network_on():
     idle = lambda *volumes: clock.idle_rounds(_rounds(*volumes))
     assert idle() == idle(0.0, 0.0, 0.0) == idle(0.0, 1.0) == 0
@@ -103,6 +118,12 @@ def test_the_first_round_always_begins():
     # As does one that was interrupted before it had finished.
     assert clock.ending(short, [RoundRecord(0, 1.0, None, None, None, None, {})],
                         1e9) is None
+
+
+def test_an_end_that_nobody_wrote_is_none(study):
+    for text in ('[' * 100_000, '3', '[1, 2]', '{"a": 1}'):
+        study.set_meta(clock.END, text)
+        assert clock.remembered(study, Search()) is None
 
 
 @pytest.fixture

@@ -59,6 +59,11 @@ def test_with_a_clock_seconds_are_shared():
     assert [p[3] for p in _plan(-3.0, final_epochs=20)] == [4] * 4
 
 
+def test_trainings_that_took_no_time_are_no_division():
+    free = [row._replace(train_seconds=0.0) for row in SEARCHED]
+    assert _plan(seconds=-1.0, networks=free) == []
+
+
 def test_past_a_network_that_is_too_slow_there_are_others():
     """An epoch of point 1, the second best, takes two seconds in place of a quarter."""
     networks = [r._replace(train_seconds=8.0 * r.train_seconds)

@@ -32,8 +32,9 @@ def test_the_algorithm_sees_the_error_and_the_study_all_objectives(tmp_path):
         assert found.y.shape[1] == found.further.shape[1] == 1
         rows = [row for row in study.rows() if row.trained]
         assert len(rows) == found.size == 2 * tiny_study.BATCH
+        np.testing.assert_array_equal(found.y[:, 0], [row.error for row in rows])
         np.testing.assert_array_equal(
-            found.y[:, 0] <= 1, [row.error is not None for row in rows])
+            found.further[:, 0], [row.costs.model_size for row in rows])
         assert setup.objectives.names == ('error', 'model_size', 'working_memory')
         assert front_of(study.networks(), setup.objectives)
 

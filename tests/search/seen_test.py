@@ -48,6 +48,14 @@ def test_the_highest_rung_takes_the_place_of_the_others():
     assert [gain.rung for gain in found.gains] == [0, 1]
 
 
+def test_gains_are_those_of_one_rung():
+    """The training at rung 1 has nothing at its own cut; another cut went on."""
+    found = _after(FIRST, [_row(4, None, name='empty', rung=1, origin=1)],
+                   [_row(5, 0.1, 80, rung=2, origin=1)])
+    assert found.rungs == (0, 2, 0) and found.gains == ()
+    np.testing.assert_array_equal(found.archive.y[1], [0.1, 80])
+
+
 def test_a_longer_training_that_fails_changes_nothing():
     found = _after(FIRST, [_row(3, None, name='nonfinite', rung=1, origin=1),
                            _row(4, 0.9, 0, name='empty', rung=1, origin=0)])

@@ -153,12 +153,16 @@ def test_variants_are_settings_of_the_search(settings):
     wanted = dataclasses.replace(settings.search, algorithm='sparse', rho=0.5,
                                  inherit=False)
     assert found == dataclasses.replace(settings, search=wanted)
+    found = simulated.varied(settings, 'random,rungs=(0.1,1.0),rho=0.5')
+    assert (found.search.rungs, found.search.rho) == ((0.1, 1.0), 0.5)
 
 
 @pytest.mark.parametrize('variant, line', [
     ('sparse,rho=7', 'search.rho: 7 is not allowed'),
     ('sparse,ro=1', 'unknown setting search.ro'),
-    ('spars', "config.search.algorithm: 'spars'")])
+    ('spars', "config.search.algorithm: 'spars'"),
+    ('random,rungs', "'rungs' of 'random,rungs': allowed: KEY=VALUE"),
+    ('sparse,rho={[]: 1}', 'search.rho')])
 def test_other_variants_are_refused(settings, variant, line):
     with pytest.raises(ConfigError, match=line):
         simulated.varied(settings, variant)

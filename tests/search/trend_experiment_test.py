@@ -51,6 +51,21 @@ def test_the_table_tells_a_common_line_from_one_that_knows_nothing(capsys):
     assert abs(products) < 0.6 and abs(search) < 0.5
 
 
+def test_studies_of_one_name_are_two(monkeypatch, capsys):
+    monkeypatch.setattr(experiment, 'read', lambda path: STUDIES[path[0]])
+    experiment.main(['a/seed', 'b/seed'])
+    shown = capsys.readouterr().out
+    assert '| a/seed | mnist |' in shown and '| b/seed | cifar10 |' in shown
+
+
+def test_a_folder_without_a_study_is_one_line(tmp_path, capsys):
+    (tmp_path / 'config.json').write_text('{"data": 3}')
+    with pytest.raises(SystemExit, match='2'):
+        experiment.main([str(tmp_path)])
+    found = capsys.readouterr()
+    assert found.err.count('\n') == 1 and found.err.startswith('error: ')
+
+
 def test_studies_of_one_data_set_say_nothing_of_others(monkeypatch, capsys):
     monkeypatch.setattr(experiment, 'read', lambda path: STUDIES['a'])
     with pytest.raises(SystemExit, match='2'):

@@ -51,6 +51,25 @@ def test_a_start_counts_with_its_best_cut_within_the_bounds():
     assert finals.chosen(networks, AIMS).name == '10@0.37'
 
 
+def test_networks_that_may_not_stand_for_a_training_leave_its_place():
+    """Of point 0 the better cuts are too large for a row, of one start all are; means
+    decide all the same."""
+    networks = [*SEARCHED, *_starts(0, 0.02, 0.03), *_starts(1, 0.09, 0.03, at=12),
+                row(10, 0.125, 40, first=0, round_=1, final=True, offset=0.5),
+                row(12, 0.11, 40, first=1, round_=1, final=True, offset=0.5),
+                row(13, 0.10, 40, first=1, round_=1, final=True, offset=0.5)]
+    small = lambda row: row.costs.model_size <= 40
+    ranked = finals.ranking(networks, AIMS, small)
+    assert [(final.first, final.error) for final in ranked] == [
+        (1, pytest.approx(0.105)), (0, 0.125)]
+    assert [len(final.starts) for final in ranked] == [2, 2]
+    assert finals.chosen(networks, AIMS, small).name == '13@0.5'
+    assert finals.chosen(networks, AIMS).name == '10'
+    # Where no final may be chosen it is one of the search.
+    searched = finals.chosen(networks, AIMS, lambda row: row.trial.rung != FINAL)
+    assert searched.name == '0'
+
+
 def test_an_end_may_take_several_rounds():
     """Those that follow one another; what an earlier end had does not count."""
     networks = [*SEARCHED, *_starts(0, 0.01, round_=1), row(11, 0.5, round_=2),

@@ -5,13 +5,14 @@ import pathlib
 import shutil
 import sqlite3
 import threading
+import types
 import warnings
 
 import numpy as np
 import pytest
 
 from sparse_jax.objectives.graph_costs import Totals
-from sparse_jax.study import database, lineage, schema
+from sparse_jax.study import database, front, lineage, schema
 from sparse_jax.study import weights_file as packing
 from sparse_jax.study.outcome import CurvePoint, Outcome, Trial, Weights
 from sparse_jax.study.records import FILE, PENDING, Study, StudyError, StudyWarning
@@ -99,6 +100,7 @@ DAMAGES = [
     ('UPDATE curves SET model_size=2 WHERE trial=1', 'trial 1 at cut -1.0 is damaged'),
     ('DELETE FROM weights WHERE trial=1', 'the weights of trial 1 are missing'),
     ('UPDATE rounds SET hypervolume=0.75', 'round 1 is damaged'),
+    ('UPDATE rounds SET trials=1000000000000', 'round 1 is damaged'),
     ("UPDATE meta SET value='abd' WHERE key='data'", "setting 'data' is damaged"),
     ('UPDATE trials SET checksum=NULL WHERE number=1', 'trial 1 is missing'),
     ("UPDATE trials SET coordinates='[0.5]' WHERE number=1", 'trial 1 is missing'),
@@ -111,7 +113,7 @@ def test_a_damage_is_one_line_and_the_rest_is_read(workdir, sql, line):
     _change(workdir, sql)
     study, (told,) = _read(workdir)
     assert line in told and FILE in told and '\n' not in told
-    assert {row.name for row in study.networks()} < whole or 'trials' not in sql
+    assert {row.name for row in study.networks()} < whole or ' trials ' not in sql
     with pytest.raises(StudyError, match='can be read, but not continued') as caught:
         Study(workdir)
     assert line in str(caught.value)
@@ -135,6 +137,28 @@ def test_what_no_search_writes_is_left_out_though_its_checksum_is_right(
     assert 'damaged' in told
     found = {'trials': study.rows, 'curves': study.curve_rows, 'rounds': study.rounds}
     assert found[table]() == []
+
+
+def test_a_number_far_from_all_others_is_a_gap_in_one_line(workdir):
+    db = sqlite3.connect(workdir / FILE)
+    db.execute('UPDATE trials SET number=? WHERE number=2', (10 ** 12,))
+    schema.seal(db, 'trials', (10 ** 12,))
+    db.commit()
+    _, (told,) = _read(workdir)
+    assert f'trials 2 to {10 ** 12 - 1} are missing or damaged' in told
+
+
+@pytest.mark.parametrize('value', [
+    '5', '{', '[' * 5000, '{"0": "x", "1": 7, "2": NaN}'])
+def test_test_accuracies_that_are_none_are_measured_again(workdir, value):
+    db = sqlite3.connect(workdir / FILE)
+    db.execute('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)',
+               (front.TESTS, value))
+    schema.seal(db, 'meta', (front.TESTS,))
+    db.commit()
+    study, told = _read(workdir)
+    members = [types.SimpleNamespace(row=row) for row in study.rows()]
+    assert told == [] and front.known_tests(study, members) == {}
 
 
 def test_damaged_weights_name_the_trial_and_the_file(workdir):
