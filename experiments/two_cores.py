@@ -139,14 +139,22 @@ def by_the_clock(
     first = next(iter(budgets))
     config.objectives[first] = budgets[first]
     config.objectives.names = ('error', first)
-    config.search.focus = 'error'
     config.objectives.quantized = True
     config.pruning.method = method
     config.pruning.bisect = method != 'none'
-    if method in ('none', 'gradual_magnitude'):
+    plain = method in ('none', 'gradual_magnitude')
+    if plain:
         config.pruning.cuts = ()
+    _set_training(config, epochs)
+    _set_rounds(config, minutes, plain)
+    _set_end(config, (LONG if minutes < HOUR else LONGER) * epochs)
+    return config
+
+
+def _set_training(config: ml_collections.ConfigDict, epochs: int) -> None:
+    """What helped every training that was tried (docs/training.md); the norm is
+    folded."""
     config.space.prior = 'scaled'
-    # All helped every training that was tried (docs/training.md); the norm is folded.
     config.space.rows = 'extended'
     config.space.restrict = ('batch-norm=true, learning-rate=0.007, '
                              'input-downsampling-type=average, residual-block-*=false')
@@ -157,29 +165,40 @@ def by_the_clock(
     config.train.variational_travel = 30.0
     config.train.augment.shift = -1
     config.train.augment.flip = 'auto'
-    config.search.initial_design = 'filled'
-    config.search.batch = 16
-    config.search.initial = 48
-    if method in ('none', 'gradual_magnitude'):
+
+
+def _set_rounds(config: ml_collections.ConfigDict, minutes: int, plain: bool) -> None:
+    """Rounds of filled starts and suggestions, by the clock.
+
+    plain: whether no penalty prunes.
+    """
+    search = config.search
+    search.focus = 'error'
+    search.initial_design = 'filled'
+    search.batch = 16
+    search.initial = 48
+    if plain:
         # With slopes of other searches the surrogate is of use after few trainings; of
         # networks that a penalty prunes they say nothing. Short trainings are noisy:
         # draws of the surrogate find more good networks than improvements over the
         # luckiest (docs/searching.md).
-        config.search.trend = 'structure'
-        config.search.algorithm = 'sparse'
-        config.search.initial = 16
-    config.search.initial_groups = 0
-    config.search.max_groups = 0
-    config.search.new_groups = 8
-    config.search.rungs = (0.075, 0.25, 1.0)
-    config.search.promote = 1 / 3
-    # Small networks go on learning for long (docs/training.md): few of them are trained
-    # to the end.
+        search.trend = 'structure'
+        search.algorithm = 'sparse'
+        search.initial = 16
+    search.initial_groups = 0
+    search.max_groups = 0
+    search.new_groups = 8
+    search.rungs = (0.075, 0.25, 1.0)
+    search.promote = 1 / 3
+    search.rounds = 1000
+    search.max_minutes = minutes
+
+
+def _set_end(config: ml_collections.ConfigDict, epochs: int) -> None:
+    """Small networks go on learning for long (docs/training.md): few of them are
+    trained to the end. What fits into the minutes that are left: rather more networks
+    than more starts."""
     config.search.final_share = 0.4
-    config.search.final_epochs = (LONG if minutes < HOUR else LONGER) * epochs
-    # What fits into the minutes that are left: rather more networks than more starts.
+    config.search.final_epochs = epochs
     config.search.finals = 16
     config.search.final_starts = 2
-    config.search.rounds = 1000
-    config.search.max_minutes = minutes
-    return config

@@ -27,7 +27,7 @@ import functools
 import importlib.metadata
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from experiments.paper import (
@@ -95,22 +95,14 @@ def read(
     Raises:
       StudyError, RowsError, ConfigError, DataError: one cannot be read.
     """
-    run: list[rows.Row] = []
-    opened: list[Searched] = []
-    known: set[pathlib.Path] = set()
+    competing = [folder for folder in dict.fromkeys(folders)
+                 if (pathlib.Path(folder) / rows.JSON).is_file()]
+    run = [row for folder in competing for row in rows.read(folder)]
     with contextlib.ExitStack() as stack:
-        for folder in dict.fromkeys(folders):
-            if (pathlib.Path(folder) / rows.JSON).is_file():
-                run.extend(rows.read(folder))
-                continue
-            # A sweep and one of its studies are not two seeds of that study.
-            new = {path.resolve(): path for path in glance.studies_in(folder)
-                   if path.resolve() not in known}
-            known |= new.keys()
-            opened += [
-                Searched(stack.enter_context(
-                    open_study(path, trust_factories=trust_factories)))
-                for path in new.values()]
+        opened = [Searched(stack.enter_context(
+            open_study(path, trust_factories=trust_factories)))
+            for path in _studies(folder for folder in folders
+                                 if folder not in competing)]
         given = {study_id(one.study) for one in opened if one.networks}
         searches: list[standing.Search] = [
             *opened, *(one for one in winners if one.study not in given)]
@@ -135,6 +127,13 @@ def read(
 
         return Read([whole(held) for held in own],
                     {row: whole(held) for row, held in against.items()}, run, without)
+
+
+def _studies(folders: Iterable[str]) -> Iterable[pathlib.Path]:
+    """Of studies and sweeps every study once: a sweep and one of its studies are not
+    two seeds of that."""
+    return {path.resolve(): path for folder in folders
+            for path in glance.studies_in(folder)}.values()
 
 
 def with_kept(
