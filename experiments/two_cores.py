@@ -88,7 +88,7 @@ def whole(name: str, value: str, most: int = 100_000) -> int:
       ValueError: one line with the name, the value and what is allowed.
     """
     if not value.isdecimal() or not 1 <= int(value) <= most:
-        raise ValueError(f'{name}={value}: allowed: 1 to {most}')
+        raise ValueError(f'{name}={value}: allowed: a whole number from 1 to {most}')
     return int(value)
 
 

@@ -23,10 +23,12 @@ from ml_collections import ConfigDict
 
 from launch import compile_cache, config_flag, environment, host_memory, log, usage
 from sparse_jax import paths
-from sparse_jax.paths import PathError, local
+from sparse_jax.paths import PathError, local, private_cache
 from sparse_jax.settings.errors import ConfigError
 from sparse_jax.study.errors import StudyError
 
+CACHE = os.path.join('~', '.cache', 'sparse_jax', 'xla')
+"""Of compiled programs, where nobody says."""
 DISK_ERRORS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
                errno.EFBIG, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
 """What a disk refuses; any other OSError is a fault of the program."""
@@ -36,13 +38,14 @@ Main = Callable[[list[str]], None]
 
 _with_words: list[flags.FlagValues] = []
 """Of launchers that take arguments that are no flags."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+INTERRUPTED, UNREAD = 130, 141
+"""Exit codes after Ctrl-C, and where nobody reads the output any more, as shells have
+them."""
 
 
 def _define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
-        'cache_dir', os.path.join('~', '.cache', 'sparse_jax', 'xla'),
+        'cache_dir', CACHE,
         'Folder of compiled programs, reused by later runs; empty to switch it off.',
         flag_values=values)
 
@@ -89,21 +92,22 @@ class PathParser(flags.ArgumentParser):
 def define_path(name: str, help_text: str, values: flags.FlagValues = flags.FLAGS, *,
                 default: str | None = None, required: bool = False) -> flags.FlagHolder:
     """Define a flag that is a path."""
-    return flags.DEFINE(
+    flag = flags.DEFINE(
         PathParser(), name, default, help_text, flag_values=values, required=required,
         serializer=flags.ArgumentSerializer())
+    if required:
+        # As from an unset shell variable: it would be the current folder.
+        flags.register_validator(
+            name, lambda value: value != '', 'is empty; allowed: a folder',
+            flag_values=values)
+    return flag
 
 
 def define_workdir(
     help_text: str, values: flags.FlagValues = flags.FLAGS,
 ) -> flags.FlagHolder:
     """Define the required --workdir."""
-    workdir = define_path('workdir', help_text, values, required=True)
-    # As from an unset shell variable: it would be the current folder.
-    flags.register_validator(
-        'workdir', lambda value: value != '', 'is empty; allowed: a folder',
-        flag_values=values)
-    return workdir
+    return define_path('workdir', help_text, values, required=True)
 
 
 def define_trust(values: flags.FlagValues = flags.FLAGS) -> flags.FlagHolder:
@@ -166,8 +170,9 @@ def _explained() -> Iterator[None]:
     except _errors_of_data() as error:
         fail(error)
     except BrokenPipeError:
-        # The reader of our output (head, less) left; nothing is wrong.
+        # The reader of our output (head, less) left; what was asked for is not done.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(UNREAD)
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
@@ -303,8 +308,10 @@ def use_cache(folder: str) -> None:
     """Keep compiled programs in a folder; '' for none."""
     if not folder:
         return
-    path = local(folder)
     try:
-        compile_cache.use(path)
-    except OSError as error:
-        fail(f'--cache_dir {str(path)!r}: {error.strerror}')
+        compile_cache.use(local(folder))
+    except (OSError, PathError) as error:
+        if folder != CACHE:
+            fail(f'--cache_dir {folder!r}: {getattr(error, "strerror", None) or error}')
+        # Nobody asked for the usual folder, and there may be no home.
+        compile_cache.use(private_cache('xla'))

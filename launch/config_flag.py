@@ -68,11 +68,14 @@ def given() -> tuple[str, list[str]]:
     """The experiment file of the last command line, and its overrides, a word each."""
     words = iter(_argv[2:])
     overrides: list[str] = []
+    known = flatten(default_config().to_dict())
     for word in words:
+        found = re.fullmatch(r'--?config\.([\w.]+)', word)
+        # The value of a switch is never the next word, that of others always.
+        if found and not isinstance(known.get(found[1]), bool):
+            word = f'{word}={next(words, "")}'
         if re.match(r'--?config\.', word):
             overrides.append(word)
-        elif overrides and '=' not in overrides[-1] and not word.startswith('-'):
-            overrides[-1] = f'{overrides[-1]}={word}'
     return _argv[1].removeprefix('--config=').removeprefix(f'{STORED}:'), overrides
 
 
@@ -91,7 +94,7 @@ def load_hyper(path: str) -> list[hyper.Point] | None:
     Raises:
       ConfigError: the file or the function fails, or gives no list of points.
     """
-    file = path.partition(':')[0]
+    file, _ = _parts(path)
     if file.endswith('.json'):
         return None
     try:
@@ -124,7 +127,7 @@ def load(path: str) -> ml_collections.ConfigDict:
     Raises:
       ConfigError: missing or broken file, or settings that do not exist.
     """
-    file, _, argument = path.partition(':')
+    file, argument = _parts(path)
     if not pathlib.Path(file).is_file() or not file.endswith(('.py', '.json')):
         raise ConfigError(f'--config={path}: no such experiment file; allowed: a '
                           'Python file with get_config(), or config.json of a study')
@@ -211,13 +214,25 @@ def explain(error: flags.IllegalFlagValueError) -> str:
 
 def _expanded(path: str) -> str:
     """FILE or FILE:ARGUMENT with the home folder in place of `~`."""
-    file, colon, argument = path.partition(':')
+    if path.endswith('.json'):
+        file, colon, argument = path, '', ''
+    else:
+        file, colon, argument = path.partition(':')
     try:
         if argument.startswith('//'):
             local(path)
         return f'{local(file)}{colon}{argument}' if file else path
     except PathError as error:
         raise ConfigError(f'--config {error}') from None
+
+
+def _parts(path: str) -> tuple[str, str]:
+    """(FILE, ARGUMENT) of FILE or FILE:ARGUMENT; the settings of a study take none, and
+    its folder may be called by the time of day."""
+    if path.endswith('.json'):
+        return path, ''
+    file, _, argument = path.partition(':')
+    return file, argument
 
 
 def _take_config(words: list[str]) -> tuple[list[str], list[str]]:
@@ -235,7 +250,8 @@ def _take_config(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _found(path: str) -> str:
     """The file beside the caller, else the one of the library of this name."""
-    file, colon, argument = path.partition(':')
+    file, argument = _parts(path)
+    colon = ':' * bool(argument)
     installed = _ROOT / file
     return path if pathlib.Path(file).is_file() or not installed.is_file() else (
         f'{installed}{colon}{argument}')

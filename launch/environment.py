@@ -33,6 +33,9 @@ def settle() -> None:
 
 def set_output() -> None:
     """Let text leave the program whatever the encoding of the terminal or the log."""
+    # Closed ones, as of `>&-`, are None.
+    sys.stdout = sys.stdout or open(os.devnull, 'w')
+    sys.stderr = sys.stderr or open(os.devnull, 'w')
     for stream in (sys.stdout, sys.stderr):
         # A stream that stands in for one of these need not have an encoding.
         if isinstance(stream, io.TextIOWrapper) and stream.errors == 'strict':

@@ -11,7 +11,7 @@ from sparse_jax.report.axes import round_ticks, size_axis
 from sparse_jax.report.frame import Frame, floor_of
 
 _WIDTH, _HEIGHT, _DPI = 3.5, 3.2, 200
-_COUNTS = ('two', 'three', 'four', 'five', 'six', 'seven', 'eight')
+_COUNTS = ('two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine')
 _FRONT, _OTHERS, _BUDGET, _CHOSEN = '#1f5fa8', '#b9bec6', '#c0392b', '#d9730d'
 _LINES = {'soft bound': (0, (4, 3)), 'budget': '-'}
 _LEGEND = (*_LINES, 'evaluated', 'best at this size')
@@ -81,7 +81,7 @@ def draw(target: Target, shown: Front, form: str = 'png') -> None:
             *axis.get_legend_handles_labels())}
         labels = [label for label in _LEGEND if label in entries]
         labels += [label for label in entries if label not in _LEGEND]
-        figure.suptitle(shown.title).set_in_layout(False)
+        figure.suptitle(shown.title, parse_math=False).set_in_layout(False)
         top = 0.94 if shown.title else 1.0
         figure.legend([entries[label] for label in labels], labels,
                       loc='upper center', bbox_to_anchor=(0.5, top),
@@ -108,7 +108,7 @@ def draw_progress(
         axis.grid(True, lw=0.4, color='0.92', zorder=0)
         axis.set_axisbelow(True)
         axis.legend(loc='upper left', frameon=False)
-        figure.suptitle(title)
+        figure.suptitle(title, parse_math=False)
         figure.tight_layout()
         save(figure, target, form)
         pyplot.close(figure)
@@ -152,7 +152,7 @@ def _panel(axis: Any, shown: Front, column: int) -> None:
               zorder=3)
     axis.scatter(front[:, 0], percent(front[:, 1]), s=13, color=_FRONT, lw=0.4,
                  edgecolor='white', zorder=4,
-                 label=f'Pareto front of all {_COUNTS[len(shown.names) - 1]}')
+                 label=f'Pareto front of all {_number(len(shown.names) + 1)}')
     if shown.chosen is not None:
         name, values = shown.chosen
         axis.scatter(values[column], percent(values[0]), s=42, color=_CHOSEN, lw=0.6,
@@ -164,6 +164,11 @@ def _panel(axis: Any, shown: Front, column: int) -> None:
     axis.minorticks_off()
     axis.grid(True, lw=0.4, color='0.92', zorder=0)
     axis.set_axisbelow(True)
+
+
+def _number(count: int) -> str:
+    """In words, as far as these go."""
+    return _COUNTS[count - 2] if count - 2 < len(_COUNTS) else str(count)
 
 
 def _error_axis(axis: Any, shown: Front) -> None:

@@ -37,20 +37,27 @@ SECONDS = flags.DEFINE_float(
 
 
 def looks(folders: Sequence[str]) -> tuple[list[Glance], list[str]]:
-    """All studies of the folders, and a line for each that cannot be read.
+    """All studies of the folders, and a line for each that cannot be read, and for each
+    folder without one.
 
     Raises:
-      StudyError: a folder has no study, or none can be read.
+      StudyError: no folder has a study that can be read.
     """
     from sparse_jax.study import glance
     from sparse_jax.study.errors import StudyError
 
     found, damaged = [], []
-    for path in (path for folder in folders for path in glance.studies_in(folder)):
+    for folder in folders:
         try:
-            found.append(glance.look(path))
+            paths = glance.studies_in(folder)
         except StudyError as error:
-            damaged.append(f'unreadable: {error}')
+            damaged.append(str(error))
+            continue
+        for path in paths:
+            try:
+                found.append(glance.look(path))
+            except StudyError as error:
+                damaged.append(f'unreadable: {error}')
     if not found:
         raise StudyError(damaged[0].removeprefix('unreadable: '))
     return found, damaged

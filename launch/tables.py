@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import io
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -23,31 +25,59 @@ if TYPE_CHECKING:
     from sparse_jax.study.records import Record
 
 
+_ENDLESS = 10_000
 _UNEVEN = 0.9
 """Share of the error of guessing among equal classes, below which it is said."""
 PLAIN_WIDTH = 80
-"""Columns of a table where the output is no terminal."""
+"""Columns of a table where the output is no terminal, unless it needs more."""
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 127], '\ufffd')
+"""What moves a terminal's cursor, in texts of others."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """In place of rich's own exit code."""
+        raise BrokenPipeError
 
 
 def console(file: TextIO | None = None) -> Console:
     """A console that wraps no text; tables fit the terminal, or 80 columns."""
     out: TextIO = file or sys.stdout
     width = None if out.isatty() else PLAIN_WIDTH
-    return Console(file=out, highlight=False, width=width, soft_wrap=True)
+    # Names come from data and studies: nothing in them is markup.
+    return _Console(file=out, highlight=False, markup=False, width=width,
+                   soft_wrap=True)
 
 
 def show(out: Console, table: Table) -> None:
     """Print a table inside the console's width."""
     # Soft wrapping is for lines of text; it would let a table grow over the edge.
-    out.print(table, soft_wrap=False)
+    with _room(out, table):
+        out.print(table, soft_wrap=False)
     with io.StringIO() as plain:
-        console(plain).print(table, soft_wrap=False)
+        whole = console(plain)
+        with _room(whole, table):
+            whole.print(table, soft_wrap=False)
         log.add(plain.getvalue())
+
+
+@contextlib.contextmanager
+def _room(out: Console, table: Table) -> Iterator[None]:
+    """Where nobody's screen ends, a table none of whose columns folds is as wide as it
+    must be: it would lose digits."""
+    before = out.width
+    if not out.is_terminal and all(column.no_wrap for column in table.columns):
+        need = Measurement.get(out, out.options.update(width=_ENDLESS), table).maximum
+        out.width = max(before, need)
+    try:
+        yield
+    finally:
+        out.width = before
 
 
 def line(out: Console, text: str) -> None:
     """Print one line of plain text, however long."""
-    out.print(Text(text), soft_wrap=True)
+    out.print(Text(text.translate(_CONTROLS)), soft_wrap=True)
     log.add(text)
 
 

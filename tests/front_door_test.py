@@ -103,3 +103,36 @@ def test_own_arrays_are_split_as_the_settings_say(tmp_path, arrays):
         given = tiny_study.settings(data__split=split)
         _, own = runs._own(given, str(tmp_path), arrays)
         assert digest(own) == digest(sparse_jax.load_data(reading.data_spec(given)))
+
+
+@pytest.mark.parametrize('changes, message', [
+    ({'y': np.array([1, None] * 150, object)}, 'y: objects of Python'),
+    ({'X': [[1, 2], [3]]}, 'X: '), ({'file': np.zeros(3)}, 'file is not read')])
+def test_what_is_no_array_is_one_line(tmp_path, arrays, changes, message):
+    with pytest.raises(DataError, match=f'^{message}') as caught:
+        sparse_jax.dataset(arrays | changes, 'tiny')
+    assert '\n' not in str(caught.value)
+    with pytest.raises(DataError, match=f'^{message}'):
+        sparse_jax.run_search(_config(), tmp_path / 'a', data=arrays | changes)
+    assert not (tmp_path / 'a').exists()
+
+
+def test_texts_that_are_objects_are_texts(arrays):
+    texts = np.array([f'class {i}' for i in arrays['y']], object)
+    found = sparse_jax.dataset(arrays | {'y': texts}, 'tiny')
+    assert found.class_names == ('class 0', 'class 1', 'class 2')
+
+
+@pytest.mark.parametrize('change', ['torn', 'link'])
+def test_arrays_of_a_folder_that_are_damaged_or_elsewhere(tmp_path, arrays, change):
+    path = tmp_path / 'a' / 'data.npz'
+    path.parent.mkdir()
+    if change == 'torn':
+        whole = tmp_path / 'whole.npz'
+        np.savez(whole, **arrays)
+        path.write_bytes(whole.read_bytes()[:1000])
+    else:
+        path.symlink_to(tmp_path / 'outside.npz')
+    with pytest.raises(StudyError, match='other arrays|symbolic link'):
+        sparse_jax.run_search(_config(), tmp_path / 'a', data=arrays)
+    assert not (tmp_path / 'outside.npz').exists()

@@ -229,6 +229,13 @@ def details(found: Sequence[Ours]) -> str:
          'ms, estimate', 'core-hours', 'candidates', 'seed', 'ended'], lines)
 
 
+def _flash(found: Sequence[Ours]) -> str:
+    """How the flash of networks is known."""
+    if any(ours.chip.linked for ours in found):
+        return 'exact as linked for the best network of a search, else predicted'
+    return 'the flash predicted'
+
+
 def notes(found: Sequence[Ours], hardware: str) -> str:
     """What the columns of `details` mean, and what cannot be compared."""
     text = (
@@ -237,10 +244,9 @@ def notes(found: Sequence[Ours], hardware: str) -> str:
         'is built: two classes are one output unit, exactly; in parentheses are the '
         'values with two, as the paper counts. Weights are stored in the cheapest of '
         'three formats per layer, without biases and tables. RAM and flash are the '
-        'network\'s own on the Micro Bit, exact as linked for the best network of a '
-        'search, else predicted; '
-        'the latency is an estimate from a table of cycles. Core-hours are the clocks '
-        f'of the searches times the cores that they had: {hardware}.')
+        f'network\'s own on the Micro Bit, {_flash(found)}; the latency is an estimate '
+        'from a table of cycles. Core-hours are the clocks of the searches times the '
+        f'cores that they had: {hardware}.')
     grouped = sorted({f'{ours.set} ({ours.grouping})' for ours in found
                       if ours.grouping})
     if grouped:

@@ -95,10 +95,11 @@ def read(folder: str | pathlib.Path) -> list[Row]:
     try:
         tree = json.loads(text)
         plain, seal = tree[_ROWS], tree[_SEAL]
-    except (ValueError, TypeError, KeyError):
+        digest = _digest(plain)
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise RowsError(f'{str(path)!r} is of another version or no JSON; allowed: '
                         'what this version of launch.baselines writes') from None
-    if seal != _digest(plain):
+    if seal != digest:
         raise RowsError(f'{str(path)!r} is not as it was written; allowed: rows with '
                         'the digest that they were written with')
     try:

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sparse_jax.data.dataset import Dataset
+from sparse_jax.data.errors import DataError, brief
 from sparse_jax.data.loading import load
+from sparse_jax.data.named_arrays import ACCEPTED
 from sparse_jax.data.spec import DataSpec
+from sparse_jax.replacing import replacing
 
 FILE = 'data.npz'
 """What a file of somebody's arrays is called."""
@@ -48,14 +51,42 @@ def dataset(arrays: Mapping[str, ArrayLike], name: str = 'own', **spec: Any) -> 
 
 
 def write(path: pathlib.Path, arrays: Mapping[str, ArrayLike]) -> None:
-    """Write arrays as an .npz file, which every launcher reads."""
-    np.savez(path, allow_pickle=False, **{
-        name: np.asarray(array) for name, array in arrays.items()})
+    """Write arrays as an .npz file, which every launcher reads: all of it or nothing.
+
+    Raises:
+      DataError: one is no array of numbers or texts.
+    """
+    plain = {name: _plain(name, array) for name, array in arrays.items()}
+    with replacing(path) as file:
+        np.savez(file, allow_pickle=False, **plain)
+
+
+def _plain(name: str, array: ArrayLike) -> np.ndarray:
+    """Texts that are objects, as pandas has them, become texts."""
+    if name in ('file', 'allow_pickle'):
+        raise DataError(f'{name} is not read; {ACCEPTED}')
+    try:
+        found = np.asarray(array)
+    except ValueError as error:
+        raise DataError(f'{name}: {brief(error)}; {ACCEPTED}') from error
+    if found.dtype.kind == 'O' and all(isinstance(v, str) for v in found.ravel()):
+        found = found.astype(str)
+    if found.dtype.kind == 'O':
+        raise DataError(f'{name}: objects of Python; accepted: numbers or texts')
+    return found
 
 
 def same(path: pathlib.Path, arrays: Mapping[str, ArrayLike]) -> bool:
-    """Whether a file holds exactly these arrays."""
-    with np.load(path, allow_pickle=False) as stored:
-        return set(stored.files) == set(arrays) and all(
-            np.array_equal(stored[name], np.asarray(array))
-            for name, array in arrays.items())
+    """Whether a file holds exactly these arrays; one that is damaged does not.
+
+    Raises:
+      DataError: one is no array of numbers or texts.
+    """
+    plain = {name: _plain(name, array) for name, array in arrays.items()}
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return set(stored.files) == set(plain) and all(
+                np.array_equal(stored[name], array) for name, array in plain.items())
+    # What a damaged archive raises depends on which of its bytes is wrong.
+    except Exception:
+        return False

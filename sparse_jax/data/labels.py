@@ -61,7 +61,9 @@ def _flat(array: np.ndarray, where: str, notes: list[str]) -> np.ndarray:
                      'of the 1')
         array = array.argmax(axis=1)
     if array.ndim == 1 and array.dtype.kind == 'S':
-        return np.array([text.decode(errors='replace') for text in array.tolist()])
+        # Texts that differ stay so.
+        return np.array([text.decode(errors='backslashreplace')
+                         for text in array.tolist()])
     if array.ndim == 1 and array.dtype.kind == 'b':
         notes.append(f'{where}: labels False, True are read as classes 0, 1')
         array = array.astype(int)

@@ -103,8 +103,14 @@ def meaning(key: str) -> tuple[str, str]:
 def _names(classes: np.ndarray, path: pathlib.Path) -> tuple[str, ...]:
     if classes.ndim != 1 or not len(classes):
         raise DataError(f'{path}: classes of shape {classes.shape}; accepted: [K]')
-    return tuple(c.decode(errors='replace') if isinstance(c, bytes) else str(c)
-                 for c in classes.tolist())
+    found = tuple(c.decode(errors='backslashreplace') if isinstance(c, bytes) else
+                  str(c) for c in classes.tolist())
+    wrong = [name for i, name in enumerate(found)
+             if not name.strip() or name in found[:i]]
+    if wrong:
+        raise DataError(f'{path}: class {wrong[0]!r:.60} of classes; accepted: names '
+                        'that differ, none empty')
+    return found
 
 
 def _layout(

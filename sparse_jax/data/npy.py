@@ -57,7 +57,7 @@ def _files(folder: pathlib.Path) -> list[pathlib.Path]:
 def _array(path: pathlib.Path) -> np.ndarray:
     try:
         if path.name == _CLASSES:
-            return np.array(path.read_text('utf-8').splitlines())
+            return np.array(path.read_text('utf-8-sig').rstrip().splitlines())
         # Mapped, as a header that claims more than the file has is refused so, before
         # any memory is taken.
         return np.array(np.load(path, mmap_mode='r', allow_pickle=False))

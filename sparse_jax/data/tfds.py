@@ -71,7 +71,15 @@ def read(name: str, data_dir: str | None) -> Pool:
 def _check_features(folder: pathlib.Path) -> None:
     """Refuse a prepared set whose metadata names code of somebody else, which TFDS
     would import."""
-    for path in folder.rglob('features.json'):
+    # Through links too, as TFDS does; each folder once, as links may go round.
+    seen: set[str] = set()
+    for root, inner, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(root))
+        inner[:] = [name for name in inner
+                    if os.path.realpath(os.path.join(root, name)) not in seen]
+        if 'features.json' not in names:
+            continue
+        path = pathlib.Path(root) / 'features.json'
         try:
             names = list(_class_names(json.loads(path.read_text())))
         except (OSError, ValueError, RecursionError) as error:
@@ -87,7 +95,9 @@ def _class_names(tree: object) -> Iterator[object]:
     """What a nested value has under TFDS's key for the class of a feature."""
     if isinstance(tree, dict):
         for key, value in tree.items():
-            if key in ('pythonClassName', 'python_class_name'):
+            if key in ('pythonClassName', 'python_class_name') or (
+                    # The legacy form, of which TFDS imports the class as well.
+                    key == 'type' and isinstance(value, str)):
                 yield value
             yield from _class_names(value)
     elif isinstance(tree, list):

@@ -16,6 +16,7 @@ from sparse_jax.study.records import Study
 from sparse_jax.study.schema import COSTS, UNPRUNED
 
 TRIALS, ROUNDS, LEARNING = 'trials.csv', 'rounds.csv', 'learning.csv'
+_FORMULAS = ('=', '+', '-', '@', '\t', '\r')
 POINT = 'point.'
 """Before the name of a row of the search space."""
 _WHAT = ('network', 'trial', 'cut', 'round', 'rung', 'origin', 'parent', 'status',
@@ -70,7 +71,7 @@ def rounds(records: Study) -> Iterable[list[Any]]:
                                if isinstance(value, int | float | str)))
     plain = [name for name in found[0]._fields if name != 'info'] if found else []
     names = [name for name in names if name not in plain]
-    yield [*plain, *names]
+    yield [*plain, *map(_cell, names)]
     for r in found:
         yield [r.nth, *(_cell(getattr(r, name)) for name in plain[1:]),
                *(_cell(r.info.get(name)) for name in names)]
@@ -86,4 +87,7 @@ def learning(records: Study) -> Iterable[list[Any]]:
 
 
 def _cell(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula is quoted."""
+    if isinstance(value, str) and value[:1] in _FORMULAS:
+        return f"'{value}"
     return '' if value is None else value

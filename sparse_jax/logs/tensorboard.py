@@ -38,8 +38,10 @@ def write(
       ImportError: tensorboardX is not installed.
     """
     runs = folder / FOLDER
-    for old in runs.glob(f'*/{_EVENTS}'):
-        old.unlink()
+    # Runs of others may lie beside them.
+    for run in (SEARCH, 'trial_[0-9]*'):
+        for old in runs.glob(f'{run}/{_EVENTS}'):
+            old.unlink()
     _search(runs / SEARCH, records, objectives, picture)
     for row in records.rows():
         _trial(runs / f'trial_{row.trial.number:06d}', row, records, objectives)

@@ -17,7 +17,7 @@ from sparse_jax.search import loop, setup
 from sparse_jax.search.clock import Clock
 from sparse_jax.settings import reading
 from sparse_jax.settings.groups import Settings
-from sparse_jax.study import folder, lock
+from sparse_jax.study import files, folder, lock
 from sparse_jax.study.opened import OpenStudy, open_study
 from sparse_jax.study.records import StudyError
 
@@ -97,6 +97,7 @@ def _own(
       DataError: the arrays are no labelled images.
     """
     path, chosen = _path(workdir), settings.data
+    files.check_file(path, workdir)
     if path.exists() and not arrays.same(path, data):
         raise StudyError(f'workdir {workdir!r}: its {arrays.FILE} holds other arrays; '
                          'allowed: the same, or another folder')

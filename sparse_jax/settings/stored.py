@@ -61,6 +61,8 @@ def locked(settings: Settings, num_classes: int = 0) -> dict[str, Any]:
     found['space.restrict'] = found['space.restrict'].replace(' ', '')
     # What is in the file may not differ, which a digest says; where it is may.
     found['data.soft_labels'] = found['data.soft_labels'] and 'a file'
+    if found['objectives.board'].endswith('.json'):
+        found['objectives.board'] = 'a file'
     return found
 
 

@@ -232,4 +232,9 @@ def _write(path: pathlib.Path, settings: Settings) -> None:
     found = {name: str(pathlib.Path(value).expanduser().absolute())
              for name, value in named.items() if value}
     settings = dataclasses.replace(settings, data=dataclasses.replace(given, **found))
+    objectives = settings.objectives
+    if objectives.board.endswith('.json'):
+        board = str(pathlib.Path(objectives.board).expanduser().absolute())
+        settings = dataclasses.replace(
+            settings, objectives=dataclasses.replace(objectives, board=board))
     files.write(path, dumps(settings))

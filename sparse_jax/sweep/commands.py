@@ -115,6 +115,7 @@ def _name(point: Point, short: dict[str, str]) -> str:
     if (_PLAIN.fullmatch(whole) and len(whole) <= _LONGEST
             and whole.count(',') == commas):
         return whole
-    digest = hashlib.blake2b(whole.encode(), digest_size=4).hexdigest()
+    digest = hashlib.blake2b(
+            whole.encode(errors='surrogateescape'), digest_size=4).hexdigest()
     plain = re.sub(r'[^A-Za-z0-9._+=,-]+', '_', whole)[:_LONGEST - 9]
     return f'{plain}-{digest}'

@@ -78,6 +78,8 @@ def result_of(
         chosen, figures = _chosen(command, settings)
     except StudyError:
         return Result(command, FAILED if failed else UNREADABLE)
+    # It may be what another program searches, or has finished meanwhile.
+    failed = failed and seen.state not in (glance.RUNNING, glance.ENDED)
     return Result(command, FAILED if failed else seen.state, seen.done,
                   seen.hypervolume, chosen, figures, seen.seconds)
 

@@ -18,6 +18,7 @@ BASE = np.array([2, 0, 1, 2, 0, 1])
     (np.array(['cat', 'ant', 'bee']), [2, 0, 1], ('ant', 'bee', 'cat'),
      'labels ant, bee, cat are read as classes 0 .. 2 in this order'),
     (np.array([b'10', b'9', b'2']), [2, 1, 0], ('2', '9', '10'), 'labels 2, 9, 10 '),
+    (np.array([b'\xfe', b'\xff', b'c']), [0, 1, 2], ('\\xfe', '\\xff', 'c'), 'labels '),
     (np.eye(3)[BASE], BASE, ('0', '1', '2'), 'one-hot labels of shape (6, 3)'),
     (np.eye(3, dtype=bool)[BASE], BASE, ('0', '1', '2'), 'one-hot'),
     (BASE[:, None], BASE, ('0', '1', '2'), 'labels of shape (6, 1) are read as (6,)'),

@@ -89,6 +89,8 @@ def test_float_images_stay_float(tmp_path):
     ({'X': X}, r"not \['y'\]"),
     ({'X': X, 'y': np.array([None] * 40, object)}, 'cannot be read .*allow_pickle'),
     ({'X': X, 'y': Y, 'classes': np.array('a')}, r'classes of shape \(\)'),
+    ({'X': X, 'y': Y, 'classes': np.array(['a', 'b', 'a'])}, "class 'a' of classes"),
+    ({'X': X, 'y': Y, 'classes': np.array(['a', ' '])}, "class ' ' of classes"),
     ({'X': X, 'y': Y * 0}, 'single class'),
     ({'X': X[:, 0, 0], 'y': Y}, r'images of shape \(40, 3\)'),
 ])

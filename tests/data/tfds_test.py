@@ -198,3 +198,20 @@ def test_metadata_that_names_code_is_refused_before_it_is_imported(
     with pytest.raises(DataError, match="names 'spy_feature.Image', which reading"):
         load(DataSpec(name='mnist', path=str(prepared), seed=11))
     assert not (prepared / 'ran').exists()
+
+
+@pytest.mark.parametrize('linked', [False, True])
+def test_nor_in_the_legacy_form_nor_behind_a_link(prepared, monkeypatch, linked):
+    (prepared / 'spy_feature.py').write_text(
+        'import pathlib\npathlib.Path(__file__).with_name("ran").touch()\n')
+    monkeypatch.syspath_prepend(str(prepared))
+    folder = prepared / 'mnist' / '3.0.1'
+    (folder / 'features.json').write_text(
+        '{"type": "spy_feature.Image", "content": {}}')
+    if linked:
+        hidden = folder.rename(prepared / 'hidden')
+        folder.symlink_to(hidden)
+        (hidden / 'round').symlink_to(hidden)
+    with pytest.raises(DataError, match="names 'spy_feature.Image', which reading"):
+        load(DataSpec(name='mnist', path=str(prepared), seed=12))
+    assert not (prepared / 'ran').exists()

@@ -8,12 +8,15 @@ import types
 
 import numpy as np
 import pytest
+from absl import flags
+from rich.table import Table
 
 from launch import config_flag, figure, progress, tables
 from sparse_jax.report import axes
 from sparse_jax.search import loop
 from sparse_jax.search.clock import End
 from sparse_jax.settings.reading import read
+from sparse_jax.settings.stored import dumps
 from sparse_jax.settings.tree import to_config
 from sparse_jax.study import convergence
 from sparse_jax.study.records import Study
@@ -192,3 +195,65 @@ def test_lines_are_not_wrapped_nor_read_as_markup():
     out = io.StringIO()
     tables.line(tables.console(out), '[red]' + 'x' * 300)
     assert out.getvalue() == '[red]' + 'x' * 300 + '\n'
+
+
+def test_titles_and_cells_are_no_markup_and_lines_move_no_cursor():
+    out = io.StringIO()
+    table = Table(title='nets[/old]/a.json')
+    table.add_column('class [indoor]')
+    table.add_row('a[/x]')
+    tables.show(tables.console(out), table)
+    assert all(text in out.getvalue() for text in (
+        'nets[/old]/a.json', 'class [indoor]', 'a[/x]'))
+    out = io.StringIO()
+    tables.line(tables.console(out), '\x1b[2Jx')
+    assert out.getvalue() == '\ufffd[2Jx\n'
+
+
+def test_columns_that_never_fold_are_whole_where_no_screen_ends():
+    table = Table()
+    for _ in range(12):
+        table.add_column('a name of a goal', no_wrap=True)
+    table.add_row(*map(str, range(1234567, 1234579)))
+    out = io.StringIO()
+    tables.show(tables.console(out), table)
+    assert '1234578' in out.getvalue() and '\u2026' not in out.getvalue()
+
+
+@pytest.mark.parametrize('title, costs', [('$5_$6: front', 1), ('price_$\\data$', 9)])
+def test_any_name_and_any_number_of_costs_can_be_drawn(tmp_path, title, costs):
+    points = np.full((1, 1 + costs), 100.0)
+    points[0, 0] = 0.1
+    names = tuple(f'cost {i}' for i in range(costs))
+    shown = figure.Front(points, points, np.full(costs, 2048.0), names=names,
+                         title=title)
+    figure.draw(tmp_path / 'a.png', shown)
+    figure.draw_progress(tmp_path / 'b.png', [1, 2], [0.1, 0.2], title)
+    assert (tmp_path / 'a.png').stat().st_size > 5000 < (
+        tmp_path / 'b.png').stat().st_size
+
+
+def _prepared(*words):
+    values = flags.FlagValues()
+    config_flag.define(values)
+    return config_flag.prepare(values, ['x', *words])
+
+
+def test_a_folder_may_be_called_by_the_time_of_day(tmp_path, monkeypatch):
+    folder = tmp_path / '12:30:00'
+    folder.mkdir()
+    (folder / 'config.json').write_text(dumps(tiny_study.settings()))
+    path = str(folder / 'config.json')
+    assert config_flag.load(path).train.epochs == 8
+    argv = _prepared(f'--config={path}')
+    assert argv[1].endswith(path) and config_flag.given() == (path, [])
+
+
+@pytest.mark.parametrize('words, expected', [
+    (['--config.objectives.quantized', '--workdir', '/x', '--config.seed=1'],
+     ['--config.objectives.quantized', '--config.seed=1']),
+    (['--config.data.validation_size', '-1', '--workdir=x'],
+     ['--config.data.validation_size=-1'])])
+def test_overrides_take_the_next_word_as_flags_do(words, expected):
+    _prepared('--config=experiments/digits.py', *words)
+    assert config_flag.given()[1] == expected

@@ -52,6 +52,14 @@ def test_mistakes(text, words, folder, tmp_path, capsys):
     assert not (tmp_path / 'out').exists()
 
 
+def test_an_empty_folder_is_not_the_current_one(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = command_line.run(capsys, 'records', f'--workdir={folder}', '--out=')
+    assert found.code == 2 and found.err.count('\n') == 1
+    assert '--out' in found.err and 'is empty; allowed: a folder' in found.err
+    assert not list(tmp_path.glob('*.csv'))
+
+
 def test_a_missing_package_is_one_line(folder, tmp_path, capsys, monkeypatch):
     whole = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *more: (

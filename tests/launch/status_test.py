@@ -107,10 +107,14 @@ def test_several_studies_in_one_table(folder, tmp_path, capsys):
     (second / CONFIG_FILE).write_text(dumps(tiny_study.settings(search__rounds=9)))
     (folder.with_name('zero')).mkdir()
     (folder.with_name('zero') / FILE).write_text('nothing')
-    found = command_line.run(capsys, 'status', str(folder.parent), str(second))
+    table = tmp_path / 'sweep.csv'
+    table.write_text('')
+    found = command_line.run(
+        capsys, 'status', str(folder.parent), str(table), str(second))
     assert (found.code, found.err) == (0, '')
-    lines = found.out.splitlines()
+    *lines, last = found.out.splitlines()
     assert lines[0].split()[:2] == ['state', 'trials'] and len(lines) == 5
+    assert 'sweep.csv' in last and 'no study here' in last
     assert [line.split()[0] for line in lines[1:]] == [
         'finished', 'interrupted', 'interrupted', 'unreadable:']
     assert [line.split()[-1] for line in lines[1:4]] == [

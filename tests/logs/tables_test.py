@@ -3,12 +3,14 @@
 import contextlib
 import csv
 import math
+import types
 
 import pytest
 
 from sparse_jax.logs import tables
 from sparse_jax.objectives.goals import figure
 from sparse_jax.settings.reading import objectives
+from sparse_jax.study.record import RoundRecord
 from sparse_jax.study.records import Study
 from tests import tiny_study
 
@@ -67,3 +69,12 @@ def test_what_was_not_measured_is_empty(tmp_path):
     assert [found[name] for name in ('error', 'model_size', 'flash', 'parent')] == [
         ''] * 4
     assert not any(isinstance(v, float) and math.isnan(v) for v in found.values())
+
+
+def test_no_cell_is_a_formula():
+    info = {'=2+3': "=cmd|' /C calc'!A0", 'wall_seconds': -1.5}
+    study = types.SimpleNamespace(rounds=lambda: [
+        RoundRecord(0, 1.0, 0.0, 0.0, 0, 1.0, info)])
+    heading, cells = tables.rounds(study)
+    assert heading[-2:] == ["'=2+3", 'wall_seconds']
+    assert cells[-2:] == ["'=cmd|' /C calc'!A0", -1.5]

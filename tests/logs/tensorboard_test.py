@@ -39,12 +39,16 @@ def test_what_is_written_is_what_the_study_has(tmp_path):
     made = tiny_study.finished()
     aims = made.setup.objectives._replace(bounds=(0.1, 1e6, 1e6))
     picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    other = tmp_path / 'tensorboard' / 'my_own_run' / 'events.out.tfevents.1.host'
+    other.parent.mkdir(parents=True)
+    other.touch()
     with contextlib.closing(Study(made.workdir, create=False)) as study:
         for _ in range(2):  # The second call replaces what the first one wrote.
             assert tensorboard.write(
                 tmp_path, study, aims, picture) == ['tensorboard/']
         rows, rounds, networks = study.rows(), study.rounds(), study.networks()
         learned = [study.learning(row.trial.number) for row in rows]
+    assert other.is_file()
     search = tmp_path / 'tensorboard' / 'search'
     assert len(list(search.iterdir())) == 1
     scalars = _scalars(search)

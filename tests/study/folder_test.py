@@ -123,6 +123,22 @@ def test_a_study_keeps_its_board(tmp_path, monkeypatch):
         workdir.start_study(str(tmp_path / 'run'), read(config), images)
 
 
+def test_the_file_of_a_board_is_found_from_anywhere(tmp_path, monkeypatch):
+    images, elsewhere = tiny_study.finished().setup.dataset, tmp_path / 'elsewhere'
+    elsewhere.mkdir()
+    board = tmp_path / 'mine.json'
+    board.write_text((boards.FOLDER / 'microbit.json').read_text())
+    monkeypatch.chdir(tmp_path)
+    config = tiny_study.config()
+    config.objectives.board, config.budgets.latency = 'mine.json', 5.0
+    workdir.start_study('run', read(config), images).close()
+    # Continued by the same command, looked at from another folder.
+    workdir.start_study('run', read(config), images).close()
+    monkeypatch.chdir(elsewhere)
+    with open_study('../run') as study:
+        assert study.settings.objectives.board == str(board)
+
+
 def test_an_unknown_network_is_named_with_those_there_are(tmp_path):
     setup = tiny_study.finished().setup
     records = workdir.start_study(str(tmp_path), tiny_study.settings(), setup.dataset)

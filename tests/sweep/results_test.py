@@ -8,11 +8,11 @@ import pytest
 from sparse_jax.settings.groups import Data, Settings
 from sparse_jax.settings.stored import dumps
 from sparse_jax.status import EMPTY
-from sparse_jax.study import folder
+from sparse_jax.study import folder, glance
 from sparse_jax.study.outcome import Outcome, Trial
 from sparse_jax.study.records import Study
 from sparse_jax.sweep.commands import Command
-from sparse_jax.sweep.results import is_done
+from sparse_jax.sweep.results import is_done, result_of
 
 TAUGHT = Settings(data=Data(path='here', soft_labels='/here/soft_labels.npz'))
 
@@ -29,6 +29,9 @@ def test_a_point_is_done_with_these_settings_alone(tmp_path, change, done):
     records.finish_trials([Outcome(trial, EMPTY)])
     folder.mark_finished(records)
     records.close()
+    # What another program has finished meanwhile did not fail.
+    assert result_of(Command(0, 'a', {}, tmp_path, ()), TAUGHT,
+                     failed=True).state == glance.ENDED
     given = dataclasses.replace(TAUGHT.data, **change)
     assert done == is_done(
         Command(0, 'a', {}, tmp_path, ()), dataclasses.replace(TAUGHT, data=given))

@@ -129,7 +129,7 @@ def _ours(out: str | pathlib.Path) -> dict | None:
         report = json.loads((pathlib.Path(out).expanduser() / REPORT).read_text())
         if report['made_by'] == MARKER and isinstance(report['files'], list):
             return report
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     return None
 
