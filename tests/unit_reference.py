@@ -103,7 +103,9 @@ def layer_counts(graph, stay, weights):
             h, w = (n - node.kernel + 1 for n in side[node.inputs[0]])
             pixels, side[node.name] = h * w, (h // node.pool, w // node.pool)
         biased = node.relu or node is graph.nodes[-1]
-        rows.append((number, living if biased else 0, inputs, living * pixels,
+        # What is dead is no layer.
+        rows.append((number, living if biased else 0, inputs * bool(living),
+                     living * pixels,
                      number * pixels))
     return np.array([(*row, alive) for row, alive in zip(rows, alive_counts(
         graph, stay, [row[3] for row in rows]))]).T

@@ -95,7 +95,9 @@ def _means(
 ) -> jax.Array:
     """[number, d]: k-means of those of the points [N, d] that belong to a class."""
     luck = jnp.where(belongs, jax.random.uniform(key, belongs.shape), -1.0)
-    start = points[jax.lax.top_k(luck, number)[1]]
+    # Of fewer examples than clusters some begin twice.
+    order = jax.lax.top_k(luck, number)[1]
+    start = points[order[jnp.arange(number) % jnp.clip(belongs.sum(), 1, number)]]
 
     def better(_: int, centres: jax.Array) -> jax.Array:
         nearest = jnp.argmin(_squared_distances(points, centres.T), axis=1)

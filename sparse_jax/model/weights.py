@@ -70,8 +70,9 @@ def embed(
         parent lacks starts as the identity (in training its batch norm still
         normalises). Exact unless a larger VALID window or an added layer removes
         pixels that were read, or an added layer has fewer maps than it reads, as the
-        first half of a DownsampledConv2D. Never where a stride, a pool or how the image
-        is read changes: the same weights then meet other pixels.
+        first half of a DownsampledConv2D. Never where a stride, a pool, the batch norm
+        or how the image is read changes: the same weights then meet other pixels, or
+        another scale.
 
     Returns:
       (values, mask): trees of `padded`'s shapes; mask is True where inherited.
@@ -90,7 +91,10 @@ def embed(
             if variable not in tree[name]:
                 continue
             target = (values[name][variable], mask[name][variable])
-            if preserve and variable == 'kernel':
+            # A layer that reads nothing of what the parent's read has no function to
+            # keep, and starts afresh.
+            if preserve and variable == 'kernel' and any(
+                    True for _ in _matching(ours.of(name), theirs.of(name))):
                 shared = min(ours.nodes[node].channels, theirs.nodes[node].channels)
                 target[1][:shared] = True
             _copy(variable, target, np.asarray(tree[name][variable]),

@@ -78,9 +78,8 @@ def layer_costs(skeleton: Skeleton, candidate: Candidate, pruned: Live) -> Layer
                 else library.zeros_like(alive))
         biases = alive if node.biased else library.zeros_like(alive)
         read = _sum(elements[t] for t in node.inputs)
-        if not node.weighted:
-            # Nothing reads both of its inputs once it is dead.
-            read = library.where(alive > 0, read, 0)
+        # Nothing reads the inputs of what is dead.
+        read = library.where(alive > 0, read, 0)
         macs = library.float32(kept) * library.float32(pixels)
         rows.append((kept, biases, read, alive * pixels, macs))
         steps.append(Step(node.name, node.inputs, alive, alive * pixels,

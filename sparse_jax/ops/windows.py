@@ -18,7 +18,10 @@ Maps = TypeVar('Maps', np.ndarray, jax.Array)
 
 MAX_INPUT_MAPS = 128
 MAX_KERNEL = 5
-"""Strides of the numbers of weights: no padding may exceed these."""
+"""Strides of the numbers of weights: no padding of the table's networks exceeds
+these."""
+_MOST = 64
+"""Times `MAX_KERNEL` a window's side, as far as numbers of weights are told apart."""
 
 
 def one_map(node: Node, shapes: Sequence[Shape]) -> str:
@@ -96,7 +99,27 @@ def index(
     """`Weights.index` of a kernel [O, C, k, k], or [O, k, k]."""
     del sources, image_size
     maps = (MAX_INPUT_MAPS * MAX_KERNEL**2,) * (len(shape) == 4)
-    return counter_noise.indices(shape, maps + (MAX_KERNEL**2, MAX_KERNEL, 1), host)
+    strides = (*maps, MAX_KERNEL**2, MAX_KERNEL, 1)
+    if shape[-1] <= MAX_KERNEL and (not maps or shape[1] <= MAX_INPUT_MAPS):
+        return counter_noise.indices(shape, strides, host)
+    return _of_large(shape, strides, host)
+
+
+def _of_large(
+    shape: Shape, strides: Shape, host: bool
+) -> jax.Array | np.ndarray:
+    """`index` of a kernel of a network file, which may exceed the strides: what lies
+    beyond them is told apart by a hash that is 0 within them."""
+    lines: Any = np.ogrid[tuple(map(slice, shape))] if host else [
+        jax.lax.broadcasted_iota(np.uint32, shape, axis) for axis in range(len(shape))]
+    limits = (MAX_INPUT_MAPS, MAX_KERNEL, MAX_KERNEL)[4 - len(shape):]
+    within: Any = lines[0].astype(np.uint32) * np.uint32(strides[0])
+    beyond: Any = np.uint32(0)
+    for line, stride, limit in zip(lines[1:], strides[1:], limits):
+        line, size = line.astype(np.uint32), np.uint32(limit)
+        within = within + line % size * np.uint32(stride)
+        beyond = beyond * np.uint32(_MOST) + line // size
+    return within + counter_noise.scramble(beyond)
 
 
 def read(inputs: Sequence[jax.Array]) -> jax.Array:

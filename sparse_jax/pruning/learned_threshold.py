@@ -93,8 +93,10 @@ def _method(
         for node, leaf in aux.items():
             kernel = params[node]['kernel']
             above = excess(kernel, leaf, kernel != 0)
-            gated[node] = params[node] | {
-                'kernel': kernel * survives(above, temperature)}
+            # What starts at exactly 0, as a new input of an inherited unit, is not
+            # pruned: through the gate it would have no gradient, and stay there.
+            gated[node] = params[node] | {'kernel': jnp.where(
+                kernel == 0, kernel, kernel * survives(above, temperature))}
         return params | gated
 
     def score(params: Tree, aux: Tree) -> dict[str, jax.Array]:

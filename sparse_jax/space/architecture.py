@@ -20,7 +20,7 @@ from sparse_jax.space.sparse_space import MAX_LAYERS
 POOL = 2
 """Size and stride of the pool after a block, VALID."""
 WHOLE = 128
-"""Size of the window of a global pool: no map is larger."""
+"""Size of the window of a global pool, of larger images their longer side."""
 MOST_AVERAGED = 16
 """Largest rate of an input that is down-sampled by means: the sum of the bytes of a
 window fits 16 bits."""
@@ -49,7 +49,8 @@ def trunk(
     nodes, channels = (), 1 if squeeze else input_shape[2]
     source, norm = 'input', bool(point['batch-norm'])
     for k in range(1, point['num-conv-blocks'] + 1):
-        nodes += _block_nodes(point, k, source, channels, norm)
+        nodes += _block_nodes(
+            point, k, source, channels, norm, max(input_shape[:2]))
         source, channels = nodes[-1].name, nodes[-1].channels
     height, width, depth = input_shape
     return Graph((height, width, depth), rate, squeeze, nodes, fold_binary,
@@ -62,7 +63,7 @@ def headed(point: dict, before: Graph, num_classes: int) -> Graph:
 
 
 def _block_nodes(
-    point: dict, k: int, source: str, channels: int, norm: bool
+    point: dict, k: int, source: str, channels: int, norm: bool, longest: int
 ) -> tuple[Node, ...]:
     nodes: list[Node] = []
     entering = (source, channels)
@@ -86,7 +87,7 @@ def _block_nodes(
                            max(channels, entering[1]), relu=False,
                            pool=POOL if pool == 'max' else 1))
     if pool and pool != 'max':
-        nodes.append(average_pool(f'block-{k}-pool', nodes[-1], pool))
+        nodes.append(average_pool(f'block-{k}-pool', nodes[-1], pool, longest))
     return tuple(nodes)
 
 
@@ -124,9 +125,12 @@ def pool_type(point: dict, k: int) -> str:
     return point.get(f'pool-type-block-{k}', 'max') if point[f'pool-block-{k}'] else ''
 
 
-def average_pool(name: str, source: Node, kind: str) -> Node:
-    """The pool, 'average' or 'global', of a block that ends in `source`."""
-    size = WHOLE if kind == 'global' else POOL
+def average_pool(name: str, source: Node, kind: str, longest: int) -> Node:
+    """The pool, 'average' or 'global', of a block that ends in `source`.
+
+    longest: side of an image.
+    """
+    size = max(WHOLE, longest) if kind == 'global' else POOL
     return _node(name, 'average_pool', (source.name,), source.channels, size, size,
                  relu=False)
 

@@ -30,7 +30,8 @@ def after_pools(kinds: tuple[str, ...], largest: int) -> np.ndarray:
         shape = (2, side, side)
         if kind == 'max':
             return architecture.pooled(shape, architecture.POOL)[1]
-        pool = architecture.average_pool('pool', Node('source', 'conv', (), 2), kind)
+        pool = architecture.average_pool(
+            'pool', Node('source', 'conv', (), 2), kind, largest)
         return architecture.output_shape(pool, {'source': shape})[1]
 
     return np.array([[left(kind, side) for side in range(largest + 1)]

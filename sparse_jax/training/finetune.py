@@ -27,7 +27,8 @@ def finetune(
     plain = dataclasses.replace(
         procedure, skeleton=without_norm(procedure.skeleton), method=no_pruning(),
         target=None,
-        config=dataclasses.replace(procedure.config, epochs=epochs, decay=1.0))
+        config=dataclasses.replace(procedure.config, epochs=epochs, decay=1.0,
+                                   schedule='linear', warmup=0.0))
     masks = {name: {'kernel': mask, 'bias': pruned.units[name]}
              for name, mask in pruned.kernel.items()}
     slow = candidate._replace(learning_rate=0.1 * candidate.learning_rate)

@@ -2,10 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.train_config import TrainConfig
 
+_PIECES = 4096
+"""Of a run whose mean rate is summed."""
 FRESH_NATS = 4.0
 """KL of one weight before training, about, under either Bayesian method."""
 
@@ -85,7 +88,13 @@ def per_step(travel: float, total: jax.Array | int, config: TrainConfig) -> jax.
     """The rate that, times the factors of a run, adds up to `travel`.
 
     total: steps of the run. The factors have the mean 1 - (decay + warm-up) / 2 under
-    either shape.
+    either shape, where the rate falls after the warm-up.
     """
     mean = 1.0 - 0.5 * (config.decay + config.warmup)
+    if config.decay + config.warmup > 1.0:
+        done = (np.arange(_PIECES) + 0.5) / _PIECES
+        left = np.minimum(1.0, (1.0 - done) / config.decay)
+        if config.schedule != 'linear':
+            left = 0.5 - 0.5 * np.cos(np.pi * left)
+        mean = float((left * np.minimum(1.0, done / config.warmup)).mean())
     return travel / (mean * jnp.asarray(total, jnp.float32))

@@ -39,6 +39,13 @@ def test_first_prototypes_are_means_of_their_class():
     np.testing.assert_allclose(start.gamma, 2.5 / np.median(distances), rtol=1e-3)
 
 
+def test_prototypes_of_a_class_of_few_examples_are_its_own():
+    points = jnp.array([[0.0, 0.0], [1.0, 0.0], *[[9.0, 9.0]] * 6])
+    belongs = jnp.arange(8) < 2
+    found = np.asarray(protonn._means(jax.random.key(0), points, belongs, 5))
+    assert (found.max(1) <= 1.0).all() and len(np.unique(found, axis=0)) == 2
+
+
 def test_folding_the_statistics_changes_no_score():
     raw, by = tiny.points()
     data = features.Labelled(features.standardise(raw.features, by), raw.labels)

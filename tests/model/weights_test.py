@@ -176,6 +176,25 @@ def test_nothing_is_inherited_by_other_layers():
         ours['classifier']['kernel'], theirs['classifier']['kernel'][:, :6])
 
 
+@pytest.mark.parametrize('preserve', [False, True])
+def test_a_layer_that_reads_nothing_of_the_parent_starts_afresh(preserve):
+    trunk = Graph((8, 8, 1), 1, False, (
+        _conv('conv', 'input', 4, 3), Node('classifier', 'dense', ('conv',), 3,
+                                           relu=False)))
+    child = Graph((8, 8, 1), 1, False, (
+        *trunk.nodes[:1], Node('main-fc', 'dense', ('conv',), 6),
+        Node('classifier', 'dense', ('main-fc',), 3, relu=False)))
+    rng = np.random.default_rng(1)
+    own, tree = _padded(trunk)
+    exact = weights.extract(own, trunk, _numbered(rng, tree))
+    skeleton, padded = _padded(child)
+    values, mask = weights.embed(
+        skeleton, child, trunk, exact, padded, preserve=preserve)
+    assert not mask['classifier']['kernel'].any()
+    assert not values['classifier']['kernel'].any()
+    assert mask['conv']['kernel'].any()
+
+
 def test_trees_are_host_arrays_that_own_their_data():
     graph = _graph()
     skeleton, tree = _padded(graph)

@@ -162,6 +162,19 @@ def test_a_map_that_nobody_reads_is_gone_too():
     assert layers.weights[:2] == [125, 5 * 25 * 50] and layers.biases[0] == 5
 
 
+def test_a_dead_layer_reads_nothing():
+    """Of several tensors, which are larger together than what a living layer reads."""
+    graph = Graph((6, 6, 1), 1, False, (
+        _conv('a', 'input', 2, 3), _conv('b', 'input', 2, 3),
+        Node('side', 'dense', ('a', 'b'), 4),
+        Node('fc', 'dense', ('a',), 1), Node('gc', 'dense', ('b',), 1),
+        Node('classifier', 'dense', ('fc', 'gc', 'side'), 3, relu=False)))
+    drop = lambda kept: kept | {'side': np.zeros_like(kept['side'])}
+    costs, layers = _costs(graph, drop=drop)
+    assert layers.inputs == [36, 36, 0, 32, 32, 2]
+    assert costs.working_memory_weights == 32 + 32
+
+
 def test_both_inputs_of_a_merge_count():
     nodes = (_conv('conv', 'input', 4, 3, 2), Node('main-fc', 'dense', ('conv',), 6),
              Node('right-fc', 'dense', ('input',), 6))

@@ -89,6 +89,16 @@ def test_gradients_through_the_gate_are_bounded(factory):
     assert 0 < by_weight[0, 4] < 1 < by_weight[0, 5]
 
 
+@pytest.mark.parametrize('factory', [learned_threshold, learned_group_threshold])
+def test_what_starts_at_zero_can_move(factory):
+    """As new inputs of inherited units do; the second column is all new."""
+    kernel = jnp.array([[0.5, 0.0], [0.0, 0.0]])
+    slope = jax.grad(lambda k: (jnp.array([[1.0, 2.0], [3.0, 4.0]]) * factory().mean(
+        {'fc': {'kernel': k}}, _aux(0.05))['fc']['kernel']).sum())(kernel)
+    np.testing.assert_array_equal(slope.ravel()[1:], [2, 3, 4])
+    assert float(slope[0, 0]) >= 1
+
+
 def test_a_threshold_cannot_run_away_and_comes_back():
     method, params = learned_threshold(), {'fc': {'kernel': KERNEL}}
     aux = {'fc': {'log_threshold': jnp.float32(50.0)}}

@@ -43,6 +43,14 @@ def test_two_blocks_of_a_grey_image():
     assert graph.num_classes == 10 and graph.feasible()
 
 
+@pytest.mark.parametrize('side', [28, 128, 200, 300])
+def test_a_global_pool_covers_images_of_any_size(side):
+    graph = resolve(_point(**{'pool_type_block_1': 'global'}), (side, side, 1), 10)
+    assert _shapes(graph)['block-1-pool'] == (8, 1, 1)
+    node, = [node for node in graph.nodes if node.name == 'block-1-pool']
+    assert node.kernel == max(128, side)
+
+
 def test_odd_maps_lose_a_row_when_pooled_and_the_image_is_not_square():
     graph = resolve(_point(kernel_size_block_1_layer_1=4), (11, 20, 3), 4)
     assert graph.image_shape() == (3, 11, 20)

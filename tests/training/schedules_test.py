@@ -49,6 +49,18 @@ def test_a_cosine_falls_over_the_same_share(progress, expected):
     assert float(value) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize('decay, warmup, shape', [
+    (1.0, 0.05, 'linear'), (0.3, 0.2, 'cosine'), (1.0, 1.0, 'linear'),
+    (1.0, 0.5, 'cosine'), (0.6, 0.8, 'linear')])
+def test_rates_add_up_to_the_travel(decay, warmup, shape):
+    config = TrainConfig(decay=decay, warmup=warmup, schedule=shape)
+    steps = np.arange(1000, dtype=np.float32)
+    rate = schedules.per_step(8.0, 1000, config)
+    factors = schedules.rate_factor(steps / 1000, decay, shape) * (
+        schedules.warmup_factor((steps + 1) / 1000, warmup))
+    assert float((rate * factors).sum()) == pytest.approx(8.0, rel=0.01)
+
+
 def test_the_rate_warms_up_in_equal_steps():
     done = np.arange(1, 21, dtype=np.float32) / 20
     np.testing.assert_allclose(

@@ -2,8 +2,8 @@
 
 The counting is that of `objectives.compact_costs`: model size is the non-zero weights
 and all biases at one byte each; working memory is model (6), the largest |x| + |y| over
-layers with weights, x after input down-sampling and before any gather, y before the
-pool.
+layers, adds and average pools, x after input down-sampling and before any gather, y
+before the pool.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from sparse_jax.objectives import compact_costs
 
 @dataclasses.dataclass(frozen=True)
 class LayerCost:
-    """Bytes of one weighted layer."""
+    """Bytes of one layer, add or average pool."""
 
     name: str
     weights: int
