@@ -65,10 +65,12 @@ def show(out: Console, table: Table) -> None:
 def _room(out: Console, table: Table) -> Iterator[None]:
     """Where nobody's screen ends, a table none of whose columns folds is as wide as it
     must be: it would lose digits."""
+    if out.is_terminal or not all(column.no_wrap for column in table.columns):
+        yield
+        return
     before = out.width
-    if not out.is_terminal and all(column.no_wrap for column in table.columns):
-        need = Measurement.get(out, out.options.update(width=_ENDLESS), table).maximum
-        out.width = max(before, need)
+    need = Measurement.get(out, out.options.update(width=_ENDLESS), table).maximum
+    out.width = max(before, need)
     try:
         yield
     finally:
