@@ -17,7 +17,6 @@ flatters searches with a trend beside those without one.
 
 import argparse
 import ast
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -37,6 +36,7 @@ from sparse_jax.settings.errors import ConfigError
 from sparse_jax.settings.groups import Settings
 from sparse_jax.settings.tree import to_tree
 from sparse_jax.space import encoding
+from sparse_jax.sweep.parsing import split
 from sparse_jax.types import Archive, Evaluation
 
 BEST = 8
@@ -51,8 +51,7 @@ def varied(settings: Settings, variant: str) -> Settings:
     Raises:
       ConfigError: one line, a setting or value that does not exist.
     """
-    # Commas within brackets are not between settings.
-    name, *others = re.split(r',(?![^(]*\))', variant)
+    name, *others = split(variant, ',', variant)
     tree = to_tree(settings)
     # The images are not those that a teacher saw.
     tree['data'] |= {'soft_labels': ''}

@@ -94,7 +94,7 @@ def load_hyper(path: str) -> list[hyper.Point] | None:
     Raises:
       ConfigError: the file or the function fails, or gives no list of points.
     """
-    file, _ = _parts(path)
+    file, *_ = _parts(path)
     if file.endswith('.json'):
         return None
     try:
@@ -127,7 +127,7 @@ def load(path: str) -> ml_collections.ConfigDict:
     Raises:
       ConfigError: missing or broken file, or settings that do not exist.
     """
-    file, argument = _parts(path)
+    file, _, argument = _parts(path)
     if not pathlib.Path(file).is_file() or not file.endswith(('.py', '.json')):
         raise ConfigError(f'--config={path}: no such experiment file; allowed: a '
                           'Python file with get_config(), or config.json of a study')
@@ -214,10 +214,7 @@ def explain(error: flags.IllegalFlagValueError) -> str:
 
 def _expanded(path: str) -> str:
     """FILE or FILE:ARGUMENT with the home folder in place of `~`."""
-    if path.endswith('.json'):
-        file, colon, argument = path, '', ''
-    else:
-        file, colon, argument = path.partition(':')
+    file, colon, argument = _parts(path)
     try:
         if argument.startswith('//'):
             local(path)
@@ -226,13 +223,10 @@ def _expanded(path: str) -> str:
         raise ConfigError(f'--config {error}') from None
 
 
-def _parts(path: str) -> tuple[str, str]:
-    """(FILE, ARGUMENT) of FILE or FILE:ARGUMENT; the settings of a study take none, and
+def _parts(path: str) -> tuple[str, str, str]:
+    """FILE or FILE:ARGUMENT at its colon; the settings of a study take no argument, and
     its folder may be called by the time of day."""
-    if path.endswith('.json'):
-        return path, ''
-    file, _, argument = path.partition(':')
-    return file, argument
+    return (path, '', '') if path.endswith('.json') else path.partition(':')
 
 
 def _take_config(words: list[str]) -> tuple[list[str], list[str]]:
@@ -250,8 +244,7 @@ def _take_config(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _found(path: str) -> str:
     """The file beside the caller, else the one of the library of this name."""
-    file, argument = _parts(path)
-    colon = ':' * bool(argument)
+    file, colon, argument = _parts(path)
     installed = _ROOT / file
     return path if pathlib.Path(file).is_file() or not installed.is_file() else (
         f'{installed}{colon}{argument}')

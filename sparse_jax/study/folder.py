@@ -229,12 +229,14 @@ def _write(path: pathlib.Path, settings: Settings) -> None:
     # Readers may run elsewhere.
     given = settings.data
     named = {'path': given.path, 'soft_labels': given.soft_labels}
-    found = {name: str(pathlib.Path(value).expanduser().absolute())
-             for name, value in named.items() if value}
+    found = {name: _absolute(value) for name, value in named.items() if value}
     settings = dataclasses.replace(settings, data=dataclasses.replace(given, **found))
     objectives = settings.objectives
     if objectives.board.endswith('.json'):
-        board = str(pathlib.Path(objectives.board).expanduser().absolute())
-        settings = dataclasses.replace(
-            settings, objectives=dataclasses.replace(objectives, board=board))
+        settings = dataclasses.replace(settings, objectives=dataclasses.replace(
+            objectives, board=_absolute(objectives.board)))
     files.write(path, dumps(settings))
+
+
+def _absolute(path: str) -> str:
+    return str(pathlib.Path(path).expanduser().absolute())

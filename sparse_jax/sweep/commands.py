@@ -116,6 +116,6 @@ def _name(point: Point, short: dict[str, str]) -> str:
             and whole.count(',') == commas):
         return whole
     digest = hashlib.blake2b(
-            whole.encode(errors='surrogateescape'), digest_size=4).hexdigest()
+        whole.encode(errors='surrogateescape'), digest_size=4).hexdigest()
     plain = re.sub(r'[^A-Za-z0-9._+=,-]+', '_', whole)[:_LONGEST - 9]
     return f'{plain}-{digest}'

@@ -31,7 +31,7 @@ def parse(text: str) -> list[hyper.Point]:
       {'config.seed': '1', 'config.pruning.method': 'magnitude'}
     """
     axes, count = [], 1
-    for part in _split(text, ';', text):
+    for part in split(text, ';', _flag(text)):
         if part.strip():
             name, values = _axis(part.strip(), text)
             if name in [known for known, _ in axes]:
@@ -58,7 +58,7 @@ def _axis(part: str, text: str) -> tuple[str, list[str]]:
             f'config.{name}') else '; allowed: names such as config.seed'
         raise ConfigError(f'{_flag(text)}: {name!r:.80} is no setting{hint}')
     values = []
-    for item in _split(listed, ',', text):
+    for item in split(listed, ',', _flag(text)):
         values += _values(item.strip(), name, text)
     for value in values:
         if values.count(value) > 1:
@@ -87,17 +87,23 @@ def _values(item: str, name: str, text: str) -> list[str]:
     return list(map(str, numbers))
 
 
-def _split(text: str, separator: str, whole: str) -> list[str]:
-    """Parts between separators that are outside of quotes and brackets."""
+def split(text: str, separator: str, about: str) -> list[str]:
+    """Parts between separators that are outside of quotes and brackets.
+
+    about: what the text is of, for messages.
+
+    Raises:
+      ConfigError: quotes or brackets are not in pairs.
+    """
     parts, start = [], 0
-    for place in _outside(text, whole):
+    for place in _outside(text, about):
         if text[place] == separator:
             parts.append(text[start:place])
             start = place + 1
     return [*parts, text[start:]]
 
 
-def _outside(text: str, whole: str) -> Iterator[int]:
+def _outside(text: str, about: str) -> Iterator[int]:
     """Places of characters that no quotes or brackets enclose.
 
     Raises:
@@ -113,12 +119,12 @@ def _outside(text: str, whole: str) -> Iterator[int]:
             open_.append(_CLOSING[letter])
         elif letter in _CLOSING.values():
             if not open_ or open_.pop() != letter:
-                raise ConfigError(f'{_flag(whole)}: {letter} closes nothing; allowed: '
+                raise ConfigError(f'{about}: {letter} closes nothing; allowed: '
                                   'brackets in pairs, or the value in quotes')
         elif not open_:
             yield place
     if quote or open_:
-        raise ConfigError(f'{_flag(whole)}: {quote or open_[-1]} is missing at its '
+        raise ConfigError(f'{about}: {quote or open_[-1]} is missing at its '
                           'end; allowed: quotes and brackets in pairs')
 
 

@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from sparse_jax.model.skeleton import Candidate
 from sparse_jax.train_config import TrainConfig
@@ -92,9 +91,7 @@ def per_step(travel: float, total: jax.Array | int, config: TrainConfig) -> jax.
     """
     mean = 1.0 - 0.5 * (config.decay + config.warmup)
     if config.decay + config.warmup > 1.0:
-        done = (np.arange(_PIECES) + 0.5) / _PIECES
-        left = np.minimum(1.0, (1.0 - done) / config.decay)
-        if config.schedule != 'linear':
-            left = 0.5 - 0.5 * np.cos(np.pi * left)
-        mean = float((left * np.minimum(1.0, done / config.warmup)).mean())
+        done = (jnp.arange(_PIECES) + 0.5) / _PIECES
+        mean = (rate_factor(done, config.decay, config.schedule)
+                * warmup_factor(done, config.warmup)).mean()
     return travel / (mean * jnp.asarray(total, jnp.float32))
